@@ -1,0 +1,36 @@
+"""Every error that agcam raises on purpose; each message names what went wrong and the fix."""
+
+
+class AgcamError(Exception):
+    """Base of all: `except agcam.AgcamError` catches what agcam refuses, and nothing else."""
+
+
+class UnknownNameError(AgcamError, KeyError):
+    """A method, model or family of that name is not in its table."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would print the repr of the sentence
+
+
+class ModelError(AgcamError):
+    """The model cannot be explained as it is (not a ViT classifier, NaN logits, ...)."""
+
+
+class ProofError(ModelError):
+    """The replayed logits differ from the recorded ones, so no map was made."""
+
+
+class LoadError(AgcamError):
+    """A model, checkpoint or cache could not be loaded."""
+
+
+class TargetError(AgcamError, ValueError):
+    """The class that was asked about does not exist or does not fit the batch."""
+
+
+class PictureError(AgcamError, ValueError):
+    """A picture could not be read, or is not a picture."""
+
+
+class SaveError(AgcamError, OSError):
+    """An output could not be written; nothing half-written was left behind."""

@@ -1,0 +1,51 @@
+"""A table: one name, one entry. Command line, docs and tests all read the same list."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from .errors import UnknownNameError
+
+Entry = TypeVar("Entry")
+
+
+def near_misses(name: str, known: list[str], limit: int = 3) -> list[str]:
+    """Known names that look like `name`, best first; case does not matter."""
+    by_lower = {candidate.lower(): candidate for candidate in reversed(known)}
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=limit, cutoff=0.6)
+    return [by_lower[match] for match in close]
+
+
+class Table(Mapping[str, Entry], Generic[Entry]):
+    """Name -> entry, in the order written; third parties add rows by entry points.
+
+    `noun` is the word used in errors ("method"); a distribution that declares an entry point
+    in the group `agcam.<noun>s` has its object appear here under the entry point's name.
+    """
+
+    def __init__(self, noun: str, rows: Mapping[str, Entry]) -> None:
+        self.noun = noun
+        self._rows = dict(rows)
+        self._foreign = {point.name: point for point in entry_points(group=f"agcam.{noun}s")}
+
+    def __getitem__(self, name: str) -> Entry:
+        if name in self._rows:
+            return self._rows[name]
+        if name in self._foreign:
+            self._rows[name] = self._foreign[name].load()
+            return self._rows[name]
+        close = near_misses(name, list(self))
+        hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(self)}."
+        raise UnknownNameError(f"no {self.noun} is called {name!r}; {hint}")
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys([*self._rows, *self._foreign])
+
+    def __len__(self) -> int:
+        return len(dict.fromkeys([*self._rows, *self._foreign]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows or name in self._foreign
