@@ -5,12 +5,12 @@ Tensors are written `batch block head read token`; see the glossary in docs/glos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -58,7 +58,10 @@ class Preparation:
 
     `size` is the (height, width) of the input. `fit` is how the picture is brought to it:
     "crop" resizes the short side to `resize` and crops the centre, "squash" resizes both sides,
-    "pad" resizes the long side and fills the rest with `fill`.
+    "pad" resizes the long side and fills the rest with `fill` (one grey or red, green, blue;
+    0 ... 255). `resize` is `size` where it is None. `crop_rounding` is what the library does with
+    half a pixel when it centres the crop: timm, torchvision, open_clip round it, Hugging Face
+    cuts it off.
     """
 
     size: tuple[int, int]
@@ -67,7 +70,8 @@ class Preparation:
     fit: Literal["crop", "squash", "pad"] = "crop"
     resize: int | tuple[int, int] | None = None
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
-    fill: int = 0
+    fill: int | tuple[int, int, int] = 0
+    crop_rounding: Literal["round", "floor"] = "round"
 
 
 @dataclass(frozen=True)
@@ -135,20 +139,122 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class AttentionCall:
+    """One attention as the model asked for it: after rotary embedding, q/k norm, with mask.
+
+    The attention matrix is kept as its factors; its rows are made when asked for.
+    """
+
+    query: Float[Tensor, "batch head row dim"]
+    key: Float[Tensor, "batch head token dim"]
+    value: Float[Tensor, "batch head token dim"]
+    mask: Tensor | None
+    scale: float
+
+    def only(self, rows: slice | Tensor) -> AttentionCall:
+        """The same call for some of its query rows."""
+        mask = self.mask
+        if mask is not None and mask.shape[-2] == self.query.shape[-2]:
+            mask = mask[..., rows, :]
+        return AttentionCall(self.query[..., rows, :], self.key, self.value, mask, self.scale)
+
+    def scores(self) -> Float[Tensor, "batch head row token"]:
+        """`S = q k^T * scale + mask`, before softmax; at least float32."""
+        precise = torch.promote_types(self.query.dtype, torch.float32)
+        scores = (self.query.to(precise) * self.scale) @ self.key.to(precise).mT
+        if self.mask is None:
+            return scores
+        if self.mask.dtype == torch.bool:
+            return scores.masked_fill(~self.mask, float("-inf"))
+        return scores + self.mask.to(precise)
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """What is kept of one block: the values, and the scores of the read tokens' rows.
+
+    Where only prefix tokens are read the scores are kept; where every token is read they would
+    grow with tokens squared, so they are made from the call, one block at a time.
+    """
+
+    value: Float[Tensor, "batch head token dim"]
+    rows: Tensor | AttentionCall
+
+    @property
+    def scores(self) -> Float[Tensor, "batch head read token"]:
+        """Scores of the read rows, before softmax, after scale and bias."""
+        return self.rows if isinstance(self.rows, Tensor) else self.rows.scores()
+
+
+@dataclass(frozen=True)
 class Recording:
     """One pass without gradients; knows no target, so it serves any number of them.
 
-    `scores` (before softmax, after scale and bias) and `values` hold one tensor a block.
+    `blocks` serves gradients and raw attention; `calls` holds every block's attention as its
+    factors, kept only if a method needs whole matrices (empty otherwise).
     """
 
     pixels: Float[Tensor, "batch 3 height width"]
     logits: Float[Tensor, "batch class"]
-    scores: tuple[Float[Tensor, "batch head read token"], ...]
-    values: tuple[Float[Tensor, "batch head token dim"], ...]
-    queries: tuple[Float[Tensor, "batch head token dim"], ...]
+    blocks: tuple[BlockRecord, ...]
+    calls: tuple[AttentionCall, ...]
     layout: Layout
 
     @property
     def grid(self) -> Grid:
         """Where the tokens lie."""
         return self.layout.grid
+
+
+@dataclass(frozen=True)
+class ReadBlock:
+    """One block, asked about a target: scores, and gradients of its logit, at the read rows."""
+
+    scores: Float[Tensor, "batch head read token"]
+    gradients: Float[Tensor, "batch head read token"]
+
+
+@dataclass(frozen=True)
+class ReadTrace:
+    """A recording asked about one target a picture; blocks may be made one at a time, lazily.
+
+    `gradients = d y_target / d attention`, the inputs of every self-attention detached.
+    """
+
+    blocks: Iterable[ReadBlock]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class AttentionTrace:
+    """The attention of every block (class-agnostic), and which rows the classifier reads."""
+
+    calls: tuple[AttentionCall, ...]
+    reads: tuple[int, ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class GridTrace:
+    """Only where the tokens lie and how many pictures there are: enough for chance rows."""
+
+    batch: int
+    grid: Grid
+
+
+Trace = ReadTrace | AttentionTrace | GridTrace
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: a pure function from the evidence it needs to relevance per patch.
+
+    `passes` says in words what it costs beside a plain forward pass.
+    """
+
+    name: str
+    function: Callable[[Any], Float[Tensor, "batch patch"]]
+    needs: type[ReadTrace] | type[AttentionTrace] | type[GridTrace]
+    class_specific: bool
+    passes: str
+    cite: str

@@ -1,0 +1,28 @@
+"""AGCAM: attention guided class activation map (Leem and Seo, AAAI 2024)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..values import ReadTrace
+
+HEAD: Final = 1
+READ: Final = 1  # once heads are summed
+
+
+def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
+    """`L = sum over blocks and heads of sigmoid(S) * relu(alpha)` (eq. 8), prefix dropped.
+
+    S: scores before softmax of the class token's row (eq. 2); alpha: gradient of the target
+    logit at that row of the attention, straight from the output through the skip connections
+    (eq. 3 to 7). Where a classifier reads several tokens (distillation token, pooling), the mean
+    over their rows is taken: our generalization, not the paper's.
+    """
+    maps = [
+        (block.scores.sigmoid() * block.gradients.relu()).sum(HEAD).mean(READ)
+        for block in trace.blocks
+    ]
+    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]

@@ -1,0 +1,95 @@
+"""The one place that listens to attention.
+
+While somebody listens, `torch.nn.functional.scaled_dot_product_attention` is ours; it passes every
+call on unless the calling thread has a listener. The swap is process-wide, so it is counted under
+a lock and undone by the last one out; the listener is a ContextVar, so threads do not meet.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..values import AttentionCall
+
+
+Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
+"""A listener: gets the call and a function that answers it as torch would."""
+
+_lock = threading.Lock()
+_listeners = 0
+_original: Callable[..., Tensor] = F.scaled_dot_product_attention
+_fast_path = True
+_current: ContextVar[Answer | None] = ContextVar("agcam_listener", default=None)
+
+
+def _dispatch(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    options: dict[str, Any] = {"scale": scale, **({"enable_gqa": True} if enable_gqa else {})}
+
+    def as_torch() -> Tensor:
+        return _original(query, key, value, attn_mask, dropout_p, is_causal, **options)
+
+    listener = _current.get()
+    if listener is None:
+        return as_torch()
+    if enable_gqa and key.shape[-3] != query.shape[-3]:
+        repeats = query.shape[-3] // key.shape[-3]
+        key = key.repeat_interleave(repeats, dim=-3)
+        value = value.repeat_interleave(repeats, dim=-3)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    mask = _causal(query, key) if is_causal else attn_mask
+    return listener(AttentionCall(query, key, value, mask, scale), as_torch)
+
+
+def _causal(query: Tensor, key: Tensor) -> Tensor:
+    shape = query.shape[-2], key.shape[-2]
+    return torch.ones(shape, dtype=torch.bool, device=query.device).tril()
+
+
+@contextmanager
+def listening(answer: Answer) -> Iterator[None]:
+    """Let `answer` reply to every attention call of this thread while the context is open."""
+    token = _current.set(answer)
+    _swap_in()
+    try:
+        yield
+    finally:
+        _swap_out()
+        _current.reset(token)
+
+
+def _swap_in() -> None:
+    global _listeners, _original, _fast_path
+    with _lock:
+        if _listeners == 0:
+            # nn.MultiheadAttention's fast path would compute attention without calling us
+            _original = F.scaled_dot_product_attention
+            _fast_path = torch.backends.mha.get_fastpath_enabled()
+            F.scaled_dot_product_attention = _dispatch  # type: ignore[assignment]
+            torch.backends.mha.set_fastpath_enabled(False)
+        _listeners += 1
+
+
+def _swap_out() -> None:
+    global _listeners
+    with _lock:
+        _listeners -= 1
+        if _listeners == 0:
+            F.scaled_dot_product_attention = _original
+            torch.backends.mha.set_fastpath_enabled(_fast_path)

@@ -1,0 +1,77 @@
+"""Record: one ordinary forward pass, no gradient, fused kernels, any batch; knows no target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
+from .attention import listening
+
+
+class LayoutMismatchError(Exception):
+    """The pass does not follow the layout: the model was changed since it was surveyed."""
+
+
+def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> Recording:
+    """Keep, for each block, the score rows of the read tokens and the values: O(tokens) memory.
+
+    With `whole`, queries, keys and masks are kept too, for methods that need whole attention
+    matrices: these are made from them row by row, when asked.
+    """
+    recorder = _Recorder(layout, whole)
+    with listening(recorder.answer):
+        logits = classifier.predict(pixels)
+    if recorder.count != len(layout.calls):
+        raise LayoutMismatchError
+    if not bool(torch.isfinite(logits).all()):
+        raise ModelError(
+            f"{classifier.name} gave NaN or infinite logits for this input; check its weights, "
+            "its precision (fp16 overflows: try bfloat16) and the normalization of the picture."
+        )
+    return Recording(
+        pixels=pixels,
+        logits=logits,
+        blocks=tuple(recorder.blocks),
+        calls=tuple(recorder.calls),
+        layout=layout,
+    )
+
+
+class _Recorder:
+    def __init__(self, layout: Layout, whole: bool) -> None:
+        self.layout, self.whole = layout, whole
+        self.count = 0
+        self.blocks: list[BlockRecord] = []
+        self.calls: list[AttentionCall] = []
+        self.rows = read_rows(layout)
+
+    def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        if self.count >= len(self.layout.calls):
+            raise LayoutMismatchError
+        if self.layout.calls[self.count]:
+            self._keep(call)
+        self.count += 1
+        return as_torch()
+
+    def _keep(self, call: AttentionCall) -> None:
+        if call.query.ndim != 4 or call.query.shape[-2] != self.layout.grid.tokens:  # noqa: PLR2004
+            raise LayoutMismatchError
+        read = call.only(self.rows)
+        few = len(self.layout.reads) <= self.layout.grid.prefix
+        # a copy: the view that the model passes on would keep its queries and keys alive
+        value = call.value.clone(memory_format=torch.contiguous_format) if few else call.value
+        self.blocks.append(BlockRecord(value, read.scores() if few else read))
+        if self.whole:
+            self.calls.append(call)
+
+
+def read_rows(layout: Layout) -> slice | Tensor:
+    """The read tokens as an index: a slice (no copy) where they lie side by side."""
+    first, last = layout.reads[0], layout.reads[-1]
+    if last - first + 1 == len(layout.reads):
+        return slice(first, last + 1)
+    return torch.tensor(layout.reads)
