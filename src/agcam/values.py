@@ -87,7 +87,7 @@ class Classifier:
     predict: Callable[[Tensor], Tensor]
     name: str
     family: str
-    preparation: Preparation
+    preparation: Preparation | None = None
     class_names: tuple[str, ...] = ()
     tower: nn.Module | None = None
     with_prompts: Callable[[Sequence[str]], Classifier] | None = None

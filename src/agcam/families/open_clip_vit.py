@@ -1,0 +1,134 @@
+"""open_clip: image towers with a contrastive head; the classes are text prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import LoadError, TargetError, UnknownNameError
+from ..registry import near_misses
+from ..values import Classifier, Family, Preparation
+from .common import comes_from, missing, unreachable
+from .prompts import contrast
+
+FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
+    "shortest": "crop",
+    "squash": "squash",
+    "longest": "pad",
+}
+
+
+def _library() -> Any:
+    try:
+        import open_clip
+    except ImportError as error:
+        raise LoadError(missing("open_clip", "open-clip")) from error
+    return open_clip
+
+
+def load(name: str) -> Classifier:
+    """`ARCHITECTURE/PRETRAINED` as open_clip lists them (`ViT-B-16/openai`)."""
+    library = _library()
+    architecture, _, pretrained = name.partition("/")
+    _known(architecture)
+    if not pretrained:
+        tags = ", ".join(library.list_pretrained_tags_by_model(architecture)) or "none listed"
+        raise LoadError(
+            f"open_clip:{architecture} needs its weights named: "
+            f"open_clip:{architecture}/PRETRAINED (known: {tags})."
+        )
+    try:
+        module = library.create_model(architecture, pretrained=pretrained).eval()
+        tokenizer = library.get_tokenizer(architecture)
+    except Exception as error:
+        raise LoadError(unreachable(f"open_clip:{name}", error)) from error
+    return _classifier(module, f"open_clip:{name}", tokenizer)
+
+
+def build(name: str, classes: int | None) -> nn.Module:
+    """The bare architecture, untrained; a contrastive model has no head of classes."""
+    del classes
+    _known(name)
+    return cast(nn.Module, _library().create_model(name, pretrained=None))
+
+
+def _known(architecture: str) -> None:
+    names = _library().list_models()
+    if architecture not in names:
+        close = near_misses(architecture, names)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see `agcam list models`."
+        raise UnknownNameError(f"open_clip has no model {architecture!r}; {hint}")
+
+
+def wrap(module: nn.Module, name: str) -> Classifier:
+    """An open_clip model as it is, with CLIP's tokenizer for its prompts."""
+    tokenizer = _library().SimpleTokenizer(context_length=getattr(module, "context_length", 77))
+    return _classifier(module, name, tokenizer)
+
+
+def _classifier(module: nn.Module, name: str, tokenizer: Callable[..., Tensor]) -> Classifier:
+    model: Any = module
+
+    def with_prompts(prompts: Sequence[str]) -> Classifier:
+        device = next(module.parameters()).device
+        with torch.no_grad():
+            text = model.encode_text(tokenizer(list(prompts)).to(device), normalize=True)
+
+        def predict(pixels: Tensor) -> Tensor:
+            image = model.encode_image(pixels)
+            return contrast(image, text, model.logit_scale, getattr(model, "logit_bias", None))
+
+        return replace(base, predict=predict, class_names=tuple(prompts))
+
+    def unasked(_: Tensor) -> Tensor:
+        raise TargetError(
+            f'{name} compares pictures with text; name it: target="a photo of a cat".'
+        )
+
+    base = Classifier(
+        module=module,
+        predict=unasked,
+        name=name,
+        family="open_clip",
+        preparation=_preparation(model.visual),
+        tower=model.visual,
+        with_prompts=with_prompts,
+    )
+    return base
+
+
+def _preparation(visual: Any) -> Preparation:
+    library = _library()
+    config: dict[str, Any] = getattr(visual, "preprocess_cfg", None) or {}
+    size = config.get("size") or visual.image_size
+    height, width = (size, size) if isinstance(size, int) else size
+    fit = FITS[config.get("resize_mode") or "shortest"]
+    return Preparation(
+        size=(height, width),
+        mean=tuple(config.get("mean") or library.OPENAI_DATASET_MEAN),
+        std=tuple(config.get("std") or library.OPENAI_DATASET_STD),
+        fit=fit,
+        resize=height if height == width else (height, width),
+        interpolation=config.get("interpolation") or "bicubic",
+        fill=config.get("fill_color") or 0,
+    )
+
+
+def _listed() -> list[str]:
+    return [f"{model}/{tag}" for model, tag in _library().list_pretrained()]
+
+
+FAMILY = Family(
+    name="open_clip",
+    library="open_clip",
+    cite="Ilharco et al., OpenCLIP, 2021",
+    owns=lambda module: comes_from(module, "open_clip"),
+    load=load,
+    wrap=wrap,
+    build=build,
+    listed=_listed,
+)

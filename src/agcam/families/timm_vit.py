@@ -1,0 +1,128 @@
+"""timm: any of its isotropic Vision Transformers, by name or as a module."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, cast
+
+from torch import nn
+
+from ..errors import LoadError, UnknownNameError
+from ..registry import near_misses
+from ..values import Classifier, Family, Preparation
+from .common import comes_from, unreachable
+
+FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
+    "center": "crop",
+    "squash": "squash",
+    "border": "pad",
+}
+
+
+def load(name: str) -> Classifier:
+    """`name` as timm lists it (`vit_base_patch16_224`, `NAME.TAG`, `hf-hub:ORG/NAME`)."""
+    import timm
+
+    _known(name)
+    try:
+        module = timm.create_model(name, pretrained=True)
+    except Exception as error:
+        raise LoadError(unreachable(f"timm:{name}", error)) from error
+    return wrap(module.eval(), f"timm:{name}")
+
+
+def build(name: str, classes: int | None) -> nn.Module:
+    """The bare architecture, untrained, with a head of `classes` (None: the library's own)."""
+    import timm
+
+    _known(name)
+    options = {} if classes is None else {"num_classes": classes}
+    return cast(nn.Module, timm.create_model(name, pretrained=False, **options))
+
+
+def _known(name: str) -> None:
+    import timm
+
+    if ":" in name or timm.is_model(name.split(".")[0]):
+        return
+    close = near_misses(name, timm.list_models())
+    hint = f"did you mean {' or '.join(close)}?" if close else "see `agcam list models`."
+    raise UnknownNameError(f"timm has no model {name!r}; {hint}")
+
+
+def wrap(module: nn.Module, name: str) -> Classifier:
+    """A timm module as it is: preparation and class names from its own configuration."""
+    return Classifier(
+        module=module,
+        predict=module,
+        name=name,
+        family="timm",
+        preparation=preparation_of(module),
+        class_names=class_names_of(module),
+    )
+
+
+def preparation_of(module: nn.Module) -> Preparation:
+    """timm's own evaluation transform, as data; the input size is the module's."""
+    from timm.data import resolve_model_data_config
+
+    config: dict[str, Any] = resolve_model_data_config(module)
+    height, width = _input_size(module, tuple(config["input_size"][-2:]))
+    share = float(config["crop_pct"])
+    fit = FITS[config["crop_mode"]]
+    resize: int | tuple[int, int]
+    if fit == "crop" and height == width:
+        resize = int(height // share)
+    else:
+        resize = (int(height // share), int(width // share))
+    return Preparation(
+        size=(height, width),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        fit=fit,
+        resize=resize,
+        interpolation=config["interpolation"],
+    )
+
+
+def _input_size(module: nn.Module, configured: tuple[int, ...]) -> tuple[int, int]:
+    """A model built for another size says so in its patch embedding."""
+    size = getattr(getattr(module, "patch_embed", None), "img_size", None)
+    height, width = size or configured
+    return int(height), int(width)
+
+
+def class_names_of(module: nn.Module) -> tuple[str, ...]:
+    """Names from the configuration, or ImageNet's where head and configuration agree on it."""
+    from timm.data import ImageNetInfo, infer_imagenet_subset
+
+    config = getattr(module, "pretrained_cfg", {}) or {}
+    classes = getattr(module, "num_classes", 0)
+    names = config.get("label_names")
+    if names and len(names) == classes:
+        described = config.get("label_descriptions") or {}
+        return tuple(described.get(name, name) for name in names)
+    if config.get("num_classes") != classes:
+        return ()  # a head of the user's own
+    subset = infer_imagenet_subset(module)
+    if subset is None:
+        return ()
+    info = ImageNetInfo(subset)
+    return tuple(info.index_to_description(index) for index in range(info.num_classes()))
+
+
+def _listed() -> list[str]:
+    import timm
+
+    return cast(list[str], timm.list_models())
+
+
+FAMILY = Family(
+    name="timm",
+    library="timm",
+    cite="Wightman, PyTorch Image Models",
+    owns=lambda module: comes_from(module, "timm"),
+    load=load,
+    wrap=wrap,
+    build=build,
+    listed=_listed,
+)

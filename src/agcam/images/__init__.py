@@ -1,0 +1,6 @@
+"""Room `images`: open any picture safely, and prepare it the way a model wants it."""
+
+from .open import MAX_PIXELS, find_pictures, open_picture
+from .prepare import prepare
+
+__all__ = ["MAX_PIXELS", "find_pictures", "open_picture", "prepare"]

@@ -1,0 +1,280 @@
+"""From whatever the user names to an upright RGB picture, or one sentence that says why not."""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import PictureError
+
+MAX_PIXELS = 200_000_000  # refused above, from the header, before a pixel is decoded
+
+# Photographs and their kin. Formats that PIL reads by running other programs (EPS), or that have no
+# signature (TGA takes any text file for a picture), are left out on purpose.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000", "ICO")
+_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .tif .tiff .bmp .dib .ppm .pgm .pbm .pnm "
+    ".avif .jp2 .j2k .ico".split()
+)
+_TURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112  # the EXIF tag
+
+
+def open_picture(source: str | Path | Image.Image | np.ndarray[Any, Any]) -> Image.Image:
+    """Open a file, a PIL picture or an array as a new upright RGB picture.
+
+    EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
+    scaled by the full range of their type; of an animation the first frame is taken (of a given
+    PIL picture, the frame where it stands). Arrays are (height, width[, 3 or 4]), uint8 or floats
+    in [0, 1]. What is given is never changed or closed.
+    Raises PictureError, one sentence that names the file and the cause.
+    """
+    if isinstance(source, Image.Image):
+        name = str(getattr(source, "filename", "")) or "the picture"
+        return _decode(source, name)
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, (str, Path)):
+        return _open_file(Path(source))
+    raise PictureError(
+        f"a {type(source).__name__} is not a picture; give a path, a PIL image or an array of "
+        "shape (height, width, 3)"
+    )
+
+
+class _Watched(io.BufferedReader):
+    """A file that remembers being read past its end, which a whole picture never is.
+
+    PIL raises on a truncated file unless some library of this process has set
+    ImageFile.LOAD_TRUNCATED_IMAGES; then it would hand out a half-grey picture in silence.
+    """
+
+    exhausted = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if not data and size != 0:
+            self.exhausted = True
+        return data
+
+
+def _open_file(path: Path) -> Image.Image:
+    try:
+        if path.is_dir():
+            raise PictureError(f"{path} is a folder, not a picture")
+        if path.exists() and not path.is_file():
+            raise PictureError(f"{path} is not a regular file")
+        with _Watched(io.FileIO(path)) as file:
+            if not file.peek(1):
+                raise PictureError(f"{path} is empty")
+            return _decode(_recognise(file, path), str(path), file)
+    except FileNotFoundError:
+        raise PictureError(f"{path} does not exist") from None
+    except PermissionError:
+        raise PictureError(f"{path} may not be read: permission denied") from None
+    except OSError as error:
+        raise PictureError(f"{path} could not be opened: {error.strerror or error}") from error
+    except ValueError as error:
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError(f"{str(path)!r} is not a file name: {error}") from error
+
+
+def _recognise(file: _Watched, path: Path) -> Image.Image:
+    """Read the header. Image.open is not used: it warns about large pictures, and the warning can
+    be silenced only for all threads at once; here the size is checked in `_decode` instead.
+    """
+    Image.init()
+    prefix = file.read(16)
+    for name in _FORMATS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        if factory is None or (accept is not None and accept(prefix) is not True):
+            continue  # a str instead of True says that PIL was built without this format
+        try:
+            file.seek(0)
+            return factory(file, "")
+        except Exception as error:  # decoders of hostile bytes raise anything
+            raise PictureError(f"{path} is damaged: {_reason(error)}") from error
+    if not prefix.strip(b"\0"):
+        raise PictureError(f"{path} is damaged: it begins with zeros")
+    known = ", ".join(_FORMATS)
+    raise PictureError(f"{path} is not a picture of a known format ({known}), whatever its name")
+
+
+def _decode(image: Image.Image, name: str, file: _Watched | None = None) -> Image.Image:
+    """Check the size, load the pixels, turn them upright, bring them to RGB; always a new image."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(
+            f"{name} has {width} x {height} pixels, more than {MAX_PIXELS:,}; make it smaller first"
+        )
+    if width * height == 0:
+        raise PictureError(f"{name} has no pixels ({width} x {height})")
+    try:
+        if file is not None:
+            file.exhausted = False  # looking for metadata may have read to the end
+        image.load()
+        if file is not None and file.exhausted:
+            raise PictureError(f"{name} is truncated: its last pixels are missing")
+        upright = _upright(image)
+        return _to_rgb(upright, name)
+    except PictureError:
+        raise
+    except MemoryError:
+        raise PictureError(f"{name} ({width} x {height}) does not fit into memory") from None
+    except Exception as error:  # decoders of hostile bytes raise anything
+        raise PictureError(f"{name} is truncated or damaged: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().rstrip(".").split("\n")[0]
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Exception:  # broken metadata does not spoil whole pixels
+        return image
+    turn = _TURN.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        image = _to_8_bits(image, name)
+    elif image.mode in {"La", "RGBa"}:
+        image = image.convert(image.mode.upper())  # undo premultiplied alpha
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
+    """Scale a deep grey picture by the full range of its type, never by its own extremes.
+
+    PIL's modes I and F hide the type of the file, so there the range is the smallest of
+    (1 for floats,) 8, 16 and 31 bits that holds the brightest pixel.
+    """
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    ranges = [65535.0] if image.mode.startswith("I;16") else [255.0, 65535.0, 2.0**31 - 1]
+    if image.mode == "F":
+        ranges = [1.0, 255.0, 65535.0]
+    full = next((limit for limit in ranges if high <= limit), None)
+    if full is None or not low >= 0:
+        raise PictureError(
+            f"{name} holds grey values from {low:g} to {high:g}; scale them to 0 ... 1 or 0 ... 255"
+        )
+    rows = (np.rint(row * (255.0 / full)) for row in values)  # row by row: no large float copy
+    return Image.fromarray(np.stack([row.astype(np.uint8) for row in rows]))
+
+
+def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
+    shape = array.shape
+    if array.ndim == 4:
+        raise PictureError(f"an array of shape {shape} is several pictures; give a list of them")
+    if array.ndim == 3 and shape[2] not in {3, 4} and shape[0] in {1, 3, 4}:
+        raise PictureError(
+            f"an array of shape {shape} has its channels first; transpose it to (height, width, "
+            "channel): array.transpose(1, 2, 0)"
+        )
+    if array.ndim not in {2, 3} or (array.ndim == 3 and shape[2] not in {3, 4}):
+        raise PictureError(
+            f"an array of shape {shape} is not a picture; (height, width), (height, width, 3) and "
+            "(height, width, 4) are"
+        )
+    if array.size == 0:
+        raise PictureError(f"an array of shape {shape} has no pixels")
+    if shape[0] * shape[1] > MAX_PIXELS:
+        raise PictureError(f"an array of shape {shape} has more than {MAX_PIXELS:,} pixels")
+    if array.dtype != np.uint8:
+        array = _array_to_8_bits(array)
+    return _to_rgb(Image.fromarray(np.ascontiguousarray(array)), "the array")
+
+
+def _array_to_8_bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if not np.issubdtype(array.dtype, np.floating):
+        raise PictureError(
+            f"an array of {array.dtype} is not a picture; make it uint8 (0 ... 255) or float (0 ... 1)"
+        )
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise PictureError("the array holds NaN or infinite pixels; replace them with numbers")
+    if low < 0 or high > 1:
+        raise PictureError(
+            f"the array's floats run from {low:g} to {high:g}, not within 0 ... 1; divide by 255 or "
+            "undo the normalization"
+        )
+    return np.rint(array * 255).astype(np.uint8)
+
+
+def find_pictures(names: Sequence[str | Path]) -> list[Path]:
+    """Expand files, folders and glob patterns to picture files, in the order given, each once.
+
+    A folder gives the picture files in it and below, in natural order (2 before 10), without
+    hidden ones; a pattern (for shells that do not expand it) gives what a shell would. A path that
+    does not exist is kept, so that it can be reported as one bad picture while the rest go on.
+    Raises PictureError for a folder without pictures and a pattern without a match.
+    """
+    found: dict[str, Path] = {}
+    for name in names:
+        for path in _expand(Path(name)):
+            found.setdefault(os.path.normcase(path.absolute()), path)
+    return list(found.values())
+
+
+def _expand(path: Path) -> Iterator[Path]:
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on odd names before Python 3.12
+        yield from _in_folder(path, required=True)
+    elif not os.path.lexists(path) and glob.has_magic(str(path)):
+        matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+        pictures = [
+            picture
+            for match in sorted(matches, key=_natural)
+            for picture in (_in_folder(match) if match.is_dir() else [match])
+        ]
+        if not pictures:
+            raise PictureError(f"no picture matches {path}")
+        yield from pictures
+    else:
+        yield path
+
+
+def _in_folder(folder: Path, *, required: bool = False) -> list[Path]:
+    problems: list[OSError] = []
+    found = []
+    for base, folders, files in os.walk(folder, onerror=problems.append):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [Path(base, name) for name in files if not name.startswith(".")]
+        found += [path for path in paths if path.suffix.lower() in _SUFFIXES]
+    if required and not found:
+        cause = f": {problems[0].strerror}" if problems else ""
+        raise PictureError(f"no picture was found in the folder {folder}{cause}")
+    return sorted(found, key=_natural)
+
+
+def _natural(path: Path) -> list[list[tuple[int, str]]]:
+    """Numbers in names compare as numbers; ties are broken by the name as it is."""
+    return [
+        [(int(digits or 0), text.lower()) for digits, text in re.findall(r"(\d*)(\D*)", part)]
+        + [(0, part)]
+        for part in path.parts
+    ]
