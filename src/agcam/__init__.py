@@ -1,0 +1,74 @@
+"""agcam: see what a Vision Transformer looked at, for any class, and prove it.
+
+    explanation = agcam.explain(model, pictures, target=None, method="agcam")
+
+Names are imported when first used, so that `import agcam` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+from .errors import (
+    AgcamError,
+    LoadError,
+    ModelError,
+    PictureError,
+    ProofError,
+    SaveError,
+    TargetError,
+    UnknownNameError,
+)
+
+if TYPE_CHECKING:
+    from .explainer import Attribution, explain
+    from .explanation import Explanation
+    from .families import load
+    from .methods import METHODS
+    from .targets import Top
+    from .values import Classifier, Preparation
+
+_LAZY = {
+    "METHODS": "methods",
+    "Attribution": "explainer",
+    "Classifier": "values",
+    "Explanation": "explanation",
+    "Preparation": "values",
+    "Top": "targets",
+    "explain": "explainer",
+    "load": "families",
+}
+
+__all__ = [
+    "METHODS",
+    "AgcamError",
+    "Attribution",
+    "Classifier",
+    "Explanation",
+    "LoadError",
+    "ModelError",
+    "PictureError",
+    "Preparation",
+    "ProofError",
+    "SaveError",
+    "TargetError",
+    "Top",
+    "UnknownNameError",
+    "__version__",
+    "explain",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'agcam' has no attribute {name!r}")
+    value = getattr(import_module(f"agcam.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

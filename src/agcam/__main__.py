@@ -1,0 +1,5 @@
+"""`python -m agcam` is the command `agcam`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,202 @@
+"""`agcam explain`: pictures in; a table, overlays and one HTML page out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from ..errors import AgcamError, LoadError, SaveError, TargetError
+
+if TYPE_CHECKING:
+    from ..explanation import Explanation
+    from ..maps import Card
+    from ..values import Classifier
+
+PAGE_SIDE: Final = 480  # pixels of a picture's longer side on the HTML page
+
+
+def explain(
+    pictures: Annotated[
+        list[str], typer.Argument(help="Pictures, folders of pictures, or globs.", metavar="PICTURE...")
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="timm:NAME, hf:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED, demo, or a "
+            "file of weights with --arch."
+        ),
+    ] = "demo",
+    arch: Annotated[
+        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Class number, class name or text prompt; may be given several times."),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Explain the K most probable classes.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
+    out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None,
+    alpha: Annotated[
+        float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")
+    ] = 0.5,
+    colormap: Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")] = "turbo",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass.")] = 8,
+) -> None:
+    """Say what a model saw in pictures, and where; write overlays, maps and one HTML page."""
+    if target and top:
+        raise TargetError("give --target or --top, not both.")
+    from ..images import find_pictures
+    from ..maps import colour_table
+    from ..methods import METHODS
+
+    paths = find_pictures(pictures)
+    _ = METHODS[method], colour_table(colormap)  # a wrong name is told before the model is loaded
+    _make(out)
+    classifier = _load(model, arch, classes, device)
+    run = _Run(classifier, target, top, method, out, alpha, colormap)
+    run.over(paths, batch_size)
+    run.finish()
+    if run.failures:
+        raise typer.Exit(1)
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(f"cannot make the folder {out}: {error.strerror}.") from error
+
+
+def _load(model: str, arch: str | None, classes: Path | None, device: str | None) -> Classifier:
+    from ..families import load
+
+    names = None
+    if classes is not None:
+        try:
+            lines = classes.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise LoadError(f"cannot read class names from {classes}: {error}.") from error
+        names = [line.strip() for line in lines if line.strip()]
+    classifier = load(model, arch=arch, classes=names)
+    if device is not None:
+        try:
+            classifier.module.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise LoadError(f"cannot use device {device!r}: {reason}") from error
+    return classifier
+
+
+@dataclass
+class _Run:
+    """One call of the command: what was asked, and what came of it so far."""
+
+    classifier: Classifier
+    target: list[str] | None
+    top: int | None
+    method: str
+    out: Path
+    alpha: float
+    colormap: str
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+    cards: list[Card] = field(default_factory=list)
+    failures: list[tuple[Path, str]] = field(default_factory=list)
+
+    def over(self, paths: list[Path], batch_size: int) -> None:
+        """Explain all pictures, some at a time; a bad one is told of and the rest go on."""
+        from rich.progress import track
+
+        from ..explanation import file_names
+
+        names = dict(zip(paths, file_names([str(path) for path in paths]), strict=True))
+        starts = range(0, len(paths), batch_size)
+        for start in track(starts, "explaining", disable=len(starts) < 2):  # noqa: PLR2004
+            some = paths[start : start + batch_size]
+            for good, explanation in self._explain(some):
+                explanation.save(
+                    self.out,
+                    names=[names[path] for path in good],
+                    alpha=self.alpha,
+                    colormap=self.colormap,
+                )
+                self._show(explanation)
+
+    def _explain(self, paths: list[Path]) -> Iterator[tuple[list[Path], Explanation]]:
+        from ..errors import PictureError
+        from ..explainer import explain as explain_
+
+        try:
+            asked = self._asked(len(paths))
+            yield paths, explain_(
+                self.classifier, paths, asked, self.method, batch_size=len(paths)
+            )
+        except PictureError as error:
+            if len(paths) == 1:
+                self._fail(paths[0], error)
+                return
+            for path in paths:  # find the bad one; the others are explained
+                yield from self._explain([path])
+
+    def _asked(self, pictures: int) -> Any:
+        from ..targets import Top
+
+        if self.target:
+            named = set(self.classifier.class_names)
+            items = [int(t) if t.isdigit() and t not in named else t for t in self.target]
+            return [items] * pictures
+        if self.top:
+            return Top(self.top)
+        return None
+
+    def _fail(self, path: Path, error: AgcamError) -> None:
+        from ..maps import Card
+
+        self.failures.append((path, str(error)))
+        self.cards.append(Card(title=str(path), error=str(error)))
+        typer.echo(f"agcam: {error}", err=True)
+
+    def _show(self, explanation: Explanation) -> None:
+        from ..maps import Card
+
+        for picture, source in enumerate(explanation.sources):
+            said = explanation.said(picture)
+            asked = [explanation.name_of(int(i)) for i in explanation.target[picture]]
+            first = ", ".join(f"{name} {value:.0%}" for name, value in said[:3])
+            self.rows.append((Path(source).name, first, ", ".join(asked)))
+            small = explanation.pictures[picture].copy()
+            small.thumbnail((PAGE_SIDE, PAGE_SIDE))
+            maps = []
+            for column, name in enumerate(asked):
+                over = explanation.overlay(
+                    picture, column, alpha=self.alpha, colormap=self.colormap
+                )
+                over.thumbnail((PAGE_SIDE, PAGE_SIDE))
+                relevance = explanation.grid_map[picture, column]
+                maps.append((name, over, float(relevance.min()), float(relevance.max())))
+            self.cards.append(Card(title=source, picture=small, said=said, maps=tuple(maps)))
+
+    def finish(self) -> None:
+        """Write the page, print the table and say where things are."""
+        from ..maps import render_page, write_atomically
+        from .table import print_table
+
+        if self.rows:
+            print_table(("picture", "the model said", "explained"), self.rows)
+        page = self.out / "index.html"
+        done = f"{len(self.rows)} explained, {len(self.failures)} failed"
+        footer = f"{self.method} of {self.classifier.name}. {done}."
+        html = render_page("What the model looked at", self.cards, footer)
+        write_atomically(page, html.encode())
+        for note in self.classifier.notes:
+            typer.echo(f"note: {note}")
+        typer.echo(f"{done}; overlays, maps and manifests are in {self.out}, the page is {page}")

@@ -1,0 +1,41 @@
+"""`agcam list`: what there is to choose from, read from the tables."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+lists = typer.Typer(help="List methods or models.", no_args_is_help=True)
+
+
+@lists.command()
+def methods() -> None:
+    """Every method: cost, whether its map depends on the class, source."""
+    from ..methods import METHODS
+    from .table import print_table
+
+    rows = [
+        (row.name, "yes" if row.class_specific else "no", row.passes, row.cite)
+        for row in METHODS.values()
+    ]
+    print_table(("method", "class-specific", "cost", "source"), rows)
+
+
+@lists.command()
+def models(
+    search: Annotated[str, typer.Argument(help="Only names that contain this.")] = "vit",
+    family: Annotated[str | None, typer.Option(help="timm, torchvision, open_clip, ...")] = None,
+) -> None:
+    """Model names that --model takes, as far as the libraries list them offline."""
+    from ..families import FAMILIES
+
+    for key, row in FAMILIES.items():
+        if family not in (None, key):
+            continue
+        prefix = "" if key == "demo" else f"{key}:"
+        for name in row.listed():
+            if search.lower() in name.lower() or key == "demo":
+                typer.echo(f"{prefix}{name}")
+    if family in (None, "hf"):
+        typer.echo("hf:NAME  any image classifier or CLIP-like model of the hub, or a folder")

@@ -1,0 +1,258 @@
+"""From a picture to an explanation: the data's way, read aloud."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from . import targets
+from ._version import __version__
+from .errors import ModelError, PictureError
+from .explanation import Explanation
+from .families import load, weights_hash
+from .images import open_picture, prepare
+from .methods import METHODS
+from .tracing import Tracer, quiet, trace
+from .values import Classifier, Frame, Grid, Method, Preparation
+
+BATCH_SIZE: Final = 8
+RGB: Final = 3
+BATCH_DIMS: Final = 4
+LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
+
+
+def explain(
+    model: object,
+    pictures: Any,
+    target: Any = None,
+    method: str = "agcam",
+    *,
+    batch_size: int = BATCH_SIZE,
+    tracer: Tracer | None = None,
+) -> Explanation:
+    """Explain what an image classifier saw, for any class; the model is left as it was found.
+
+    `model`: a module, a Hugging Face pipeline, a name ("timm:vit_base_patch16_224") or what
+    `agcam.load` gave. `pictures`: a path, PIL image, HxWx3 array, a list of these, or a prepared
+    tensor (batch, 3, height, width), used as it is. `target`: None (the prediction), a class
+    number, a name, `Top(k)`, a list (one a picture), a list of lists (several a picture), a text
+    prompt for CLIP-like models. `tracer` "full" asks for full autograd instead of the replay.
+
+    Raises an AgcamError that names the fix; never returns a map that was not proved.
+    """
+    row = METHODS[method]
+    classifier = load(model)
+    if classifier.with_prompts is not None and not classifier.class_names:
+        classifier = classifier.with_prompts(targets.prompts_of(target))
+    prepared = prepare_all(classifier, pictures)
+    parts: list[_Part] = []
+    for start in range(0, len(prepared.pixels), batch_size):
+        some = slice(start, start + batch_size)
+        asked = _slice(target, some, len(prepared.pixels))
+        parts.append(_explain_batch(classifier, prepared.pixels[some], asked, row, tracer))
+    return _assemble(classifier, row, prepared, parts)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Pictures ready for the model, and the way back to them."""
+
+    pixels: Tensor
+    frames: tuple[Frame, ...]
+    pictures: tuple[Image.Image, ...]
+    sources: tuple[str, ...]
+
+
+def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
+    """Open and prepare pictures as the model wants them; tensors are taken as they are."""
+    if isinstance(pictures, Tensor):
+        return _take(classifier, pictures)
+    items = list(pictures) if isinstance(pictures, list | tuple) else [pictures]
+    if not items:
+        raise PictureError("no picture was given.")
+    if isinstance(items[0], Tensor):
+        raise PictureError("give prepared pictures as one tensor (batch, 3, height, width).")
+    if classifier.preparation is None:
+        raise ModelError(
+            f"{classifier.name}: how it wants its pictures is not known; give them prepared, as a "
+            "tensor (batch, 3, height, width)."
+        )
+    opened = [open_picture(item) for item in items]
+    ready = [prepare(picture, classifier.preparation) for picture in opened]
+    sources = [_source(item, number) for number, item in enumerate(items, 1)]
+    return Prepared(
+        pixels=torch.stack([pixels for pixels, _ in ready]),
+        frames=tuple(frame for _, frame in ready),
+        pictures=tuple(opened),
+        sources=tuple(sources),
+    )
+
+
+def _source(item: Any, number: int) -> str:
+    named = str(item) if isinstance(item, str | Path) else getattr(item, "filename", "")
+    return str(named) or f"picture-{number}"
+
+
+def _take(classifier: Classifier, pixels: Tensor) -> Prepared:
+    if pixels.ndim != BATCH_DIMS or pixels.shape[1] != RGB or not len(pixels):
+        raise PictureError(
+            f"a prepared tensor is (batch, 3, height, width), not {tuple(pixels.shape)}"
+            + ("; add the batch dimension: pixels[None]." if pixels.ndim == RGB else ".")
+        )
+    if not pixels.is_floating_point():
+        raise PictureError("a prepared tensor is floating and normalized; give arrays as numpy.")
+    if not bool(torch.isfinite(pixels).all()):
+        raise PictureError("the prepared tensor holds NaN or infinite values.")
+    height, width = pixels.shape[-2:]
+    return Prepared(
+        pixels=pixels.detach(),
+        frames=(Frame.whole(width, height),) * len(pixels),
+        pictures=tuple(_show(picture, classifier.preparation) for picture in pixels.detach()),
+        sources=tuple(f"picture-{number}" for number in range(1, len(pixels) + 1)),
+    )
+
+
+def _show(pixels: Tensor, preparation: Preparation | None) -> Image.Image:
+    """A prepared tensor as a picture: normalization undone, or min-max where it is unknown."""
+    values = pixels.float().cpu()
+    if preparation is not None:
+        mean, std = (torch.tensor(v)[:, None, None] for v in (preparation.mean, preparation.std))
+        values = values * std + mean
+    else:
+        low, high = values.min(), values.max()
+        values = (values - low) / (high - low).clamp(min=1e-12)
+    return Image.fromarray((values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
+
+
+@dataclass(frozen=True)
+class _Part:
+    logits: Tensor
+    target: Tensor
+    grid_map: Tensor
+    grid: Grid
+    tracer: str
+
+
+def _slice(target: Any, some: slice, pictures: int) -> Any:
+    """The part of a list of targets that belongs to a batch; a wrong length is told of whole."""
+    listed = isinstance(target, list | tuple) or getattr(target, "ndim", 0) > 0
+    return target[some] if listed and len(target) == pictures else target
+
+
+def _explain_batch(
+    classifier: Classifier, pixels: Tensor, target: Any, method: Method, tracer: Tracer | None
+) -> _Part:
+    """One recording, and one map for each target asked of it."""
+    with quiet(classifier.module):
+        evidence = trace(classifier, _to_model(classifier, pixels), method, tracer)
+        logits, grid = evidence.recording.logits, evidence.recording.grid
+        asked = targets.resolve(target, logits, classifier.class_names).to(logits.device)
+        maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
+    relevance = torch.stack([_precise(column) for column in maps], dim=1).unflatten(
+        -1, (grid.rows, grid.columns)
+    )
+    if not bool(torch.isfinite(relevance).all()):
+        raise ModelError(
+            f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "
+            "gradients overflow in its precision. Try bfloat16 or float32."
+        )
+    exact = torch.promote_types(logits.dtype, torch.float32)
+    return _Part(
+        logits.cpu(),
+        asked.cpu(),
+        relevance.to(exact).cpu(),
+        grid,
+        evidence.recording.layout.tracer,
+    )
+
+
+def _precise(relevance: Tensor) -> Tensor:
+    return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
+
+
+def _to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
+    """Pixels where, and in the precision in which, the model's weights are."""
+    weight = next(classifier.module.parameters(), None)
+    if weight is None:
+        return pixels.clone()
+    if weight.is_inference():
+        raise ModelError(
+            f"{classifier.name} was made inside torch.inference_mode(), so torch cannot "
+            "differentiate through it; make or load it outside."
+        )
+    moved = pixels.to(weight.device, weight.dtype)
+    return moved.clone() if moved.is_inference() else moved
+
+
+def _assemble(
+    classifier: Classifier, method: Method, prepared: Prepared, parts: Sequence[_Part]
+) -> Explanation:
+    logits = torch.cat([part.logits for part in parts])
+    exact = torch.promote_types(logits.dtype, torch.float32)
+    return Explanation(
+        logits=logits,
+        probabilities=logits.to(exact).softmax(-1),
+        prediction=logits.argmax(-1),
+        target=torch.cat([part.target for part in parts]),
+        grid_map=torch.cat([part.grid_map for part in parts]),
+        class_names=_names(classifier, logits.shape[-1]),
+        model=classifier.name,
+        family=classifier.family,
+        weights_hash=weights_hash(classifier.module),
+        method=method.name,
+        tracer=parts[0].tracer,
+        grid=parts[0].grid,
+        versions=MappingProxyType(dict(_versions())),
+        notes=classifier.notes,
+        frames=prepared.frames,
+        pictures=prepared.pictures,
+        sources=prepared.sources,
+    )
+
+
+def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
+    names = classifier.class_names
+    if names and len(names) != classes:
+        raise ModelError(
+            f"{classifier.name} has {classes} classes, but {len(names)} class names were given."
+        )
+    return names
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "agcam", __version__
+    yield "python", platform.python_version()
+    for library in LIBRARIES:
+        try:
+            yield library, version(library)
+        except PackageNotFoundError:
+            continue
+
+
+class Attribution:
+    """The call that captum, Quantus and their users expect: `attribute(inputs, target=...)`."""
+
+    def __init__(self, model: object, method: str = "agcam") -> None:
+        self.classifier = load(model)
+        self.method = method
+
+    def attribute(self, inputs: Tensor, target: Any = None, **_: object) -> Tensor:
+        """Relevance per input pixel, in the shape of `inputs` (batch 3 height width).
+
+        Raw, bilinear from patches to pixels, the same in every channel; on the device of the
+        inputs. `target`: one class for all, or one a picture.
+        """
+        explanation = explain(self.classifier, inputs, target, self.method)
+        maps = np.stack([pixel_map[0] for pixel_map in explanation.pixel_map])
+        relevance = torch.from_numpy(np.asarray(maps)).to(inputs.device)
+        return relevance[:, None].expand(inputs.shape).contiguous()

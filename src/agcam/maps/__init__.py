@@ -1,0 +1,21 @@
+"""Room `maps`: relevance per patch onto the picture's pixels, into colours, files and a page."""
+
+from .files import npy_bytes, png_bytes, write_atomically
+from .page import Card, MapView, render_page
+from .pixels import PixelMap, resize_map, to_pixels
+from .render import RenderError, heat_map, overlay
+
+__all__ = [
+    "Card",
+    "MapView",
+    "PixelMap",
+    "RenderError",
+    "heat_map",
+    "npy_bytes",
+    "overlay",
+    "png_bytes",
+    "render_page",
+    "resize_map",
+    "to_pixels",
+    "write_atomically",
+]

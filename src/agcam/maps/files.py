@@ -1,0 +1,70 @@
+"""Write outputs whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import SaveError
+
+
+def write_atomically(path: str | Path, data: bytes, *, sync: bool = False) -> None:
+    """Write `data` to `path`: a reader sees the old file or the whole new one, never a part.
+
+    Missing folders are made; a temporary file in the same folder is renamed at the end, and removed
+    if anything fails. `sync` also waits until the data is on the disk. Raises SaveError, one
+    sentence that names the path and the cause.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:  # not tempfile: that would make it unreadable to others
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, (OSError, ValueError)):  # ValueError: NUL in the name
+            raise SaveError(f"{path} could not be written: {_cause(error, path)}") from error
+        raise
+
+
+def _cause(error: OSError | ValueError, path: Path) -> str:
+    if isinstance(error, ValueError):
+        return f"not a file name ({error})"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "the disk is full"
+    if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+        return "a file stands where a folder should be"
+    if error.errno == errno.EISDIR or (os.name == "nt" and path.is_dir()):
+        return "a folder of that name is there"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return "permission denied"
+    return error.strerror or str(error)
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """The picture as a PNG file's bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def npy_bytes(array: NDArray[Any]) -> bytes:
+    """The array as an .npy file's bytes (never a pickle), to be read with np.load."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(array), allow_pickle=False)
+    return buffer.getvalue()

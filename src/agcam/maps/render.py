@@ -1,0 +1,99 @@
+"""From relevance per pixel to colours, alone or over the picture."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import AgcamError, UnknownNameError
+from ..registry import near_misses
+
+
+class RenderError(AgcamError, ValueError):
+    """A map cannot be drawn as asked (values outside [0, 1], another size, alpha out of range)."""
+
+
+def heat_map(values: NDArray[Any], colormap: str = "turbo") -> Image.Image:
+    """Colour a map (height, width) with values in [0, 1]; an RGB picture of the same size.
+
+    `colormap` is any name that matplotlib knows. Pixels that are NaN, which the model never saw,
+    are grey with diagonal stripes. Raises UnknownNameError, RenderError.
+    """
+    colours, seen = _colours(values, colormap)
+    if seen.all():
+        return Image.fromarray(colours)
+    grey = np.where(_stripes(seen.shape), 118, 138).astype(np.uint8)
+    colours[~seen] = grey[~seen, None]
+    return Image.fromarray(colours)
+
+
+def overlay(
+    picture: Image.Image, values: NDArray[Any], alpha: float = 0.5, colormap: str = "turbo"
+) -> Image.Image:
+    """Lay a map (height, width) with values in [0, 1] over its picture; an RGB picture.
+
+    `alpha` is the weight of the map: alpha * colours + (1 - alpha) * picture. Pixels that are NaN,
+    which the model never saw, show the picture without colour, dimmed, with diagonal stripes.
+    Raises UnknownNameError, RenderError.
+    """
+    if not 0 <= alpha <= 1:
+        raise RenderError(f"alpha is the weight of the map, from 0 to 1, not {alpha}")
+    if values.shape != (picture.height, picture.width):
+        raise RenderError(
+            f"a map of shape {values.shape} does not fit a picture of {picture.height} rows and "
+            f"{picture.width} columns"
+        )
+    colours, seen = _colours(values, colormap)
+    blended = Image.blend(picture.convert("RGB"), Image.fromarray(colours), alpha)
+    if seen.all():
+        return blended
+    dimmed = picture.convert("L").point([round(40 + 0.38 * level) for level in range(256)])
+    lit = picture.convert("L").point([round(64 + 0.38 * level) for level in range(256)])
+    dimmed.paste(lit, mask=Image.fromarray(_stripes(seen.shape)))
+    return Image.composite(blended, dimmed.convert("RGB"), Image.fromarray(seen))
+
+
+def colour_table(colormap: str) -> NDArray[np.uint8]:
+    """(256, 3) red, green, blue of a matplotlib colormap. Raises UnknownNameError."""
+    return _colour_table(colormap).copy()
+
+
+@lru_cache(maxsize=16)
+def _colour_table(colormap: str) -> NDArray[np.uint8]:
+    from matplotlib import colormaps  # without pyplot, so without a window system
+
+    if colormap not in colormaps:
+        close = near_misses(str(colormap), list(colormaps))
+        hint = f"did you mean {' or '.join(close)}?" if close else "turbo, jet and viridis are."
+        raise UnknownNameError(f"no colormap is called {colormap!r}; {hint}")
+    table = colormaps[colormap](np.linspace(0, 1, 256), bytes=True)
+    return np.ascontiguousarray(table[:, :3], dtype=np.uint8)
+
+
+def _colours(values: NDArray[Any], colormap: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Colours (height, width, 3) and which pixels were seen (height, width)."""
+    values = np.asarray(values)
+    if values.ndim != 2 or values.size == 0:
+        raise RenderError(f"one map (height, width) is drawn at a time, not shape {values.shape}")
+    table = _colour_table(colormap)
+    seen = ~np.isnan(values)
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    if low < -1e-6 or high > 1 + 1e-6:
+        raise RenderError(
+            f"the map's values run from {low:.3g} to {high:.3g}, not within 0 ... 1; draw "
+            "pixel_map.normalized()"
+        )
+    level = np.where(seen, values, 0)
+    level *= 255
+    return table[np.clip(np.rint(level, out=level), 0, 255).astype(np.uint8)], seen
+
+
+def _stripes(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Diagonal stripes, (height, width), about forty along the longer side."""
+    period = max(4, max(shape) // 40)
+    down, across = np.ogrid[: shape[0], : shape[1]]
+    return (down + across) % period < max(1, period // 4)
