@@ -43,7 +43,9 @@ def pixels(picture: Image.Image) -> Tensor:
     return (torch.from_numpy(array).permute(2, 0, 1) / 255 - MEAN) / STD
 
 
-def boxes_of(folder: Path, smallest: int = 32, most: int = 3) -> list[tuple[Path, int, list[float]]]:
+def boxes_of(
+    folder: Path, smallest: int = 32, most: int = 3
+) -> list[tuple[Path, int, list[float]]]:
     """(picture, class, box in pixels); the `most` largest of a class in each picture."""
     found = []
     for text in sorted((folder / "boxes").glob("*.txt")):
@@ -96,3 +98,120 @@ def extract_crops(folder: Path, target: Path) -> None:
         labels.append(number)
         pictures.append(path.stem)
     np.savez(target, features=np.stack(features), labels=labels, pictures=pictures)
+
+
+# ---- what the classes are called: one name for what is plainly the same thing
+
+# ImageNet's first lemma, but where another of its lemmas is the word a reader knows.
+IMAGENET = {
+    "n01983481": "lobster",
+    "n02132136": "bear",
+    "n02504458": "elephant",
+    "n02509815": "red panda",
+    "n02395406": "pig",
+    "n02814533": "station wagon",
+    "n02814860": "lighthouse",
+    "n02892201": "brass plaque",
+    "n03126707": "crane (machine)",
+    "n03250847": "drumstick",
+    "n03599486": "rickshaw",
+    "n03706229": "compass",
+    "n04399382": "teddy bear",
+}
+CALTECH = {
+    "Faces": "face",
+    "Faces_easy": "face",
+    "Leopards": "leopard",
+    "Motorbikes": "motorcycle",
+    "airplanes": "airplane",
+    "bass": "bass (fish)",
+    "binocular": "binoculars",
+    "car_side": "car",
+    "cellphone": "cell phone",
+    "cougar_body": "cougar",
+    "cougar_face": "cougar",
+    "crocodile_head": "crocodile",
+    "flamingo_head": "flamingo",
+    "headphone": "headphones",
+    "panda": "giant panda",
+    "rhino": "rhinoceros",
+    "tick": "tick (mite)",
+    "water_lilly": "water lily",
+    "wild_cat": "wildcat",
+}
+COCO = {
+    "keyboard": "computer keyboard",
+    "mouse": "computer mouse",
+    "remote": "remote control",
+}
+# A general name, and the classes of which it is true as well.
+KINDS = {
+    "cat": ["tabby", "persian cat", "egyptian cat"],
+    "dog": [
+        "chihuahua", "yorkshire terrier", "golden retriever", "labrador retriever",
+        "german shepherd", "standard poodle", "dalmatian",
+    ],
+    "bird": [
+        "goose", "black stork", "king penguin", "albatross", "flamingo", "ibis", "emu", "pigeon",
+        "rooster",
+    ],
+    "car": ["station wagon", "convertible", "sports car", "limousine"],
+    "bus": ["school bus", "trolleybus"],
+    "truck": ["moving van"],
+    "train": ["bullet train", "freight car"],
+    "boat": ["gondola", "lifeboat", "ketch", "schooner", "ferry"],
+    "bottle": ["beer bottle", "pop bottle", "pill bottle", "water jug"],
+    "spoon": ["wooden spoon"],
+    "chair": ["windsor chair", "rocking chair"],
+    "book": ["comic book"],
+    "tie": ["bow tie"],
+    "clock": ["stopwatch", "watch"],
+    "sports ball": ["basketball", "rugby ball", "volleyball", "soccer ball"],
+    "cup": ["espresso"],
+    "butterfly": ["monarch", "sulphur butterfly"],
+    "lobster": ["spiny lobster"],
+    "person": ["face", "military uniform", "academic gown"],
+    "lamp": ["lampshade"],
+    "dining table": ["desk"],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """One labelled set: features (n, 768), class names as the head calls them, picture of each."""
+
+    features: Tensor
+    names: list[str]
+    groups: np.ndarray
+
+
+def imagenet_names(folder: Path) -> dict[str, str]:
+    with (folder / "tiny-imagenet" / "classes.csv").open(newline="") as file:
+        first = {row["synset"]: row["names"].split(",")[0].lower() for row in csv.DictReader(file)}
+    return {synset: IMAGENET.get(synset, name) for synset, name in first.items()}
+
+
+def read_parts(data: Path, features: Path, crops: Path) -> dict[str, Part]:
+    imagenet = imagenet_names(data)
+    parts = {}
+    with np.load(features) as file:
+        coco = [str(name) for name in file["coco_crops/classes"]]
+        for name in ("tiny_train", "caltech_train", "tiny_val", "one_per_class", "caltech_test"):
+            classes = [str(entry) for entry in file[f"{name}/classes"]]
+            known = imagenet if classes[0] in imagenet else caltech_names(classes)
+            labels = file[f"{name}/labels"]
+            parts[name] = Part(
+                torch.from_numpy(file[f"{name}/features"]).float(),
+                [known[classes[label]] for label in labels],
+                np.arange(len(labels)),
+            )
+    with np.load(crops) as file:
+        labels = [COCO.get(coco[label], coco[label]) for label in file["labels"]]
+        for view, name in enumerate(("coco", "coco_square", "coco_small")):
+            value = torch.from_numpy(file["features"][:, view]).float()
+            parts[name] = Part(value, labels, file["pictures"])
+    return parts
+
+
+def caltech_names(classes: list[str]) -> dict[str, str]:
+    return {name: CALTECH.get(name, name.replace("_", " ")) for name in classes}

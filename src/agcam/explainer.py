@@ -158,9 +158,8 @@ def _explain_batch(
         logits, grid = evidence.recording.logits, evidence.recording.grid
         asked = targets.resolve(target, logits, classifier.class_names).to(logits.device)
         maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
-    relevance = torch.stack([_precise(column) for column in maps], dim=1).unflatten(
-        -1, (grid.rows, grid.columns)
-    )
+    relevance = torch.stack([_precise(column) for column in maps], dim=1)
+    relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     if not bool(torch.isfinite(relevance).all()):
         raise ModelError(
             f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "

@@ -149,7 +149,9 @@ class Explanation:
         normalized = self.pixel_map[picture].normalized()
         for asked, entry in enumerate(manifest["targets"]):
             name = f"{stem}.{entry['class']}-{_slug(entry['name'])}"
-            over = overlay(self.pictures[picture], normalized[asked], alpha=alpha, colormap=colormap)
+            over = overlay(
+                self.pictures[picture], normalized[asked], alpha=alpha, colormap=colormap
+            )
             entry["files"] = {"overlay": f"{name}.overlay.png", "map": f"{name}.map.png"}
             yield f"{name}.overlay.png", png_bytes(over)
             yield f"{name}.map.png", png_bytes(heat_map(normalized[asked], colormap))

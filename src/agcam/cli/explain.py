@@ -21,7 +21,8 @@ PAGE_SIDE: Final = 480  # pixels of a picture's longer side on the HTML page
 
 def explain(
     pictures: Annotated[
-        list[str], typer.Argument(help="Pictures, folders of pictures, or globs.", metavar="PICTURE...")
+        list[str],
+        typer.Argument(help="Pictures, folders of pictures, or globs.", metavar="PICTURE..."),
     ],
     model: Annotated[
         str,
@@ -56,7 +57,7 @@ def explain(
     if target and top:
         raise TargetError("give --target or --top, not both.")
     from ..images import find_pictures
-    from ..maps import colour_table
+    from ..maps.render import colour_table
     from ..methods import METHODS
 
     paths = find_pictures(pictures)
@@ -137,9 +138,7 @@ class _Run:
 
         try:
             asked = self._asked(len(paths))
-            yield paths, explain_(
-                self.classifier, paths, asked, self.method, batch_size=len(paths)
-            )
+            yield paths, explain_(self.classifier, paths, asked, self.method, batch_size=len(paths))
         except PictureError as error:
             if len(paths) == 1:
                 self._fail(paths[0], error)
@@ -166,7 +165,7 @@ class _Run:
         typer.echo(f"agcam: {error}", err=True)
 
     def _show(self, explanation: Explanation) -> None:
-        from ..maps import Card
+        from ..maps import Card, MapView
 
         for picture, source in enumerate(explanation.sources):
             said = explanation.said(picture)
@@ -182,7 +181,7 @@ class _Run:
                 )
                 over.thumbnail((PAGE_SIDE, PAGE_SIDE))
                 relevance = explanation.grid_map[picture, column]
-                maps.append((name, over, float(relevance.min()), float(relevance.max())))
+                maps.append(MapView(name, over, float(relevance.min()), float(relevance.max())))
             self.cards.append(Card(title=source, picture=small, said=said, maps=tuple(maps)))
 
     def finish(self) -> None:
@@ -195,7 +194,7 @@ class _Run:
         page = self.out / "index.html"
         done = f"{len(self.rows)} explained, {len(self.failures)} failed"
         footer = f"{self.method} of {self.classifier.name}. {done}."
-        html = render_page("What the model looked at", self.cards, footer)
+        html = render_page("What the model looked at", self.cards, footer, self.colormap)
         write_atomically(page, html.encode())
         for note in self.classifier.notes:
             typer.echo(f"note: {note}")

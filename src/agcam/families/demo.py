@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from agcam.errors import LoadError
 from agcam.values import Classifier, Family, Preparation
+
 from .demo_tower import ARCHITECTURE, blank_tower, tower_state
 
 HEAD: Final = Path(__file__).with_name("demo_head.npz")
@@ -78,7 +79,7 @@ def _named(module: Any, names: tuple[str, ...]) -> nn.Module:
 
 
 def wrap(module: nn.Module, name: str) -> Classifier:
-    """Take a module of the demo's architecture; classes are named if its head is the demo's size."""
+    """Take a module of the demo's architecture; name its classes if its head has our size."""
     names = read_head().names
     known = getattr(module, "num_classes", None) == len(names)
     return Classifier(

@@ -57,7 +57,10 @@ def usual_preparation(config: Any) -> Preparation | None:
     for kind in kinds:
         if kind is None:
             continue
-        preparation = preparation_of(kind())
+        try:
+            preparation = preparation_of(kind())
+        except LoadError:
+            return None  # prepared tensors can still be explained
         if size is None:
             return preparation
         height, width = (size, size) if isinstance(size, int) else size

@@ -19,10 +19,11 @@ MAX_PIXELS = 200_000_000  # refused above, from the header, before a pixel is de
 
 # Photographs and their kin. Formats that PIL reads by running other programs (EPS), or that have no
 # signature (TGA takes any text file for a picture), are left out on purpose.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000", "ICO")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000")
 _SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .tif .tiff .bmp .dib .ppm .pgm .pbm .pnm "
-    ".avif .jp2 .j2k .ico".split()
+    f".{suffix}"
+    for suffixes in ("jpg jpeg jpe jfif mpo png apng webp gif", "tif tiff bmp dib ppm pgm pbm pnm")
+    for suffix in (*suffixes.split(), "avif", "jp2", "j2k")
 )
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -97,8 +98,10 @@ def _open_file(path: Path) -> Image.Image:
 
 
 def _recognise(file: _Watched, path: Path) -> Image.Image:
-    """Read the header. Image.open is not used: it warns about large pictures, and the warning can
-    be silenced only for all threads at once; here the size is checked in `_decode` instead.
+    """Read the header only.
+
+    Image.open is not used: it warns about large pictures, and the warning can be silenced only for
+    all threads at once; here the size is checked in `_decode` instead.
     """
     Image.init()
     prefix = file.read(16)
@@ -130,16 +133,18 @@ def _decode(image: Image.Image, name: str, file: _Watched | None = None) -> Imag
         if file is not None:
             file.exhausted = False  # looking for metadata may have read to the end
         image.load()
-        if file is not None and file.exhausted:
-            raise PictureError(f"{name} is truncated: its last pixels are missing")
-        upright = _upright(image)
-        return _to_rgb(upright, name)
+        # JPEG 2000 is always read past its end; PIL itself notices when that is cut short.
+        whole = file is None or not file.exhausted or image.format == "JPEG2000"
+        rgb = _to_rgb(_upright(image), name)
     except PictureError:
         raise
     except MemoryError:
         raise PictureError(f"{name} ({width} x {height}) does not fit into memory") from None
     except Exception as error:  # decoders of hostile bytes raise anything
         raise PictureError(f"{name} is truncated or damaged: {_reason(error)}") from error
+    if not whole:
+        raise PictureError(f"{name} is truncated: its last pixels are missing")
+    return rgb
 
 
 def _reason(error: Exception) -> str:
@@ -189,14 +194,15 @@ def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
 
 def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
     shape = array.shape
-    if array.ndim == 4:
+    flat = len(shape) == 2  # noqa: PLR2004
+    if len(shape) == 4:  # noqa: PLR2004
         raise PictureError(f"an array of shape {shape} is several pictures; give a list of them")
-    if array.ndim == 3 and shape[2] not in {3, 4} and shape[0] in {1, 3, 4}:
-        raise PictureError(
-            f"an array of shape {shape} has its channels first; transpose it to (height, width, "
-            "channel): array.transpose(1, 2, 0)"
-        )
-    if array.ndim not in {2, 3} or (array.ndim == 3 and shape[2] not in {3, 4}):
+    if not flat and (len(shape) != 3 or shape[2] not in {3, 4}):  # noqa: PLR2004
+        if shape[:1] in {(1,), (3,), (4,)} and len(shape) == 3:  # noqa: PLR2004
+            raise PictureError(
+                f"an array of shape {shape} has its channels first; transpose it to (height, "
+                "width, channel): array.transpose(1, 2, 0)"
+            )
         raise PictureError(
             f"an array of shape {shape} is not a picture; (height, width), (height, width, 3) and "
             "(height, width, 4) are"
@@ -213,17 +219,19 @@ def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
 def _array_to_8_bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if not np.issubdtype(array.dtype, np.floating):
         raise PictureError(
-            f"an array of {array.dtype} is not a picture; make it uint8 (0 ... 255) or float (0 ... 1)"
+            f"an array of {array.dtype} is not a picture; make it uint8 (0 ... 255) or "
+            "float (0 ... 1)"
         )
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise PictureError("the array holds NaN or infinite pixels; replace them with numbers")
     if low < 0 or high > 1:
         raise PictureError(
-            f"the array's floats run from {low:g} to {high:g}, not within 0 ... 1; divide by 255 or "
-            "undo the normalization"
+            f"the array's floats run from {low:g} to {high:g}, not within 0 ... 1; divide by 255 "
+            "or undo the normalization"
         )
-    return np.rint(array * 255).astype(np.uint8)
+    scaled: np.ndarray[Any, Any] = np.rint(array * array.dtype.type(255))
+    return scaled.astype(np.uint8)
 
 
 def find_pictures(names: Sequence[str | Path]) -> list[Path]:

@@ -87,7 +87,7 @@ def _resize_and_cut(
     box: tuple[int, int, int, int],
     preparation: Preparation,
 ) -> Image.Image:
-    """The `box` of the picture resized to `size` (width, height), filled where it reaches beyond."""
+    """Resize to `size` (width, height), cut the `box` out, fill where it reaches beyond."""
     filter_ = _RESAMPLING[preparation.interpolation]
     left, top, right, bottom = box
     part = max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1])

@@ -57,14 +57,14 @@ def _cause(error: OSError | ValueError, path: Path) -> str:
 
 
 def png_bytes(image: Image.Image) -> bytes:
-    """The picture as a PNG file's bytes."""
+    """Encode the picture as a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
 def npy_bytes(array: NDArray[Any]) -> bytes:
-    """The array as an .npy file's bytes (never a pickle), to be read with np.load."""
+    """Encode the array as an .npy file (never a pickle), to be read with np.load."""
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(array), allow_pickle=False)
     return buffer.getvalue()

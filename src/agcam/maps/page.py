@@ -90,7 +90,7 @@ def _width(part: float) -> str:
 
 
 def _data_uri(picture: Image.Image) -> str:
-    """The picture, made smaller if need be, as a data: address."""
+    """Encode the picture, made smaller if need be, as a data: address."""
     small = picture.convert("RGB")
     small.thumbnail((_LONGEST, _LONGEST), Image.Resampling.LANCZOS)
     form = "WEBP" if features.check("webp") else "JPEG"

@@ -12,6 +12,8 @@ from PIL import Image
 from ..errors import AgcamError, UnknownNameError
 from ..registry import near_misses
 
+_SLACK = 1e-6  # rounding of a float32 map is not an error
+
 
 class RenderError(AgcamError, ValueError):
     """A map cannot be drawn as asked (values outside [0, 1], another size, alpha out of range)."""
@@ -59,7 +61,8 @@ def overlay(
 
 def colour_table(colormap: str) -> NDArray[np.uint8]:
     """(256, 3) red, green, blue of a matplotlib colormap. Raises UnknownNameError."""
-    return _colour_table(colormap).copy()
+    table: NDArray[np.uint8] = _colour_table(colormap)
+    return table.copy()
 
 
 @lru_cache(maxsize=16)
@@ -70,19 +73,19 @@ def _colour_table(colormap: str) -> NDArray[np.uint8]:
         close = near_misses(str(colormap), list(colormaps))
         hint = f"did you mean {' or '.join(close)}?" if close else "turbo, jet and viridis are."
         raise UnknownNameError(f"no colormap is called {colormap!r}; {hint}")
-    table = colormaps[colormap](np.linspace(0, 1, 256), bytes=True)
-    return np.ascontiguousarray(table[:, :3], dtype=np.uint8)
+    table: NDArray[np.uint8] = colormaps[colormap](np.linspace(0, 1, 256), bytes=True)
+    return np.ascontiguousarray(table[:, :3])
 
 
 def _colours(values: NDArray[Any], colormap: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Colours (height, width, 3) and which pixels were seen (height, width)."""
     values = np.asarray(values)
-    if values.ndim != 2 or values.size == 0:
+    if values.ndim != 2 or values.size == 0:  # noqa: PLR2004
         raise RenderError(f"one map (height, width) is drawn at a time, not shape {values.shape}")
     table = _colour_table(colormap)
     seen = ~np.isnan(values)
     low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if low < -1e-6 or high > 1 + 1e-6:
+    if low < -_SLACK or high > 1 + _SLACK:
         raise RenderError(
             f"the map's values run from {low:.3g} to {high:.3g}, not within 0 ... 1; draw "
             "pixel_map.normalized()"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal
 
 from torch import Tensor, nn
 
@@ -27,8 +27,11 @@ from .survey import survey
 
 __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
 
-TRACERS = {"replay": Replay, "full": FullAutograd}
 Tracer = Literal["replay", "full"]
+TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
+    "replay": Replay,
+    "full": FullAutograd,
+}
 
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()

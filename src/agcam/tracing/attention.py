@@ -23,11 +23,37 @@ from ..values import AttentionCall
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """A listener: gets the call and a function that answers it as torch would."""
 
-_lock = threading.Lock()
-_listeners = 0
-_original: Callable[..., Tensor] = F.scaled_dot_product_attention
-_fast_path = True
 _current: ContextVar[Answer | None] = ContextVar("agcam_listener", default=None)
+
+
+class _Swap:
+    """torch's attention function, ours while at least one thread listens."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.listeners = 0
+        self.original: Callable[..., Tensor] = F.scaled_dot_product_attention
+        self.fast_path = True
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.listeners == 0:
+                self.original = F.scaled_dot_product_attention
+                F.scaled_dot_product_attention = _dispatch
+                # nn.MultiheadAttention's fast path computes attention without calling us
+                self.fast_path = torch.backends.mha.get_fastpath_enabled()
+                torch.backends.mha.set_fastpath_enabled(False)
+            self.listeners += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.listeners -= 1
+            if self.listeners == 0:
+                F.scaled_dot_product_attention = self.original
+                torch.backends.mha.set_fastpath_enabled(self.fast_path)
+
+
+_swap = _Swap()
 
 
 def _dispatch(
@@ -43,7 +69,7 @@ def _dispatch(
     options: dict[str, Any] = {"scale": scale, **({"enable_gqa": True} if enable_gqa else {})}
 
     def as_torch() -> Tensor:
-        return _original(query, key, value, attn_mask, dropout_p, is_causal, **options)
+        return _swap.original(query, key, value, attn_mask, dropout_p, is_causal, **options)
 
     listener = _current.get()
     if listener is None:
@@ -66,30 +92,9 @@ def _causal(query: Tensor, key: Tensor) -> Tensor:
 def listening(answer: Answer) -> Iterator[None]:
     """Let `answer` reply to every attention call of this thread while the context is open."""
     token = _current.set(answer)
-    _swap_in()
+    _swap.enter()
     try:
         yield
     finally:
-        _swap_out()
+        _swap.leave()
         _current.reset(token)
-
-
-def _swap_in() -> None:
-    global _listeners, _original, _fast_path
-    with _lock:
-        if _listeners == 0:
-            # nn.MultiheadAttention's fast path would compute attention without calling us
-            _original = F.scaled_dot_product_attention
-            _fast_path = torch.backends.mha.get_fastpath_enabled()
-            F.scaled_dot_product_attention = _dispatch  # type: ignore[assignment]
-            torch.backends.mha.set_fastpath_enabled(False)
-        _listeners += 1
-
-
-def _swap_out() -> None:
-    global _listeners
-    with _lock:
-        _listeners -= 1
-        if _listeners == 0:
-            F.scaled_dot_product_attention = _original
-            torch.backends.mha.set_fastpath_enabled(_fast_path)

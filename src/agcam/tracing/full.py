@@ -59,4 +59,3 @@ class FullAutograd:
         self._scores.append(scores)
         self._attention.append(attention)
         return (attention @ value.to(attention.dtype)).to(value.dtype)
-

