@@ -485,9 +485,17 @@ def test_prepare_agrees_with_hugging_face(which):
     agrees(theirs, ours, within=2.001 / 255 / min(std))  # they resample in torch, 8 bits
 
 
-def test_a_very_narrow_picture_is_prepared_in_little_memory():
+def test_a_very_narrow_picture_is_prepared_in_little_memory(monkeypatch):
     narrow = photograph(30_000, 1)
+    whole, made = Image.Image.resize, []
+
+    def watched(picture, size, *args, **options):
+        made.append(size)
+        return whole(picture, size, *args, **options)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
     tensor, frame = prepare(narrow, Preparation((224, 224), HALF, HALF))
+    assert made == [(224, 224)]  # and not 6,720,000 x 224
     left, top, right, bottom = frame.window
     assert (top, bottom) == (0, 1)
     assert right - left == pytest.approx(1, abs=1e-9)

@@ -62,7 +62,7 @@ def wrap(module: nn.Module, name: str) -> Classifier:
 
 
 def preparation_of(module: nn.Module) -> Preparation:
-    """timm's own evaluation transform, as data; the input size is the module's."""
+    """The evaluation transform of timm transform, as data; the input size is the module's."""
     from timm.data import resolve_model_data_config
 
     config: dict[str, Any] = resolve_model_data_config(module)

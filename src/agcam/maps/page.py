@@ -15,6 +15,7 @@ from PIL import Image, features
 
 from .render import colour_table
 
+_TALLEST = 480  # CSS pixels on the page
 _LONGEST = 900  # pixels of an embedded picture's longer side: sharp on a phone, small in the file
 
 
@@ -60,10 +61,13 @@ def render_page(title: str, cards: Sequence[Card], footer: str, colormap: str = 
 
 
 def _for_template(card: Card) -> dict[str, object]:
+    pictures = [card.picture] if card.picture else [view.overlay for view in card.maps]
     return {
         "title": card.title,
         "picture": None if card.picture is None else _data_uri(card.picture),
         "size": None if card.picture is None else card.picture.size,
+        "broad": None if card.picture is None else _broad(card.picture),
+        "tall": any(picture.width < picture.height * 0.8 for picture in pictures),
         "said": [(name, _percent(part), _width(part)) for name, part in card.said],
         "best": card.said[0][0] if card.said else "",
         "maps": [
@@ -71,6 +75,7 @@ def _for_template(card: Card) -> dict[str, object]:
                 "target": view.target,
                 "overlay": _data_uri(view.overlay),
                 "size": view.overlay.size,
+                "broad": _broad(view.overlay),
                 "low": f"{view.low:.3g}",
                 "high": f"{view.high:.3g}",
             }
@@ -78,6 +83,11 @@ def _for_template(card: Card) -> dict[str, object]:
         ],
         "error": card.error,
     }
+
+
+def _broad(picture: Image.Image) -> int:
+    """How broad the picture may be shown, so that it fits a screen's height."""
+    return max(60, round(_TALLEST * picture.width / picture.height))
 
 
 def _percent(part: float) -> str:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -27,10 +28,9 @@ def heat_map(values: NDArray[Any], colormap: str = "turbo") -> Image.Image:
     """
     colours, seen = _colours(values, colormap)
     if seen.all():
-        return Image.fromarray(colours)
-    grey = np.where(_stripes(seen.shape), 118, 138).astype(np.uint8)
-    colours[~seen] = grey[~seen, None]
-    return Image.fromarray(colours)
+        return colours
+    grey = Image.fromarray(np.where(_stripes(seen.shape), np.uint8(118), np.uint8(138)))
+    return Image.composite(colours, grey.convert("RGB"), Image.fromarray(seen))
 
 
 def overlay(
@@ -50,7 +50,7 @@ def overlay(
             f"{picture.width} columns"
         )
     colours, seen = _colours(values, colormap)
-    blended = Image.blend(picture.convert("RGB"), Image.fromarray(colours), alpha)
+    blended = Image.blend(picture.convert("RGB"), colours, alpha)
     if seen.all():
         return blended
     dimmed = picture.convert("L").point([round(40 + 0.38 * level) for level in range(256)])
@@ -59,30 +59,27 @@ def overlay(
     return Image.composite(blended, dimmed.convert("RGB"), Image.fromarray(seen))
 
 
-def colour_table(colormap: str) -> NDArray[np.uint8]:
-    """(256, 3) red, green, blue of a matplotlib colormap. Raises UnknownNameError."""
-    table: NDArray[np.uint8] = _colour_table(colormap)
-    return table.copy()
-
-
 @lru_cache(maxsize=16)
-def _colour_table(colormap: str) -> NDArray[np.uint8]:
+def colour_table(colormap: str) -> NDArray[np.uint8]:
+    """(256, 3) red, green, blue of a matplotlib colormap, read-only. Raises UnknownNameError."""
     from matplotlib import colormaps  # without pyplot, so without a window system
 
     if colormap not in colormaps:
         close = near_misses(str(colormap), list(colormaps))
         hint = f"did you mean {' or '.join(close)}?" if close else "turbo, jet and viridis are."
         raise UnknownNameError(f"no colormap is called {colormap!r}; {hint}")
-    table: NDArray[np.uint8] = colormaps[colormap](np.linspace(0, 1, 256), bytes=True)
-    return np.ascontiguousarray(table[:, :3])
+    colours = colormaps[colormap](np.linspace(0, 1, 256), bytes=True)
+    table: NDArray[np.uint8] = np.ascontiguousarray(colours[:, :3])
+    table.setflags(write=False)  # all callers share it
+    return table
 
 
-def _colours(values: NDArray[Any], colormap: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Colours (height, width, 3) and which pixels were seen (height, width)."""
+def _colours(values: NDArray[Any], colormap: str) -> tuple[Image.Image, NDArray[np.bool_]]:
+    """Colour all pixels (unseen ones anyhow), and say which were seen (height, width)."""
     values = np.asarray(values)
     if values.ndim != 2 or values.size == 0:  # noqa: PLR2004
         raise RenderError(f"one map (height, width) is drawn at a time, not shape {values.shape}")
-    table = _colour_table(colormap)
+    table = colour_table(colormap)
     seen = ~np.isnan(values)
     low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     if low < -_SLACK or high > 1 + _SLACK:
@@ -90,13 +87,19 @@ def _colours(values: NDArray[Any], colormap: str) -> tuple[NDArray[np.uint8], ND
             f"the map's values run from {low:.3g} to {high:.3g}, not within 0 ... 1; draw "
             "pixel_map.normalized()"
         )
-    level = np.where(seen, values, 0)
-    level *= 255
-    return table[np.clip(np.rint(level, out=level), 0, 255).astype(np.uint8)], seen
+    level = np.where(seen, values, values.dtype.type(0))
+    level = np.multiply(level, 255, dtype=np.result_type(level, np.float32))
+    np.clip(np.rint(level, out=level), 0, 255, out=level)
+    # PIL looks colours up in the palette at a third of the memory of an index into the table.
+    colours = Image.fromarray(level.astype(np.uint8))
+    colours.putpalette(table.tobytes())
+    return colours.convert("RGB"), seen
 
 
 def _stripes(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Diagonal stripes, (height, width), about forty along the longer side."""
+    height, width = shape
     period = max(4, max(shape) // 40)
-    down, across = np.ogrid[: shape[0], : shape[1]]
-    return (down + across) % period < max(1, period // 4)
+    line = np.arange(width + period) % period < max(1, period // 4)
+    # Each row is the one above, moved by one pixel.
+    return sliding_window_view(line, width)[np.arange(height) % period]

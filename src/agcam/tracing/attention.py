@@ -19,7 +19,6 @@ from torch import Tensor
 
 from ..values import AttentionCall
 
-
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """A listener: gets the call and a function that answers it as torch would."""
 

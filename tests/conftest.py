@@ -1,0 +1,50 @@
+"""What many tests share: small models, pictures, and the data that may lie beside the repository."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"  # real annotated pictures; their licences keep them out of here
+
+
+@pytest.fixture
+def tiny():
+    """A ViT of two blocks over 4 x 4 patches, float32, in training mode as a user may have it."""
+    torch.manual_seed(0)
+    return timm.models.VisionTransformer(
+        img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=10
+    )
+
+
+@pytest.fixture
+def pixels():
+    return torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def photograph():
+    """A picture wider than high, with structure."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 255, (60, 90, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def authors():
+    """Numbers that the authors' programs gave for a small seeded ViT."""
+    with np.load(Path(__file__).parent / "reference" / "agcam_authors_small_vit.npz") as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+@pytest.fixture(scope="session")
+def authors_model(authors):
+    weights = {k[8:]: torch.from_numpy(v) for k, v in authors.items() if k.startswith("weights/")}
+    blocks = 1 + max(int(key.split(".")[1]) for key in weights if key.startswith("blocks."))
+    model = timm.models.VisionTransformer(
+        img_size=224, patch_size=16, embed_dim=48, depth=blocks, num_heads=3, num_classes=10
+    )
+    model.load_state_dict(weights)
+    return model.double().eval()

@@ -1,0 +1,76 @@
+"""Public names, their words, and what an import costs."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agcam
+from agcam.families import FAMILIES
+from agcam.methods import METHODS
+from agcam.registry import Table
+
+SOURCE = Path(agcam.__file__).parent
+
+
+@pytest.mark.parametrize("name", agcam.__all__)
+def test_public_name_is_there_and_documented(name):
+    thing = getattr(agcam, name)
+    assert name in dir(agcam)
+    assert name == "METHODS" or isinstance(thing, str) or inspect.getdoc(thing)
+
+
+def test_the_public_call_is_stable():
+    parameters = list(inspect.signature(agcam.explain).parameters)
+    assert parameters[:4] == ["model", "pictures", "target", "method"]
+
+
+@pytest.mark.parametrize("table", [METHODS, FAMILIES])
+def test_rows_are_called_what_their_table_calls_them(table):
+    for name, row in table.items():
+        assert row.name == name
+        assert row.cite
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method_says_its_formula(name):
+    assert inspect.getdoc(METHODS[name].function)
+
+
+def test_near_misses_are_suggested():
+    with pytest.raises(agcam.UnknownNameError, match="did you mean rollout"):
+        METHODS["rolout"]
+    with pytest.raises(agcam.UnknownNameError, match="known: one, two"):
+        Table("thing", {"one": 1, "two": 2})["completely different"]
+
+
+def test_import_is_free_of_heavy_libraries():
+    heavy = "torch numpy timm PIL matplotlib transformers".split()
+    program = f"import agcam, sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("word", "homes"),
+    [
+        ("scaled_dot_product_attention", {"tracing/attention.py"}),
+        ("interpolate", set()),  # maps/pixels.py does it, by products of its own
+        ("backward", set()),  # it would fill .grad; autograd.grad does not
+        ("environ", set()),
+        ("print", set()),
+    ],
+)
+def test_names_that_belong_to_one_room(word, homes):
+    """In code: comments and docstrings may speak of it."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        if word in (named if word != "print" else called):
+            found.add(path.relative_to(SOURCE).as_posix())
+    assert found == homes

@@ -1,0 +1,114 @@
+"""Laws that hold for every row of the methods table, on random evidence."""
+
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agcam.methods import METHODS
+from agcam.values import AttentionCall, AttentionTrace, Grid, GridTrace, ReadBlock, ReadTrace
+
+
+def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
+    generator = torch.Generator().manual_seed(seed)
+
+    def randn(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    if needs is ReadTrace:
+        shape = (batch, heads, len(reads), grid.tokens)
+        return ReadTrace([ReadBlock(randn(*shape), randn(*shape)) for _ in range(blocks)], grid)
+    if needs is AttentionTrace:
+        calls = [
+            AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
+            for _ in range(blocks)
+        ]
+        return AttentionTrace(tuple(calls), reads, grid)
+    return GridTrace(batch, grid)
+
+
+def change(trace, tensor, batch=None):
+    """The same evidence with `tensor` applied to every tensor of it."""
+    if isinstance(trace, ReadTrace):
+        blocks = [ReadBlock(tensor(b.scores), tensor(b.gradients)) for b in trace.blocks]
+        return ReadTrace(blocks, trace.grid)
+    if isinstance(trace, AttentionTrace):
+        calls = [
+            AttentionCall(tensor(c.query), tensor(c.key), tensor(c.value), None, c.scale)
+            for c in trace.calls
+        ]
+        return AttentionTrace(tuple(calls), trace.reads, trace.grid)
+    return GridTrace(trace.batch if batch is None else batch, trace.grid)
+
+
+shapes = {
+    "seed": st.integers(0, 1000),
+    "batch": st.integers(1, 4),
+    "heads": st.integers(1, 4),
+    "grid": st.builds(Grid, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+@settings(max_examples=25, deadline=None)
+@given(**shapes)
+def test_batch_of_n_is_n_single_pictures(name, seed, batch, heads, grid):
+    method = METHODS[name]
+    trace = evidence(method.needs, seed, batch, heads, grid)
+    together = method.function(trace)
+    assert together.shape == (batch, grid.patches)
+    for index in range(batch):
+        alone = change(trace, lambda t, i=index: t[i : i + 1], batch=1)
+        torch.testing.assert_close(method.function(alone)[0], together[index])
+
+
+@pytest.mark.parametrize("name", METHODS)
+@settings(max_examples=25, deadline=None)
+@given(**shapes)
+def test_heads_have_no_order(name, seed, batch, heads, grid):
+    method = METHODS[name]
+    trace = evidence(method.needs, seed, batch, heads, grid)
+    order = torch.randperm(heads, generator=torch.Generator().manual_seed(seed))
+    shuffled = change(trace, lambda t: t[:, order])
+    torch.testing.assert_close(method.function(shuffled), method.function(trace))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_function_is_pure(name):
+    method = METHODS[name]
+    grid = Grid(3, 2, 1)
+    trace = evidence(method.needs, 7, 2, 2, grid)
+    copy = change(trace, torch.clone)
+    first, second = method.function(trace), method.function(trace)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close(method.function(copy), first, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.needs is AttentionTrace])
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), reads=st.sampled_from([(0,), (0, 1), tuple(range(2, 14))]))
+def test_attention_maps_are_shares(name, seed, reads):
+    """Rows of attention sum to one; so does rollout's product over all tokens."""
+    grid = Grid(3, 4, 2)
+    relevance = METHODS[name].function(evidence(AttentionTrace, seed, 2, 3, grid, reads=reads))
+    assert (relevance >= 0).all()
+    assert (relevance.sum(-1) <= 1 + 1e-9).all()
+
+
+def test_rollout_in_chunks_is_rollout(monkeypatch):
+    rollout = sys.modules["agcam.methods.rollout"]  # the room re-exports a function of that name
+    trace = evidence(AttentionTrace, 0, 2, 3, Grid(5, 5, 1), blocks=3)
+    whole = rollout.rollout(trace)
+    monkeypatch.setattr(rollout, "ROWS_AT_ONCE", 4)
+    torch.testing.assert_close(rollout.rollout(trace), whole)
+
+
+def test_random_is_uniform_and_the_same_each_time():
+    trace = GridTrace(2, Grid(40, 40, 1))
+    first = METHODS["random"].function(trace)
+    assert (first[0] == first[1]).all()
+    assert 0 <= first.min() < 0.01
+    assert 0.99 < first.max() < 1
+    assert abs(float(first.mean()) - 0.5) < 0.02

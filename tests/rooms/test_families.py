@@ -1,0 +1,271 @@
+"""Models as users have them: every library recognised, prepared as the library itself does."""
+
+import json
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+
+import agcam
+from agcam.families import load
+from agcam.images import open_picture, prepare
+
+VISION = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 96,
+    "image_size": 64,
+    "patch_size": 16,
+}
+TEXT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "vocab_size": 300,
+}
+CLASSIFIERS = ["ViT", "DeiT", "Beit", "Data2VecVision", "Dinov2", "Dinov2WithRegisters", "ViTMSN"]
+
+
+def hugging_face(name, **options):
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(**VISION, num_labels=7, **options)
+    return getattr(transformers, f"{name}ForImageClassification")(config)
+
+
+def apart(one, other):
+    return float((one.grid_map - other.grid_map).abs().max() / other.grid_map.abs().max())
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_hugging_face_replay_is_full_autograd(name, attention):
+    model = hugging_face(name).double()
+    model.set_attn_implementation(attention)
+    pixels = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    replayed = agcam.explain(model, pixels, 3)
+    assert replayed.tracer == "replay"
+    assert replayed.family == "hf"
+    assert apart(replayed, agcam.explain(model, pixels, 3, tracer="full")) < 1e-9
+    assert model.config._attn_implementation == attention
+    assert model.training is False
+    torch.testing.assert_close(replayed.logits, model(pixels).logits, rtol=1e-6, atol=1e-8)
+
+
+def test_hugging_face_larger_and_non_square_input():
+    model = hugging_face("ViT")
+    assert agcam.explain(model, torch.randn(1, 3, 96, 64), 3).grid_map.shape == (1, 1, 6, 4)
+
+
+def test_hugging_face_class_names_and_pipeline(photograph):
+    transformers = pytest.importorskip("transformers")
+    names = ["cat", "dog", "cow", "hen", "bee", "fox", "owl"]
+    model = hugging_face("ViT", id2label=dict(enumerate(names)))
+    processor = transformers.ViTImageProcessor(size={"height": 64, "width": 64})
+    pipe = transformers.pipeline("image-classification", model=model, image_processor=processor)
+    explanation = agcam.explain(pipe, photograph, "hen")
+    assert explanation.class_names == tuple(names)
+    assert int(explanation.target) == 3
+    assert explanation.pixel_map[0].shape == (1, 60, 90)
+    said = {row["label"]: row["score"] for row in pipe(Image.fromarray(photograph), top_k=7)}
+    for name, probability in explanation.said(0, 7):
+        assert said[name] == pytest.approx(probability, abs=1e-3)
+
+
+def test_hugging_face_timm_wrapper(photograph):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.TimmWrapperConfig.from_dict(
+        {"architecture": "test_vit", "num_labels": 7, "model_args": {"num_classes": 7}}
+    )
+    model = transformers.TimmWrapperForImageClassification(config).eval()
+    explanation = agcam.explain(model, photograph, 3)
+    assert explanation.grid_map.shape[2:] == (10, 10)
+    inner = agcam.explain(model.timm_model, photograph, 3)
+    torch.testing.assert_close(explanation.grid_map, inner.grid_map)
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory):
+    """A small CLIP with its tokenizer and processor, as save_pretrained writes it."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("clip")
+    letters = [*"abcdefghijklmnopqrstuvwxyz", *[f"{c}</w>" for c in "abcdefghijklmnopqrstuvwxyz"]]
+    words = [*letters, "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = transformers.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    tokenizer.model_max_length = 32
+    size = {"shortest_edge": 64}
+    crop = {"height": 64, "width": 64}
+    processor = transformers.CLIPImageProcessor(size=size, crop_size=crop)
+    torch.manual_seed(0)
+    ends = {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1, "pad_token_id": 1}
+    text = {**TEXT, **ends, "max_position_embeddings": 32}
+    config = transformers.CLIPConfig(vision_config=VISION, text_config=text, projection_dim=24)
+    transformers.CLIPModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def test_clip_of_hugging_face_is_asked_with_prompts(clip_folder, photograph):
+    transformers = pytest.importorskip("transformers")
+    classifier = agcam.load(f"hf:{clip_folder}")
+    prompts = ["a cat", "a dog", "an owl"]
+    explanation = agcam.explain(classifier, photograph, [prompts])
+    assert explanation.class_names == tuple(prompts)
+    assert explanation.grid_map.shape == (1, 3, 4, 4)
+    full = agcam.explain(classifier, photograph, [prompts], tracer="full")
+    assert apart(explanation, full) < 1e-5
+    model = transformers.CLIPModel.from_pretrained(clip_folder).eval()
+    tokens = transformers.AutoTokenizer.from_pretrained(clip_folder)(
+        prompts, padding=True, return_tensors="pt"
+    )
+    pixels, _ = prepare(open_picture(photograph), classifier.preparation)
+    with torch.no_grad():
+        logits = model(**tokens, pixel_values=pixels[None]).logits_per_image
+    torch.testing.assert_close(explanation.logits, logits, rtol=1e-4, atol=1e-4)
+    one = agcam.explain(classifier, photograph, "an owl")
+    torch.testing.assert_close(one.grid_map[:, 0], explanation.grid_map[:, 2])
+
+
+def test_clip_without_words_says_what_to_give(clip_folder, photograph):
+    classifier = agcam.load(f"hf:{clip_folder}")
+    with pytest.raises(agcam.TargetError, match="a photo of a cat"):
+        agcam.explain(classifier, photograph)
+    with pytest.raises(agcam.TargetError, match="words, not numbers"):
+        agcam.explain(classifier, photograph, 3)
+    with pytest.raises(agcam.TargetError, match="tokenizer"):
+        agcam.explain(classifier.module, photograph, "a cat")
+    named = agcam.load(f"hf:{clip_folder}", classes=["a cat", "a dog"])
+    assert agcam.explain(named, photograph).grid_map.shape == (1, 1, 4, 4)
+    with pytest.raises(agcam.TargetError, match="did you mean a cat"):
+        agcam.explain(named, photograph, "a bat")
+
+
+def test_open_clip_is_asked_with_prompts(photograph):
+    open_clip = pytest.importorskip("open_clip")
+    torch.manual_seed(0)
+    vision = open_clip.CLIPVisionCfg(layers=2, width=48, head_width=16, patch_size=16, image_size=64)
+    text = open_clip.CLIPTextCfg(layers=1, width=32, heads=2)
+    model = open_clip.CLIP(24, vision, text).eval()
+    prompts = ["a photo of a cat", "a photo of a dog"]
+    explanation = agcam.explain(model, photograph, [prompts])
+    assert explanation.grid_map.shape == (1, 2, 4, 4)
+    assert apart(explanation, agcam.explain(model, photograph, [prompts], tracer="full")) < 1e-5
+    transform = open_clip.image_transform(64, is_train=False)
+    pixels = transform(Image.fromarray(photograph))[None]
+    tokens = open_clip.SimpleTokenizer(context_length=77)(prompts)
+    with torch.no_grad():
+        image, words, scale = model(pixels, tokens)[:3]
+    torch.testing.assert_close(explanation.logits, scale * image @ words.T, rtol=1e-4, atol=1e-4)
+
+
+def test_torchvision_vit(photograph):
+    models = pytest.importorskip("torchvision.models")
+    torch.manual_seed(0)
+    model = models.VisionTransformer(64, 16, 2, 3, 48, 96, num_classes=7)
+    torch.nn.init.normal_(model.heads.head.weight)  # torchvision starts it at zero
+    model.double()
+    explanation = agcam.explain(model, photograph, 3)
+    assert explanation.family == "torchvision"
+    assert explanation.grid_map.dtype == torch.float64
+    assert apart(explanation, agcam.explain(model, photograph, 3, tracer="full")) < 1e-9
+    refused = models.swin_t(num_classes=7)
+    with pytest.raises(agcam.ModelError, match="hierarchical"):
+        agcam.explain(refused, torch.randn(1, 3, 224, 224))
+
+
+def test_torchvision_names_and_preparation():
+    models = pytest.importorskip("torchvision.models")
+    classifier = load(models.vit_b_32())
+    assert classifier.class_names[281] == "tabby"
+    weights = models.ViT_B_32_Weights.DEFAULT.transforms()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 451, 3), np.uint8))
+    pixels, _ = prepare(picture, classifier.preparation)
+    torch.testing.assert_close(pixels, weights(picture), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["test_vit", "vit_tiny_patch16_224", "vit_base_patch16_siglip_224", "beit_base_patch16_224"],
+)
+def test_timm_preparation_is_timms(name):
+    model = timm.create_model(name, depth=1)
+    config = timm.data.resolve_model_data_config(model)
+    transform = timm.data.create_transform(**config, is_training=False)
+    for size in [(300, 451), (500, 333), (90, 60)]:
+        noise = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+        picture = Image.fromarray(noise)
+        pixels, _ = prepare(picture, load(model).preparation)
+        torch.testing.assert_close(pixels, transform(picture), rtol=0, atol=1e-6)
+
+
+def test_timm_class_names():
+    assert load(timm.create_model("vit_tiny_patch16_224", depth=1)).class_names[281] == (
+        "tabby, tabby cat"
+    )
+    assert load(timm.create_model("vit_tiny_patch16_224", depth=1, num_classes=7)).class_names == ()
+
+
+def test_plain_module_is_explained_on_prepared_tensors(tiny, pixels, photograph):
+    class Mine(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.backbone = tiny
+
+        def forward(self, x):
+            return self.backbone(x / 2)
+
+    explanation = agcam.explain(Mine(), pixels * 2, 3)
+    torch.testing.assert_close(explanation.grid_map, agcam.explain(tiny, pixels, 3).grid_map)
+    with pytest.raises(agcam.ModelError, match="prepared"):
+        agcam.explain(Mine(), photograph)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("timm:vit_tiny_patch16_225", "did you mean vit_tiny_patch16_224"),
+        ("torchvision:vit_b_61", "did you mean vit_b_16"),
+        ("open_clip:ViT-B-61/openai", "did you mean ViT-B-16"),
+        ("open_clip:ViT-B-16", "openai"),
+        ("tim:vit_tiny_patch16_224", "did you mean timm"),
+        ("vit_tiny_patch16_224", "timm:NAME"),
+        ("timm:", "no model"),
+    ],
+)
+def test_wrong_names_say_the_right_ones(name, message):
+    with pytest.raises(agcam.AgcamError, match=message):
+        agcam.load(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("timm:vit_tiny_patch16_224", "timm.create_model"),
+        ("torchvision:vit_b_16", "torchvision.models.get_model"),
+        ("open_clip:ViT-B-16/openai", "open_clip.create_model"),
+        ("hf:google/vit-base-patch16-224", "transformers.AutoConfig.from_pretrained"),
+    ],
+)
+def test_hub_out_of_reach_is_one_sentence(name, place, monkeypatch):
+    pytest.importorskip(place.split(".", maxsplit=1)[0])
+
+    def unreachable(*_, **__):
+        raise OSError("no route to host\nlong story")
+
+    monkeypatch.setattr(place, unreachable)
+    with pytest.raises(agcam.LoadError, match="no route to host") as refusal:
+        agcam.load(name)
+    assert "--arch" in str(refusal.value)
+    assert "long story" not in str(refusal.value)
+
+
+def test_what_is_not_a_model_is_refused():
+    with pytest.raises(agcam.ModelError, match="not int"):
+        agcam.load(3)

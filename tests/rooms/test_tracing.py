@@ -1,0 +1,256 @@
+"""Replay against full autograd for every family; models as users have them; all put back."""
+
+import threading
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import agcam
+from agcam.values import Grid
+
+# One of each architecture and pooling kind that timm lists, made small: its blocks are alike.
+SMALL = {"depth": 2, "embed_dim": 48, "num_heads": 3, "num_classes": 7}
+TIMM = {
+    "vit_tiny_patch16_224": (SMALL, 64, Grid(4, 4, 1), "class token"),
+    "vit_base_patch16_clip_quickgelu_224": (SMALL, 64, Grid(4, 4, 1), "pre-norm"),
+    "deit_tiny_distilled_patch16_224": (SMALL, 64, Grid(4, 4, 2), "distilled token"),
+    "deit3_small_patch16_224": (SMALL, 64, Grid(4, 4, 1), "LayerScale"),
+    "vit_small_patch14_reg4_dinov2": (SMALL, 56, Grid(4, 4, 5), "registers"),
+    "vit_small_patch16_dinov3": (SMALL, 64, Grid(4, 4, 5), "rotary, pooled"),
+    "eva02_tiny_patch14_224": (SMALL, 56, Grid(4, 4, 1), "rotary, SwiGLU, pooled"),
+    "eva_large_patch14_196": (SMALL, 56, Grid(4, 4, 1), "pooled"),
+    "beit_base_patch16_224": (SMALL, 64, Grid(4, 4, 1), "relative position bias"),
+    "beitv2_base_patch16_224": (SMALL, 64, Grid(4, 4, 1), "relative position bias"),
+    "vit_base_patch16_siglip_224": (SMALL, 64, Grid(4, 4, 0), "attention pooling"),
+    "vit_base_patch16_siglip_gap_224": (SMALL, 64, Grid(4, 4, 0), "mean pooling"),
+    "vit_small_patch16_18x2_224": (SMALL, 64, Grid(4, 4, 1), "two attentions a block"),
+    "vit_relpos_small_patch16_224": (SMALL, 64, Grid(4, 4, 0), "relative position"),
+    "vit_relpos_base_patch16_clsgap_224": (SMALL, 64, Grid(4, 4, 1), "relative position"),
+    "vit_srelpos_small_patch16_224": (SMALL, 64, Grid(4, 4, 0), "shared relative position"),
+    "vit_medium_patch16_gap_240": (SMALL, 64, Grid(4, 4, 0), "no class token"),
+    "vit_dlittle_patch16_reg1_gap_256": (SMALL, 64, Grid(4, 4, 1), "differential attention"),
+    "vit_base_patch16_xp_224": (SMALL, 64, Grid(4, 4, 1), "parallel scaling, q/k norm"),
+    "vit_tiny_r_s16_p8_224": (SMALL, 64, Grid(2, 2, 1), "convolutional stem"),
+    "naflexvit_base_patch16_gap": (
+        {"num_classes": 7, "depth": 2, "embed_dim": 48, "num_heads": 3},
+        None,
+        None,
+        "NaFlex",
+    ),
+    "test_vit": ({"num_classes": 7}, None, None, "timm's test model"),
+    "test_vit4": ({"num_classes": 7}, None, None, "timm's test model"),
+}
+
+
+def timm_model(name):
+    options, size, _, _ = TIMM[name]
+    torch.manual_seed(0)
+    sized = {} if size is None else {"img_size": size}
+    try:
+        model = timm.create_model(name, **options, **sized)
+    except TypeError:
+        model = timm.create_model(name, **options)
+    for key, weight in model.named_parameters():
+        if "gamma" in key or "head" in key:  # LayerScale starts at 1e-5: nothing would be seen
+            nn.init.normal_(weight, std=0.5)
+    return model
+
+
+def apart(one, other):
+    return float((one.grid_map - other.grid_map).abs().max() / other.grid_map.abs().max())
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_replay_is_full_autograd(name):
+    model = timm_model(name).double()
+    size = TIMM[name][1] or agcam.load(model).preparation.size[0]
+    pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
+    replayed = agcam.explain(model, pixels, target=3)
+    full = agcam.explain(model, pixels, target=3, tracer="full")
+    assert replayed.tracer == "replay"
+    assert replayed.grid_map.abs().max() > 0
+    assert apart(replayed, full) < 1e-9
+    if TIMM[name][2] is not None:
+        assert replayed.grid == TIMM[name][2]
+
+
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "resnet18", "convnext_atto"])
+def test_hierarchical_models_are_refused_in_a_sentence(name):
+    model = timm.create_model(name, num_classes=7)
+    with pytest.raises(agcam.ModelError, match="hierarchical") as refusal:
+        agcam.explain(model, torch.randn(1, 3, 224, 224))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", ["no_grad", "inference_mode", "enable_grad"])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_any_caller_any_parameters(tiny, pixels, kind, frozen):
+    expected = agcam.explain(tiny, pixels, 4).grid_map
+    tiny.requires_grad_(not frozen)
+    with getattr(torch, kind)():
+        found = agcam.explain(tiny, pixels + 0, 4).grid_map
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [(torch.bfloat16, 0.1), (torch.float16, 0.02)])
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "vit_base_patch16_siglip_gap_224"])
+def test_half_precision_gives_a_float32_map_close_to_the_exact(name, dtype, allowed):
+    model = timm_model(name)
+    pixels = torch.randn(2, 3, 64, 64)
+    exact = agcam.explain(model, pixels, 3)
+    half = agcam.explain(model.to(dtype), pixels, 3)
+    assert half.logits.dtype == dtype
+    assert half.grid_map.dtype == torch.float32
+    assert apart(half, exact) < allowed
+
+
+def test_autocast_is_kept(tiny, pixels):
+    exact = agcam.explain(tiny, pixels, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = agcam.explain(tiny, pixels, 3)
+    assert 0 < apart(cast, exact) < 0.1
+
+
+def test_eager_timm_attention_is_switched_and_switched_back(tiny, pixels):
+    expected = agcam.explain(tiny, pixels, 3).grid_map
+    for block in tiny.blocks:
+        block.attn.fused_attn = False
+    torch.testing.assert_close(agcam.explain(tiny, pixels, 3).grid_map, expected)
+    assert [block.attn.fused_attn for block in tiny.blocks] == [False, False]
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns about itself
+@pytest.mark.parametrize("in_place", [True, False])
+def test_compiled_model(tiny, pixels, in_place):
+    expected = agcam.explain(tiny, pixels, 3)
+    if in_place:
+        tiny.compile(backend="eager")
+        model = tiny
+    else:
+        model = torch.compile(tiny, backend="eager")
+    with torch.no_grad():
+        model(pixels)
+    torch.testing.assert_close(agcam.explain(model, pixels, 3).grid_map, expected.grid_map)
+
+
+def test_non_square_and_larger_inputs():
+    model = timm.create_model("vit_tiny_patch16_224", dynamic_img_size=True, **SMALL)
+    explanation = agcam.explain(model, torch.randn(1, 3, 64, 96), 3)
+    assert explanation.grid_map.shape == (1, 1, 4, 6)
+    assert agcam.explain(model, torch.randn(1, 3, 320, 288), 3).grid_map.shape == (1, 1, 20, 18)
+    full = agcam.explain(model, torch.ones(1, 3, 64, 96), 3, tracer="full")
+    assert apart(agcam.explain(model, torch.ones(1, 3, 64, 96), 3), full) < 1e-4
+
+
+def test_model_changed_after_its_survey_is_surveyed_again(pixels):
+    model = timm.models.VisionTransformer(
+        img_size=32, patch_size=8, embed_dim=24, depth=3, num_heads=3, num_classes=10
+    )
+    agcam.explain(model, pixels, 3)
+    model.global_pool = "avg"
+    pooled = agcam.explain(model, pixels, 3)
+    assert apart(pooled, agcam.explain(model, pixels, 3, tracer="full")) < 1e-5
+    model.blocks = model.blocks[:2]
+    shorter = agcam.explain(model, pixels, 3)
+    assert apart(shorter, agcam.explain(model, pixels, 3, tracer="full")) < 1e-5
+    assert apart(shorter, pooled) > 0.01
+
+
+class _Mixing(nn.Module):
+    """A block's MLP that mixes tokens outside attention: it cannot be replayed token by token."""
+
+    def forward(self, x):
+        return x + 0.1 * x.roll(1, dims=1)
+
+
+def test_blocks_that_mix_tokens_outside_attention_take_full_autograd(tiny, pixels):
+    tiny.blocks[0].mlp = nn.Sequential(tiny.blocks[0].mlp, _Mixing())
+    assert agcam.explain(tiny, pixels, 3).tracer == "full"
+
+
+class _Restless(nn.Module):
+    def forward(self, x):
+        return x + torch.rand_like(x)
+
+
+def test_model_that_is_not_deterministic_is_an_error_not_a_map(tiny, pixels):
+    tiny.norm = nn.Sequential(tiny.norm, _Restless())
+    with pytest.raises(agcam.ProofError, match=r"VisionTransformer.*not deterministic"):
+        agcam.explain(tiny, pixels, 3)
+
+
+def test_weights_changed_between_record_and_replay_are_an_error(tiny, pixels):
+    agcam.explain(tiny, pixels, 3)
+    calls = []
+
+    def drift(module, args):
+        calls.append(module)
+        with torch.no_grad():
+            tiny.head.weight.mul_(1.5)
+
+    handle = tiny.head.register_forward_pre_hook(drift)
+    with pytest.raises(agcam.ProofError, match="no map was made"):
+        agcam.explain(tiny, pixels, 3)
+    handle.remove()
+    assert calls
+
+
+def test_threads_do_not_meet(pixels):
+    torch.manual_seed(0)
+    models = [
+        timm.models.VisionTransformer(
+            img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=10
+        )
+        for _ in range(2)
+    ]
+    asked = [(models[index % 2], index % 10) for index in range(12)]
+    expected = [agcam.explain(model, pixels, target).grid_map for model, target in asked]
+    plain = [model.eval()(pixels).detach() for model in models]
+    found, logits = {}, {}
+
+    def explain(index):
+        found[index] = agcam.explain(*[asked[index][0], pixels, asked[index][1]]).grid_map
+
+    def infer(index):
+        with torch.no_grad():
+            logits[index] = models[index % 2](pixels)
+
+    threads = [threading.Thread(target=explain, args=(i,)) for i in range(12)]
+    threads += [threading.Thread(target=infer, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for index, grid_map in enumerate(expected):
+        torch.testing.assert_close(found[index], grid_map)
+    for index, value in logits.items():
+        torch.testing.assert_close(value, plain[index % 2])
+    assert F.scaled_dot_product_attention.__module__ != "agcam.tracing.attention"
+
+
+def test_memory_kept_is_linear_in_tokens(tiny, pixels):
+    """Counts, not seconds: what a recording keeps of a class-token model, in numbers a block."""
+    from agcam.methods import METHODS
+    from agcam.tracing import quiet, trace
+
+    classifier = agcam.load(tiny)
+    with quiet(tiny):
+        recording = trace(classifier, pixels, METHODS["agcam"]).recording
+    tokens, heads, dim = 17, 3, 8
+    for block in recording.blocks:
+        assert block.rows.shape == (3, heads, 1, tokens)
+        assert block.value.shape == (3, heads, tokens, dim)
+        assert block.value.untyped_storage().nbytes() == block.value.nbytes  # no view of q, k
+    assert recording.calls == ()
+
+
+def test_replay_runs_one_token_through_each_block(tiny, pixels):
+    lengths = []
+    agcam.explain(tiny, pixels, 3)  # surveyed
+    for block in tiny.blocks:
+        block.mlp.register_forward_hook(lambda _, args, __: lengths.append(args[0].shape[1]))
+    agcam.explain(tiny, pixels, 3)
+    assert lengths == [17, 17, 1, 1]
