@@ -32,5 +32,9 @@ class PictureError(AgcamError, ValueError):
     """A picture could not be read, or is not a picture."""
 
 
+class RenderError(AgcamError, ValueError):
+    """A map cannot be drawn as asked (values outside [0, 1], another size, alpha out of range)."""
+
+
 class SaveError(AgcamError, OSError):
     """An output could not be written; nothing half-written was left behind."""

@@ -23,7 +23,11 @@ def state(model):
         "training": {name: part.training for name, part in parts.items()},
         "fused": {name: getattr(part, "fused_attn", None) for name, part in parts.items()},
         "hooks": {
-            name: (len(part._forward_hooks), len(part._forward_pre_hooks), len(part._backward_hooks))
+            name: (
+                len(part._forward_hooks),
+                len(part._forward_pre_hooks),
+                len(part._backward_hooks),
+            )
             for name, part in parts.items()
         },
         "requires_grad": {name: p.requires_grad for name, p in model.named_parameters()},

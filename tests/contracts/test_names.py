@@ -48,7 +48,7 @@ def test_near_misses_are_suggested():
 
 
 def test_import_is_free_of_heavy_libraries():
-    heavy = "torch numpy timm PIL matplotlib transformers".split()
+    heavy = ["torch", "numpy", "timm", "PIL", "matplotlib", "transformers"]
     program = f"import agcam, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.decode().strip() == "[]"

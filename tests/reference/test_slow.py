@@ -27,7 +27,9 @@ def model():
 @pytest.mark.parametrize("name", SLOW)
 @pytest.mark.parametrize("target", [0, 4])
 def test_method_is_its_slow_twin(model, name, target):
-    picture = torch.randn(3, 12, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    picture = torch.randn(
+        3, 12, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(5)
+    )
     explanation = agcam.explain(model, picture[None], target, name)
     weights = {key: value.numpy() for key, value in model.state_dict().items()}
     vit = SlowViT(weights, heads=2, patch=4)

@@ -34,7 +34,7 @@ def hugging_face(name, **options):
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     config = getattr(transformers, f"{name}Config")(**VISION, num_labels=7, **options)
-    return getattr(transformers, f"{name}ForImageClassification")(config)
+    return getattr(transformers, f"{name}ForImageClassification")(config).eval()
 
 
 def apart(one, other):
@@ -46,13 +46,13 @@ def apart(one, other):
 def test_hugging_face_replay_is_full_autograd(name, attention):
     model = hugging_face(name).double()
     model.set_attn_implementation(attention)
+    before = model.config._attn_implementation  # Data2VecVision has no eager attention
     pixels = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     replayed = agcam.explain(model, pixels, 3)
     assert replayed.tracer == "replay"
     assert replayed.family == "hf"
     assert apart(replayed, agcam.explain(model, pixels, 3, tracer="full")) < 1e-9
-    assert model.config._attn_implementation == attention
-    assert model.training is False
+    assert model.config._attn_implementation == before
     torch.testing.assert_close(replayed.logits, model(pixels).logits, rtol=1e-6, atol=1e-8)
 
 
@@ -79,7 +79,11 @@ def test_hugging_face_class_names_and_pipeline(photograph):
 def test_hugging_face_timm_wrapper(photograph):
     transformers = pytest.importorskip("transformers")
     config = transformers.TimmWrapperConfig.from_dict(
-        {"architecture": "test_vit", "num_labels": 7, "model_args": {"num_classes": 7}}
+        {
+            "architecture": "test_vit",
+            "num_classes": 7,
+            "label_names": list("abcdefg"),
+        }
     )
     model = transformers.TimmWrapperForImageClassification(config).eval()
     explanation = agcam.explain(model, photograph, 3)
@@ -150,7 +154,9 @@ def test_clip_without_words_says_what_to_give(clip_folder, photograph):
 def test_open_clip_is_asked_with_prompts(photograph):
     open_clip = pytest.importorskip("open_clip")
     torch.manual_seed(0)
-    vision = open_clip.CLIPVisionCfg(layers=2, width=48, head_width=16, patch_size=16, image_size=64)
+    vision = open_clip.CLIPVisionCfg(
+        layers=2, width=48, head_width=16, patch_size=16, image_size=64
+    )
     text = open_clip.CLIPTextCfg(layers=1, width=32, heads=2)
     model = open_clip.CLIP(24, vision, text).eval()
     prompts = ["a photo of a cat", "a photo of a dog"]

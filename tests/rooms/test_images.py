@@ -410,7 +410,7 @@ def test_prepare_agrees_with_timm(mode, interpolation, size, part):
         crop_pct=part, crop_mode=mode,
     )  # fmt: skip
     fit = {"center": "crop", "squash": "squash", "border": "pad"}[mode]
-    resize = (int(size[0] // part), int(size[1] // part))
+    resize = (int(size[0] / part), int(size[1] / part))
     fill = tuple(round(255 * value) for value in MEAN) if fit == "pad" else 0
     ours = Preparation(size, MEAN, STD, fit, resize, interpolation, fill)
     sizes = [size for size in SIZES if fit != "pad" or max(size) < 10 * min(size)]

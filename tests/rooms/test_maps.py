@@ -11,12 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from agcam.errors import AgcamError, SaveError, UnknownNameError
+from agcam.errors import AgcamError, RenderError, SaveError, UnknownNameError
 from agcam.maps import (
     Card,
     MapView,
     PixelMap,
-    RenderError,
     heat_map,
     npy_bytes,
     overlay,

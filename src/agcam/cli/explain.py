@@ -57,7 +57,7 @@ def explain(
     if target and top:
         raise TargetError("give --target or --top, not both.")
     from ..images import find_pictures
-    from ..maps.render import colour_table
+    from ..maps import colour_table
     from ..methods import METHODS
 
     paths = find_pictures(pictures)

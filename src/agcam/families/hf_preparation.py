@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from ..errors import LoadError
@@ -23,12 +25,12 @@ def preparation_of(processor: Any) -> Preparation:
         "mean": tuple(processor.image_mean) if _does(processor, "normalize") else (0.0,) * 3,
         "std": tuple(processor.image_std) if _does(processor, "normalize") else (1.0,) * 3,
         "interpolation": RESAMPLE[int(getattr(processor, "resample", 2) or 0)],
+        "crop_rounding": "floor",
     }
     if "height" in size:
         resized = (size["height"], size["width"])
         final = (crop["height"], crop["width"]) if crop else resized
-        fit: Literal["crop", "squash"] = "crop" if crop and final != resized else "squash"
-        return Preparation(size=final, fit=fit, resize=resized, **shared)
+        return Preparation(size=final, fit="squash", resize=resized, **shared)
     if "shortest_edge" in size:
         edge = int(size["shortest_edge"])
         share = getattr(processor, "crop_pct", None)
@@ -61,18 +63,20 @@ def usual_preparation(config: Any) -> Preparation | None:
             preparation = preparation_of(kind())
         except LoadError:
             return None  # prepared tensors can still be explained
-        if size is None:
-            return preparation
-        height, width = (size, size) if isinstance(size, int) else size
-        return Preparation(
-            size=(height, width),
-            mean=preparation.mean,
-            std=preparation.std,
-            fit="squash" if preparation.fit == "squash" else "crop",
-            resize=(height, width) if preparation.fit == "squash" else height,
-            interpolation=preparation.interpolation,
-        )
+        return preparation if size is None else _for_input(preparation, size)
     return None
+
+
+def _for_input(preparation: Preparation, size: int | Sequence[int]) -> Preparation:
+    """The same preparation for another input size: the resize grows or shrinks along."""
+    height, width = (size, size) if isinstance(size, int) else size
+    old = preparation.size
+    if isinstance(preparation.resize, int):
+        resize: int | tuple[int, int] = round(preparation.resize * height / old[0])
+    else:
+        rows, columns = preparation.resize or old
+        resize = (round(rows * height / old[0]), round(columns * width / old[1]))
+    return replace(preparation, size=(height, width), resize=resize)
 
 
 def _does(processor: Any, step: str) -> bool:

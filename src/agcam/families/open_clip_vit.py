@@ -107,13 +107,14 @@ def _preparation(visual: Any) -> Preparation:
     size = config.get("size") or visual.image_size
     height, width = (size, size) if isinstance(size, int) else size
     fit = FITS[config.get("resize_mode") or "shortest"]
+    square = height == width or fit != "crop"  # others are always resized bicubically there
     return Preparation(
         size=(height, width),
         mean=tuple(config.get("mean") or library.OPENAI_DATASET_MEAN),
         std=tuple(config.get("std") or library.OPENAI_DATASET_STD),
         fit=fit,
         resize=height if height == width else (height, width),
-        interpolation=config.get("interpolation") or "bicubic",
+        interpolation=(config.get("interpolation") or "bicubic") if square else "bicubic",
         fill=config.get("fill_color") or 0,
     )
 

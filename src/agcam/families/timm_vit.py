@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, Literal, cast
 
 from torch import nn
@@ -71,9 +72,9 @@ def preparation_of(module: nn.Module) -> Preparation:
     fit = FITS[config["crop_mode"]]
     resize: int | tuple[int, int]
     if fit == "crop" and height == width:
-        resize = int(height // share)
+        resize = math.floor(height / share)
     else:
-        resize = (int(height // share), int(width // share))
+        resize = (math.floor(height / share), math.floor(width / share))
     return Preparation(
         size=(height, width),
         mean=tuple(config["mean"]),
@@ -81,6 +82,7 @@ def preparation_of(module: nn.Module) -> Preparation:
         fit=fit,
         resize=resize,
         interpolation=config["interpolation"],
+        fill=tuple(round(255 * value) for value in config["mean"]) if fit == "pad" else 0,
     )
 
 

@@ -3,13 +3,13 @@
 from .files import npy_bytes, png_bytes, write_atomically
 from .page import Card, MapView, render_page
 from .pixels import PixelMap, resize_map, to_pixels
-from .render import RenderError, heat_map, overlay
+from .render import colour_table, heat_map, overlay
 
 __all__ = [
     "Card",
     "MapView",
     "PixelMap",
-    "RenderError",
+    "colour_table",
     "heat_map",
     "npy_bytes",
     "overlay",

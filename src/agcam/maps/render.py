@@ -10,14 +10,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import AgcamError, UnknownNameError
+from ..errors import RenderError, UnknownNameError
 from ..registry import near_misses
 
 _SLACK = 1e-6  # rounding of a float32 map is not an error
-
-
-class RenderError(AgcamError, ValueError):
-    """A map cannot be drawn as asked (values outside [0, 1], another size, alpha out of range)."""
 
 
 def heat_map(values: NDArray[Any], colormap: str = "turbo") -> Image.Image:
