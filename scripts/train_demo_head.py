@@ -14,6 +14,7 @@ import csv
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -351,7 +352,7 @@ def train(
 
 def choose(
     parts: dict[str, Part], names: list[str], options: list[int], steps: int
-) -> tuple[int, float, list[dict[str, object]]]:
+) -> tuple[int, float, list[dict[str, Any]]]:
     """How many directions to remove, and the temperature, without any evaluation picture.
 
     Beside 15 % of each set, Caltech's photographs of ImageNet's classes are kept from training:
@@ -369,7 +370,7 @@ def choose(
         "COCO boxes": (subset(coco, apart["coco"]), coco),
         "known small, asked sharp": (subset(caltech, stand_in["caltech_train"]), tiny),
     }
-    tried: list[dict[str, object]] = []
+    tried: list[dict[str, Any]] = []
     heads = []
     for directions in options:
         head = train(parts, names, aside, directions, steps)
@@ -468,7 +469,8 @@ Share of true names over all classes, kept-aside pictures, by directions removed
 |---|---|---|---|---|
 {choices}
 
-These numbers flatter a little, for the choice was made on them; the next table's do not.
+These numbers flatter a little, for the choice was made on them; on the next table's pictures no
+choice was made.
 
 ## Measured on pictures it never saw
 
@@ -479,9 +481,9 @@ a name that is true of the picture (a tabby called "cat", a dog called by a bree
 |---|---|---|---|---|---|---|---|---|
 {rows}
 
-`one_per_class`
-are full-size photographs of the 200 Tiny ImageNet classes, `caltech_test` five of each of 101
-classes, `tiny_val` 64 x 64 pictures.
+`one_per_class` are full-size photographs of the 200 Tiny ImageNet classes, `caltech_test` five of
+each of 101 classes, `tiny_val` 64 x 64 pictures. For COCO there are no other pictures than those
+of the first table.
 
 ## Weak points
 
@@ -497,7 +499,7 @@ classes, `tiny_val` 64 x 64 pictures.
 
 def card(
     names: list[str], counts: Counter[str], table: dict[str, dict[str, float]],
-    tried: list[dict[str, object]], directions: int, value: float, parts: dict[str, Part],
+    tried: list[dict[str, Any]], directions: int, value: float, parts: dict[str, Part],
 ) -> str:  # fmt: skip
     rare = sorted(name for name in names if counts[name] < FEW)
     keys = ("own", "own5", "all", "true", "mean_probability", "surely", "right_if_sure")

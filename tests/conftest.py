@@ -1,4 +1,4 @@
-"""What many tests share: small models, pictures, and the data that may lie beside the repository."""
+"""What many tests share: small models, pictures, and where data may lie beside the repository."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from . import targets
 from ._version import __version__
-from .errors import ModelError, PictureError
+from .errors import ModelError, PictureError, TargetError
 from .explanation import Explanation
 from .families import load, weights_hash
 from .images import open_picture, prepare
@@ -58,7 +58,7 @@ def explain(
     parts: list[_Part] = []
     for start in range(0, len(prepared.pixels), batch_size):
         some = slice(start, start + batch_size)
-        asked = _slice(target, some, len(prepared.pixels))
+        asked = targets.part(target, some, len(prepared.pixels))
         parts.append(_explain_batch(classifier, prepared.pixels[some], asked, row, tracer))
     return _assemble(classifier, row, prepared, parts)
 
@@ -143,12 +143,6 @@ class _Part:
     tracer: str
 
 
-def _slice(target: Any, some: slice, pictures: int) -> Any:
-    """The part of a list of targets that belongs to a batch; a wrong length is told of whole."""
-    listed = isinstance(target, list | tuple) or getattr(target, "ndim", 0) > 0
-    return target[some] if listed and len(target) == pictures else target
-
-
 def _explain_batch(
     classifier: Classifier, pixels: Tensor, target: Any, method: Method, tracer: Tracer | None
 ) -> _Part:
@@ -156,7 +150,8 @@ def _explain_batch(
     with quiet(classifier.module):
         evidence = trace(classifier, _to_model(classifier, pixels), method, tracer)
         logits, grid = evidence.recording.logits, evidence.recording.grid
-        asked = targets.resolve(target, logits, classifier.class_names).to(logits.device)
+        names = _names(classifier, logits.shape[-1])
+        asked = targets.resolve(target, logits, names).to(logits.device)
         maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
     relevance = torch.stack([_precise(column) for column in maps], dim=1)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
@@ -245,13 +240,20 @@ class Attribution:
         self.classifier = load(model)
         self.method = method
 
-    def attribute(self, inputs: Tensor, target: Any = None, **_: object) -> Tensor:
+    def attribute(self, inputs: Any, target: Any = None, **_: object) -> Any:
         """Relevance per input pixel, in the shape of `inputs` (batch 3 height width).
 
         Raw, bilinear from patches to pixels, the same in every channel; on the device of the
-        inputs. `target`: one class for all, or one a picture.
+        inputs. `target`: one class for all, or one a picture. A tuple of one tensor, which some
+        of captum's metrics give, is answered with a tuple.
         """
+        if isinstance(inputs, tuple) and len(inputs) == 1:
+            return (self.attribute(inputs[0], target),)
+        if not isinstance(inputs, Tensor):
+            raise PictureError("the inputs are one prepared tensor (batch, 3, height, width).")
         explanation = explain(self.classifier, inputs, target, self.method)
+        if explanation.target.shape[1] != 1:
+            raise TargetError("an attribution is for one class a picture; for several, explain().")
         maps = np.stack([pixel_map[0] for pixel_map in explanation.pixel_map])
         relevance = torch.from_numpy(np.asarray(maps)).to(inputs.device)
         return relevance[:, None].expand(inputs.shape).contiguous()

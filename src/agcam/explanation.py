@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +19,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
+from .errors import SaveError
 from .maps import PixelMap, heat_map, npy_bytes, overlay, png_bytes, to_pixels, write_atomically
 from .values import Frame, Grid
 
@@ -34,7 +37,7 @@ class PixelMaps(tuple[PixelMap, ...]):
         return PixelMaps(pixel_map.normalized() for pixel_map in self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """What the model said, and where each answer came from; immutable.
 
@@ -63,6 +66,12 @@ class Explanation:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "versions": dict(self.versions)}  # a proxy cannot be pickled
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, versions=MappingProxyType(state["versions"]))
 
     @cached_property
     def pixel_map(self) -> PixelMaps:
@@ -135,8 +144,11 @@ class Explanation:
         `names` are the files' first parts, by default those of the pictures. Returns the files.
         Raises SaveError; what was written of the picture that failed is removed again.
         """
+        stems = list(names or file_names(self.sources))
+        if len(stems) != len(self):
+            raise SaveError(f"{len(stems)} names for {len(self)} pictures: give one a picture.")
         written: list[Path] = []
-        for picture, stem in enumerate(names or file_names(self.sources)):
+        for picture, stem in enumerate(stems):
             files = dict(self._files(picture, stem, alpha, colormap))
             written += _write_all(Path(folder), files)
         return written
@@ -199,12 +211,14 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
 
 
 def file_names(sources: Sequence[str]) -> list[str]:
-    """A file name for each source; equal names are numbered."""
-    stems: list[str] = []
+    """A file name for each source; equal names (in any case, as some disks see it) are numbered."""
+    stems: dict[str, str] = {}  # without case -> as it is
     for number, source in enumerate(sources, 1):
-        stem = _slug(Path(source).stem, keep_case=True) or f"picture-{number}"
-        stems.append(f"{stem}-{number}" if stem in stems else stem)
-    return stems
+        first = _slug(Path(source).stem, keep_case=True) or f"picture-{number}"
+        tries = chain([first], (f"{first}-{more}" for more in count(number)))
+        stem = next(name for name in tries if name.casefold() not in stems)
+        stems[stem.casefold()] = stem
+    return list(stems.values())
 
 
 def _slug(text: str, *, keep_case: bool = False) -> str:

@@ -33,14 +33,13 @@ def resolve(
     if target is None:
         target = Top(1)
     if isinstance(target, Top):
-        if not 1 <= target.count <= classes:
+        if type(target.count) is not int or not 1 <= target.count <= classes:
             raise TargetError(f"top {target.count} of {classes} classes: ask for 1 to {classes}.")
         return logits.topk(target.count, dim=1).indices
-    if hasattr(target, "tolist"):  # tensors and arrays
-        target = target.tolist()
+    target = _plain(target)
     if isinstance(target, str | int | float):
         return torch.full((batch, 1), _index(target, classes, names))
-    if not isinstance(target, Sequence):
+    if not _is_list(target):
         raise TargetError(f"a target is a class number, a name or a list, not {target!r}.")
     if len(target) != batch:
         raise TargetError(_wrong_length(target, batch))
@@ -48,6 +47,26 @@ def resolve(
     if len({len(row) for row in rows}) > 1 or not rows[0]:
         raise TargetError("every picture needs the same number of targets, at least one.")
     return torch.tensor([[_index(item, classes, names) for item in row] for row in rows])
+
+
+def part(target: Any, some: slice, pictures: int) -> Any:
+    """The part of a target that belongs to some of all pictures; a class for all stays whole.
+
+    Raises TargetError for a list that is not as long as there are pictures.
+    """
+    target = _plain(target)
+    if not _is_list(target):
+        return target
+    if len(target) != pictures:
+        raise TargetError(_wrong_length(target, pictures))
+    return target[some]
+
+
+def _plain(target: Any) -> Any:
+    """Tensors, arrays and their numbers as Python's own, also within a list."""
+    if hasattr(target, "tolist"):
+        return target.tolist()
+    return [_plain(item) for item in target] if _is_list(target) else target
 
 
 def prompts_of(target: Any) -> list[str]:
@@ -70,14 +89,15 @@ def _flatten(target: Any) -> list[Any]:
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _wrong_length(target: Sequence[Any], batch: int) -> str:
+    example = [item for item in _flatten(target)[:2] if isinstance(item, str | int)] or [0, 1]
     several = f"{len(target)} targets for {batch} picture{'s' if batch > 1 else ''}: a list has "
     return several + (
         "one target a picture; for several of each picture give a list of lists, as in "
-        f"{[list(target)[:2]] * min(batch, 2)}."
+        f"{[example] * min(batch, 2)}."
     )
 
 

@@ -151,7 +151,7 @@ class _Run:
 
         if self.target:
             named = set(self.classifier.class_names)
-            items = [int(t) if t.isdigit() and t not in named else t for t in self.target]
+            items = [int(t) if t.isdecimal() and t not in named else t for t in self.target]
             return [items] * pictures
         if self.top:
             return Top(self.top)

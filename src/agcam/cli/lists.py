@@ -30,6 +30,8 @@ def models(
     """Model names that --model takes, as far as the libraries list them offline."""
     from ..families import FAMILIES
 
+    if family is not None:
+        _ = FAMILIES[family]  # a wrong name is told
     for key, row in FAMILIES.items():
         if family not in (None, key):
             continue

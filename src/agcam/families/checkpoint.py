@@ -43,17 +43,18 @@ def _weights(path: Path) -> dict[str, Tensor]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise LoadError(
-            f"{path} is not a file of weights alone: loading it would run code. Save the "
-            "state_dict (torch.save(model.state_dict(), FILE)) or safetensors, and give that."
+            f"{path} is not a file of weights alone: loading it would run code, or it is of "
+            "another kind. Save the state_dict (torch.save(model.state_dict(), FILE)) or safetensors, and give that."
         ) from error
     except Exception as error:
         raise LoadError(f"{path} cannot be read as weights: it is broken or not one.") from error
     for nest in NESTS:
         if isinstance(found, Mapping) and isinstance(found.get(nest), Mapping):
             found = found[nest]
-    weights = {k: v for k, v in found.items() if isinstance(v, Tensor)} if found else {}
+    items = found.items() if isinstance(found, Mapping) else ()
+    weights = {k: v for k, v in items if isinstance(k, str) and isinstance(v, Tensor)}
     if not weights:
-        raise LoadError(f"{path} holds no weights.")
+        raise LoadError(f"{path} holds no weights: save a state_dict, names and tensors.")
     return weights
 
 

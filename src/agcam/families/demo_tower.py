@@ -6,6 +6,7 @@ one scale a column. Everything else in the wheel is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -230,5 +231,6 @@ def _write_cache(path: Path, state: dict[str, Tensor]) -> None:
 def _sweep(path: Path) -> None:
     """Remove what a killed process left half-written; a living one's file is younger."""
     for leftover in path.parent.glob(f"{path.name}.*.part"):
-        if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
-            leftover.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process may sweep as well
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                leftover.unlink()

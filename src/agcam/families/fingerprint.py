@@ -14,7 +14,8 @@ _known: weakref.WeakKeyDictionary[nn.Module, tuple[object, str]] = weakref.WeakK
 def weights_hash(module: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of all parameters and buffers.
 
-    Kept until a tensor is written to (torch counts writes) or replaced.
+    Kept until a tensor is written to (torch counts writes, but not those through `.data` or a
+    numpy view) or replaced.
     """
     state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     if any(tensor.is_inference() or tensor.is_meta for tensor in state.values()):

@@ -1,11 +1,41 @@
-"""Small helpers for hooks: find, replace and shorten tensors among a module's arguments."""
+"""Hooks that this thread alone sees, and tensors among a module's arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+
+
+@contextmanager
+def hooked(
+    module: nn.Module,
+    before: Callable[..., Any] | None = None,
+    after: Callable[..., Any] | None = None,
+) -> Iterator[None]:
+    """Call `before(module, args, kwargs)` and `after(module, args, output)` while open.
+
+    Hooks belong to the module, not to a thread: a plain inference in another thread must pass
+    them as if they were not there.
+    """
+    handles = []
+    if before is not None:
+        handles.append(module.register_forward_pre_hook(_here(before), with_kwargs=True))
+    if after is not None:
+        handles.append(module.register_forward_hook(_here(after)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _here(hook: Callable[..., Any]) -> Callable[..., Any]:
+    owner = threading.get_ident()
+    return lambda *args: hook(*args) if threading.get_ident() == owner else None
 
 
 def first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:

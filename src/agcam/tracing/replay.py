@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..errors import ProofError
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
 from .attention import listening
-from .hooks import map_tensors
+from .hooks import hooked, map_tensors
 from .record import LayoutMismatchError, read_rows
 
 
@@ -63,10 +63,7 @@ def _run(classifier: Classifier, recording: Recording, outputs: list[Tensor]) ->
     player = _Player(layout, outputs)
     with ExitStack() as hooks:
         for path in layout.blocks:
-            block = classifier.vision.get_submodule(path)
-            shorten = _shorten(layout, player)
-            hook = block.register_forward_pre_hook(shorten, with_kwargs=True)
-            hooks.callback(hook.remove)
+            hooks.enter_context(hooked(classifier.vision.get_submodule(path), _shorten(layout)))
         hooks.enter_context(listening(player.answer))
         logits = classifier.predict(recording.pixels)
     if player.count != len(layout.calls):
@@ -98,7 +95,7 @@ class _Player:
         return kept
 
 
-def _shorten(layout: Layout, player: _Player) -> Callable[..., Any]:
+def _shorten(layout: Layout) -> Callable[..., Any]:
     """Cut the token stream, and what goes with it (rotary embeddings, masks), to the kept."""
     grid, kept, dim = layout.grid, layout.kept, layout.token_dim
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..values import AttentionCall, Classifier, Grid, Layout
 from .attention import listening
-from .hooks import first_tensor, replace_first_tensor
+from .hooks import first_tensor, hooked, replace_first_tensor
 
 NO_ATTENTION = (
     "{name}: none of its attention passes through scaled_dot_product_attention, so there is "
@@ -66,8 +66,7 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
     seen = _Seen()
     with ExitStack() as hooks:
         for path, part in classifier.vision.named_modules():
-            hooks.callback(part.register_forward_pre_hook(_enter(seen, path)).remove)
-            hooks.callback(part.register_forward_hook(_leave(seen)).remove)
+            hooks.enter_context(hooked(part, _enter(seen, path), _leave(seen)))
         hooks.enter_context(listening(seen.answer))
         classifier.predict(pixels)
     return seen
@@ -134,13 +133,10 @@ def _entry(
             found.append(tensor.detach().clone())
         raise _Enough
 
-    handle = module.register_forward_pre_hook(stop, with_kwargs=True)
-    try:
+    with hooked(module, before=stop):
         for picture in (pixels, _negative(pixels)):
             with suppress(_Enough):
                 classifier.predict(picture)
-    finally:
-        handle.remove()
     dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []
     if not dims or found[0].ndim != 3:  # noqa: PLR2004 - batch token channel
         raise ModelError(
@@ -192,19 +188,15 @@ def _reads(classifier: Classifier, pixels: Tensor, block: str, token_dim: int) -
             return leaves[0]
         return replace_first_tensor(tuple(output), leaves[0])
 
-    handle = classifier.vision.get_submodule(block).register_forward_hook(cut)
-    try:
-        with torch.no_grad():
-            logits = classifier.predict(pixels)
-            # uneven weights: softmax-like heads may give a plain sum no gradient
-            weights = torch.linspace(1.0, 2.0, logits.shape[-1], device=logits.device)
-            if not logits.requires_grad:
-                raise ModelError(f"{classifier.name}: its logits do not depend on its last block.")
-            with torch.enable_grad():
-                total = (logits * weights).sum()
-            (gradient,) = torch.autograd.grad(total, leaves)
-    finally:
-        handle.remove()
+    with hooked(classifier.vision.get_submodule(block), after=cut), torch.no_grad():
+        logits = classifier.predict(pixels)
+        if not logits.requires_grad:
+            raise ModelError(f"{classifier.name}: its logits do not depend on its last block.")
+        # uneven weights: softmax-like heads may give a plain sum no gradient
+        weights = torch.linspace(1.0, 2.0, logits.shape[-1], device=logits.device)
+        with torch.enable_grad():
+            total = (logits * weights).sum()
+        (gradient,) = torch.autograd.grad(total, leaves)
     read = gradient.movedim(token_dim, 0).flatten(1).ne(0).any(1)
     if not bool(read.any()):
         raise ModelError(f"{classifier.name}: its logits do not depend on its last block.")
