@@ -12,6 +12,8 @@ PHOTOGRAPHS = {
     "cat.png": data.chelsea,
     "coffee.png": data.coffee,
     "flower.png": lambda: load_sample_image("flower.jpg"),
+    "pagoda.png": lambda: load_sample_image("china.jpg"),
+    "portrait.png": data.astronaut,
 }
 
 

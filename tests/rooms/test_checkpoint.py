@@ -96,7 +96,7 @@ def test_the_architecture_s_own_number_of_classes_keeps_its_names(tmp_path):
     assert classifier.module.num_classes == len(classifier.class_names) == 1000
 
 
-def test_class_names_for_a_file(weights, tmp_path, pixels):
+def test_class_names_for_a_file(weights, tmp_path):
     torch.save(weights, tmp_path / "w.pt")
     named = agcam.load(tmp_path / "w.pt", arch=ARCH, classes=list("abcdefg"))
     assert named.class_names == tuple("abcdefg")

@@ -157,8 +157,8 @@ def test_a_list_is_one_a_picture(pictures, length, several):
     if length == pictures:
         rows = target if several else [[k] for k in target]
         assert resolve(target, logits, ()).tolist() == rows
-        halves = [part(target, slice(start, start + 2), pictures) for start in range(0, length, 2)]
-        assert sum(halves, []) == target
+        batches = [part(target, slice(k, k + 2), pictures) for k in range(0, length, 2)]
+        assert [item for batch in batches for item in batch] == target
         return
     wrong = f"{length} targets for {pictures} picture"
     with pytest.raises(TargetError, match=wrong):
