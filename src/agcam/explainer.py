@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
@@ -206,7 +208,7 @@ def _assemble(
         method=method.name,
         tracer=parts[0].tracer,
         grid=parts[0].grid,
-        versions=MappingProxyType(dict(_versions())),
+        versions=_versions(),
         notes=classifier.notes,
         frames=prepared.frames,
         pictures=prepared.pictures,
@@ -223,14 +225,14 @@ def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
     return names
 
 
-def _versions() -> Iterator[tuple[str, str]]:
-    yield "agcam", __version__
-    yield "python", platform.python_version()
+@cache
+def _versions() -> Mapping[str, str]:
+    """Versions of all that has a part in a map; read once, for metadata files are slow to parse."""
+    found = {"agcam": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
-        try:
-            yield library, version(library)
-        except PackageNotFoundError:
-            continue
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return MappingProxyType(found)
 
 
 class Attribution:

@@ -175,10 +175,10 @@ class Light(torch.nn.Module):
         with torch.no_grad():
             for parameter in self.model.parameters():
                 parameter.zero_()
-            self.model.patch_embed.proj.weight[0] = 1.0  # channel 0: brightness
+            self.model.patch_embed.proj.weight[0] = 1 / 192  # channel 0: mean brightness
             self.model.cls_token[..., 1] = 1.0
             block = self.model.blocks[0]
-            block.norm1.weight.fill_(1.0)
+            block.norm1 = torch.nn.Identity()
             block.attn.qkv.weight[0, 1] = 1.0  # query of the class token
             block.attn.qkv.weight[24, 0] = 1.0  # key: brightness
             block.attn.qkv.weight[48, 0] = 1.0  # value: brightness
@@ -190,7 +190,7 @@ class Light(torch.nn.Module):
         return self.model(pixels)
 
 
-@pytest.mark.parametrize("corner", [(10, 30), (10, 55), (42, 30), (42, 55)])
+@pytest.mark.parametrize("corner", [(18, 33), (18, 48), (33, 33), (33, 48)])
 @pytest.mark.parametrize("method", ["agcam", "raw_attention"])
 def test_the_map_sits_on_the_one_bright_dot(corner, method):
     row, column = corner
@@ -201,8 +201,8 @@ def test_the_map_sits_on_the_one_bright_dot(corner, method):
     classifier = Classifier(module, module, "light", "module", preparation)
     (pixel_map,) = agcam.explain(classifier, picture, 1, method).pixel_map
     brightest = np.unravel_index(np.nanargmax(pixel_map[0]), (60, 90))
-    assert abs(brightest[0] - (row + 3.5)) <= 8
-    assert abs(brightest[1] - (column + 3.5)) <= 8
+    assert abs(brightest[0] - (row + 3.5)) <= 2
+    assert abs(brightest[1] - (column + 3.5)) <= 2
     assert np.isnan(pixel_map[0, :, :14]).all()
     assert np.isnan(pixel_map[0, :, -14:]).all()
     assert not np.isnan(pixel_map[0, :, 15:75]).any()
@@ -239,10 +239,11 @@ def test_many_kinds_of_pictures_give_one_answer(tiny, photograph, tmp_path):
     image.save(tmp_path / "one.png")
     path = tmp_path / "one.png"
     alike = agcam.explain(tiny, [path, str(path), image, Image.open(path), photograph], 3)
-    assert all(grid_map.equal(alike.grid_map[0]) for grid_map in alike.grid_map)
+    assert (alike.grid_map - alike.grid_map[0]).abs().max() < 1e-6
     assert alike.sources == (str(path), str(path), "picture-3", str(path), "picture-5")
-    for single in (path, str(path), image, photograph):
-        assert agcam.explain(tiny, single, 3).grid_map.equal(alike.grid_map[:1])
+    singles = [agcam.explain(tiny, one, 3).grid_map for one in (path, str(path), image, photograph)]
+    assert all(grid_map.equal(singles[0]) for grid_map in singles)
+    assert (singles[0] - alike.grid_map[:1]).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
