@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from conftest import SHARED
 from PIL import Image
 
 import agcam
+from conftest import SHARED
 
 pytestmark = pytest.mark.skipif(
     not (SHARED / "data").is_dir(), reason="the annotated pictures are not beside the repository"

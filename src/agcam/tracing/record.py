@@ -13,15 +13,20 @@ from .attention import listening
 
 
 def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
-    """Run the model; ModelError if it does not give logits (batch, class)."""
+    """Run the model; ModelError if it does not give finite logits (batch, class)."""
     logits = classifier.predict(pixels)
-    if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1]:  # noqa: PLR2004
-        return logits
-    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    raise ModelError(
-        f"{classifier.name} gives {shape} instead of logits (batch, class): it is an encoder "
-        "without a classifier; give it a head, or load a variant that has one."
-    )
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.shape[1]:  # noqa: PLR2004
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ModelError(
+            f"{classifier.name} gives {shape} instead of logits (batch, class): it is an encoder "
+            "without a classifier; give it a head, or load a variant that has one."
+        )
+    if not bool(torch.isfinite(logits).all()):
+        raise ModelError(
+            f"{classifier.name} gave NaN or infinite logits for this input; check its weights, "
+            "its precision (fp16 overflows: try bfloat16) and the normalization of the picture."
+        )
+    return logits
 
 
 class LayoutMismatchError(Exception):
@@ -39,11 +44,6 @@ def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) 
         logits = logits_of(classifier, pixels)
     if recorder.count != len(layout.calls):
         raise LayoutMismatchError
-    if not bool(torch.isfinite(logits).all()):
-        raise ModelError(
-            f"{classifier.name} gave NaN or infinite logits for this input; check its weights, "
-            "its precision (fp16 overflows: try bfloat16) and the normalization of the picture."
-        )
     return Recording(
         pixels=pixels,
         logits=logits,

@@ -1,0 +1,461 @@
+"""The command line: what it writes and says, to whom, and with which exit status."""
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+import agcam
+from agcam import METHODS
+from agcam.cli import app
+from agcam.families import FAMILIES
+
+HEAVY = {"torch", "timm", "numpy", "PIL", "matplotlib", "transformers", "torchvision", "open_clip"}
+ENVIRONMENT = {**os.environ, "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
+
+
+def picture(seed, size=(50, 70)):
+    noise = np.random.default_rng(seed).integers(0, 255, (*size, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to stand in: three pictures (one in a folder of its own) and weights of a model."""
+    monkeypatch.chdir(tmp_path)
+    Path("album").mkdir()
+    picture(0).save("cat.png")
+    picture(1, (70, 50)).save("dog 2.jpg")
+    picture(2).save("album/cat.png")
+    torch.manual_seed(0)
+    weights = timm.create_model("test_vit", num_classes=4).state_dict()
+    save_file(weights, "weights.safetensors")
+    Path("names.txt").write_text("tabby, tabby cat\ntiger cat\n\n  dalmatian \n9\n", "utf-8")
+    return tmp_path
+
+
+MODEL = ("--model", "weights.safetensors", "--arch", "timm:test_vit")
+
+
+def explain(*arguments, model=MODEL):
+    """The command in this process; (exit status, stdout, stderr)."""
+    runner = CliRunner(env={"COLUMNS": "160"})
+    result = runner.invoke(app, ["explain", *arguments, *model], catch_exceptions=False)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def agcam_process(*arguments, flags=()):
+    """The command as a user has it: another process."""
+    return subprocess.run(
+        [sys.executable, *flags, "-m", "agcam", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=ENVIRONMENT,
+        check=False,
+    )
+
+
+def refused(*arguments, model=MODEL):
+    status, _, told = explain(*arguments, model=model)
+    assert status == 1
+    assert told.startswith("agcam: ")
+    assert told.count("\n") == 1
+    return told
+
+
+def manifest(stem, folder="explained"):
+    return json.loads(Path(folder, f"{stem}.json").read_text(encoding="utf-8"))
+
+
+class Page(HTMLParser):
+    """What a page shows and where it points to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.addresses, self.texts = [], [], []
+        self.feed(Path(path).read_text(encoding="utf-8"))
+        self.text = " ".join(self.texts)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [v for k, v in attrs if k in {"src", "href", "srcset", "action", "data"}]
+
+    def handle_data(self, data):
+        self.texts.append(data.strip())
+
+
+# The way a user goes
+
+
+def test_pictures_a_folder_and_a_glob_in_a_process_of_its_own(place):
+    done = agcam_process("explain", "cat.png", "album", "dog*.jpg", *MODEL, "--out", "new/out")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "3 explained, 0 failed" in done.stdout
+    out = Path("new", "out")
+    assert str(out / "index.html") in done.stdout
+    for name in ("cat.png", "dog 2.jpg"):
+        assert name in done.stdout  # the table
+    stems = {"cat": "cat.png", "cat-2": "album/cat.png", "dog-2": "dog 2.jpg"}
+    assert {path.stem for path in out.glob("*.json")} == set(stems)
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    for stem, source in stems.items():
+        entry = manifest(stem, out)
+        assert Path(entry["source"]) == Path(source)
+        assert entry["model"] == "weights.safetensors (timm:test_vit)"
+        values = np.load(out / entry["map_file"])
+        assert values.shape == (1, *entry["size"][::-1])
+        for file in entry["targets"][0]["files"].values():
+            with Image.open(out / file) as image:
+                assert list(image.size) == entry["size"]
+    page = Page(out / "index.html")
+    for source in stems.values():
+        assert str(Path(source)) in page.text
+    assert page.tags.count("img") == 6  # each picture and its overlay
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert "http" not in (out / "index.html").read_text().replace("http-equiv", "")
+
+
+def test_a_bad_picture_among_good_ones_in_a_process_of_its_own(place):
+    Path("bad.jpg").write_text("not a picture")
+    Path("cut.png").write_bytes(Path("cat.png").read_bytes()[:900])
+    done = agcam_process("explain", "cat.png", "bad.jpg", "no.png", "cut.png", "dog 2.jpg", *MODEL)
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    assert len(told) == 3
+    for line, name in zip(told, ["bad.jpg", "no.png", "cut.png"], strict=True):
+        assert line.startswith(f"agcam: {name} ")
+    assert "Traceback" not in done.stderr
+    assert "2 explained, 3 failed" in done.stdout
+    out = Path("explained")
+    assert {path.stem for path in out.glob("*.json")} == {"cat", "dog-2"}
+    page = Page(out / "index.html")
+    for name in ("cat.png", "bad.jpg", "no.png", "cut.png", "dog 2.jpg"):
+        assert name in page.text
+    assert "no.png does not exist" in page.text
+
+
+def test_a_good_picture_s_map_does_not_depend_on_bad_ones_beside_it(place):
+    Path("bad.jpg").write_text("not a picture")
+    alone, *_ = explain("dog 2.jpg", "--target", "1", "--out", "alone")
+    mixed, *_ = explain("bad.jpg", "dog 2.jpg", "--target", "1", "--out", "mixed")
+    assert (alone, mixed) == (0, 1)
+    assert Path("alone/dog-2.npy").read_bytes() == Path("mixed/dog-2.npy").read_bytes()
+
+
+def test_only_bad_pictures(place):
+    Path("bad.jpg").write_text("not a picture")
+    Path("empty.png").write_bytes(b"")
+    status, out, told = explain("bad.jpg", "empty.png")
+    assert status == 1
+    assert [line.split()[1] for line in told.splitlines()] == ["bad.jpg", "empty.png"]
+    assert "0 explained, 2 failed" in out
+    assert [path.name for path in Path("explained").iterdir()] == ["index.html"]
+    assert "empty.png is empty" in Page("explained/index.html").text
+
+
+def test_more_pictures_than_one_pass(place):
+    status, out, _ = explain("cat.png", "dog 2.jpg", "album", "--batch-size", "2", "--target", "1")
+    assert status == 0
+    assert "3 explained" in out
+    batched = {path.name: np.load(path) for path in Path("explained").glob("*.npy")}
+    explain("cat.png", "dog 2.jpg", "album", "--target", "1", "--out", "whole")
+    assert len(batched) == 3
+    for name, values in batched.items():
+        assert np.nanmax(np.abs(np.load(Path("whole", name)) - values)) < 1e-5
+
+
+# What is asked
+
+
+def test_several_targets(place):
+    status, out, _ = explain("cat.png", "dog 2.jpg", "--target", "3", "--target", "0")
+    assert status == 0
+    assert "class 3, class 0" in out
+    for stem in ("cat", "dog-2"):
+        entries = manifest(stem)["targets"]
+        assert [entry["class"] for entry in entries] == [3, 0]
+        assert np.load(f"explained/{stem}.npy").shape[0] == 2
+        assert all(
+            Path("explained", file).is_file() for e in entries for file in e["files"].values()
+        )
+    assert Page("explained/index.html").tags.count("img") == 6
+
+
+def test_top(place):
+    assert explain("cat.png", "--top", "3")[0] == 0
+    entries = manifest("cat")["targets"]
+    probabilities = [entry["probability"] for entry in entries]
+    assert len(entries) == 3
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert entries[0]["class"] == manifest("cat")["prediction"]["class"]
+
+
+def test_nothing_asked_is_the_prediction(place):
+    assert explain("cat.png")[0] == 0
+    (entry,) = manifest("cat")["targets"]
+    assert entry["class"] == manifest("cat")["prediction"]["class"]
+
+
+def test_class_names(place):
+    arguments = ("cat.png", "--classes", "names.txt")
+    status, out, _ = explain(*arguments, "--target", "Tabby", "--target", "dalmatian")
+    assert status == 0
+    assert "tabby, dalmatian" in out
+    assert [entry["class"] for entry in manifest("cat")["targets"]] == [0, 2]
+    assert Path("explained/cat.2-dalmatian.overlay.png").is_file()
+    assert explain(*arguments, "--target", "9", "--out", "digits")[0] == 0
+    (entry,) = manifest("cat", "digits")["targets"]
+    assert (entry["class"], entry["name"]) == (3, "9")  # a name of digits is a name
+
+
+def test_method_alpha_and_colormap(place):
+    assert explain("cat.png", "--target", "1", "--out", "plain")[0] == 0
+    options = ("--method", "rollout", "--alpha", "0", "--colormap", "viridis")
+    assert explain("cat.png", "--target", "1", *options)[0] == 0
+    assert manifest("cat")["method"] == "rollout"
+    with Image.open("explained/cat.1-class-1.overlay.png") as overlay:
+        seen = np.load("explained/cat.npy")[0]
+        same = np.asarray(overlay) == np.asarray(Image.open("cat.png"))
+        assert same[~np.isnan(seen)].all()  # no weight of the map: the picture itself
+    with Image.open("explained/cat.1-class-1.map.png") as ours:
+        colours = {tuple(colour) for colour in np.asarray(ours).reshape(-1, 3)}
+    with Image.open("plain/cat.1-class-1.map.png") as turbo:
+        assert not {(68, 1, 84)} & {tuple(c) for c in np.asarray(turbo).reshape(-1, 3)}
+    assert (68, 1, 84) in colours  # viridis begins there
+
+
+def test_a_torch_file(place):
+    torch.save({"state_dict": timm.create_model("test_vit", num_classes=3).state_dict()}, "w.pth")
+    assert explain("cat.png", model=("--model", "w.pth", "--arch", "timm:test_vit"))[0] == 0
+    assert manifest("cat")["model"] == "w.pth (timm:test_vit)"
+
+
+def test_names_are_escaped_on_the_page(place):
+    if os.name == "nt":
+        pytest.skip("such names cannot be")
+    picture(3).save("<b>&amp;'.png")
+    Path("names.txt").write_text('<script>alert("a")</script>\nb\nc\nd\n')
+    status, *_ = explain("<b>&amp;'.png", "--classes", "names.txt", "--target", "0")
+    assert status == 0
+    page = Page("explained/index.html")
+    assert not {"script", "b"} & set(page.tags[: page.tags.index("ol")])
+    assert "script" not in page.tags
+    assert "<b>&amp;'.png" in page.text
+    assert '<script>alert("a")</script>' in page.text
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--target", "1", "--top", "2"), "give --target or --top, not both"),
+        (("--top", "5"), "top 5 of 4 classes: ask for 1 to 4"),
+        (("--target", "4"), "class 4 is out of range: this model knows 0 to 3"),
+        (("--target", "cat"), "class names are not known; give a number"),
+        (("--target", "²"), "class names are not known; give a number"),
+        (("--target", "-1"), "class names are not known; give a number"),
+        (("--classes", "names.txt", "--target", "dalmatain"), "did you mean dalmatian?"),
+        (("--method", "agcan"), "no method is called 'agcan'; did you mean agcam?"),
+        (("--method", "xyzzy"), "known: agcam, raw_attention, rollout"),
+        (("--colormap", "turbos"), "did you mean turbo"),
+        (("--classes", "no.txt"), "cannot read class names from no.txt"),
+        (("--classes", "cat.png"), "cannot read class names from cat.png"),
+        (("--out", "cat.png"), "cannot make the folder cat.png"),
+        (("--out", "cat.png/x"), "cannot make the folder"),
+        (("--device", "abacus"), "cannot use device 'abacus'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_wishes_are_told_in_one_line(place, arguments, hint):
+    assert hint in refused("cat.png", *arguments)
+    assert not list(Path().glob("explained/*"))
+
+
+def test_a_wrong_number_of_class_names(place):
+    Path("names.txt").write_text("a\nb\n")
+    told = refused("cat.png", "--classes", "names.txt")
+    assert "has 4 classes, but 2 class names were given" in told
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        (("--model", "timm:test_vitt"), "timm has no model 'test_vitt'; did you mean test_vit"),
+        (("--model", "tim:test_vit"), "no family is called 'tim'; did you mean timm?"),
+        (("--model", "none.pth"), "no model is called 'none.pth'; a model is timm:NAME"),
+        (("--model", "weights.safetensors"), "is a file: name what it is for, --arch"),
+        (("--model", "none.pth", "--arch", "timm:test_vit"), "there is no such file"),
+        ((*MODEL[:3], "timm:test_vitt"), "did you mean test_vit"),
+        ((*MODEL[:3], "timm:test_vit3"), "does not fit timm:test_vit3"),
+        (("--model", "cat.png", "--arch", "timm:test_vit"), "Save the state_dict"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_models_are_told_in_one_line(place, model, hint):
+    assert hint in refused("cat.png", model=model)
+    assert not list(Path().glob("explained/*"))
+
+
+def test_a_convolutional_model_is_refused_in_one_sentence(place):
+    save_file(timm.create_model("test_resnet").state_dict(), "conv.safetensors")
+    told = refused("cat.png", model=("--model", "conv.safetensors", "--arch", "timm:test_resnet"))
+    assert "there is nothing to trace" in told
+
+
+def test_a_model_that_gives_nan(place):
+    weights = timm.create_model("test_vit", num_classes=4).state_dict()
+    save_file({k: v * float("nan") for k, v in weights.items()}, "weights.safetensors")
+    assert "gave NaN or infinite logits" in refused("cat.png")
+
+
+@pytest.mark.parametrize("given", ["empty", "no*.png"])
+def test_nothing_found(place, given):
+    Path("empty").mkdir()
+    told = refused(given)
+    assert re.search(r"no picture (was found in the folder empty|matches no\*\.png)", told)
+    assert not Path("explained").exists()
+
+
+def test_a_pickle_that_would_run_code_in_a_process_of_its_own(place):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, ("ran",)
+
+    torch.save({"state_dict": Trap()}, "trap.pth")
+    done = agcam_process("explain", "cat.png", "--model", "trap.pth", "--arch", "timm:test_vit")
+    assert done.returncode == 1
+    assert not Path("ran").exists()
+    assert "run code" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("after", [0, 2, 4, 8])
+def test_a_full_disk(place, monkeypatch, after):
+    real, count = Path.replace, iter(range(100))
+
+    def fails(self, target):
+        if next(count) >= after:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    told = refused("cat.png", "dog 2.jpg", "--batch-size", "1")
+    assert "the disk is full" in told
+    left = {path.name for path in Path("explained").iterdir()}
+    assert len(left) == after // 4 * 4  # whole pictures only
+    assert not [name for name in left if name.endswith(".part")]
+
+
+@pytest.mark.parametrize("arguments", [["explain"], ["list", "model"], ["explian", "x"], ["--no"]])
+def test_wrong_usage_is_status_2(arguments):
+    assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_top_and_alpha_have_bounds(place):
+    for arguments in (("--top", "0"), ("--alpha", "1.5"), ("--batch-size", "0")):
+        assert explain("cat.png", *arguments)[0] == 2
+
+
+# What there is
+
+
+def listed(*arguments):
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["list", *arguments])
+    return result.exit_code, result.output
+
+
+def test_list_methods_names_every_row():
+    status, out = listed("methods")
+    assert status == 0
+    lines = [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
+    for row in METHODS.values():
+        wanted = [row.name, "yes" if row.class_specific else "no", row.passes, row.cite]
+        assert wanted in lines
+
+
+def test_list_models():
+    status, out = listed("models")
+    assert status == 0
+    lines = out.splitlines()
+    for name in ("timm:vit_base_patch16_224", "torchvision:vit_b_16", "demo"):
+        assert name in lines
+    assert "timm:resnet50" not in lines
+    assert any(line.startswith("open_clip:ViT-B-16/") for line in lines)
+    assert lines[-1].startswith("hf:NAME")
+    assert listed("models", "test_vit3", "--family", "timm") == (0, "timm:test_vit3\n")
+    assert listed("models", "--family", "hf")[1].splitlines() == lines[-1:]
+
+
+def test_list_models_of_an_unknown_family():
+    status, out = listed("models", "--family", "tim")
+    assert status == 1
+    assert out == "agcam: no family is called 'tim'; did you mean timm?\n"
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_every_family_lists_names_of_its_own(family):
+    status, out = listed("models", "", "--family", family)
+    assert status == 0
+    assert out.strip()
+    assert all(line.startswith(family) for line in out.splitlines())
+
+
+# What it costs
+
+
+def imported(*command):
+    """Top-level modules that a Python process imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=True,
+    )
+    names = {line.rsplit("|", 1)[1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "agcam" in names
+    return names, done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"], ["list"]])
+def test_help_imports_nothing_heavy(arguments):
+    if arguments == ["list"]:
+        arguments = ["list", "--help"]
+    names, out = imported("-m", "agcam", *arguments)
+    assert out.strip()
+    assert not names & HEAVY
+
+
+def test_import_agcam_imports_nothing_heavy():
+    names, _ = imported("-c", "import agcam; agcam.__version__; agcam.AgcamError; dir(agcam)")
+    assert not names & (HEAVY | {"typer", "rich", "jinja2"})
+    names, _ = imported("-c", "import agcam; agcam.explain")
+    assert {"torch", "numpy", "PIL"} <= names  # the count can tell
+
+
+def test_version():
+    done = agcam_process("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{agcam.__version__}\n", "")
+
+
+def test_help_names_every_option_of_the_issue():
+    out = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["explain", "--help"]).output
+    for option in ("--model", "--arch", "--target", "--top", "--method", "--out", "--classes"):
+        assert option in out
