@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 import timm
 import torch
+from hypothesis import settings
+
+settings.register_profile("agcam", deadline=None, print_blob=True)  # machines differ in speed
+settings.load_profile("agcam")
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"  # real annotated pictures; their licences keep them out of here

@@ -23,7 +23,8 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from .explainer import Attribution, explain
+    from .attribution import Attribution
+    from .explainer import explain
     from .explanation import Explanation
     from .families import load
     from .methods import METHODS
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "METHODS": "methods",
-    "Attribution": "explainer",
+    "Attribution": "attribution",
     "Classifier": "values",
     "Explanation": "explanation",
     "Preparation": "values",

@@ -12,14 +12,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from . import targets
 from ._version import __version__
-from .errors import ModelError, PictureError, TargetError
+from .errors import ModelError, PictureError
 from .explanation import Explanation
 from .families import load, weights_hash
 from .images import open_picture, prepare
@@ -233,29 +232,3 @@ def _versions() -> Mapping[str, str]:
         with suppress(PackageNotFoundError):
             found[library] = version(library)
     return MappingProxyType(found)
-
-
-class Attribution:
-    """The call that captum, Quantus and their users expect: `attribute(inputs, target=...)`."""
-
-    def __init__(self, model: object, method: str = "agcam") -> None:
-        self.classifier = load(model)
-        self.method = method
-
-    def attribute(self, inputs: Any, target: Any = None, **_: object) -> Any:
-        """Relevance per input pixel, in the shape of `inputs` (batch 3 height width).
-
-        Raw, bilinear from patches to pixels, the same in every channel; on the device of the
-        inputs. `target`: one class for all, or one a picture. A tuple of one tensor, which some
-        of captum's metrics give, is answered with a tuple.
-        """
-        if isinstance(inputs, tuple) and len(inputs) == 1:
-            return (self.attribute(inputs[0], target),)
-        if not isinstance(inputs, Tensor):
-            raise PictureError("the inputs are one prepared tensor (batch, 3, height, width).")
-        explanation = explain(self.classifier, inputs, target, self.method)
-        if explanation.target.shape[1] != 1:
-            raise TargetError("an attribution is for one class a picture; for several, explain().")
-        maps = np.stack([pixel_map[0] for pixel_map in explanation.pixel_map])
-        relevance = torch.from_numpy(np.asarray(maps)).to(inputs.device)
-        return relevance[:, None].expand(inputs.shape).contiguous()

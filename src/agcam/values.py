@@ -110,7 +110,6 @@ class Family:
     """
 
     name: str
-    library: str
     cite: str
     owns: Callable[[nn.Module], bool]
     load: Callable[[str], Classifier]

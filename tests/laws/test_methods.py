@@ -52,7 +52,7 @@ shapes = {
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(**shapes)
 def test_batch_of_n_is_n_single_pictures(name, seed, batch, heads, grid):
     method = METHODS[name]
@@ -65,7 +65,7 @@ def test_batch_of_n_is_n_single_pictures(name, seed, batch, heads, grid):
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(**shapes)
 def test_heads_have_no_order(name, seed, batch, heads, grid):
     method = METHODS[name]
@@ -87,7 +87,7 @@ def test_function_is_pure(name):
 
 
 @pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.needs is AttentionTrace])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), reads=st.sampled_from([(0,), (0, 1), tuple(range(2, 14))]))
 def test_attention_maps_are_shares(name, seed, reads):
     """Rows of attention sum to one; so does rollout's product over all tokens."""

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import AgcamError, LoadError, SaveError, TargetError
+from ..errors import (
+    AgcamError,
+    LoadError,
+    ModelError,
+    PictureError,
+    SaveError,
+    TargetError,
+)
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
@@ -133,14 +140,15 @@ class _Run:
                 self._show(explanation)
 
     def _explain(self, paths: list[Path]) -> Iterator[tuple[list[Path], Explanation]]:
-        from ..errors import PictureError
         from ..explainer import explain as explain_
 
         try:
             asked = self._asked(len(paths))
             yield paths, explain_(self.classifier, paths, asked, self.method, batch_size=len(paths))
-        except PictureError as error:
+        except (PictureError, ModelError) as error:
             if len(paths) == 1:
+                if isinstance(error, ModelError) and not self.rows:
+                    raise  # it is the model, not this picture
                 self._fail(paths[0], error)
                 return
             for path in paths:  # find the bad one; the others are explained

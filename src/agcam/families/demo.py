@@ -109,7 +109,6 @@ def build(name: str, classes: int | None) -> nn.Module:
 
 FAMILY = Family(
     name="demo",
-    library="timm",
     cite="Radford et al. 2021, Learning Transferable Visual Models From Natural Language "
     "Supervision (CLIP); head by agcam",
     owns=lambda module: False,  # once loaded it is a timm module like any other

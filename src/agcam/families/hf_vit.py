@@ -176,7 +176,6 @@ def _listed() -> list[str]:
 
 FAMILY = Family(
     name="hf",
-    library="transformers",
     cite="Wolf et al., Transformers, EMNLP 2020",
     owns=lambda module: comes_from(module, "transformers"),
     load=load,

@@ -125,7 +125,6 @@ def _listed() -> list[str]:
 
 FAMILY = Family(
     name="open_clip",
-    library="open_clip",
     cite="Ilharco et al., OpenCLIP, 2021",
     owns=lambda module: comes_from(module, "open_clip"),
     load=load,

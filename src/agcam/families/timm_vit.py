@@ -120,7 +120,6 @@ def _listed() -> list[str]:
 
 FAMILY = Family(
     name="timm",
-    library="timm",
     cite="Wightman, PyTorch Image Models",
     owns=lambda module: comes_from(module, "timm"),
     load=load,

@@ -93,7 +93,6 @@ def _listed() -> list[str]:
 
 FAMILY = Family(
     name="torchvision",
-    library="torchvision",
     cite="TorchVision maintainers, TorchVision",
     owns=lambda module: comes_from(module, "torchvision"),
     load=load,
