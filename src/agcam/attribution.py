@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .errors import PictureError, TargetError
 from .explainer import explain
 from .families import load
 
