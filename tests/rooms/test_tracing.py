@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import agcam
+from agcam.methods import METHODS
+from agcam.tracing import quiet, trace
 from agcam.values import Grid
 
 # One of each architecture and pooling kind that timm lists, made small: its blocks are alike.
@@ -233,9 +235,6 @@ def test_threads_do_not_meet(pixels):
 
 def test_memory_kept_is_linear_in_tokens(tiny, pixels):
     """Counts, not seconds: what a recording keeps of a class-token model, in numbers a block."""
-    from agcam.methods import METHODS
-    from agcam.tracing import quiet, trace
-
     classifier = agcam.load(tiny)
     with quiet(tiny):
         recording = trace(classifier, pixels, METHODS["agcam"]).recording
@@ -254,3 +253,84 @@ def test_replay_runs_one_token_through_each_block(tiny, pixels):
         block.mlp.register_forward_hook(lambda _, args, __: lengths.append(args[0].shape[1]))
     agcam.explain(tiny, pixels, 3)
     assert lengths == [17, 17, 1, 1]
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_every_method_runs_on_every_family(name):
+    model = timm_model(name).double().requires_grad_(False)
+    size = TIMM[name][1] or agcam.load(model).preparation.size[0]
+    pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
+    for method in METHODS:
+        explanation = agcam.explain(model, pixels, 3, method)
+        assert explanation.grid_map.isfinite().all()
+        if method != "grad_cam":  # its relu may leave nothing: all weighted heads negative
+            assert explanation.grid_map.abs().max() > 0
+        assert method in {"random", "gaussian"} or apart_pictures(explanation) > 0
+
+
+def apart_pictures(explanation):
+    first, second = explanation.grid_map
+    same = not explanation.grid_map.any()
+    return 1.0 if same else float((first - second).abs().max())
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_the_whole_graph_ends_as_the_replay_does(name):
+    """Nothing of the last attention's own gradient depends on what is detached before it."""
+    model = timm_model(name).double()
+    classifier = agcam.load(model)
+    size = TIMM[name][1] or classifier.preparation.size[0]
+    pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
+    target = torch.tensor([3, 5])
+    with quiet(model):
+        evidence = trace(classifier, pixels, METHODS["agcam"])
+        read = list(evidence.of(METHODS["agcam"], target).blocks)
+        full = evidence.of(METHODS["gae"], target)
+    assert len(full.blocks) == len(read)
+    rows = list(full.reads)
+    last, expected = full.blocks[-1], read[-1]
+    torch.testing.assert_close(last.gradients[:, :, rows], expected.gradients)
+    torch.testing.assert_close(last.attention[:, :, rows], expected.scores.softmax(-1))
+    apart_inside = (full.blocks[0].gradients[:, :, rows] - read[0].gradients).abs().max()
+    assert apart_inside > 0 or len(read) == 1
+    for block in full.blocks:
+        assert block.tokens.shape == block.token_gradients.shape
+        assert block.tokens.shape[:2] == (2, full.grid.tokens)
+
+
+@pytest.mark.parametrize("method", ["agcam", "gae", "legrad"])
+def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
+    agcam.explain(tiny, pixels, 3, method)  # surveyed
+    passes = []
+    tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
+    several = agcam.explain(tiny, pixels, [[1, 2, 3]] * 3, method)
+    assert len(passes) == 2
+    alone = agcam.explain(tiny, pixels, 2, method)
+    torch.testing.assert_close(several.grid_map[:, 1], alone.grid_map[:, 0])
+
+
+def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):
+    classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
+    passes = []
+    with quiet(tiny):
+        evidence = trace(classifier, pixels, METHODS["gae"])
+        tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
+        for name in ("gae", "grad_cam", "attcat"):
+            relevance = METHODS[name].function(evidence.of(METHODS[name], target))
+            expected = agcam.explain(tiny, pixels, target, name).grid_map[:, 0].flatten(1)
+            torch.testing.assert_close(relevance, expected)
+            passes.clear()
+            evidence.of(METHODS[name], target)
+            assert passes == []
+
+
+def test_a_classifier_that_cannot_score_every_block_is_refused_by_name(tiny, pixels):
+    tiny.norm = nn.Sequential(tiny.norm, _OnlyThree())
+    assert agcam.explain(tiny, pixels, 3, "gae").grid_map.isfinite().all()
+    with pytest.raises(agcam.ModelError, match="every block at once"):
+        agcam.explain(tiny, pixels, 3, "legrad")
+
+
+class _OnlyThree(nn.Module):
+    def forward(self, x):
+        return x + torch.zeros(min(len(x), 3), 1, 1)

@@ -39,12 +39,12 @@ class BlockScores:
         self._pool: list[Tensor] = []
         self._outputs: list[Tensor] = []
         self._turn = Turn(self.layout, self._attend)
-        with torch.enable_grad():
-            logits = self._run(classifier)
-        self._turn.finish()
         first = len(recording.logits)
-        prove(classifier.name, recording, logits[:first])
-        self.logits = logits[first:]
+        with torch.enable_grad():  # slices made outside would be cut off from the graph
+            logits = self._run(classifier)
+            proof, self.logits = logits[:first], logits[first:]
+        self._turn.finish()
+        prove(classifier.name, recording, proof)
 
     def ask(self, target: Tensor) -> BlockTrace:
         """Trace one target class a picture: `target` (batch,)."""
