@@ -44,7 +44,8 @@ def _weights(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise LoadError(
             f"{path} is not a file of weights alone: loading it would run code, or it is of "
-            "another kind. Save the state_dict (torch.save(model.state_dict(), FILE)) or safetensors, and give that."
+            "another kind. Save the state_dict (torch.save(model.state_dict(), FILE)) or "
+            "safetensors, and give that."
         ) from error
     except Exception as error:
         raise LoadError(f"{path} cannot be read as weights: it is broken or not one.") from error

@@ -7,7 +7,7 @@ from typing import Final
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import FullTrace
+from ..values import FullBlock, FullTrace
 
 HEAD: Final = 1
 ROW: Final = 2
@@ -22,8 +22,12 @@ def attcat(trace: FullTrace) -> Float[Tensor, "batch patch"]:
     for BERT); we had no text of the paper to hold it against in what its attention weight of a
     token and its layer index mean. Ours: where a block holds several attentions, a term for each.
     """
-    maps = [
-        block.attention.mean((HEAD, ROW)) * (block.tokens * block.token_gradients).sum(DIM)
-        for block in trace.blocks
-    ]
+    maps = [_term(block) for block in trace.blocks]
     return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
+
+
+def _term(block: FullBlock) -> Tensor:
+    attention = block.attention
+    # signed products cancel: summed in the precision of the attention, at least float32
+    tokens, gradients = (t.to(attention.dtype) for t in (block.tokens, block.token_gradients))
+    return attention.mean((HEAD, ROW)) * (tokens * gradients).sum(DIM)
