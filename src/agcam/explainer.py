@@ -167,7 +167,7 @@ def _explain_batch(
         asked.cpu(),
         relevance.to(exact).cpu(),
         grid,
-        evidence.recording.layout.tracer,
+        evidence.tracer(method),
     )
 
 

@@ -234,6 +234,43 @@ class AttentionTrace:
 
 
 @dataclass(frozen=True)
+class FullBlock:
+    """One attention of the whole graph, and the tokens that entered its block.
+
+    `gradients = d y_target / d attention` and `token_gradients = d y_target / d tokens`, under
+    ordinary autograd: nothing detached, later attention matrices follow earlier ones.
+    """
+
+    attention: Float[Tensor, "batch head row token"]
+    gradients: Float[Tensor, "batch head row token"]
+    tokens: Float[Tensor, "batch token dim"]
+    token_gradients: Float[Tensor, "batch token dim"]
+
+
+@dataclass(frozen=True)
+class FullTrace:
+    """The whole graph asked about one target a picture; memory grows with tokens squared."""
+
+    blocks: tuple[FullBlock, ...]
+    reads: tuple[int, ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class BlockTrace:
+    """Every block asked about the target as if the classifier stood right behind it.
+
+    `gradients` holds, for each attention, d s_block / d attention, nothing of it from other
+    blocks: s_block is the target logit of the classifier on the block's mean token; with an
+    attention pooling classifier, of the pooled tokens of the block, and the attention is that of
+    the pool (its rows are the pool's queries).
+    """
+
+    gradients: tuple[Float[Tensor, "batch head row token"], ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
 class GridTrace:
     """Only where the tokens lie and how many pictures there are: enough for chance rows."""
 
@@ -241,7 +278,7 @@ class GridTrace:
     grid: Grid
 
 
-Trace = ReadTrace | AttentionTrace | GridTrace
+Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | GridTrace
 
 
 @dataclass(frozen=True)
@@ -253,7 +290,7 @@ class Method:
 
     name: str
     function: Callable[[Any], Float[Tensor, "batch patch"]]
-    needs: type[ReadTrace] | type[AttentionTrace] | type[GridTrace]
+    needs: type[Trace]
     class_specific: bool
     passes: str
     cite: str

@@ -64,10 +64,11 @@ class _BrokenError(Exception):
 @pytest.mark.parametrize("when", range(1, 7))
 @pytest.mark.parametrize("block", [0, 1])
 @pytest.mark.parametrize("surveyed", [True, False])
-def test_after_an_exception_in_any_block(mixed, pixels, block, when, surveyed):
+@pytest.mark.parametrize("method", ["agcam", "gae", "legrad"])  # one of each way back
+def test_after_an_exception_in_any_block(mixed, pixels, block, when, surveyed, method):
     """The n-th time that a block runs (survey, record, replay ...), it raises."""
     if surveyed:
-        agcam.explain(mixed, pixels, 3)
+        agcam.explain(mixed, pixels, 3, method)
     count = 0
 
     def fail(*_):
@@ -79,7 +80,7 @@ def test_after_an_exception_in_any_block(mixed, pixels, block, when, surveyed):
     mixed.blocks[block].mlp.register_forward_hook(fail)
     before = state(mixed)
     try:
-        agcam.explain(mixed, pixels, 3)
+        agcam.explain(mixed, pixels, 3, method)
         raised = False
     except _BrokenError:
         raised = True
@@ -88,8 +89,9 @@ def test_after_an_exception_in_any_block(mixed, pixels, block, when, surveyed):
 
 
 @pytest.mark.parametrize("mode", ["no_grad", "inference_mode"])
-def test_the_callers_mode_is_kept(tiny, pixels, mode):
+@pytest.mark.parametrize("method", METHODS)
+def test_the_callers_mode_is_kept(tiny, pixels, mode, method):
     with getattr(torch, mode)():
         before = state(tiny)
-        agcam.explain(tiny, pixels, 3)
+        agcam.explain(tiny, pixels, 3, method)
         assert state(tiny) == before

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agcam.methods import METHODS
-from agcam.values import AttentionCall, AttentionTrace, Grid, GridTrace, ReadBlock, ReadTrace
+from agcam.values import (
+    AttentionCall,
+    AttentionTrace,
+    BlockTrace,
+    FullBlock,
+    FullTrace,
+    Grid,
+    GridTrace,
+    ReadBlock,
+    ReadTrace,
+)
 
 
 def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
@@ -26,11 +36,25 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
             for _ in range(blocks)
         ]
         return AttentionTrace(tuple(calls), reads, grid)
+    if needs is FullTrace:
+        square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
+        full = [
+            FullBlock(randn(*square).softmax(-1), randn(*square), randn(*flat), randn(*flat))
+            for _ in range(blocks)
+        ]
+        return FullTrace(tuple(full), reads, grid)
+    if needs is BlockTrace:
+        square = (batch, heads, grid.tokens, grid.tokens)
+        return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
+    assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
 
 
-def change(trace, tensor, batch=None):
-    """The same evidence with `tensor` applied to every tensor of it."""
+def change(trace, tensor, batch=None, headless=None):
+    """The same evidence with `tensor` applied to every tensor of it.
+
+    `headless` is for tensors without heads, where it differs.
+    """
     if isinstance(trace, ReadTrace):
         blocks = [ReadBlock(tensor(b.scores), tensor(b.gradients)) for b in trace.blocks]
         return ReadTrace(blocks, trace.grid)
@@ -40,6 +64,17 @@ def change(trace, tensor, batch=None):
             for c in trace.calls
         ]
         return AttentionTrace(tuple(calls), trace.reads, trace.grid)
+    if isinstance(trace, FullTrace):
+        flat = headless or tensor
+        full = [
+            FullBlock(
+                tensor(b.attention), tensor(b.gradients), flat(b.tokens), flat(b.token_gradients)
+            )
+            for b in trace.blocks
+        ]
+        return FullTrace(tuple(full), trace.reads, trace.grid)
+    if isinstance(trace, BlockTrace):
+        return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
     return GridTrace(trace.batch if batch is None else batch, trace.grid)
 
 
@@ -71,7 +106,7 @@ def test_heads_have_no_order(name, seed, batch, heads, grid):
     method = METHODS[name]
     trace = evidence(method.needs, seed, batch, heads, grid)
     order = torch.randperm(heads, generator=torch.Generator().manual_seed(seed))
-    shuffled = change(trace, lambda t: t[:, order])
+    shuffled = change(trace, lambda t: t[:, order], headless=lambda t: t)
     torch.testing.assert_close(method.function(shuffled), method.function(trace))
 
 
@@ -103,6 +138,17 @@ def test_rollout_in_chunks_is_rollout(monkeypatch):
     whole = rollout.rollout(trace)
     monkeypatch.setattr(rollout, "ROWS_AT_ONCE", 4)
     torch.testing.assert_close(rollout.rollout(trace), whole)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), reads=st.sampled_from([(0,), (0, 1), tuple(range(2, 14))]))
+def test_gae_by_rows_is_gae_by_matrices(seed, reads):
+    trace = evidence(FullTrace, seed, 2, 3, Grid(3, 4, 2), blocks=3, reads=reads)
+    whole = torch.eye(14, dtype=torch.float64).repeat(2, 1, 1)
+    for block in trace.blocks:
+        whole = whole + (block.gradients * block.attention).clamp(min=0).mean(1) @ whole
+    expected = whole[:, list(reads)].mean(1)[:, 2:]
+    torch.testing.assert_close(METHODS["gae"].function(trace), expected)
 
 
 def test_random_is_uniform_and_the_same_each_time():

@@ -75,6 +75,23 @@ class SlowViT:
             x = self.rest(block, x, attended)
         return scores, values, self.logits(x)
 
+    def run_from(self, block, x, added=None):
+        """Attentions and outputs of the blocks from `block` on, and the logits, all recomputed.
+
+        `added` is added to the attention matrices of `block`: later ones follow from it.
+        """
+        attentions, outputs = [], []
+        for index in range(block, self.depth):
+            q, k, v = self.qkv(index, x)
+            attention = softmax(q @ k.transpose(0, 2, 1) / math.sqrt(q.shape[-1]))
+            if added is not None and index == block:
+                attention = attention + added
+            attended = (attention @ v).transpose(1, 0, 2).reshape(x.shape)
+            x = self.rest(index, x, attended)
+            attentions.append(attention)
+            outputs.append(x)
+        return attentions, outputs, self.logits(x)
+
     def logits_with(self, picture, attentions, values):
         """Logits as a function of the attention matrices, everything that made them held fixed."""
         x = self.tokens(picture)
@@ -131,5 +148,85 @@ def gaussian(vit, picture, target):
     return np.array(total)
 
 
+def slope(function, at, step=1e-5):
+    """Gradient of a number with respect to every entry of an array, by central differences."""
+    gradient = np.zeros_like(at)
+    for index in np.ndindex(*at.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = at.copy()
+            moved[index] += sign * step
+            ends.append(function(moved))
+        gradient[index] = (ends[0] - ends[1]) / (2 * step)
+    return gradient
+
+
+def entering(vit, picture):
+    """The tokens that enter each block."""
+    first = vit.tokens(picture)
+    return [first, *vit.run_from(0, first)[1][:-1]]
+
+
+def of_attention(vit, picture, target, block):
+    """One block's attention, and the gradient of the logit of the whole network after it."""
+    x = entering(vit, picture)[block]
+    attention = vit.run_from(block, x)[0][0]
+    nothing = np.zeros_like(attention)
+    return attention, slope(lambda added: vit.run_from(block, x, added)[2][target], nothing)
+
+
+def gae(vit, picture, target):
+    """Chefer, Gur and Wolf 2021: R = I; R = R + mean over heads of (grad A * A)+ R."""
+    relevance = None
+    for block in range(vit.depth):
+        attention, gradient = of_attention(vit, picture, target, block)
+        if relevance is None:
+            relevance = np.eye(attention.shape[-1])
+        relevance = relevance + np.maximum(gradient * attention, 0).mean(0) @ relevance
+    return relevance[0, 1:]
+
+
+def grad_cam(vit, picture, target):
+    """Last attention, class row, patch columns: heads weighted by their mean gradient."""
+    attention, gradient = of_attention(vit, picture, target, vit.depth - 1)
+    total = np.zeros(attention.shape[-1] - 1)
+    for head in range(vit.heads):
+        total += gradient[head, 0, 1:].mean() * attention[head, 0, 1:]
+    return np.maximum(total / vit.heads, 0)
+
+
+def attcat(vit, picture, target):
+    """Tokens that enter a block times their gradients, times the attention they are given."""
+    total = 0.0
+    for block, x in enumerate(entering(vit, picture)):
+        gradient = slope(lambda x, block=block: vit.run_from(block, x)[2][target], x)
+        given = vit.run_from(block, x)[0][0].mean((0, 1))
+        total = total + given * (x * gradient).sum(-1)
+    return total[1:]
+
+
+def legrad(vit, picture, target):
+    """Each block's mean token through the classifier; d score / d attention, positive, averaged."""
+    total = 0.0
+    for block, x in enumerate(entering(vit, picture)):
+
+        def score(added, block=block, x=x):
+            output = vit.run_from(block, x, added)[1][0]
+            return vit.linear("head", vit.norm("norm", output.mean(0)))[target]
+
+        gradient = slope(score, np.zeros_like(vit.run_from(block, x)[0][0]))
+        total = total + np.maximum(gradient, 0).mean((0, 1))
+    return total[1:] / vit.depth
+
+
 # `random` has no formula to be written again: its law is in tests/laws.
-SLOW = {"agcam": agcam, "rollout": rollout, "raw_attention": raw_attention, "gaussian": gaussian}
+SLOW = {
+    "agcam": agcam,
+    "rollout": rollout,
+    "raw_attention": raw_attention,
+    "grad_cam": grad_cam,
+    "gae": gae,
+    "attcat": attcat,
+    "legrad": legrad,
+    "gaussian": gaussian,
+}

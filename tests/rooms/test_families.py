@@ -30,6 +30,13 @@ TEXT = {
 CLASSIFIERS = ["ViT", "DeiT", "Beit", "Data2VecVision", "Dinov2", "Dinov2WithRegisters", "ViTMSN"]
 
 
+def every_way_back(model, pictures, target):
+    for method in ("grad_cam", "gae", "attcat", "legrad"):
+        grid_map = agcam.explain(model, pictures, target, method).grid_map
+        assert grid_map.isfinite().all()
+        assert method == "grad_cam" or grid_map.any()
+
+
 def hugging_face(name, **options):
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
@@ -54,6 +61,11 @@ def test_hugging_face_replay_is_full_autograd(name, attention):
     assert apart(replayed, agcam.explain(model, pixels, 3, tracer="full")) < 1e-9
     assert model.config._attn_implementation == before
     torch.testing.assert_close(replayed.logits, model(pixels).logits, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_hugging_face_runs_every_way_back(name):
+    every_way_back(hugging_face(name).requires_grad_(False), torch.randn(2, 3, 64, 64), 3)
 
 
 def test_hugging_face_larger_and_non_square_input():
@@ -125,6 +137,7 @@ def test_clip_of_hugging_face_is_asked_with_prompts(clip_folder, photograph):
     assert explanation.grid_map.shape == (1, 3, 4, 4)
     full = agcam.explain(classifier, photograph, [prompts], tracer="full")
     assert apart(explanation, full) < 1e-5
+    every_way_back(classifier, [photograph, photograph[::-1]], [prompts] * 2)
     model = transformers.CLIPModel.from_pretrained(clip_folder).eval()
     tokens = transformers.AutoTokenizer.from_pretrained(clip_folder)(
         prompts, padding=True, return_tensors="pt"
@@ -163,6 +176,7 @@ def test_open_clip_is_asked_with_prompts(photograph):
     explanation = agcam.explain(model, photograph, [prompts])
     assert explanation.grid_map.shape == (1, 2, 4, 4)
     assert apart(explanation, agcam.explain(model, photograph, [prompts], tracer="full")) < 1e-5
+    every_way_back(model, [photograph, photograph[::-1]], [prompts] * 2)
     transform = open_clip.image_transform(64, is_train=False)
     pixels = transform(Image.fromarray(photograph))[None]
     tokens = open_clip.SimpleTokenizer(context_length=77)(prompts)
@@ -181,6 +195,7 @@ def test_torchvision_vit(photograph):
     assert explanation.family == "torchvision"
     assert explanation.grid_map.dtype == torch.float64
     assert apart(explanation, agcam.explain(model, photograph, 3, tracer="full")) < 1e-9
+    every_way_back(model, [photograph, photograph[::-1]], 3)
     refused = models.swin_t(num_classes=7)
     with pytest.raises(agcam.ModelError, match="hierarchical"):
         agcam.explain(refused, torch.randn(1, 3, 224, 224))

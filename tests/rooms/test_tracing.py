@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import agcam
+from agcam.methods import METHODS
+from agcam.tracing import quiet, trace
 from agcam.values import Grid
 
 # One of each architecture and pooling kind that timm lists, made small: its blocks are alike.
@@ -95,23 +97,27 @@ def test_encoder_without_a_classifier_is_refused(pixels):
 
 @pytest.mark.parametrize("kind", ["no_grad", "inference_mode", "enable_grad"])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_any_caller_any_parameters(tiny, pixels, kind, frozen):
-    expected = agcam.explain(tiny, pixels, 4).grid_map
+@pytest.mark.parametrize("method", ["agcam", "attcat", "legrad"])  # one of each way back
+def test_any_caller_any_parameters(tiny, pixels, kind, frozen, method):
+    expected = agcam.explain(tiny, pixels, 4, method).grid_map
     tiny.requires_grad_(not frozen)
     with getattr(torch, kind)():
-        found = agcam.explain(tiny, pixels + 0, 4).grid_map
+        found = agcam.explain(tiny, pixels + 0, 4, method).grid_map
     torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize(("dtype", "allowed"), [(torch.bfloat16, 0.1), (torch.float16, 0.02)])
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "vit_base_patch16_siglip_gap_224"])
-def test_half_precision_gives_a_float32_map_close_to_the_exact(name, dtype, allowed):
+@pytest.mark.parametrize("method", ["agcam", "gae", "attcat", "legrad"])
+def test_half_precision_gives_a_float32_map_close_to_the_exact(name, dtype, allowed, method):
     model = timm_model(name)
     pixels = torch.randn(2, 3, 64, 64)
-    exact = agcam.explain(model, pixels, 3)
-    half = agcam.explain(model.to(dtype), pixels, 3)
+    exact = agcam.explain(model, pixels, 3, method)
+    half = agcam.explain(model.to(dtype), pixels, 3, method)
     assert half.logits.dtype == dtype
     assert half.grid_map.dtype == torch.float32
+    if method == "attcat":  # sums of signed products cancel, so rounding of tokens weighs more
+        allowed *= 4
     assert apart(half, exact) < allowed
 
 
@@ -241,9 +247,6 @@ def test_threads_do_not_meet(pixels):
 
 def test_memory_kept_is_linear_in_tokens(tiny, pixels):
     """Counts, not seconds: what a recording keeps of a class-token model, in numbers a block."""
-    from agcam.methods import METHODS
-    from agcam.tracing import quiet, trace
-
     classifier = agcam.load(tiny)
     with quiet(tiny):
         recording = trace(classifier, pixels, METHODS["agcam"]).recording
@@ -262,3 +265,120 @@ def test_replay_runs_one_token_through_each_block(tiny, pixels):
         block.mlp.register_forward_hook(lambda _, args, __: lengths.append(args[0].shape[1]))
     agcam.explain(tiny, pixels, 3)
     assert lengths == [17, 17, 1, 1]
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_every_method_runs_on_every_family(name):
+    model = timm_model(name).double().requires_grad_(False)
+    size = TIMM[name][1] or 160
+    pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
+    for method in METHODS:
+        explanation = agcam.explain(model, pixels, 3, method)
+        assert explanation.grid_map.isfinite().all()
+        if method != "grad_cam":  # its relu may leave nothing: all weighted heads negative
+            assert explanation.grid_map.abs().max() > 0
+        assert method in {"random", "gaussian"} or apart_pictures(explanation) > 0
+
+
+def apart_pictures(explanation):
+    first, second = explanation.grid_map
+    same = not explanation.grid_map.any()
+    return 1.0 if same else float((first - second).abs().max())
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_the_whole_graph_ends_as_the_replay_does(name):
+    """Nothing of the last attention's own gradient depends on what is detached before it."""
+    model = timm_model(name).double()
+    classifier = agcam.load(model)
+    size = TIMM[name][1] or 160
+    pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
+    target = torch.tensor([3, 5])
+    with quiet(model):
+        evidence = trace(classifier, pixels, METHODS["agcam"])
+        read = list(evidence.of(METHODS["agcam"], target).blocks)
+        full = evidence.of(METHODS["gae"], target)
+    assert len(full.blocks) == len(read)
+    rows = list(full.reads)
+    last, expected = full.blocks[-1], read[-1]
+    torch.testing.assert_close(last.gradients[:, :, rows], expected.gradients)
+    torch.testing.assert_close(last.attention[:, :, rows], expected.scores.softmax(-1))
+    apart_inside = (full.blocks[0].gradients[:, :, rows] - read[0].gradients).abs().max()
+    assert apart_inside > 0 or len(read) == 1
+    for block in full.blocks:
+        assert block.tokens.shape == block.token_gradients.shape
+        assert block.tokens.shape[:2] == (2, full.grid.tokens)
+
+
+@pytest.mark.parametrize("method", ["agcam", "gae", "legrad"])
+def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
+    agcam.explain(tiny, pixels, 3, method)  # surveyed
+    passes = []
+    tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
+    several = agcam.explain(tiny, pixels, [[1, 2, 3]] * 3, method)
+    assert len(passes) == 2
+    alone = agcam.explain(tiny, pixels, 2, method)
+    torch.testing.assert_close(several.grid_map[:, 1], alone.grid_map[:, 0])
+
+
+def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):
+    classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
+    passes = []
+    with quiet(tiny):
+        evidence = trace(classifier, pixels, METHODS["gae"])
+        tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
+        for name in ("gae", "grad_cam", "attcat"):
+            relevance = METHODS[name].function(evidence.of(METHODS[name], target))
+            expected = agcam.explain(tiny, pixels, target, name).grid_map[:, 0].flatten(1)
+            torch.testing.assert_close(relevance, expected)
+            passes.clear()
+            evidence.of(METHODS[name], target)
+            assert passes == []
+
+
+@pytest.mark.parametrize("name", ["deit_tiny_distilled_patch16_224", "vit_base_patch16_siglip_224"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_batch_is_its_pictures_one_by_one(name, method):
+    """The whole way, not the formula alone: blocks side by side in a batch must not be mixed up."""
+    model = timm_model(name).double()
+    pixels, targets = torch.randn(3, 3, 64, 64, dtype=torch.float64), [3, 0, 5]
+    together = agcam.explain(model, pixels, targets, method).grid_map
+    for index, target in enumerate(targets):
+        alone = agcam.explain(model, pixels[index : index + 1], target, method).grid_map
+        torch.testing.assert_close(together[index], alone[0])
+
+
+def test_legrad_of_an_attention_pool_written_again():
+    """Each block's tokens through norm, pool and head by hand, the pool's attention a leaf."""
+    model = timm_model("vit_base_patch16_siglip_224").double().eval()
+    pixels = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    found = agcam.explain(model, pixels, 3, "legrad").grid_map.flatten()
+    outputs, expected = [], 0
+    for block in model.blocks:
+        block.register_forward_hook(lambda _, __, output: outputs.append(output.detach()))
+    with torch.no_grad():
+        model(pixels)
+    pool = model.attn_pool
+    for output in outputs:
+        tokens = model.norm(output)
+        query = pool.q(pool.latent).unflatten(-1, (pool.num_heads, -1)).transpose(1, 2)
+        key, value = pool.kv(tokens).unflatten(-1, (2, pool.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        attention = (query @ key.mT * pool.scale).softmax(-1).detach().requires_grad_()
+        pooled = pool.proj((attention @ value).transpose(1, 2).flatten(2))
+        pooled = (pooled + pool.mlp(pool.norm(pooled)))[:, 0]
+        logit = model.head(model.fc_norm(pooled))[0, 3]
+        (gradient,) = torch.autograd.grad(logit, attention)
+        expected = expected + gradient.clamp(min=0).mean((0, 1, 2)) / len(outputs)
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_classifier_that_cannot_score_every_block_is_refused_by_name(tiny, pixels):
+    tiny.norm = nn.Sequential(tiny.norm, _OnlyThree())
+    assert agcam.explain(tiny, pixels, 3, "gae").grid_map.isfinite().all()
+    with pytest.raises(agcam.ModelError, match="every block at once"):
+        agcam.explain(tiny, pixels, 3, "legrad")
+
+
+class _OnlyThree(nn.Module):
+    def forward(self, x):
+        return x + torch.zeros(min(len(x), 3), 1, 1)

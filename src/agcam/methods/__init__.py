@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from ..registry import Table
-from ..values import AttentionTrace, GridTrace, Method, ReadTrace
+from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, ReadTrace
 from .agcam import agcam
+from .attcat import attcat
 from .chance import centred_gaussian, random_map
+from .gae import gae
+from .grad_cam import grad_cam
+from .legrad import legrad
 from .raw_attention import raw_attention
 from .rollout import rollout
 
@@ -35,6 +39,40 @@ _ROWS = [
         class_specific=False,
         passes="1 forward, attention rows of every block",
         cite="Abnar and Zuidema, Quantifying Attention Flow, ACL 2020, arXiv 2005.00928",
+    ),
+    Method(
+        name="grad_cam",
+        function=grad_cam,
+        needs=FullTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 backward of the whole graph",
+        cite="the last attention's heads weighted by their mean gradient: the baseline of Chefer, "
+        "Gur and Wolf, CVPR 2021, arXiv 2012.09838; after Selvaraju et al., Grad-CAM, ICCV 2017",
+    ),
+    Method(
+        name="gae",
+        function=gae,
+        needs=FullTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 backward of the whole graph",
+        cite="Chefer, Gur and Wolf, Generic Attention-model Explainability, ICCV 2021, "
+        "arXiv 2103.15679",
+    ),
+    Method(
+        name="attcat",
+        function=attcat,
+        needs=FullTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 backward of the whole graph",
+        cite="Qiang et al., AttCAT, NeurIPS 2022; as in the authors' program",
+    ),
+    Method(
+        name="legrad",
+        function=legrad,
+        needs=BlockTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 short backward a block",
+        cite="Bousselham et al., LeGrad, ICCV 2025, arXiv 2404.03214",
     ),
     Method(
         name="random",

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from ..errors import ModelError, ProofError
 from ..values import (
     AttentionTrace,
+    BlockTrace,
     Classifier,
+    FullTrace,
     GridTrace,
     Layout,
     Method,
@@ -19,7 +21,8 @@ from ..values import (
     Recording,
     Trace,
 )
-from .full import FullAutograd
+from .blocks import BlockScores
+from .full import FullAutograd, WholeGraph
 from .quiet import quiet
 from .record import LayoutMismatchError, record
 from .replay import Replay
@@ -33,6 +36,7 @@ TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
     "full": FullAutograd,
 }
 
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -40,21 +44,41 @@ _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.Wea
 class Evidence:
     """One proved recording, and what can be asked of it: any number of targets, any method.
 
-    Made by `trace`, and asked, inside one `quiet` context.
+    Made by `trace`, and asked, inside one `quiet` context. Each kind of evidence that goes back
+    through the model makes one pass with gradients, shared by every method and target.
     """
 
-    def __init__(self, recording: Recording, asked: Replay | FullAutograd) -> None:
+    def __init__(self, classifier: Classifier, recording: Recording) -> None:
         self.recording = recording
-        self._asked = asked
+        self._classifier = classifier
+        self._asked: dict[type[Trace], _Asked] = {}
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
         recording = self.recording
-        if method.needs is ReadTrace:
-            return self._asked.ask(target)
         if method.needs is AttentionTrace:
             return AttentionTrace(recording.calls, recording.layout.reads, recording.grid)
-        return GridTrace(len(recording.logits), recording.grid)
+        if method.needs is GridTrace:
+            return GridTrace(len(recording.logits), recording.grid)
+        return self.proved(method.needs).ask(target)
+
+    def proved(self, needs: type[Trace]) -> _Asked:
+        """The tracer behind this kind of evidence, made and proved when first asked for."""
+        kind = needs if needs in (FullTrace, BlockTrace) else ReadTrace
+        if kind not in self._asked:
+            self._asked[kind] = self._kinds()[kind](self._classifier, self.recording)
+        return self._asked[kind]
+
+    def tracer(self, method: Method) -> str:
+        """The name of the tracer that proved what `method` reads."""
+        return self.proved(method.needs).name
+
+    def _kinds(self) -> dict[type[Trace], type[_Asked]]:
+        return {
+            ReadTrace: TRACERS[self.recording.layout.tracer],
+            FullTrace: WholeGraph,
+            BlockTrace: BlockScores,
+        }
 
 
 def trace(
@@ -67,15 +91,14 @@ def trace(
     """
     known = _layouts.setdefault(classifier.vision, {})
     key = (pixels.shape[-2], pixels.shape[-1])
-    whole = method.needs is AttentionTrace
     if key in known:
         try:
-            return _evidence(classifier, pixels, known[key], whole, tracer)
+            return _evidence(classifier, pixels, known[key], method, tracer)
         except (LayoutMismatchError, ModelError):
             del known[key]  # perhaps the model was changed since: look again
     layout = known[key] = _lay_out(classifier, pixels[:1])
     try:
-        return _evidence(classifier, pixels, layout, whole, tracer)
+        return _evidence(classifier, pixels, layout, method, tracer)
     except LayoutMismatchError:
         raise ModelError(
             f"{classifier.name}: two passes took different ways through the model; agcam needs "
@@ -84,12 +107,14 @@ def trace(
 
 
 def _evidence(
-    classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool, tracer: Tracer | None
+    classifier: Classifier, pixels: Tensor, layout: Layout, method: Method, tracer: Tracer | None
 ) -> Evidence:
     if tracer is not None:
         layout = replace(layout, tracer=tracer)
-    recording = record(classifier, pixels, layout, whole)
-    return Evidence(recording, TRACERS[layout.tracer](classifier, recording))
+    recording = record(classifier, pixels, layout, whole=method.needs is AttentionTrace)
+    evidence = Evidence(classifier, recording)
+    evidence.proved(method.needs)
+    return evidence
 
 
 def _lay_out(classifier: Classifier, picture: Tensor) -> Layout:

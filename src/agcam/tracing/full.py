@@ -1,14 +1,26 @@
-"""Full autograd with detached attention inputs: slow, and sure; the referee of the replay."""
+"""The whole model under autograd: slow, and sure; the referee of the replay."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..values import AttentionCall, Classifier, ReadBlock, ReadTrace, Recording
+from ..values import (
+    AttentionCall,
+    Classifier,
+    FullBlock,
+    FullTrace,
+    Layout,
+    ReadBlock,
+    ReadTrace,
+    Recording,
+)
 from .attention import listening
+from .hooks import first_tensor, hooked, map_tensors
 from .record import LayoutMismatchError, read_rows
 from .replay import prove
 
@@ -20,22 +32,21 @@ class FullAutograd:
     norms and the classifier only. Memory grows with tokens squared.
     """
 
+    name: Final = "full"
+
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
         self.recording, self.layout = recording, recording.layout
         self._scores: list[Tensor] = []
         self._attention: list[Tensor] = []
-        self._count = 0
-        with torch.enable_grad(), listening(self._answer):
+        turn = Turn(self.layout, self._attend)
+        with torch.enable_grad(), listening(turn.answer):
             self.logits = classifier.predict(recording.pixels)
-        if self._count != len(self.layout.calls):
-            raise LayoutMismatchError
+        turn.finish()
         prove(classifier.name, recording, self.logits)
 
     def ask(self, target: Tensor) -> ReadTrace:
         """Trace one target class a picture: `target` (batch,)."""
-        with torch.enable_grad():
-            chosen = self.logits.gather(1, target.to(self.logits.device)[:, None]).sum()
-        gradients = torch.autograd.grad(chosen, self._attention, retain_graph=True)
+        gradients = gradients_of(self.logits, target, self._attention)
         rows = read_rows(self.layout)
         blocks = [
             ReadBlock(scores[..., rows, :], gradient[..., rows, :])
@@ -43,19 +54,114 @@ class FullAutograd:
         ]
         return ReadTrace(blocks, self.recording.grid)
 
-    def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        if self._count >= len(self.layout.calls):
-            raise LayoutMismatchError
-        own = self.layout.calls[self._count]
-        self._count += 1
-        if not own:
-            return as_torch()
+    def _attend(self, call: AttentionCall) -> Tensor:
         mask = None if call.mask is None else call.mask.detach()
-        value = call.value.detach()
-        scores = AttentionCall(
-            call.query.detach(), call.key.detach(), value, mask, call.scale
-        ).scores()
+        detached = AttentionCall(
+            call.query.detach(), call.key.detach(), call.value.detach(), mask, call.scale
+        )
+        scores = detached.scores()
         attention = scores.softmax(-1).requires_grad_()
         self._scores.append(scores)
         self._attention.append(attention)
-        return (attention @ value.to(attention.dtype)).to(value.dtype)
+        return attend(attention, detached.value)
+
+
+class WholeGraph:
+    """The whole model under ordinary autograd: nothing detached, every attention is a node.
+
+    The graph starts at the tokens that enter the first block, so it needs no parameter to ask for
+    gradients, and the stem is no part of it. Memory grows with tokens squared.
+    """
+
+    name: Final = "whole graph"
+
+    def __init__(self, classifier: Classifier, recording: Recording) -> None:
+        self.recording, self.layout = recording, recording.layout
+        self._tokens: list[Tensor] = []
+        self._attention: list[Tensor] = []
+        self._inside: list[int] = []  # for each attention, the block (its entry) that holds it
+        turn = Turn(self.layout, self._attend)
+        with ExitStack() as open_:
+            for path in self.layout.blocks:
+                block = classifier.vision.get_submodule(path)
+                open_.enter_context(hooked(block, before=self._enter))
+            open_.enter_context(listening(turn.answer))
+            open_.enter_context(torch.enable_grad())
+            self.logits = classifier.predict(recording.pixels)
+        turn.finish()
+        prove(classifier.name, recording, self.logits)
+
+    def ask(self, target: Tensor) -> FullTrace:
+        """Trace one target class a picture: `target` (batch,)."""
+        asked = [*self._attention, *self._tokens]
+        gradients = gradients_of(self.logits, target, asked)
+        of_tokens = gradients[len(self._attention) :]
+        blocks = tuple(
+            FullBlock(
+                attention.detach(),
+                gradient,
+                self._batch_first(self._tokens[inside].detach()),
+                self._batch_first(of_tokens[inside]),
+            )
+            for attention, gradient, inside in zip(
+                self._attention, gradients, self._inside, strict=False
+            )
+        )
+        return FullTrace(blocks, self.layout.reads, self.recording.grid)
+
+    def _batch_first(self, stream: Tensor) -> Tensor:
+        return stream.movedim(self.layout.token_dim, 1)
+
+    def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        stream = first_tensor(args, kwargs)
+        if stream is None:
+            raise LayoutMismatchError
+        if self._tokens:
+            self._tokens.append(stream)
+            return None
+        leaf = stream.detach().requires_grad_()
+        self._tokens.append(leaf)
+
+        def swap(tensor: Tensor) -> Tensor:
+            return leaf if tensor is stream else tensor
+
+        return map_tensors(args, swap), map_tensors(kwargs, swap)
+
+    def _attend(self, call: AttentionCall) -> Tensor:
+        attention = call.scores().softmax(-1)
+        self._attention.append(attention)
+        self._inside.append(len(self._tokens) - 1)
+        return attend(attention, call.value)
+
+
+class Turn:
+    """Whose turn it is: hands a block's own attention calls to `attend`, in the layout's order."""
+
+    def __init__(self, layout: Layout, attend: Callable[[AttentionCall], Tensor]) -> None:
+        self.layout, self._attend = layout, attend
+        self.count = 0
+
+    def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        """Answer one attention call of the model."""
+        if self.count >= len(self.layout.calls):
+            raise LayoutMismatchError
+        own = self.layout.calls[self.count]
+        self.count += 1
+        return self._attend(call) if own else as_torch()
+
+    def finish(self) -> None:
+        """Raise unless the pass made all the calls that the layout tells of."""
+        if self.count != len(self.layout.calls):
+            raise LayoutMismatchError
+
+
+def attend(attention: Tensor, value: Tensor) -> Tensor:
+    """What an attention matrix makes of the values, in the precision of the values."""
+    return (attention @ value.to(attention.dtype)).to(value.dtype)
+
+
+def gradients_of(logits: Tensor, target: Tensor, asked: list[Tensor]) -> tuple[Tensor, ...]:
+    """Gradients of the target logits (one class a picture) with respect to `asked`."""
+    with torch.enable_grad():
+        chosen = logits.gather(1, target.to(logits.device)[:, None]).sum()
+    return torch.autograd.grad(chosen, asked, retain_graph=True)

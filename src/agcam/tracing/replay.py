@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ from .record import LayoutMismatchError, read_rows
 
 class Replay:
     """A recording run again through its read tokens, proved, ready to be asked about targets."""
+
+    name: Final = "replay"
 
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
         self.recording = recording

@@ -1,0 +1,33 @@
+"""AttCAT: attentive class activation tokens (Qiang et al., NeurIPS 2022)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..values import FullBlock, FullTrace
+
+HEAD: Final = 1
+ROW: Final = 2
+DIM: Final = -1
+
+
+def attcat(trace: FullTrace) -> Float[Tensor, "batch patch"]:
+    """`sum over blocks of a_j * <h_j, dy/dh_j>`, signed; h: tokens that enter the block.
+
+    `a_j` is the attention that token j is given in the block: mean over heads and over all query
+    rows. This is what the authors' program computes (github.com/qiangyao1988/AttCAT at 441262f,
+    for BERT); we had no text of the paper to hold it against in what its attention weight of a
+    token and its layer index mean. Ours: where a block holds several attentions, a term for each.
+    """
+    maps = [_term(block) for block in trace.blocks]
+    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
+
+
+def _term(block: FullBlock) -> Tensor:
+    attention = block.attention
+    # signed products cancel: summed in the precision of the attention, at least float32
+    tokens, gradients = (t.to(attention.dtype) for t in (block.tokens, block.token_gradients))
+    return attention.mean((HEAD, ROW)) * (tokens * gradients).sum(DIM)

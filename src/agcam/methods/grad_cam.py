@@ -1,0 +1,28 @@
+"""Grad-CAM on the last attention, the baseline of Chefer, Gur and Wolf (CVPR 2021)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..values import FullTrace
+
+HEAD: Final = 1
+READ: Final = 2
+TOKEN: Final = 3
+
+
+def grad_cam(trace: FullTrace) -> Float[Tensor, "batch patch"]:
+    """`relu(mean over heads of w * A)`, `w = mean over patches of dy/dA`; last block, read rows.
+
+    Grad-CAM (Selvaraju et al., ICCV 2017) with the heads of the last attention as its channels:
+    the class token's row, the patches' columns, one weight a head. Beyond the baseline, ours:
+    where several tokens are read, weights and maps are means over their rows.
+    """
+    block, patches = trace.blocks[-1], slice(trace.grid.prefix, None)
+    rows = list(trace.reads)
+    attention = block.attention[:, :, rows, patches]
+    weights = block.gradients[:, :, rows, patches].mean((READ, TOKEN), keepdim=True)
+    return (weights * attention).mean((HEAD, READ)).relu()

@@ -1,0 +1,28 @@
+"""LeGrad: feature formation sensitivity (Bousselham et al., ICCV 2025)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..values import BlockTrace
+
+HEAD: Final = 1
+ROW: Final = 2
+
+
+def legrad(trace: BlockTrace) -> Float[Tensor, "batch patch"]:
+    """`mean over blocks, heads and all query rows of relu(d s_block / d A_block)`.
+
+    `s_block` is the target logit of the model's own classifier (final norm and all) on the mean
+    of all tokens that leave the block. With an attention pooling classifier the pool is applied to
+    each block's tokens and A is the pool's attention. All blocks are taken, as in the paper; the
+    authors' program (github.com/WalBouss/LeGrad at a9edb03) takes the last two unless told
+    otherwise, sums where we average (the same map but for its scale), reads only an attention
+    pool's first query, and for SigLIP blanks what an empty prompt shows: none of these here.
+    Where a block holds several attentions, each is a term: ours.
+    """
+    maps = [gradient.relu().mean((HEAD, ROW)) for gradient in trace.gradients]
+    return (sum(maps[1:], maps[0]) / len(maps))[:, trace.grid.prefix :]
