@@ -18,9 +18,10 @@ def legrad(trace: BlockTrace) -> Float[Tensor, "batch patch"]:
 
     `s_block` is the target logit of the model's own classifier (final norm and all) on the mean
     of all tokens that leave the block. With an attention pooling classifier the pool is applied to
-    each block's tokens and A is the pool's attention. All blocks are taken, as in the paper; the
-    authors' program (github.com/WalBouss/LeGrad at a9edb03) takes the last two unless told
-    otherwise, sums where we average (the same map but for its scale), reads only an attention
+    each block's tokens and A is the pool's attention. The formula was read from the authors'
+    program (github.com/WalBouss/LeGrad at a9edb03), of the paper we had the abstract alone. All
+    blocks are taken, as the abstract says; the program takes the last two unless told otherwise,
+    sums where we average (the same map but for its scale), reads only an attention
     pool's first query, and for SigLIP blanks what an empty prompt shows: none of these here.
     Where a block holds several attentions, each is a term: ours.
     """
