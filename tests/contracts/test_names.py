@@ -1,6 +1,7 @@
 """Public names, their words, and what an import costs."""
 
 import ast
+import importlib.util
 import inspect
 import subprocess
 import sys
@@ -74,3 +75,12 @@ def test_names_that_belong_to_one_room(word, homes):
         if word in (named if word != "print" else called):
             found.add(path.relative_to(SOURCE).as_posix())
     assert found == homes
+
+
+def test_methods_page_is_the_table():
+    """docs/methods.md is written by scripts/write_methods_page.py: run it after a change."""
+    root = Path(__file__).parent.parent.parent
+    spec = importlib.util.spec_from_file_location("page", root / "scripts/write_methods_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.PAGE.read_text(encoding="utf-8") == module.page()

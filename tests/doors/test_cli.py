@@ -377,7 +377,7 @@ def test_top_and_alpha_have_bounds(place):
 
 
 def listed(*arguments):
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["list", *arguments])
+    result = CliRunner(env={"COLUMNS": "500"}).invoke(app, ["list", *arguments])
     return result.exit_code, result.output
 
 
