@@ -14,6 +14,7 @@ from ._version import __version__
 from .errors import (
     AgcamError,
     LoadError,
+    MetricError,
     ModelError,
     PictureError,
     ProofError,
@@ -48,6 +49,7 @@ __all__ = [
     "Classifier",
     "Explanation",
     "LoadError",
+    "MetricError",
     "ModelError",
     "PictureError",
     "Preparation",
