@@ -134,6 +134,16 @@ def test_masks_pixel_by_pixel(truth):
     assert np.array_equal(one_too_large_mask(truth, (H, W)), large)
 
 
+@pytest.mark.parametrize("scale", [5e-324, 1e-300, 1e300, 1.7e308])
+def test_relevance_of_any_size_is_judged(scale):
+    relevance = np.zeros((H, W))
+    relevance[3:6, 4:9], relevance[9:, :] = scale, -scale
+    assert set(np.unique(normalized(relevance))) == {0, 0.5, 1}
+    truth = np.array([[4, 3, 9, 6]])
+    for name in ON_BOXES:
+        assert score(name, relevance, truth) == pytest.approx(1)
+
+
 def test_boxes_are_cut_to_the_picture():
     beyond = np.array([[-5, -7, 3, 2], [16, 12, 99, 99]])
     expected = np.zeros((H, W), bool)
