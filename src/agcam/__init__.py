@@ -14,6 +14,7 @@ from ._version import __version__
 from .errors import (
     AgcamError,
     LoadError,
+    MetricError,
     ModelError,
     PictureError,
     ProofError,
@@ -49,6 +50,7 @@ __all__ = [
     "Classifier",
     "Explanation",
     "LoadError",
+    "MetricError",
     "ModelError",
     "PictureError",
     "Preparation",

@@ -32,6 +32,10 @@ class PictureError(AgcamError, ValueError):
     """A picture could not be read, or is not a picture."""
 
 
+class MetricError(AgcamError, ValueError):
+    """A metric was given what it cannot judge (an inverted box, infinite relevance, NaN)."""
+
+
 class RenderError(AgcamError, ValueError):
     """A map cannot be drawn as asked (values outside [0, 1], another size, alpha out of range)."""
 

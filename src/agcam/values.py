@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -293,4 +294,70 @@ class Method:
     needs: type[Trace]
     class_specific: bool
     passes: str
+    cite: str
+
+
+@dataclass(frozen=True)
+class BoxCase:
+    """One map and the boxes that people drew: what localization is judged by.
+
+    `relevance` is (row, column), raw, NaN where the model never saw the picture; `boxes` is
+    (box, 4), left, top, right, bottom in pixels of the map, right and bottom just outside.
+    """
+
+    relevance: NDArray[Any]
+    boxes: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class MosaicCase:
+    """One map (row, column) over a mosaic of pictures, and which `cell` shows the target.
+
+    The mosaic has `rows` x `columns` cells of one size, counted row by row from 0.
+    """
+
+    relevance: NDArray[Any]
+    rows: int
+    columns: int
+    cell: int
+
+
+@dataclass(frozen=True)
+class CurveCase:
+    """The target's probability while pixels are removed, from the whole picture to nothing.
+
+    `morf` (most relevant first) and `lerf` (least relevant first) have one value a step; the first
+    and the last are the same pictures in both.
+    """
+
+    morf: NDArray[Any]
+    lerf: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class GroupCase:
+    """Pixels in groups of one size: relevance in each, and the loss of probability without it."""
+
+    relevance: NDArray[Any]
+    drops: NDArray[Any]
+
+
+Case = BoxCase | MosaicCase | CurveCase | GroupCase
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: a pure function from the case it needs to one number for one picture, never NaN.
+
+    `chance` gives what a random map gets on average in that case, or is None where no formula is
+    known (the chance rows of a table then tell). `on_empty` says what is returned for empty truth,
+    for an empty prediction and for a constant map.
+    """
+
+    name: str
+    function: Callable[[Any], float]
+    needs: type[BoxCase] | type[MosaicCase] | type[CurveCase] | type[GroupCase]
+    better: Literal["higher", "lower"]
+    chance: Callable[[Any], float] | None
+    on_empty: str
     cite: str

@@ -12,6 +12,7 @@ import pytest
 import agcam
 from agcam.families import FAMILIES
 from agcam.methods import METHODS
+from agcam.metrics import METRICS
 from agcam.registry import Table
 
 SOURCE = Path(agcam.__file__).parent
@@ -29,7 +30,7 @@ def test_the_public_call_is_stable():
     assert parameters[:4] == ["model", "pictures", "target", "method"]
 
 
-@pytest.mark.parametrize("table", [METHODS, FAMILIES])
+@pytest.mark.parametrize("table", [METHODS, METRICS, FAMILIES])
 def test_rows_are_called_what_their_table_calls_them(table):
     for name, row in table.items():
         assert row.name == name
