@@ -10,6 +10,7 @@ from hypothesis import settings
 
 settings.register_profile("agcam", deadline=None, print_blob=True)  # machines differ in speed
 settings.load_profile("agcam")
+torch.set_num_threads(1)  # the models are small: more threads only wait for each other
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"  # real annotated pictures; their licences keep them out of here

@@ -51,6 +51,8 @@ def explain(
 
     Raises an AgcamError that names the fix; never returns a map that was not proved.
     """
+    if batch_size < 1:
+        raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size}.")
     row = METHODS[method]
     classifier = load(model)
     if classifier.with_prompts is not None and not classifier.class_names:

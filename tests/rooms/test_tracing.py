@@ -95,6 +95,13 @@ def test_encoder_without_a_classifier_is_refused(pixels):
         agcam.explain(encoder, pixels)
 
 
+def test_input_of_a_size_that_the_model_refuses_is_told_in_a_sentence(tiny):
+    with pytest.raises(agcam.ModelError, match=r"does not run on an input of 40 x 48 .*Assertion"):
+        agcam.explain(tiny, torch.randn(1, 3, 48, 40))
+    with pytest.raises(agcam.PictureError, match="batch_size"):
+        agcam.explain(tiny, torch.randn(1, 3, 32, 32), batch_size=0)
+
+
 @pytest.mark.parametrize("kind", ["no_grad", "inference_mode", "enable_grad"])
 @pytest.mark.parametrize("frozen", [True, False])
 @pytest.mark.parametrize("method", ["agcam", "attcat", "legrad"])  # one of each way back

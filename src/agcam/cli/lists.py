@@ -24,7 +24,9 @@ def methods() -> None:
 
 @lists.command()
 def models(
-    search: Annotated[str, typer.Argument(help="Only names that contain this.")] = "vit",
+    search: Annotated[
+        str, typer.Argument(help="Only names that contain this; nothing: every ViT.")
+    ] = "",
     family: Annotated[str | None, typer.Option(help="timm, torchvision, open_clip, ...")] = None,
 ) -> None:
     """Model names that --model takes, as far as the libraries list them offline."""
@@ -37,7 +39,11 @@ def models(
             continue
         prefix = "" if key == "demo" else f"{key}:"
         for name in row.listed():
-            if search.lower() in name.lower() or key == "demo":
+            if search.lower() in name.lower() and (search or _is_vit(name)):
                 typer.echo(f"{prefix}{name}")
-    if family in (None, "hf"):
+    if family in (None, "hf") and not search:
         typer.echo("hf:NAME  any image classifier or CLIP-like model of the hub, or a folder")
+
+
+def _is_vit(name: str) -> bool:
+    return name == "demo" or any(word in name.lower() for word in ("vit", "deit", "beit", "eva"))

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError
+from ..errors import AgcamError, ModelError
 from ..values import AttentionCall, Classifier, Grid, Layout
 from .attention import listening
 from .hooks import first_tensor, hooked, replace_first_tensor
@@ -69,7 +69,16 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
         for path, part in classifier.vision.named_modules():
             hooks.enter_context(hooked(part, _enter(seen, path), _leave(seen)))
         hooks.enter_context(listening(seen.answer))
-        logits_of(classifier, pixels)
+        try:
+            logits_of(classifier, pixels)
+        except AgcamError:
+            raise
+        except (AssertionError, RuntimeError, ValueError) as error:
+            height, width = pixels.shape[-2:]
+            raise ModelError(
+                f"{classifier.name} does not run on an input of {width} x {height} "
+                f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."
+            ) from error
     return seen
 
 

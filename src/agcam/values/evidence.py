@@ -1,0 +1,157 @@
+"""What tracing makes and methods read; tensors are `batch block head read token`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .model import Layout
+from .picture import Grid
+
+
+@dataclass(frozen=True)
+class AttentionCall:
+    """One attention as the model asked for it: after rotary embedding, q/k norm, with mask.
+
+    The attention matrix is kept as its factors; its rows are made when asked for.
+    """
+
+    query: Float[Tensor, "batch head row dim"]
+    key: Float[Tensor, "batch head token dim"]
+    value: Float[Tensor, "batch head token dim"]
+    mask: Tensor | None
+    scale: float
+
+    def only(self, rows: slice | Tensor) -> AttentionCall:
+        """The same call for some of its query rows."""
+        mask = self.mask
+        if mask is not None and mask.shape[-2] == self.query.shape[-2]:
+            mask = mask[..., rows, :]
+        return AttentionCall(self.query[..., rows, :], self.key, self.value, mask, self.scale)
+
+    def scores(self) -> Float[Tensor, "batch head row token"]:
+        """`S = q k^T * scale + mask`, before softmax; at least float32."""
+        precise = torch.promote_types(self.query.dtype, torch.float32)
+        scores = (self.query.to(precise) * self.scale) @ self.key.to(precise).mT
+        if self.mask is None:
+            return scores
+        if self.mask.dtype == torch.bool:
+            return scores.masked_fill(~self.mask, float("-inf"))
+        return scores + self.mask.to(precise)
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """What is kept of one block: the values, and the scores of the read tokens' rows.
+
+    Where only prefix tokens are read the scores are kept; where every token is read they would
+    grow with tokens squared, so they are made from the call, one block at a time.
+    """
+
+    value: Float[Tensor, "batch head token dim"]
+    rows: Tensor | AttentionCall
+
+    @property
+    def scores(self) -> Float[Tensor, "batch head read token"]:
+        """Scores of the read rows, before softmax, after scale and bias."""
+        return self.rows if isinstance(self.rows, Tensor) else self.rows.scores()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One pass without gradients; knows no target, so it serves any number of them.
+
+    `blocks` serves gradients and raw attention; `calls` holds every block's attention as its
+    factors, kept only if a method needs whole matrices (empty otherwise).
+    """
+
+    pixels: Float[Tensor, "batch 3 height width"]
+    logits: Float[Tensor, "batch class"]
+    blocks: tuple[BlockRecord, ...]
+    calls: tuple[AttentionCall, ...]
+    layout: Layout
+
+    @property
+    def grid(self) -> Grid:
+        """Where the tokens lie."""
+        return self.layout.grid
+
+
+@dataclass(frozen=True)
+class ReadBlock:
+    """One block, asked about a target: scores, and gradients of its logit, at the read rows."""
+
+    scores: Float[Tensor, "batch head read token"]
+    gradients: Float[Tensor, "batch head read token"]
+
+
+@dataclass(frozen=True)
+class ReadTrace:
+    """A recording asked about one target a picture; blocks may be made one at a time, lazily.
+
+    `gradients = d y_target / d attention`, the inputs of every self-attention detached.
+    """
+
+    blocks: Iterable[ReadBlock]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class AttentionTrace:
+    """The attention of every block (class-agnostic), and which rows the classifier reads."""
+
+    calls: tuple[AttentionCall, ...]
+    reads: tuple[int, ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class FullBlock:
+    """One attention of the whole graph, and the tokens that entered its block.
+
+    `gradients = d y_target / d attention` and `token_gradients = d y_target / d tokens`, under
+    ordinary autograd: nothing detached, later attention matrices follow earlier ones.
+    """
+
+    attention: Float[Tensor, "batch head row token"]
+    gradients: Float[Tensor, "batch head row token"]
+    tokens: Float[Tensor, "batch token dim"]
+    token_gradients: Float[Tensor, "batch token dim"]
+
+
+@dataclass(frozen=True)
+class FullTrace:
+    """The whole graph asked about one target a picture; memory grows with tokens squared."""
+
+    blocks: tuple[FullBlock, ...]
+    reads: tuple[int, ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class BlockTrace:
+    """Every block asked about the target as if the classifier stood right behind it.
+
+    `gradients` holds, for each attention, d s_block / d attention, nothing of it from other
+    blocks: s_block is the target logit of the classifier on the block's mean token; with an
+    attention pooling classifier, of the pooled tokens of the block, and the attention is that of
+    the pool (its rows are the pool's queries).
+    """
+
+    gradients: tuple[Float[Tensor, "batch head row token"], ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class GridTrace:
+    """Only where the tokens lie and how many pictures there are: enough for chance rows."""
+
+    batch: int
+    grid: Grid
+
+
+Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | GridTrace

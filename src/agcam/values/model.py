@@ -1,0 +1,74 @@
+"""A model, as far as agcam must know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from .picture import Grid, Preparation
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model ready to be asked: pixels in, logits out, and what its classes are called.
+
+    `module` is the user's own module, never changed; `predict` runs it on prepared pixels
+    (batch, 3, height, width) and returns logits (batch, class); `tower` is the part of it that
+    holds the vision blocks. `with_prompts` makes a classifier over text prompts (CLIP-like).
+    """
+
+    module: nn.Module
+    predict: Callable[[Tensor], Tensor]
+    name: str
+    family: str
+    preparation: Preparation | None = None
+    class_names: tuple[str, ...] = ()
+    tower: nn.Module | None = None
+    with_prompts: Callable[[Sequence[str]], Classifier] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def vision(self) -> nn.Module:
+        """The module whose blocks are traced."""
+        return self.module if self.tower is None else self.tower
+
+
+@dataclass(frozen=True)
+class Family:
+    """All that must be known of a model library, as data; its import stays inside `load`/`wrap`.
+
+    `owns` says whether a module comes from this library (by the name of its type's module);
+    `load` makes a classifier from a name; `wrap` from a module that the user already has;
+    `listed` gives the names that `load` takes, as far as the library can list them offline.
+    `build` makes the bare module of an architecture, untrained, for a checkpoint file.
+    """
+
+    name: str
+    cite: str
+    owns: Callable[[nn.Module], bool]
+    load: Callable[[str], Classifier]
+    wrap: Callable[[nn.Module, str], Classifier]
+    build: Callable[[str, int | None], nn.Module]
+    listed: Callable[[], list[str]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a survey found out about one model at one input size; proved by every replay.
+
+    `calls` has one entry for each attention call of a forward pass, in order: True for the
+    self-attention of a block, False for others (a pooling head). `blocks` names the modules that
+    hold them. `reads` are the tokens whose stream the classifier reads; a replay keeps the first
+    `kept` tokens of the sequence, found in dimension `token_dim`.
+    """
+
+    grid: Grid
+    calls: tuple[bool, ...]
+    blocks: tuple[str, ...]
+    reads: tuple[int, ...]
+    kept: int
+    token_dim: int
+    tracer: Literal["replay", "full"] = "replay"
