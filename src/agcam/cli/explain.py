@@ -128,7 +128,7 @@ class _Run:
 
         names = dict(zip(paths, file_names([str(path) for path in paths]), strict=True))
         starts = range(0, len(paths), batch_size)
-        for start in track(starts, "explaining", disable=len(starts) < 2):  # noqa: PLR2004
+        for start in track(starts, "explaining", disable=len(starts) < 2):
             some = paths[start : start + batch_size]
             for good, explanation in self._explain(some):
                 explanation.save(

@@ -71,7 +71,7 @@ def _classes(module: nn.Module, weights: dict[str, Tensor]) -> int | None:
     """The number of classes of the file, if it differs from the architecture's own."""
     for name, tensor in reversed(list(module.state_dict().items())):
         other = weights.get(name)
-        if name.endswith("weight") and tensor.ndim == 2 and other is not None:  # noqa: PLR2004
+        if name.endswith("weight") and tensor.ndim == 2 and other is not None:
             same_inputs = other.shape[1:] == tensor.shape[1:]
             return other.shape[0] if same_inputs and other.shape != tensor.shape else None
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final, cast
 
 import torch
@@ -15,7 +14,7 @@ from ..values import Classifier, Family, Preparation
 from . import timm_vit
 from .common import comes_from, missing, unreachable
 from .hf_preparation import preparation_of, usual_preparation
-from .prompts import contrast
+from .prompts import contrastive
 
 NO_TOKENIZER: Final = (
     "{name} compares pictures with text, and no tokenizer came with it; give the pipeline, or "
@@ -130,39 +129,32 @@ def _contrastive(
 ) -> Classifier:
     size = _any_size(module.get_image_features)
 
-    def with_prompts(prompts: Sequence[str]) -> Classifier:
+    def encode_image(pixels: Tensor) -> Tensor:
+        return _features(module.get_image_features(pixel_values=pixels, **size))
+
+    def encode_text(prompts: Sequence[str], device: torch.device) -> Tensor:
         if tokenizer is None:
             raise TargetError(NO_TOKENIZER.format(name=name))
-        device = next(module.parameters()).device
         # SigLIP was trained on prompts padded to their full length
         padding = "max_length" if "siglip" in module.config.model_type else True
         tokens = tokenizer(list(prompts), padding=padding, truncation=True, return_tensors="pt")
-        with torch.no_grad():
-            text = _features(module.get_text_features(**tokens.to(device)))
-            text = text / text.norm(dim=-1, keepdim=True)
+        return _features(module.get_text_features(**tokens.to(device)))
 
-        def predict(pixels: Tensor) -> Tensor:
-            image = _features(module.get_image_features(pixel_values=pixels, **size))
-            return contrast(image, text, module.logit_scale, getattr(module, "logit_bias", None))
-
-        return replace(base, predict=predict, class_names=tuple(prompts))
-
-    def unasked(_: Tensor) -> Tensor:
-        raise TargetError(
-            f'{name} compares pictures with text; name it: target="a photo of a cat".'
-        )
-
-    base = Classifier(
+    bare = Classifier(
         module=module,
-        predict=unasked,
+        predict=encode_image,
         name=name,
         family="hf",
         preparation=preparation,
         tower=module.vision_model,
-        with_prompts=with_prompts,
         notes=notes,
     )
-    return base
+    return contrastive(
+        bare,
+        encode_image,
+        encode_text,
+        lambda: (module.logit_scale, getattr(module, "logit_bias", None)),
+    )
 
 
 def _features(output: Any) -> Tensor:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any, Final, Literal, cast
 
-import torch
 from torch import Tensor, nn
 
-from ..errors import LoadError, TargetError, UnknownNameError
+from ..errors import LoadError, UnknownNameError
 from ..registry import near_misses
 from ..values import Classifier, Family, Preparation
 from .common import comes_from, missing, unreachable
-from .prompts import contrast
+from .prompts import contrastive
 
 FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
     "shortest": "crop",
@@ -72,33 +70,20 @@ def wrap(module: nn.Module, name: str) -> Classifier:
 
 def _classifier(module: nn.Module, name: str, tokenizer: Callable[..., Tensor]) -> Classifier:
     model: Any = module
-
-    def with_prompts(prompts: Sequence[str]) -> Classifier:
-        device = next(module.parameters()).device
-        with torch.no_grad():
-            text = model.encode_text(tokenizer(list(prompts)).to(device), normalize=True)
-
-        def predict(pixels: Tensor) -> Tensor:
-            image = model.encode_image(pixels)
-            return contrast(image, text, model.logit_scale, getattr(model, "logit_bias", None))
-
-        return replace(base, predict=predict, class_names=tuple(prompts))
-
-    def unasked(_: Tensor) -> Tensor:
-        raise TargetError(
-            f'{name} compares pictures with text; name it: target="a photo of a cat".'
-        )
-
-    base = Classifier(
+    bare = Classifier(
         module=module,
-        predict=unasked,
+        predict=model.encode_image,
         name=name,
         family="open_clip",
         preparation=_preparation(model.visual),
         tower=model.visual,
-        with_prompts=with_prompts,
     )
-    return base
+    return contrastive(
+        bare,
+        encode_image=model.encode_image,
+        encode_text=lambda prompts, device: model.encode_text(tokenizer(list(prompts)).to(device)),
+        scale_and_bias=lambda: (model.logit_scale, getattr(model, "logit_bias", None)),
+    )
 
 
 def _preparation(visual: Any) -> Preparation:

@@ -185,11 +185,11 @@ def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
 
 def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
     shape = array.shape
-    flat = len(shape) == 2  # noqa: PLR2004
-    if len(shape) == 4:  # noqa: PLR2004
+    flat = len(shape) == 2
+    if len(shape) == 4:
         raise PictureError(f"an array of shape {shape} is several pictures; give a list of them")
-    if not flat and (len(shape) != 3 or shape[2] not in {3, 4}):  # noqa: PLR2004
-        if shape[:1] in {(1,), (3,), (4,)} and len(shape) == 3:  # noqa: PLR2004
+    if not flat and (len(shape) != 3 or shape[2] not in {3, 4}):
+        if shape[:1] in {(1,), (3,), (4,)} and len(shape) == 3:
             raise PictureError(
                 f"an array of shape {shape} has its channels first; transpose it to (height, "
                 "width, channel): array.transpose(1, 2, 0)"

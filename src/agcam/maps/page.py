@@ -92,7 +92,7 @@ def _broad(picture: Image.Image) -> int:
 
 def _percent(part: float) -> str:
     percent = 100 * part
-    return "< 0.1 %" if 0 < percent < 0.1 else f"{percent:.1f} %"  # noqa: PLR2004
+    return "< 0.1 %" if 0 < percent < 0.1 else f"{percent:.1f} %"
 
 
 def _width(part: float) -> str:

@@ -73,7 +73,7 @@ def colour_table(colormap: str) -> NDArray[np.uint8]:
 def _colours(values: NDArray[Any], colormap: str) -> tuple[Image.Image, NDArray[np.bool_]]:
     """Colour all pixels (unseen ones anyhow), and say which were seen (height, width)."""
     values = np.asarray(values)
-    if values.ndim != 2 or values.size == 0:  # noqa: PLR2004
+    if values.ndim != 2 or values.size == 0:
         raise RenderError(f"one map (height, width) is drawn at a time, not shape {values.shape}")
     table = colour_table(colormap)
     seen = ~np.isnan(values)

@@ -15,7 +15,7 @@ from .attention import listening
 def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Run the model; ModelError if it does not give finite logits (batch, class)."""
     logits = classifier.predict(pixels)
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.shape[1]:  # noqa: PLR2004
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.shape[1]:
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ModelError(
             f"{classifier.name} gives {shape} instead of logits (batch, class): it is an encoder "
@@ -70,7 +70,7 @@ class _Recorder:
         return as_torch()
 
     def _keep(self, call: AttentionCall) -> None:
-        if call.query.ndim != 4 or call.query.shape[-2] != self.layout.grid.tokens:  # noqa: PLR2004
+        if call.query.ndim != 4 or call.query.shape[-2] != self.layout.grid.tokens:
             raise LayoutMismatchError
         read = call.only(self.rows)
         few = len(self.layout.reads) <= self.layout.grid.prefix

@@ -102,9 +102,9 @@ def _shorten(layout: Layout) -> Callable[..., Any]:
     grid, kept, dim = layout.grid, layout.kept, layout.token_dim
 
     def cut(tensor: Tensor) -> Tensor:
-        if tensor.ndim == 3 and tensor.shape[dim] == grid.tokens:  # noqa: PLR2004 - the stream
+        if tensor.ndim == 3 and tensor.shape[dim] == grid.tokens:
             return tensor.narrow(dim, 0, kept)
-        if tensor.ndim < 2 or kept == grid.tokens:  # noqa: PLR2004
+        if tensor.ndim < 2 or kept == grid.tokens:
             return tensor
         if tensor.shape[-2] == grid.tokens:
             return tensor[..., :kept, :]

@@ -148,7 +148,7 @@ def _entry(
             with suppress(_Enough):
                 classifier.predict(picture)
     dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []
-    if not dims or found[0].ndim != 3:  # noqa: PLR2004 - batch token channel
+    if not dims or found[0].ndim != 3:
         raise ModelError(
             f"{classifier.name}: block {block!r} does not take a sequence of {tokens} tokens; "
             "this architecture cannot be traced."
