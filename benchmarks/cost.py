@@ -52,7 +52,7 @@ def setting(arguments, batch):
                 return model(pixels)
         with quiet(model):
             method = TABLE[name]
-            return method.function(trace(classifier, pixels, method).of(method, target))
+            return method.function(trace(classifier, pixels, [method]).of(method, target))
 
     return run
 

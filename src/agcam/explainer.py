@@ -151,7 +151,7 @@ def _explain_batch(
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        evidence = trace(classifier, _to_model(classifier, pixels), method, tracer)
+        evidence = trace(classifier, _to_model(classifier, pixels), [method], tracer)
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)

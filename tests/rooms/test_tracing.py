@@ -256,7 +256,7 @@ def test_memory_kept_is_linear_in_tokens(tiny, pixels):
     """Counts, not seconds: what a recording keeps of a class-token model, in numbers a block."""
     classifier = agcam.load(tiny)
     with quiet(tiny):
-        recording = trace(classifier, pixels, METHODS["agcam"]).recording
+        recording = trace(classifier, pixels, [METHODS["agcam"]]).recording
     tokens, heads, dim = 17, 3, 8
     for block in recording.blocks:
         assert block.rows.shape == (3, heads, 1, tokens)
@@ -302,7 +302,7 @@ def test_the_whole_graph_ends_as_the_replay_does(name):
     pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
     target = torch.tensor([3, 5])
     with quiet(model):
-        evidence = trace(classifier, pixels, METHODS["agcam"])
+        evidence = trace(classifier, pixels, [METHODS["agcam"]])
         read = list(evidence.of(METHODS["agcam"], target).blocks)
         full = evidence.of(METHODS["gae"], target)
     assert len(full.blocks) == len(read)
@@ -332,7 +332,7 @@ def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     passes = []
     with quiet(tiny):
-        evidence = trace(classifier, pixels, METHODS["gae"])
+        evidence = trace(classifier, pixels, [METHODS["gae"]])
         tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
         for name in ("gae", "grad_cam", "attcat"):
             relevance = METHODS[name].function(evidence.of(METHODS[name], target))

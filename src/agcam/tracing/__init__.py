@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -82,23 +83,24 @@ class Evidence:
 
 
 def trace(
-    classifier: Classifier, pixels: Tensor, method: Method, tracer: Tracer | None = None
+    classifier: Classifier, pixels: Tensor, methods: Sequence[Method], tracer: Tracer | None = None
 ) -> Evidence:
     """Record one pass over `pixels` (batch 3 height width) and prove it; call inside `quiet`.
 
-    The model is surveyed at the first call for an input size, and again if it was changed since.
-    Raises ModelError or ProofError rather than giving evidence that was not proved.
+    The recording keeps what `methods` need, so that all of them share it. The model is surveyed
+    at the first call for an input size, and again if it was changed since. Raises ModelError or
+    ProofError rather than giving evidence that was not proved.
     """
     known = _layouts.setdefault(classifier.vision, {})
     key = (pixels.shape[-2], pixels.shape[-1])
     if key in known:
         try:
-            return _evidence(classifier, pixels, known[key], method, tracer)
+            return _evidence(classifier, pixels, known[key], methods, tracer)
         except (LayoutMismatchError, ModelError):
             del known[key]  # perhaps the model was changed since: look again
     layout = known[key] = _lay_out(classifier, pixels[:1])
     try:
-        return _evidence(classifier, pixels, layout, method, tracer)
+        return _evidence(classifier, pixels, layout, methods, tracer)
     except LayoutMismatchError:
         raise ModelError(
             f"{classifier.name}: two passes took different ways through the model; agcam needs "
@@ -107,13 +109,19 @@ def trace(
 
 
 def _evidence(
-    classifier: Classifier, pixels: Tensor, layout: Layout, method: Method, tracer: Tracer | None
+    classifier: Classifier,
+    pixels: Tensor,
+    layout: Layout,
+    methods: Sequence[Method],
+    tracer: Tracer | None,
 ) -> Evidence:
     if tracer is not None:
         layout = replace(layout, tracer=tracer)
-    recording = record(classifier, pixels, layout, whole=method.needs is AttentionTrace)
+    whole = any(method.needs is AttentionTrace for method in methods)
+    recording = record(classifier, pixels, layout, whole)
     evidence = Evidence(classifier, recording)
-    evidence.proved(method.needs)
+    for method in methods:
+        evidence.proved(method.needs)
     return evidence
 
 

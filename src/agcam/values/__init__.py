@@ -17,6 +17,7 @@ from .evidence import (
 from .model import Classifier, Family, Layout
 from .picture import Frame, Grid, Preparation
 from .rows import Method, Metric
+from .samples import DataSet, Reader, Sample, Truth
 
 __all__ = [
     "AttentionCall",
@@ -27,6 +28,7 @@ __all__ = [
     "Case",
     "Classifier",
     "CurveCase",
+    "DataSet",
     "Family",
     "Frame",
     "FullBlock",
@@ -41,6 +43,9 @@ __all__ = [
     "Preparation",
     "ReadBlock",
     "ReadTrace",
+    "Reader",
     "Recording",
+    "Sample",
     "Trace",
+    "Truth",
 ]
