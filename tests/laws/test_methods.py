@@ -16,6 +16,8 @@ from agcam.values import (
     FullTrace,
     Grid,
     GridTrace,
+    LrpBlock,
+    LrpTrace,
     ReadBlock,
     ReadTrace,
 )
@@ -46,6 +48,10 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
     if needs is BlockTrace:
         square = (batch, heads, grid.tokens, grid.tokens)
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
+    if needs is LrpTrace:
+        square = (batch, heads, grid.tokens, grid.tokens)
+        relevance = [LrpBlock(randn(*square), randn(*square)) for _ in range(blocks)]
+        return LrpTrace(tuple(relevance), reads, grid)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
 
@@ -75,6 +81,9 @@ def change(trace, tensor, batch=None, headless=None):
         return FullTrace(tuple(full), trace.reads, trace.grid)
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
+    if isinstance(trace, LrpTrace):
+        blocks = tuple(LrpBlock(tensor(b.relevance), tensor(b.gradients)) for b in trace.blocks)
+        return LrpTrace(blocks, trace.reads, trace.grid)
     return GridTrace(trace.batch if batch is None else batch, trace.grid)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..registry import Table
-from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, ReadTrace
+from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, LrpTrace, Method, ReadTrace
 from .agcam import agcam
 from .attcat import attcat
 from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
 from .legrad import legrad
+from .lrp import lrp
 from .raw_attention import raw_attention
 from .rollout import rollout
 
@@ -65,6 +66,15 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, 1 forward and 1 backward of the whole graph",
         cite="Qiang et al., AttCAT, NeurIPS 2022; as in the authors' program",
+    ),
+    Method(
+        name="lrp",
+        function=lrp,
+        needs=LrpTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 2 walks back along its operations",
+        cite="Chefer, Gur and Wolf, Transformer Interpretability Beyond Attention Visualization, "
+        "CVPR 2021, arXiv 2012.09838",
     ),
     Method(
         name="legrad",

@@ -17,6 +17,7 @@ from ..values import (
     FullTrace,
     GridTrace,
     Layout,
+    LrpTrace,
     Method,
     ReadTrace,
     Recording,
@@ -26,6 +27,7 @@ from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .quiet import quiet
 from .record import LayoutMismatchError, record
+from .relevance import Lrp, Tapes
 from .replay import Replay
 from .survey import survey
 
@@ -37,7 +39,10 @@ TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
     "full": FullAutograd,
 }
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores
+_BY_RULES: Final[dict[type[Trace], type[Lrp]]] = {LrpTrace: Lrp}
+"""Evidence that rules carry back along a tape; all of them share the tape."""
+
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -53,6 +58,7 @@ class Evidence:
         self.recording = recording
         self._classifier = classifier
         self._asked: dict[type[Trace], _Asked] = {}
+        self._tapes: Tapes | None = None
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
@@ -65,21 +71,26 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in (FullTrace, BlockTrace) else ReadTrace
+        kind = needs if needs in (FullTrace, BlockTrace, *_BY_RULES) else ReadTrace
         if kind not in self._asked:
-            self._asked[kind] = self._kinds()[kind](self._classifier, self.recording)
+            self._asked[kind] = self._make(kind)
         return self._asked[kind]
 
     def tracer(self, method: Method) -> str:
         """The name of the tracer that proved what `method` reads."""
         return self.proved(method.needs).name
 
-    def _kinds(self) -> dict[type[Trace], type[_Asked]]:
-        return {
+    def _make(self, kind: type[Trace]) -> _Asked:
+        if kind in _BY_RULES:
+            if self._tapes is None:
+                self._tapes = Tapes(self._classifier, self.recording)
+            return _BY_RULES[kind](self._tapes)
+        kinds: dict[type[Trace], type[Replay | FullAutograd | WholeGraph | BlockScores]] = {
             ReadTrace: TRACERS[self.recording.layout.tracer],
             FullTrace: WholeGraph,
             BlockTrace: BlockScores,
         }
+        return kinds[kind](self._classifier, self.recording)
 
 
 def trace(

@@ -147,6 +147,23 @@ class BlockTrace:
 
 
 @dataclass(frozen=True)
+class LrpBlock:
+    """What reaches one attention: relevance (by rules), and the ordinary gradient d y / d A."""
+
+    relevance: Float[Tensor, "batch head row token"]
+    gradients: Float[Tensor, "batch head row token"]
+
+
+@dataclass(frozen=True)
+class LrpTrace:
+    """Layer-wise relevance of one target a picture, at every attention."""
+
+    blocks: tuple[LrpBlock, ...]
+    reads: tuple[int, ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
 class GridTrace:
     """Only where the tokens lie and how many pictures there are: enough for chance rows."""
 
@@ -154,4 +171,4 @@ class GridTrace:
     grid: Grid
 
 
-Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | GridTrace
+Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | LrpTrace | GridTrace

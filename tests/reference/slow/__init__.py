@@ -1,0 +1,20 @@
+"""Each method again, slowly, in float64 numpy loops, from the papers' formulas: `SLOW`."""
+
+from slow.peers import agcam, attcat, gae, gaussian, grad_cam, legrad, raw_attention, rollout
+from slow.relevance import lrp
+from slow.vit import SlowViT
+
+__all__ = ["SLOW", "SlowViT"]
+
+# `random` has no formula to be written again: its law is in tests/laws.
+SLOW = {
+    "agcam": agcam,
+    "rollout": rollout,
+    "raw_attention": raw_attention,
+    "grad_cam": grad_cam,
+    "gae": gae,
+    "attcat": attcat,
+    "legrad": legrad,
+    "lrp": lrp,
+    "gaussian": gaussian,
+}

@@ -1,0 +1,77 @@
+"""Relevance carried back along a tape, on every family: against autograd, conserved, refused."""
+
+import pytest
+import torch
+from test_tracing import TIMM, timm_model
+from torch import nn
+
+import agcam
+from agcam.methods import METHODS
+from agcam.tracing import quiet, trace
+from agcam.tracing.rules import LRP
+
+
+def asked(name, *methods):
+    """A recording of two pictures asked about two classes, and its evidence for each method."""
+    model = timm_model(name).double().requires_grad_(False)
+    size = TIMM[name][1] or 160
+    pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
+    with quiet(model):
+        evidence = trace(agcam.load(model), pixels, [METHODS[method] for method in methods])
+        return evidence, [evidence.of(METHODS[method], torch.tensor([3, 5])) for method in methods]
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_plain_rules_are_autograd(name):
+    """The walk with the chain rule everywhere gives the gradients that torch itself gives."""
+    _, (lrp, full) = asked(name, "lrp", "gae")
+    assert len(lrp.blocks) == len(full.blocks)
+    for block, expected in zip(lrp.blocks, full.blocks, strict=True):
+        torch.testing.assert_close(block.gradients, expected.gradients, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_lrp_neither_makes_nor_loses_relevance(name):
+    """From 1 at the logit to the tokens that enter the first block, through every operation."""
+    evidence, _ = asked(name, "lrp")
+    for written in evidence.proved(METHODS["lrp"].needs).tapes.tapes:
+        (tokens,) = written.walk(LRP, 3, written.tokens[:1])
+        assert tokens.sum() == pytest.approx(1, abs=1e-3)
+
+
+class _Odd(nn.Module):
+    def forward(self, x):
+        return torch.erfinv(x.tanh() / 2)
+
+
+class _Writing(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+
+    def forward(self, x):
+        y = torch.nn.functional.silu(x)
+        if self.how == "anew":
+            return y * y.sigmoid()
+        if self.how == "over all":
+            return y.mul_(y.sigmoid())
+        y[..., :4].mul_(2)
+        return y
+
+
+def test_an_operation_without_a_rule_is_refused_by_name(tiny, pixels):
+    tiny.norm = nn.Sequential(tiny.norm, _Odd())
+    assert agcam.explain(tiny, pixels, 3, "gae").grid_map.isfinite().all()
+    with pytest.raises(agcam.ModelError, match=r"'erfinv'.*lrp has no rule"):
+        agcam.explain(tiny, pixels, 3, "lrp")
+
+
+def test_writing_in_place_is_followed_or_refused(tiny, pixels):
+    norm, found = tiny.norm, {}
+    for how in ("anew", "over all"):
+        tiny.norm = nn.Sequential(norm, _Writing(how))
+        found[how] = agcam.explain(tiny, pixels, 3, "lrp").grid_map
+    torch.testing.assert_close(found["over all"], found["anew"], rtol=0, atol=0)
+    tiny.norm = nn.Sequential(norm, _Writing("over a part"))
+    with pytest.raises(agcam.ModelError, match="in place"):
+        agcam.explain(tiny, pixels, 3, "lrp")
