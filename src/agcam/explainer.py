@@ -24,7 +24,7 @@ from .families import load, weights_hash
 from .images import open_picture, prepare
 from .methods import METHODS
 from .tracing import Tracer, quiet, trace
-from .values import Classifier, Frame, Grid, Method, Preparation
+from .values import Classifier, Frame, Grid, Method, Preparation, RuledTrace
 
 BATCH_SIZE: Final = 8
 RGB: Final = 3
@@ -144,6 +144,7 @@ class _Part:
     grid_map: Tensor
     grid: Grid
     tracer: str
+    errors: tuple[float, ...] = ()  # of completeness, where the method's evidence knows it
 
 
 def _explain_batch(
@@ -155,7 +156,12 @@ def _explain_batch(
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)
-        maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
+        maps, errors = [], list[float]()
+        for column in asked.unbind(1):
+            traced = evidence.of(method, column)
+            maps.append(method.function(traced))
+            if isinstance(traced, RuledTrace):
+                errors.extend(traced.completeness_error.tolist())
     relevance = torch.stack([_precise(column) for column in maps], dim=1)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     if not bool(torch.isfinite(relevance).all()):
@@ -170,6 +176,7 @@ def _explain_batch(
         relevance.to(exact).cpu(),
         grid,
         evidence.tracer(method),
+        tuple(errors),
     )
 
 
@@ -210,11 +217,18 @@ def _assemble(
         tracer=parts[0].tracer,
         grid=parts[0].grid,
         versions=_versions(),
-        notes=classifier.notes,
+        notes=(*classifier.notes, *_completeness(method, parts)),
         frames=prepared.frames,
         pictures=prepared.pictures,
         sources=prepared.sources,
     )
+
+
+def _completeness(method: Method, parts: Sequence[_Part]) -> tuple[str, ...]:
+    errors = [error for part in parts for error in part.errors]
+    if not errors:
+        return ()
+    return (f"{method.name}: completeness error at most {max(errors):.1e} of the target's logit",)
 
 
 def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Laws that hold for every row of the methods table, on random evidence."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -20,6 +21,7 @@ from agcam.values import (
     LrpTrace,
     ReadBlock,
     ReadTrace,
+    RuledTrace,
 )
 
 
@@ -38,13 +40,14 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
             for _ in range(blocks)
         ]
         return AttentionTrace(tuple(calls), reads, grid)
-    if needs is FullTrace:
+    if issubclass(needs, FullTrace):
         square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
         full = [
             FullBlock(randn(*square).softmax(-1), randn(*square), randn(*flat), randn(*flat))
             for _ in range(blocks)
         ]
-        return FullTrace(tuple(full), reads, grid)
+        account = [randn(batch) for _ in range(3)] if issubclass(needs, RuledTrace) else []
+        return needs(tuple(full), reads, grid, *account)
     if needs is BlockTrace:
         square = (batch, heads, grid.tokens, grid.tokens)
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
@@ -78,7 +81,7 @@ def change(trace, tensor, batch=None, headless=None):
             )
             for b in trace.blocks
         ]
-        return FullTrace(tuple(full), trace.reads, trace.grid)
+        return dataclasses.replace(trace, blocks=tuple(full))
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
     if isinstance(trace, LrpTrace):

@@ -77,3 +77,15 @@ def test_lrp_is_the_authors_in_float64(authors, authors_model, asked):
         expected = stored[f"lrp_{asked}"]
     found = lrp_of(authors_model, authors, asked, torch.float64)
     assert relative(found, expected).max() < 3e-4
+
+
+@pytest.mark.parametrize("asked", ["prediction", "target"])
+def test_attn_lrp_is_the_authors(authors, authors_model, asked):
+    """Their program's patches for Hugging Face models (github.com/rachtibat/
+    LRP-eXplains-Transformers at f043441), on the same weights in a Hugging Face ViT, in float64."""
+    with np.load(Path(__file__).parent / "attn_lrp_lxt_float64.npz") as stored:
+        expected = stored[f"attn_lrp_{asked}"]
+    target = None if asked == "prediction" else authors["target"]
+    pixels = torch.from_numpy(authors["images"]).double()
+    found = agcam.explain(authors_model, pixels, target, "attn_lrp").grid_map[:, 0].numpy()
+    assert relative(found, expected).max() < 1e-6

@@ -1,5 +1,7 @@
 """Relevance carried back along a tape, on every family: against autograd, conserved, refused."""
 
+import re
+
 import pytest
 import torch
 from test_tracing import TIMM, timm_model
@@ -8,7 +10,7 @@ from torch import nn
 import agcam
 from agcam.methods import METHODS
 from agcam.tracing import quiet, trace
-from agcam.tracing.rules import LRP
+from agcam.tracing.rules import GRADIENT, LRP
 
 
 def asked(name, *methods):
@@ -35,8 +37,27 @@ def test_lrp_neither_makes_nor_loses_relevance(name):
     """From 1 at the logit to the tokens that enter the first block, through every operation."""
     evidence, _ = asked(name, "lrp")
     for written in evidence.proved(METHODS["lrp"].needs).tapes.tapes:
-        (tokens,) = written.walk(LRP, 3, written.tokens[:1])
+        (tokens,) = written.walk(LRP, 3, written.tokens[:1]).signals
         assert tokens.sum() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_libra_keeps_the_whole_account(name):
+    """Tokens times gradients and biases make the logit; the plain gradient leaves a gap."""
+    evidence, (libra, attn) = asked(name, "libra_attcat", "attn_lrp")
+    for trace_ in (libra, attn):
+        first = trace_.blocks[0]
+        passed_on = (first.tokens * first.token_gradients).sum((1, 2))
+        torch.testing.assert_close(passed_on + trace_.biases + trace_.error, trace_.logit)
+    assert libra.completeness_error.max() < 1e-12
+    written = evidence.proved(METHODS["attn_lrp"].needs).tapes.tapes[0]
+    assert abs(written.walk(GRADIENT, 3, []).error / libra.logit[0]) > 1e-4
+
+
+def test_completeness_error_is_told(tiny, pixels):
+    (note,) = agcam.explain(tiny, pixels, 3, "libra_attcat").notes
+    assert re.fullmatch(r"libra_attcat: completeness error at most \d\.\de-0[6-9] of .*", note)
+    assert agcam.explain(tiny, pixels, 3, "lrp").notes == ()
 
 
 class _Odd(nn.Module):

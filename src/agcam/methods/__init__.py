@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from ..registry import Table
-from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, LrpTrace, Method, ReadTrace
+from ..values import (
+    AttentionTrace,
+    AttnLrpTrace,
+    BlockTrace,
+    FullTrace,
+    GridTrace,
+    LibraTrace,
+    LrpTrace,
+    Method,
+    ReadTrace,
+)
 from .agcam import agcam
 from .attcat import attcat
+from .attn_lrp import attn_lrp
 from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
 from .legrad import legrad
+from .libra import libra_attcat, libra_xgrad_cam_plus
 from .lrp import lrp
 from .raw_attention import raw_attention
 from .rollout import rollout
@@ -75,6 +87,31 @@ _ROWS = [
         passes="1 forward, 1 forward and 2 walks back along its operations",
         cite="Chefer, Gur and Wolf, Transformer Interpretability Beyond Attention Visualization, "
         "CVPR 2021, arXiv 2012.09838",
+    ),
+    Method(
+        name="attn_lrp",
+        function=attn_lrp,
+        needs=AttnLrpTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Achtibat et al., AttnLRP, ICML 2024, arXiv 2402.05602",
+    ),
+    Method(
+        name="libra_xgrad_cam_plus",
+        function=libra_xgrad_cam_plus,
+        needs=LibraTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Mehri et al., LibraGrad, CVPR 2025, arXiv 2411.16760",
+    ),
+    Method(
+        name="libra_attcat",
+        function=libra_attcat,
+        needs=LibraTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Mehri et al., LibraGrad, CVPR 2025, arXiv 2411.16760; Qiang et al., AttCAT, "
+        "NeurIPS 2022",
     ),
     Method(
         name="legrad",

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from ..errors import ModelError, ProofError
 from ..values import (
     AttentionTrace,
+    AttnLrpTrace,
     BlockTrace,
     Classifier,
     FullTrace,
     GridTrace,
     Layout,
+    LibraTrace,
     LrpTrace,
     Method,
     ReadTrace,
@@ -27,7 +29,7 @@ from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .quiet import quiet
 from .record import LayoutMismatchError, record
-from .relevance import Lrp, Tapes
+from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
 from .replay import Replay
 from .survey import survey
 
@@ -39,10 +41,14 @@ TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
     "full": FullAutograd,
 }
 
-_BY_RULES: Final[dict[type[Trace], type[Lrp]]] = {LrpTrace: Lrp}
+_BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled]]] = {
+    LrpTrace: Lrp,
+    LibraTrace: Libra,
+    AttnLrpTrace: AttnLrp,
+}
 """Evidence that rules carry back along a tape; all of them share the tape."""
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp | Ruled
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
 
-from ..values import AttentionCall, Classifier, LrpBlock, LrpTrace, Recording
+from ..values import (
+    AttentionCall,
+    AttnLrpTrace,
+    Classifier,
+    FullBlock,
+    LibraTrace,
+    LrpBlock,
+    LrpTrace,
+    Recording,
+    RuledTrace,
+)
 from .attention import listening
 from .full import Turn, attend
 from .hooks import first_tensor, hooked, map_tensors
 from .record import LayoutMismatchError
 from .replay import prove
-from .rules import GRADIENT, LRP
-from .tape import Rules, Tape, precise
+from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP
+from .tape import Rules, Tape, Walk, precise
 
 
 class Tapes:
@@ -53,7 +63,7 @@ class _Written:
             self.logits = classifier.predict(pixels)
         turn.finish()
 
-    def walk(self, rules: Rules, target: Tensor | int, wanted: list[int]) -> list[Tensor]:
+    def walk(self, rules: Rules, target: Tensor | int, wanted: list[int]) -> Walk:
         """Carry 1 back from the target's logit: what arrives at the `wanted` places."""
         start = torch.zeros_like(precise(self.logits))
         start[0, target] = 1
@@ -103,7 +113,7 @@ class Lrp:
         """Trace one target class a picture: `target` (batch,)."""
         written = self.tapes.tapes
         found = [
-            [one.walk(rules, chosen, one.attention) for rules in (LRP, GRADIENT)]
+            [one.walk(rules, chosen, one.attention).signals for rules in (LRP, GRADIENT)]
             for one, chosen in zip(written, target, strict=True)
         ]
         relevance, gradients = (
@@ -112,3 +122,60 @@ class Lrp:
         )
         blocks = tuple(LrpBlock(*pair) for pair in zip(relevance, gradients, strict=True))
         return LrpTrace(blocks, self.tapes.layout.reads, self.tapes.recording.grid)
+
+
+class Ruled:
+    """The whole graph by rules of gradients; `kind` names the rules and the evidence."""
+
+    name: Final = "tape"
+    rules: ClassVar[Rules]
+    kind: ClassVar[type[RuledTrace]]
+
+    def __init__(self, tapes: Tapes) -> None:
+        self.tapes = tapes
+
+    def ask(self, target: Tensor) -> RuledTrace:
+        """Trace one target class a picture: `target` (batch,)."""
+        written = self.tapes.tapes
+        walks = [
+            one.walk(self.rules, chosen, [*one.attention, *one.tokens])
+            for one, chosen in zip(written, target, strict=True)
+        ]
+        first, logits = written[0], self.tapes.recording.logits
+        values = [
+            [one.tape.values[n] for one in written] for n in (*first.attention, *first.tokens)
+        ]
+        places = len(first.attention)
+        attention, tokens = values[:places], values[places:]
+        found = [list(parts) for parts in zip(*(walk.signals for walk in walks), strict=True)]
+        gradients, of_tokens = found[:places], found[places:]
+        blocks = tuple(
+            FullBlock(
+                torch.cat(attention[index]),
+                torch.cat(gradients[index]),
+                self._batch_first(tokens[inside]),
+                self._batch_first(of_tokens[inside]),
+            )
+            for index, inside in enumerate(first.inside)
+        )
+        chosen = precise(logits.gather(1, target.to(logits.device)[:, None])[:, 0])
+        lost = [
+            chosen.new_tensor([getattr(walk, side) for walk in walks])
+            for side in ("biases", "error")
+        ]
+        return self.kind(blocks, self.tapes.layout.reads, self.tapes.recording.grid, chosen, *lost)
+
+    def _batch_first(self, streams: list[Tensor]) -> Tensor:
+        return torch.cat([stream.movedim(self.tapes.layout.token_dim, 1) for stream in streams])
+
+
+class Libra(Ruled):
+    """LibraGrad: attention, gates and what norms divide by held fixed."""
+
+    rules, kind = LIBRA, LibraTrace
+
+
+class AttnLrp(Ruled):
+    """AttnLRP as gradients times inputs."""
+
+    rules, kind = ATTN_LRP, AttnLrpTrace

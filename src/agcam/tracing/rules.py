@@ -123,6 +123,35 @@ def _table(*groups: tuple[str, Rule]) -> dict[str, Rule]:
     return {name: rule for names, rule in groups for name in names.split()}
 
 
+def gate(call: Call, signals: Signals) -> Signals:
+    """`signal * f(x) / x`: an activation as its input times a gate that is held fixed."""
+    (x,), (y, *_) = call.inputs, call.outputs
+    (slope,) = gradient(call, [torch.ones_like(y)])
+    held = torch.where(x == 0, slope if slope is not None else y, y / torch.where(x == 0, 1.0, x))
+    return [_only(signals) * held]
+
+
+def fixed_spread(call: Call, signals: Signals) -> Signals:
+    """A norm with what it divides by held fixed: centring and scaling alone."""
+    outputs, (_, shape, weight, *_) = call.outputs, call.operands
+    signal = _only(signals) * outputs[-1]
+    signal = signal if weight is None else signal * weight
+    if call.name == "_fused_rms_norm":
+        return [signal]
+    return [signal - signal.mean(tuple(range(-len(shape), 0)), keepdim=True)]
+
+
+def halved(call: Call, signals: Signals) -> Signals:
+    """The chain rule, divided evenly among the factors of a product."""
+    return [g / len(call.inputs) for g in gradient(call, signals) if g is not None]
+
+
+def stopped(call: Call, signals: Signals) -> Signals:
+    """What it computes counts as given."""
+    del signals
+    return [None] * len(call.inputs)
+
+
 LRP: Final = Rules(
     "lrp",
     _table(
@@ -139,3 +168,28 @@ LRP: Final = Rules(
 )
 
 GRADIENT: Final = Rules("gradient", {}, others=gradient)
+
+LINEAR: Final = "add sub mean sum div neg mm addmm bmm"
+
+LIBRA: Final = Rules(
+    "libra",
+    _table(
+        (f"{COPIES} {LINEAR}", gradient),
+        ("gelu silu relu tanh", gate),
+        (NORMS, fixed_spread),
+        ("mul", halved),
+        ("_softmax", stopped),
+    ),
+    constants=frozenset(f"{SPREADS} sigmoid".split()),
+)
+
+ATTN_LRP: Final = Rules(
+    "attn_lrp",
+    _table(
+        (f"{COPIES} {LINEAR} _softmax", gradient),
+        ("gelu silu relu tanh", gate),
+        (NORMS, fixed_spread),
+        ("mul mm addmm bmm", halved),
+    ),
+    constants=frozenset(f"{SPREADS} sigmoid".split()),
+)

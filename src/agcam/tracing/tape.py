@@ -76,6 +76,22 @@ class Rules:
     others: Rule | None = None
 
 
+@dataclass(frozen=True)
+class Walk:
+    """What a walk found: signals at the `wanted` places, and what got lost on the way.
+
+    Of an operation's output, `biases` is what its constant terms (of a linear layer, a norm, a
+    sum) add; `error` is what else its inputs times what goes back to them fall short by.
+    """
+
+    signals: list[Tensor]
+    biases: float
+    error: float
+
+
+HAVE_BIASES = frozenset(["add", "sub", "addmm", "native_layer_norm", "_fused_rms_norm"])
+
+
 class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While open, writes down every operation on a tensor that depends on the `entry`."""
 
@@ -133,12 +149,11 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
         self.values[number] = written.clone()
 
-    def walk(
-        self, rules: Rules, end: Tensor, signal: Tensor, wanted: Sequence[int]
-    ) -> list[Tensor]:
+    def walk(self, rules: Rules, end: Tensor, signal: Tensor, wanted: Sequence[int]) -> Walk:
         """Carry `signal` back from `end`; what has arrived at each of the `wanted` places."""
         live = self._live(rules)
         signals: dict[int, Tensor] = {self._numbers[id(end)]: signal}
+        lost = {True: 0.0, False: 0.0}
         for step in reversed(self._steps):
             arrived = [signals.get(number) for number in step.outputs]
             inputs = [number for number in step.inputs if number in live]
@@ -150,12 +165,18 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     f"this model computes {step.name!r} (torch's own name), for which "
                     f"{rules.name} has no rule; choose another method."
                 )
-            for number, one in zip(inputs, rule(self._call(step, inputs), arrived), strict=True):
+            call = self._call(step, inputs)
+            back = rule(call, arrived)
+            lost[step.name in HAVE_BIASES] += _along(call.outputs, arrived) - _along(
+                call.inputs, back
+            )
+            for number, one in zip(inputs, back, strict=True):
                 if one is not None:
                     signals[number] = signals[number] + one if number in signals else one
             for number in {*step.outputs}.difference(wanted, step.inputs):
                 signals.pop(number, None)
-        return [signals.get(n, torch.zeros_like(precise(self.values[n]))) for n in wanted]
+        found = [signals.get(n, torch.zeros_like(precise(self.values[n]))) for n in wanted]
+        return Walk(found, lost[True], lost[False])
 
     def _live(self, rules: Rules) -> set[int]:
         live = {0}
@@ -192,6 +213,12 @@ def precise(tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point():
         return tensor
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _along(values: Sequence[Tensor], signals: Signals) -> float:
+    """`<value, signal>` of those that have a signal."""
+    pairs = zip(values, signals, strict=True)
+    return sum(float((value * signal).sum()) for value, signal in pairs if signal is not None)
 
 
 def _flat(result: Any) -> list[Tensor]:

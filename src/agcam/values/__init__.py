@@ -4,16 +4,19 @@ from .cases import BoxCase, Case, CurveCase, GroupCase, MosaicCase
 from .evidence import (
     AttentionCall,
     AttentionTrace,
+    AttnLrpTrace,
     BlockRecord,
     BlockTrace,
     FullBlock,
     FullTrace,
     GridTrace,
+    LibraTrace,
     LrpBlock,
     LrpTrace,
     ReadBlock,
     ReadTrace,
     Recording,
+    RuledTrace,
     Trace,
 )
 from .model import Classifier, Family, Layout
@@ -24,6 +27,7 @@ from .samples import DataSet, Reader, Sample, Truth
 __all__ = [
     "AttentionCall",
     "AttentionTrace",
+    "AttnLrpTrace",
     "BlockRecord",
     "BlockTrace",
     "BoxCase",
@@ -39,6 +43,7 @@ __all__ = [
     "GridTrace",
     "GroupCase",
     "Layout",
+    "LibraTrace",
     "LrpBlock",
     "LrpTrace",
     "Method",
@@ -49,6 +54,7 @@ __all__ = [
     "ReadTrace",
     "Reader",
     "Recording",
+    "RuledTrace",
     "Sample",
     "Trace",
     "Truth",

@@ -1,7 +1,7 @@
 """Each method again, slowly, in float64 numpy loops, from the papers' formulas: `SLOW`."""
 
 from slow.peers import agcam, attcat, gae, gaussian, grad_cam, legrad, raw_attention, rollout
-from slow.relevance import lrp
+from slow.relevance import attn_lrp, libra_attcat, libra_xgrad_cam_plus, lrp
 from slow.vit import SlowViT
 
 __all__ = ["SLOW", "SlowViT"]
@@ -16,5 +16,8 @@ SLOW = {
     "attcat": attcat,
     "legrad": legrad,
     "lrp": lrp,
+    "attn_lrp": attn_lrp,
+    "libra_xgrad_cam_plus": libra_xgrad_cam_plus,
+    "libra_attcat": libra_attcat,
     "gaussian": gaussian,
 }
