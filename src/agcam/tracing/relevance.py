@@ -21,9 +21,9 @@ from ..values import (
 )
 from .attention import listening
 from .full import Turn, attend
-from .hooks import first_tensor, hooked, map_tensors
-from .record import LayoutMismatchError
-from .replay import prove
+from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors
+from .record import blocks_of
+from .replay import prove_logits
 from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP
 from .tape import Rules, Tape, Walk, precise
 
@@ -41,7 +41,7 @@ class Tapes:
         self.recording, self.layout = recording, recording.layout
         pictures = [one[None] for one in recording.pixels]
         self.tapes = [_Written(classifier, recording, picture) for picture in pictures]
-        prove(classifier.name, recording, torch.cat([one.logits for one in self.tapes]))
+        prove_logits(classifier.name, recording, torch.cat([one.logits for one in self.tapes]))
 
 
 class _Written:
@@ -55,8 +55,7 @@ class _Written:
         self.inside: list[int] = []  # for each attention, the block (its entry) that holds it
         turn = Turn(self.layout, self._attend, self._other)
         with ExitStack() as open_:
-            for path in self.layout.blocks:
-                block = classifier.vision.get_submodule(path)
+            for block in blocks_of(classifier, self.layout):
                 open_.enter_context(hooked(block, before=self._enter))
             open_.enter_context(listening(turn.answer))
             open_.enter_context(self.tape)
