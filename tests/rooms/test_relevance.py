@@ -9,7 +9,7 @@ from torch import nn
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing import quiet, trace
+from agcam.tracing import alone, quiet, stream, trace
 from agcam.tracing.rules import GRADIENT, LRP
 
 
@@ -96,3 +96,75 @@ def test_writing_in_place_is_followed_or_refused(tiny, pixels):
     tiny.norm = nn.Sequential(norm, _Writing("over a part"))
     with pytest.raises(agcam.ModelError, match="in place"):
         agcam.explain(tiny, pixels, 3, "lrp")
+
+
+def lengths_of_batches(module):
+    """What batches a module sees from now on."""
+    seen = []
+    module.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    return seen
+
+
+def test_steps_on_the_way_from_zero_do_not_add_up_in_memory(tiny, pixels, monkeypatch):
+    """Any number of steps, no more than a few pictures in one pass, and no graph but the last's."""
+    classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
+    method = METHODS["beyond_intuition_token"]
+    with quiet(tiny):
+        path = trace(classifier, pixels, [method]).of(method, target).path
+        seen = lengths_of_batches(tiny.blocks[0].mlp)
+        few = list(path)
+        assert (len(few), seen) == (20, [6] * 10)  # 8 at once: two steps of three pictures
+        assert all(step.shape == (3, 3, 1, 17) for step in few)  # of the read row alone
+        for count in (40, 2000):
+            monkeypatch.setattr(stream, "STEPS", count)
+            seen.clear()
+            steps = iter(path)
+            next(steps)
+            assert seen == [6]  # made when asked
+        monkeypatch.setattr(stream, "STEPS", 20)
+        monkeypatch.setattr(stream, "AT_ONCE", 1)
+        for one, other in zip(path, few, strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_gradients_of_the_path_begin_at_the_last_attention(tiny, pixels):
+    """Nothing before it is kept for a way back."""
+    classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
+    method, asks = METHODS["beyond_intuition_head"], []
+    with quiet(tiny):
+        path = trace(classifier, pixels, [method]).of(method, target).path
+        for block in tiny.blocks:
+            block.register_forward_hook(lambda _, __, output: asks.append(output.requires_grad))
+        next(iter(path))
+    assert asks == [False, True]
+
+
+def test_masks_do_not_add_up_in_memory(tiny, pixels, monkeypatch):
+    """Any number of patches, no more than so many sequences in the last block at a time."""
+    expected = agcam.explain(tiny, pixels, 3, "recipro_cam").grid_map
+    seen = lengths_of_batches(tiny.blocks[1].mlp)
+    monkeypatch.setattr(alone, "AT_ONCE", 5)
+    found = agcam.explain(tiny, pixels, 3, "recipro_cam").grid_map
+    masked = [length for length in seen if length not in (1, 3)]
+    assert masked == [5, 5, 5, 2] * 3  # the picture whole and 16 patches, picture by picture
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_block_without_a_sum_is_refused_by_name(tiny, pixels):
+    tiny.blocks[0].forward = lambda x, **_: tiny.blocks[0].attn(tiny.blocks[0].norm1(x))
+    assert agcam.explain(tiny, pixels, 3, "gae").grid_map.isfinite().all()
+    with pytest.raises(agcam.ModelError, match="no sum was found"):
+        agcam.explain(tiny, pixels, 3, "token_tm")
+
+
+def test_every_rule_method_shares_one_tape(tiny, pixels):
+    names = ("lrp", "attn_lrp", "libra_attcat", "token_tm", "beyond_intuition_head")
+    classifier, methods = agcam.load(tiny), [METHODS[name] for name in names]
+    with quiet(tiny):
+        seen = lengths_of_batches(tiny.blocks[0].mlp)
+        evidence = trace(classifier, pixels, methods)
+        assert seen[-3:] == [1, 1, 1]  # a picture at a time
+        seen.clear()
+        for method in methods:
+            evidence.of(method, torch.tensor([1, 2, 3]))
+        assert seen == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..registry import Table
 from ..values import (
+    AloneTrace,
     AttentionTrace,
     AttnLrpTrace,
     BlockTrace,
@@ -12,11 +13,15 @@ from ..values import (
     LibraTrace,
     LrpTrace,
     Method,
+    PathTrace,
     ReadTrace,
+    StreamTrace,
 )
 from .agcam import agcam
 from .attcat import attcat
 from .attn_lrp import attn_lrp
+from .beyond_intuition import beyond_intuition_head, beyond_intuition_token
+from .bicam import bicam
 from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
@@ -24,7 +29,9 @@ from .legrad import legrad
 from .libra import libra_attcat, libra_xgrad_cam_plus
 from .lrp import lrp
 from .raw_attention import raw_attention
+from .recipro_cam import recipro_cam
 from .rollout import rollout
+from .token_tm import token_tm
 
 __all__ = ["METHODS"]
 
@@ -112,6 +119,48 @@ _ROWS = [
         passes="1 forward, 1 forward and 1 walk back along its operations",
         cite="Mehri et al., LibraGrad, CVPR 2025, arXiv 2411.16760; Qiang et al., AttCAT, "
         "NeurIPS 2022",
+    ),
+    Method(
+        name="token_tm",
+        function=token_tm,
+        needs=StreamTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Wu et al., Token Transformation Matters, CVPR 2024, arXiv 2403.14552",
+    ),
+    Method(
+        name="beyond_intuition_token",
+        function=beyond_intuition_token,
+        needs=PathTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back, 20 forwards and short backwards a target",
+        cite="Chen et al., Beyond Intuition: Rethinking Token Attributions inside Transformers, "
+        "TMLR 2023",
+    ),
+    Method(
+        name="beyond_intuition_head",
+        function=beyond_intuition_head,
+        needs=PathTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back, 20 forwards and short backwards a target",
+        cite="Chen et al., Beyond Intuition: Rethinking Token Attributions inside Transformers, "
+        "TMLR 2023",
+    ),
+    Method(
+        name="recipro_cam",
+        function=recipro_cam,
+        needs=AloneTrace,
+        class_specific=True,
+        passes="1 forward; of the last block 1 forward a patch, of the others 1 for 64 patches",
+        cite="Byun and Lee, ViT-ReciproCAM, 2023, arXiv 2310.02588",
+    ),
+    Method(
+        name="bicam",
+        function=bicam,
+        needs=ReadTrace,
+        class_specific=True,
+        passes="1 forward, replay of the read tokens",
+        cite="after Su and Luo, BiCAM, PAKDD 2026, arXiv 2603.01605; formula not checked",
     ),
     Method(
         name="legrad",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
 from ..values import (
+    AloneTrace,
     AttentionTrace,
     AttnLrpTrace,
     BlockTrace,
@@ -21,10 +22,13 @@ from ..values import (
     LibraTrace,
     LrpTrace,
     Method,
+    PathTrace,
     ReadTrace,
     Recording,
+    StreamTrace,
     Trace,
 )
+from .alone import Alone
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .hooks import LayoutMismatchError
@@ -32,6 +36,7 @@ from .quiet import quiet
 from .record import logits_of, record
 from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
 from .replay import Replay, prove_logits
+from .stream import Path, Streams
 from .survey import survey
 
 __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
@@ -39,14 +44,16 @@ __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
 Tracer = Literal["replay", "full"]
 TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
-_BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled]]] = {
+_BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
     LrpTrace: Lrp,
     LibraTrace: Libra,
     AttnLrpTrace: AttnLrp,
+    StreamTrace: Streams,
+    PathTrace: Path,
 }
-"""Evidence that rules carry back along a tape; all of them share the tape."""
+"""Evidence from a tape; all of it shares the tape."""
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp | Ruled
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp | Ruled | Streams | Path | Alone
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -77,7 +84,7 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in (FullTrace, BlockTrace, *_BY_RULES) else ReadTrace
+        kind = needs if needs in {*_KINDS, *_BY_RULES} else ReadTrace
         if kind not in self._asked:
             self._asked[kind] = self._make(kind)
         return self._asked[kind]
@@ -94,10 +101,11 @@ class Evidence:
         return _BY_RULES[kind](self._tapes)
 
 
-_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores]]] = {
+_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores | Alone]]] = {
     ReadTrace: FullAutograd,  # where the recording is no replay
     FullTrace: WholeGraph,
     BlockTrace: BlockScores,
+    AloneTrace: Alone,
 }
 
 

@@ -21,7 +21,7 @@ from ..values import (
 )
 from .attention import listening
 from .full import Turn, attend
-from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors
+from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors, stream_of
 from .record import blocks_of
 from .replay import prove_logits
 from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP
@@ -38,25 +38,29 @@ class Tapes:
     name: Final = "tape"
 
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
+        self.classifier = classifier
         self.recording, self.layout = recording, recording.layout
         pictures = [one[None] for one in recording.pixels]
-        self.tapes = [_Written(classifier, recording, picture) for picture in pictures]
+        self.tapes = [Written(classifier, recording, picture) for picture in pictures]
         prove_logits(classifier.name, recording, torch.cat([one.logits for one in self.tapes]))
 
 
-class _Written:
+class Written:
     """One picture's tape, and where on it the logits, the tokens and the attentions stand."""
 
     def __init__(self, classifier: Classifier, recording: Recording, pixels: Tensor) -> None:
         self.layout = recording.layout
         self.tape = Tape()
         self.tokens: list[int] = []  # entering each block
+        self.leaving: list[int] = []  # the same blocks
         self.attention: list[int] = []
+        self.values: list[Tensor] = []  # of each attention
+        self.outputs: list[int] = []  # what each attention made of them
         self.inside: list[int] = []  # for each attention, the block (its entry) that holds it
         turn = Turn(self.layout, self._attend, self._other)
         with ExitStack() as open_:
             for block in blocks_of(classifier, self.layout):
-                open_.enter_context(hooked(block, before=self._enter))
+                open_.enter_context(hooked(block, self._enter, self._leave))
             open_.enter_context(listening(turn.answer))
             open_.enter_context(self.tape)
             self.logits = classifier.predict(pixels)
@@ -72,7 +76,10 @@ class _Written:
         attention = call.scores().softmax(-1)
         self.attention.append(self._place(attention))
         self.inside.append(len(self.tokens) - 1)
-        return attend(attention, call.value)
+        output = attend(attention, call.value)
+        self.values.append(call.value)
+        self.outputs.append(self._place(output))
+        return output
 
     def _other(self, call: AttentionCall) -> Tensor:
         return attend(call.scores().softmax(-1), call.value)
@@ -92,6 +99,13 @@ class _Written:
             return leaf if tensor is stream else tensor
 
         return map_tensors(args, swap), map_tensors(kwargs, swap)
+
+    def _leave(self, _: nn.Module, __: object, output: Any) -> None:
+        self.leaving.append(self._place(stream_of(output)))
+
+    def batch_first(self, stream: Tensor) -> Tensor:
+        """A token stream as (batch, token, dim)."""
+        return stream.movedim(self.layout.token_dim, 1)
 
     def _place(self, tensor: Tensor) -> int:
         number = self.tape.number(tensor)
@@ -152,8 +166,8 @@ class Ruled:
             FullBlock(
                 torch.cat(attention[index]),
                 torch.cat(gradients[index]),
-                self._batch_first(tokens[inside]),
-                self._batch_first(of_tokens[inside]),
+                torch.cat([first.batch_first(one) for one in tokens[inside]]),
+                torch.cat([first.batch_first(one) for one in of_tokens[inside]]),
             )
             for index, inside in enumerate(first.inside)
         )
@@ -163,9 +177,6 @@ class Ruled:
             for side in ("biases", "error")
         ]
         return self.kind(blocks, self.tapes.layout.reads, self.tapes.recording.grid, chosen, *lost)
-
-    def _batch_first(self, streams: list[Tensor]) -> Tensor:
-        return torch.cat([stream.movedim(self.tapes.layout.token_dim, 1) for stream in streams])
 
 
 class Libra(Ruled):

@@ -178,6 +178,36 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         found = [signals.get(n, torch.zeros_like(precise(self.values[n]))) for n in wanted]
         return Walk(found, lost[True], lost[False])
 
+    def meeting(self, stream: int, others: Sequence[int]) -> tuple[int, int]:
+        """The first sum of a token stream with what comes of `others`: its place and that term's.
+
+        Raises ModelError where there is none.
+        """
+        come = {*others}
+        for step in self._steps:
+            if come.isdisjoint(step.inputs):
+                continue
+            if step.name == "add" and stream in step.inputs:
+                return step.outputs[0], next(n for n in step.inputs if n != stream)
+            come.update(step.outputs)
+        raise ModelError(
+            "no sum was found in which a block adds what its attention gives to the tokens that "
+            "entered it, which this method needs; choose another method."
+        )
+
+    def again(self, given: Mapping[int, Tensor], wanted: int) -> Tensor:
+        """The tensor at a place, computed again from other tensors at the `given` places."""
+        values = dict(given)
+        for step in self._steps:
+            if wanted in values:
+                break
+            if not values.keys().isdisjoint(step.inputs) and given.keys().isdisjoint(step.outputs):
+                call = self._call(step, step.inputs)
+                pairs = zip(step.inputs, call.inputs, strict=True)
+                outputs = call.run([values.get(number, own) for number, own in pairs])
+                values.update(zip(step.outputs, outputs, strict=True))
+        return values[wanted]
+
     def _live(self, rules: Rules) -> set[int]:
         live = {0}
         for step in self._steps:

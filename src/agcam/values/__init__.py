@@ -1,30 +1,36 @@
 """The nouns that travel between the rooms: frozen, with their shapes in the types."""
 
+from .by_rules import (
+    AttnLrpTrace,
+    LibraTrace,
+    LrpBlock,
+    LrpTrace,
+    RuledTrace,
+    StreamBlock,
+    StreamTrace,
+)
 from .cases import BoxCase, Case, CurveCase, GroupCase, MosaicCase
 from .evidence import (
     AttentionCall,
     AttentionTrace,
-    AttnLrpTrace,
     BlockRecord,
     BlockTrace,
     FullBlock,
     FullTrace,
     GridTrace,
-    LibraTrace,
-    LrpBlock,
-    LrpTrace,
     ReadBlock,
     ReadTrace,
     Recording,
-    RuledTrace,
-    Trace,
 )
 from .model import Classifier, Family, Layout
+from .more_passes import AloneTrace, PathTrace
 from .picture import Frame, Grid, Preparation
 from .rows import Method, Metric
 from .samples import DataSet, Reader, Sample, Truth
+from .trace import Trace
 
 __all__ = [
+    "AloneTrace",
     "AttentionCall",
     "AttentionTrace",
     "AttnLrpTrace",
@@ -49,6 +55,7 @@ __all__ = [
     "Method",
     "Metric",
     "MosaicCase",
+    "PathTrace",
     "Preparation",
     "ReadBlock",
     "ReadTrace",
@@ -56,6 +63,8 @@ __all__ = [
     "Recording",
     "RuledTrace",
     "Sample",
+    "StreamBlock",
+    "StreamTrace",
     "Trace",
     "Truth",
 ]

@@ -147,57 +147,8 @@ class BlockTrace:
 
 
 @dataclass(frozen=True)
-class LrpBlock:
-    """What reaches one attention: relevance (by rules), and the ordinary gradient d y / d A."""
-
-    relevance: Float[Tensor, "batch head row token"]
-    gradients: Float[Tensor, "batch head row token"]
-
-
-@dataclass(frozen=True)
-class LrpTrace:
-    """Layer-wise relevance of one target a picture, at every attention."""
-
-    blocks: tuple[LrpBlock, ...]
-    reads: tuple[int, ...]
-    grid: Grid
-
-
-@dataclass(frozen=True)
-class RuledTrace(FullTrace):
-    """The whole graph with some of its gradients replaced by rules.
-
-    `logit = <tokens, token_gradients of the first block> + biases + error`: `biases` is what the
-    model's constants (biases, masks) add, `error` what the rules neither pass on nor give to them.
-    """
-
-    logit: Float[Tensor, " batch"]
-    biases: Float[Tensor, " batch"]
-    error: Float[Tensor, " batch"]
-
-    @property
-    def completeness_error(self) -> Float[Tensor, " batch"]:
-        """The part of the logit that the rules account for nowhere, as a share of it."""
-        return self.error.abs() / self.logit.abs()
-
-
-@dataclass(frozen=True)
-class LibraTrace(RuledTrace):
-    """By LibraGrad: attention, the gates of activations and what norms divide by held fixed."""
-
-
-@dataclass(frozen=True)
-class AttnLrpTrace(RuledTrace):
-    """By AttnLRP: as LibraGrad, but through attention, products divided evenly."""
-
-
-@dataclass(frozen=True)
 class GridTrace:
     """Only where the tokens lie and how many pictures there are: enough for chance rows."""
 
     batch: int
     grid: Grid
-
-
-Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | LrpTrace | GridTrace
-"""Any evidence; `RuledTrace` and its kinds are FullTrace."""
