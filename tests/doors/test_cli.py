@@ -459,3 +459,9 @@ def test_help_names_every_option_of_the_issue():
     out = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["explain", "--help"]).output
     for option in ("--model", "--arch", "--target", "--top", "--method", "--out", "--classes"):
         assert option in out
+
+
+def test_completeness_error_is_printed(place):
+    status, told, _ = explain("cat.png", "--method", "libra_attcat", "--out", "out")
+    assert status == 0
+    assert "note: libra_attcat: completeness error at most" in told
