@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .cases import BoxCase, CurveCase, GroupCase, MosaicCase
-from .evidence import Trace
+from .trace import Trace
 
 
 @dataclass(frozen=True)
