@@ -42,3 +42,7 @@ class RenderError(AgcamError, ValueError):
 
 class SaveError(AgcamError, OSError):
     """An output could not be written; nothing half-written was left behind."""
+
+
+class RunError(AgcamError, RuntimeError):
+    """An evaluation cannot run, go on or be read as asked; what was stored before is kept."""

@@ -1,0 +1,24 @@
+"""Room `records`: the store of runs, what it says in numbers, and the report. No torch."""
+
+from .results import OURS, Results, read_results
+from .rows import Failure, Record, Run, SampleRow, ShardRows
+from .store import Store
+from .summary import Column, Estimate, summarize
+from .tables import TextTable, text_tables
+
+__all__ = [
+    "OURS",
+    "Column",
+    "Estimate",
+    "Failure",
+    "Record",
+    "Results",
+    "Run",
+    "SampleRow",
+    "ShardRows",
+    "Store",
+    "TextTable",
+    "read_results",
+    "summarize",
+    "text_tables",
+]
