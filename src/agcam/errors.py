@@ -32,6 +32,10 @@ class PictureError(AgcamError, ValueError):
     """A picture could not be read, or is not a picture."""
 
 
+class DataSetError(AgcamError, ValueError):
+    """A data set is not laid out as its reader says, or one of its annotations is wrong."""
+
+
 class MetricError(AgcamError, ValueError):
     """A metric was given what it cannot judge (an inverted box, infinite relevance, NaN)."""
 
