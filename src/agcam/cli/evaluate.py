@@ -153,4 +153,6 @@ def _finish(path: Path, run: Run) -> None:
 
     print_summary(path, run)
     if not run.samples:
-        raise RunError(f"no sample could be judged; the reasons: agcam report {path} {run.key[:12]}")
+        raise RunError(
+            f"no sample could be judged; the reasons: agcam report {path} {run.key[:12]}"
+        )

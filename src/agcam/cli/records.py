@@ -40,7 +40,9 @@ def _line(run: Run) -> tuple[str, ...]:
 
 def report(
     store: File,
-    run: Annotated[str, typer.Argument(help="The run's name or its beginning; none: the last.")] = "",
+    run: Annotated[
+        str, typer.Argument(help="The run's name or its beginning; none: the last.")
+    ] = "",
 ) -> None:
     """Write a run's report: one HTML page, and its rows as CSV and Parquet."""
     from ..records import Store

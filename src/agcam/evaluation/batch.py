@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,12 +46,14 @@ class Book:
     failures: list[Failure] = field(default_factory=list)
     forwards: int = 0
 
-    def fail(self, number: int, sample: Sample, what: str, message: object, method: str = "") -> None:
+    def fail(
+        self, number: int, sample: Sample, what: str, message: object, method: str = ""
+    ) -> None:
         """Note that something could not be judged, and why."""
         self.failures.append(Failure(number, sample.name, method, what, str(message)))
 
     def note(
-        self, item: Item, method: str, metric: str, value: float, curve: NDArray | None = None
+        self, item: Item, method: str, metric: str, value: float, curve: NDArray[Any] | None = None
     ) -> None:
         """Note a number; one that is not finite is a failure, never a silent NaN."""
         if not np.isfinite(value):
@@ -70,7 +73,9 @@ class Book:
 class Asked:
     """One recording of a shard's pictures, and each map made once. Use inside `quiet`."""
 
-    def __init__(self, classifier: Classifier, items: list[Item], methods: tuple[Method, ...]) -> None:
+    def __init__(
+        self, classifier: Classifier, items: list[Item], methods: tuple[Method, ...]
+    ) -> None:
         self.classifier, self.items, self.methods = classifier, items, methods
         self.pixels = to_model(classifier, torch.stack([item.pixels for item in items]))
         self._evidence = trace(classifier, self.pixels, methods)
@@ -80,6 +85,12 @@ class Asked:
         self.prediction = self.logits.argmax(-1).tolist()
         self.labels = torch.tensor([item.label for item in items], device=self.logits.device)
         self._maps: dict[str, Grids] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the input."""
+        height, width = self.pixels.shape[-2:]
+        return height, width
 
     def maps(self, method: Method) -> Grids:
         """The labels' maps, (picture, row, column), raw."""

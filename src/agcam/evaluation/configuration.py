@@ -117,7 +117,9 @@ def description(subject: Subject) -> dict[str, Any]:
             "name": classifier.name,
             "weights_sha256": weights_hash(classifier.module),
             "device": "cpu" if parameter is None else parameter.device.type,
-            "preparation": None if classifier.preparation is None else asdict(classifier.preparation),
+            "preparation": None
+            if classifier.preparation is None
+            else asdict(classifier.preparation),
         },
         "methods": [method.name for method in subject.methods],
         "metrics": {measure.name: asdict(measure) for measure in subject.measures},

@@ -7,11 +7,14 @@ shard's first picture. These numbers differ from run to run, as clocks do.
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from ..values import Method
 from .batch import Asked, Book
@@ -77,18 +80,38 @@ def _peak(run: Callable[[], object], device: str) -> int:
         before = torch.cuda.memory_allocated()
         run()
         return int(torch.cuda.max_memory_allocated() - before)
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as seen:
+    with _Held() as held:
         run()
-    held = peak = 0
-    for event in _in_order(seen):
-        held += event.nbytes()
-        peak = max(peak, held)
-    return peak
+    return int(held.peak)
 
 
-def _in_order(seen: Any) -> list[Any]:
-    """Allocations and releases, as torch's profiler names them, as they happened."""
-    events = seen.profiler.kineto_results.events()
-    return sorted((e for e in events if e.name() == "[memory]"), key=lambda e: e.start_ns())
+class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of tensors that operations make, until they are released."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        self._known: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        old = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if _holds(t)}
+        for tensor in tree_leaves(made):
+            if _holds(tensor) and tensor.untyped_storage().data_ptr() not in old:
+                self._take(tensor.untyped_storage())
+        return made
+
+    def _take(self, storage: Any) -> None:
+        if storage in self._known:
+            return
+        self._known.add(storage)
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._release, storage.nbytes())
+
+    def _release(self, size: int) -> None:
+        self.now -= size
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided

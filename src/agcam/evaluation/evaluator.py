@@ -11,7 +11,7 @@ import torch
 from ..errors import AgcamError, ModelError
 from ..records import SampleRow, ShardRows
 from ..tracing import quiet
-from ..values import Classifier, DataSet, Method, Sample
+from ..values import Classifier, DataSet, Method
 from .batch import Asked, Book, Item, Open, read_truth
 from .boxes import boxes
 from .cost import cost
@@ -81,10 +81,13 @@ class Evaluator:
         if items:
             self._judge(items, book)
         seconds = time.perf_counter() - start
-        rows = (tuple(sorted(rows)) for rows in (book.samples, book.failures))
-        samples, failures = rows
-        records = tuple(sorted(book.records, key=lambda record: record[:3]))
-        return ShardRows(samples, records, failures, book.forwards, seconds)
+        return ShardRows(
+            tuple(sorted(book.samples)),
+            tuple(sorted(book.records, key=lambda record: record[:3])),
+            tuple(sorted(book.failures)),
+            book.forwards,
+            seconds,
+        )
 
     def _item(self, number: int, book: Book) -> Item | None:
         sample = self.subject.dataset.samples[number]
@@ -132,4 +135,3 @@ class Evaluator:
         ]
         for test, judge in self.judges.items():
             judge(asked, self.subject.of_test(test), book)
-

@@ -44,8 +44,16 @@ def _curves(fill: str) -> list[Measure]:
         (row.name, row.better, row.cite) for row in METRICS.values() if row.needs is CurveCase
     ]
     rows += [
-        ("positive_accuracy", "lower", "mean accuracy with 10 ... 90 % removed, most relevant first"),
-        ("negative_accuracy", "higher", "mean accuracy with 10 ... 90 % removed, least relevant first"),
+        (
+            "positive_accuracy",
+            "lower",
+            "mean accuracy with 10 ... 90 % removed, most relevant first",
+        ),
+        (
+            "negative_accuracy",
+            "higher",
+            "mean accuracy with 10 ... 90 % removed, least relevant first",
+        ),
     ]
     return [
         Measure(_with_fill(name, fill), "curves", better, f"{about}; fill: {fill}", fill)
@@ -60,7 +68,9 @@ _ROWS = [
         if row.needs is BoxCase
     ),
     *(measure for fill in FILLS for measure in _curves(fill)),
-    Measure("deletion", "curves", "lower", "Petsiuk et al., RISE: area under MoRF, trapezoid", "zero"),
+    Measure(
+        "deletion", "curves", "lower", "Petsiuk et al., RISE: area under MoRF, trapezoid", "zero"
+    ),
     Measure(
         "insertion", "curves", "higher", "Petsiuk et al., RISE: from the blurred picture", "blur"
     ),

@@ -66,7 +66,7 @@ class Prober:
         self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
     ) -> Iterator[Tensor]:
         table = torch.tensor(probes, device=pixels.device)
-        for some in table.split(self.batch_size):
+        for some in torch.split(table, self.batch_size):
             picture, rank, first, last = some.unbind(1)
             at = ranks[rank]
             gone = (at >= first[:, None, None]) & (at < last[:, None, None])
@@ -128,7 +128,7 @@ class Perturbation:
         lost = _said(logits, asked.labels, probes).reshape(-1, len(pixels), GROUPS)
         before = _said_each(whole, asked.labels)
         for line, method in enumerate(asked.methods):
-            relevance = relevance_on_input(asked.maps(method), pixels.shape[-2:])
+            relevance = relevance_on_input(asked.maps(method), asked.size)
             for picture, item in enumerate(asked.items):
                 members = ranks[line * len(pixels) + picture].flatten().cpu().numpy()
                 weights = relevance[picture].reshape(-1).astype(np.float64)
@@ -149,7 +149,9 @@ class Perturbation:
         pixels, filling = asked.pixels, self._filling(asked, fill)
         number = pixels.shape[-2] * pixels.shape[-1]
         counts = [int(share * number + 1e-6) for share in INNER]
-        probes = [Probe(rank % len(pixels), rank, 0, n) for rank in range(len(ranks)) for n in counts]
+        probes = [
+            Probe(rank % len(pixels), rank, 0, n) for rank in range(len(ranks)) for n in counts
+        ]
         logits = self.prober.ask(pixels, filling, ranks, probes)
         book.forwards += len(probes)
         ends = self._whole(asked, book), self._empty(fill, filling, book)
@@ -160,7 +162,9 @@ class Perturbation:
         first_right, last_right = (_right_each(end, asked.labels) for end in ends)
         for line, method in enumerate(asked.methods):
             for picture, item in enumerate(asked.items):
-                said = [np.array([first[picture], *c, last[picture]]) for c in inner[:, line, picture]]
+                said = [
+                    np.array([first[picture], *c, last[picture]]) for c in inner[:, line, picture]
+                ]
                 hits = [
                     np.array([first_right[picture], *c, last_right[picture]], dtype=float)
                     for c in right[:, line, picture]
@@ -172,7 +176,7 @@ class Perturbation:
 
     def _ranks(self, asked: Asked, orders: Sequence[str]) -> Tensor:
         """(order x method x picture, row, column)."""
-        size = asked.pixels.shape[-2:]
+        size = asked.size
         maps = [
             torch.from_numpy(relevance_on_input(asked.maps(method), size)).to(asked.pixels.device)
             for method in asked.methods
@@ -196,7 +200,7 @@ class Perturbation:
         if self.prober.precision is None:
             return precise(asked.logits)
         if self._last[0] is not asked:
-            parts = asked.pixels.split(self.prober.batch_size)
+            parts = torch.split(asked.pixels, self.prober.batch_size)
             self._last = asked, torch.cat([self.prober.forward(part) for part in parts])
             book.forwards += len(asked.pixels)
         return self._last[1]
@@ -205,7 +209,7 @@ class Perturbation:
         """Logits of the wholly replaced pictures, (picture or 1, class)."""
         if fill not in {"zero", "black"}:
             book.forwards += len(filling)
-            parts = filling.split(self.prober.batch_size)
+            parts = torch.split(filling, self.prober.batch_size)
             return torch.cat([self.prober.forward(part) for part in parts])
         key = (fill, *filling.shape[1:])
         if key not in self._blank:

@@ -45,8 +45,8 @@ class Plan:
 
     @property
     def matched(self) -> str:
-        """Which classes are known to the model, in one line."""
-        return told(self.subject.classes, self.subject.dataset.classes)
+        """Which classes are known to the model, in words."""
+        return told(self.subject.dataset.classes, self.subject.classifier)
 
 
 def plan(configuration: Configuration) -> Plan:
@@ -101,7 +101,9 @@ def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows
     if engine.in_process:
         return partial(Evaluator, made.subject)
     if made.configuration is None:
-        raise RunError("a model that is not named cannot be sent to other processes: use one worker")
+        raise RunError(
+            "a model that is not named cannot be sent to other processes: use one worker"
+        )
     return partial(worker_of, made.configuration)
 
 

@@ -77,7 +77,7 @@ class Randomization:
         """How many there are: passes a picture takes."""
         return len(list(self._stages(blocks)))
 
-    def _stages(self, blocks: Sequence[str]) -> Iterator[list[Tensor]]:
+    def _stages(self, blocks: Sequence[str]) -> Iterator[Sequence[Tensor]]:
         vision = self.copy.vision
         parameters = dict(vision.named_parameters())
         owned = [_owned(parameters, block) for block in dict.fromkeys(blocks)]
@@ -95,7 +95,7 @@ class Randomization:
         yield [parameters[name] for name in before]
 
     @staticmethod
-    def _shuffle(stage: list[Tensor]) -> None:
+    def _shuffle(stage: Sequence[Tensor]) -> None:
         generator = torch.Generator().manual_seed(SEED)
         with torch.no_grad():
             for tensor in stage:

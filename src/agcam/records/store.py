@@ -55,7 +55,7 @@ class Store:
 
     def begin(self, key: str, configuration: Mapping[str, Any], shards: int) -> set[int]:
         """Enter a run, or find it again: returns the numbers of the shards that are done."""
-        text = json.dumps(configuration, sort_keys=True)
+        text = json.dumps(configuration)
         with self._writing():
             self._connection.execute(
                 "INSERT OR IGNORE INTO runs (key, configuration, shards, started) "
@@ -119,8 +119,9 @@ class Store:
     def records(self, key: str) -> Iterator[Record]:
         """The numbers of a run, in the order sample, method, metric."""
         query = "SELECT sample, method, metric, value, curve FROM records WHERE run = ?"
-        for *row, curve in self._rows(query, self._number(key)):
-            yield Record(*row, None if curve is None else tuple(json.loads(curve)))
+        for sample, method, metric, value, curve in self._rows(query, self._number(key)):
+            points = None if curve is None else tuple(json.loads(curve))
+            yield Record(sample, method, metric, value, points)
 
     def failures(self, key: str) -> list[Failure]:
         """What could not be judged, in the data set's order."""

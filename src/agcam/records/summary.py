@@ -23,7 +23,7 @@ class Estimate(NamedTuple):
     mean: float
     low: float
     high: float
-    count: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,13 @@ class Column:
     differences: Mapping[str, Estimate]
 
     @property
-    def best(self) -> str:
-        """The method with the best mean; empty without any."""
-        sign = 1 if self.better == "higher" else -1
-        return max(self.means, key=lambda name: sign * self.means[name].mean, default="")
+    def best(self) -> tuple[str, ...]:
+        """The methods with the best mean: one, or those that share it."""
+        means = {name: found.mean for name, found in self.means.items()}
+        if not means:
+            return ()
+        best = max(means.values()) if self.better == "higher" else min(means.values())
+        return tuple(name for name, mean in means.items() if mean == best)
 
 
 def summarize(results: Results) -> list[Column]:
@@ -61,8 +64,8 @@ def _column(results: Results, metric: str) -> Column:
     return Column(
         metric,
         str(results.measures[metric]["better"]),
-        {name: found for name, found in means.items() if found.count},
-        {name: found for name, found in differences.items() if found.count},
+        {name: found for name, found in means.items() if found.number},
+        {name: found for name, found in differences.items() if found.number},
     )
 
 
@@ -98,4 +101,8 @@ def _weights(samples: int) -> Iterator[NDArray[np.float64]]:
         some = min(at_once, RESAMPLES - start)
         drawn = generator.integers(0, samples, (some, samples))
         drawn += np.arange(some)[:, None] * samples
-        yield np.bincount(drawn.ravel(), minlength=some * samples).reshape(some, samples) * 1.0
+        yield (
+            np.bincount(drawn.ravel(), minlength=some * samples)
+            .reshape(some, samples)
+            .astype(np.float64)
+        )

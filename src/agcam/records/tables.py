@@ -62,6 +62,13 @@ def figure(found: Estimate | None) -> str:
     return f"{found.mean:.4f} [{found.low:.4f}, {found.high:.4f}]"
 
 
+def short_figure(found: Estimate | None) -> str:
+    """The same in fewer letters, for a terminal."""
+    if found is None:
+        return "-"
+    return f"{found.mean:.3f} [{found.low:.3f} {found.high:.3f}]".replace("0.", ".")
+
+
 def _rows(methods: Sequence[str], columns: Sequence[Column]) -> list[tuple[str, ...]]:
     ours = [name for name in methods if name == OURS]
     return [
@@ -71,4 +78,4 @@ def _rows(methods: Sequence[str], columns: Sequence[Column]) -> list[tuple[str, 
 
 
 def _marked(column: Column, method: str) -> str:
-    return figure(column.means.get(method)) + ("*" if method == column.best else "")
+    return short_figure(column.means.get(method)) + ("*" if method in column.best else "")
