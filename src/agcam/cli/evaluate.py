@@ -1,4 +1,4 @@
-"""`agcam evaluate`: a data set, a model, methods and metrics in; rows in a store and a table out."""
+"""`agcam evaluate`: data set, model, methods and metrics in; rows in a store and a table out."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _progress(made: Plan, path: Path) -> Iterator[Tell]:
     from ..records import Store
 
     with Store(path) as store:
-        done = len(store.begin(made.key, made.described, made.subject.shards))
+        done = len(store.begin(made.key, made.stored, made.subject.shards))
     if done:
         typer.echo(f"{done} of {made.subject.shards} shards are in {path} already; going on")
     columns = (

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import AgcamError
+
 if TYPE_CHECKING:
-    from ..records import Run
+    from ..records import Results, Run, Shown
 
 File = Annotated[Path, typer.Argument(help="The store that `agcam evaluate --store` made.")]
 
@@ -43,12 +45,38 @@ def report(
     run: Annotated[
         str, typer.Argument(help="The run's name or its beginning; none: the last.")
     ] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the page and the exports.")] = Path(
+        "report"
+    ),
+    pictures: Annotated[
+        bool, typer.Option(help="Show the best and worst pictures, from the data set itself.")
+    ] = True,
 ) -> None:
     """Write a run's report: one HTML page, and its rows as CSV and Parquet."""
-    from ..records import Store
+    from ..maps import write_atomically
+    from ..records import Store, csv_files, parquet_bytes, read_results, render_report
 
     with Store(store, create=False) as opened:
-        print_summary(store, opened.run(run))
+        results = read_results(opened, run)
+        shown, note = _pictures(results) if pictures else ([], "They were not asked for.")
+        write_atomically(out / "report.html", render_report(results, shown, note).encode())
+        for name, text in csv_files(opened, results).items():
+            write_atomically(out / name, text.encode())
+        table = parquet_bytes(opened, results)
+    if table is not None:
+        write_atomically(out / "rows.parquet", table)
+    print_summary(store, results.run)
+    typer.echo(f"the page is {out / 'report.html'}; rows, failures and means lie beside it")
+
+
+def _pictures(results: Results) -> tuple[list[Shown], str]:
+    """The pictures, or why there are none: the report is written all the same."""
+    from ..evaluation.pictures import shown_pictures
+
+    try:
+        return shown_pictures(results), ""
+    except AgcamError as error:
+        return [], f"They could not be made again: {error}"
 
 
 def print_summary(path: Path, run: Run) -> None:

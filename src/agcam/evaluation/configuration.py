@@ -111,8 +111,11 @@ def description(subject: Subject) -> dict[str, Any]:
     classifier, dataset = subject.classifier, subject.dataset
     parameter = next(classifier.module.parameters(), None)
     return {
-        "dataset": {"name": dataset.name, "samples": len(dataset.samples), "list": _hash(dataset)},
-        "classes": [index for index in subject.classes],
+        "dataset": {
+            "name": dataset.name,
+            "samples": len(dataset.samples),
+            "sha256": _hash(dataset, subject.classes),
+        },
         "model": {
             "name": classifier.name,
             "weights_sha256": weights_hash(classifier.module),
@@ -134,10 +137,10 @@ def key_of(described: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def _hash(dataset: DataSet) -> str:
-    """Of the samples' names and labels, in order; not of where they lie."""
+def _hash(dataset: DataSet, classes: Sequence[int | None]) -> str:
+    """Of the samples' names and labels, in order, and the classes' match; not of where they lie."""
     rows = [(sample.name, sample.label) for sample in dataset.samples]
-    return hashlib.sha256(json.dumps([rows, dataset.classes]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([rows, dataset.classes, classes]).encode()).hexdigest()
 
 
 def _methods(names: Sequence[str]) -> tuple[Method, ...]:

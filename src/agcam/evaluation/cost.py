@@ -24,7 +24,7 @@ PAIRS: Final = 2  # each of the two is run this often in turn; the faster run co
 
 
 def cost(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
-    """Note `time_ratio` and `memory_ratio`: (weights + peak of the pass) / the same of a plain one."""
+    """Note time and memory (weights and peak of a pass) beside a plain pass."""
     item = asked.items[0]
     module, device = asked.classifier.module, asked.pixels.device.type
     for method in asked.methods:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
+from typing import Final
 
 from torch import nn
 
 from ..datasets import describe_match, match_classes
 from ..errors import RunError
-from ..values import Classifier
+from ..values import Classifier, DataSet
+
+WIDTH: Final = 400  # letters of one line of the account
 
 
 def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int | None, ...]:
@@ -36,10 +40,12 @@ def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int
     return found
 
 
-def told(classes: Sequence[Sequence[str]], classifier: Classifier) -> str:
-    """The match in words, to be printed."""
+def told(dataset: DataSet, classifier: Classifier) -> str:
+    """The match of the classes that have samples, in words, to be printed."""
+    used = sorted({sample.label for sample in dataset.samples})
     if classifier.class_names:
-        return describe_match(classes, classifier.class_names)
+        said = describe_match([dataset.classes[label] for label in used], classifier.class_names)
+        return "\n".join(shorten(line, WIDTH, placeholder=" ...") for line in said.splitlines())
     return "the model's class names are not known: classes are matched by their numbers"
 
 

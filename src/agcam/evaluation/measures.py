@@ -79,7 +79,7 @@ _ROWS = [
         "randomization",
         "randomization",
         "lower",
-        "rank correlation with the map of the wholly randomized model; Adebayo et al., NeurIPS 2018",
+        "rank correlation with the wholly randomized model's map; Adebayo et al., NeurIPS 2018",
     ),
     Measure(
         "class_sensitivity",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -44,9 +44,15 @@ class Plan:
         return key_of(self.described)
 
     @property
+    def stored(self) -> dict[str, Any]:
+        """The description, and the names that the run can be made again from."""
+        source = None if self.configuration is None else asdict(self.configuration)
+        return {**self.described, "source": source}
+
+    @property
     def matched(self) -> str:
         """Which classes are known to the model, in words."""
-        return told(self.subject.dataset.classes, self.subject.classifier)
+        return told(self.subject.dataset, self.subject.classifier)
 
 
 def plan(configuration: Configuration) -> Plan:
@@ -88,7 +94,7 @@ def carry_out(
     """
     worker = ENGINES[engine](limits or Limits())
     with Store(path) as store, _alone(path, made.key):
-        done = store.begin(made.key, made.described, made.subject.shards)
+        done = store.begin(made.key, made.stored, made.subject.shards)
         left = [shard for shard in range(made.subject.shards) if shard not in done]
         for shard, rows in worker.run(_start(made, worker), left):
             store.append(made.key, shard, rows)
