@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 from .errors import (
     AgcamError,
+    DataSetError,
     LoadError,
     MetricError,
     ModelError,
@@ -49,6 +50,7 @@ __all__ = [
     "AgcamError",
     "Attribution",
     "Classifier",
+    "DataSetError",
     "Explanation",
     "LoadError",
     "MetricError",

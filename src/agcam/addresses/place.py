@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
+_CACHES = frozenset({"simplecache", "filecache", "blockcache"})  # around an address, not in it
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")  # two letters: C: is a drive
 
 
@@ -44,6 +46,8 @@ class Place:
         if not is_address(self.root):
             return str(Path(self.root, name))
         first, chained, rest = self.root.partition("::")
+        if first in _CACHES:
+            return f"{first}::{Place(rest).at(name)}"
         first = first if "://" in first else f"{first}://"
         joined = first + name if first.endswith("/") else f"{first}/{name}"
         return joined + chained + rest
@@ -115,8 +119,23 @@ def _system(address: str) -> tuple[Any, str]:
     """The file system that fsspec has for an address, and the path in it."""
     import fsspec
 
+    first, chained, rest = address.partition("::")
+    if chained and first not in _CACHES:
+        protocol, _, inside = first.partition("://")
+        return _archive(protocol, rest, os.getpid()), inside.strip("/")
     system, path = _asked(fsspec.core.url_to_fs, address)
     return system, str(path)
+
+
+@lru_cache(maxsize=16)
+def _archive(protocol: str, rest: str, _process: int) -> Any:
+    """An open archive, its table of contents read once; each process has its own.
+
+    fsspec itself keeps none, and closes one as soon as nobody holds it.
+    """
+    import fsspec
+
+    return _asked(fsspec.core.url_to_fs, f"{protocol}://::{rest}")[0]
 
 
 def _asked(ask: Any, *arguments: Any, **options: Any) -> Any:

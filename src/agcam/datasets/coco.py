@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
-from .common import Classes, reading, require_known, truth_of, wrong_layout
+from ..values import DataSet, Sample, Truth
+from .common import Classes, reader, reading, require_known, truth_of, wrong_layout
 from .csv_file import parent
 
 _LAYOUT = (
@@ -147,4 +147,4 @@ def filled(outline: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
     return np.asarray(coco.decode(runs)).astype(np.bool_)
 
 
-READER = Reader("coco", read, _LAYOUT, "Lin et al., Microsoft COCO, ECCV 2014, arXiv 1405.0312")
+READER = reader("coco", read, _LAYOUT, "Lin et al., Microsoft COCO, ECCV 2014, arXiv 1405.0312")

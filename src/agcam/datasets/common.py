@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from ..addresses import Place, open_file
 from ..errors import DataSetError
-from ..values import Sample, Truth
+from ..values import DataSet, Reader, Sample, Truth
 
 PICTURES: Final = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
@@ -23,6 +24,17 @@ SYNSET: Final = re.compile(r"n\d{8}(?!\d)")
 _SLACK = 1.0  # pixels that a box may reach beyond the picture: rounding, or counting from 1
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
+
+
+def reader(name: str, read: Callable[[str], DataSet], layout: str, cite: str) -> Reader:
+    """A row of the table: `read` with any failure told as a DataSetError that names the root."""
+
+    @wraps(read)
+    def guarded(root: str) -> DataSet:
+        with reading(str(root)):
+            return read(str(root))
+
+    return Reader(name, guarded, layout, cite)
 
 
 class Classes:

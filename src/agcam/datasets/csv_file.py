@@ -8,8 +8,8 @@ from functools import partial
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
-from .common import NO_BOXES, SYNSET, reading, split_names, truth_of
+from ..values import DataSet, Sample, Truth
+from .common import NO_BOXES, SYNSET, reader, reading, split_names, truth_of
 from .synsets import names_of
 
 _LAYOUT = (
@@ -93,4 +93,4 @@ def _truth(sample: Sample, *, lines: _Lines, file: str) -> Truth:
     return truth_of(sample, boxes or NO_BOXES)
 
 
-READER = Reader("csv", read, _LAYOUT, "agcam: docs/datasets.md")
+READER = reader("csv", read, _LAYOUT, "agcam: docs/datasets.md")

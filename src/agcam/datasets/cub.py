@@ -10,8 +10,8 @@ import numpy as np
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
-from .common import Classes, read_mask, reading, require_known, truth_of, wrong_layout
+from ..values import DataSet, Sample, Truth
+from .common import Classes, read_mask, reader, reading, require_known, truth_of, wrong_layout
 
 _LAYOUT = (
     "images/, images.txt, image_class_labels.txt, train_test_split.txt, bounding_boxes.txt and "
@@ -117,4 +117,4 @@ def _truth(
     return truth_of(sample, [[x, y, x + width, y + height]], mask=mask)
 
 
-READER = Reader("cub", read, _LAYOUT, "Wah et al., Caltech-UCSD Birds-200-2011, CNS-TR-2011-001")
+READER = reader("cub", read, _LAYOUT, "Wah et al., Caltech-UCSD Birds-200-2011, CNS-TR-2011-001")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..addresses import Place
-from ..values import DataSet, Reader, Sample, Truth
-from .common import NO_BOXES, PICTURES, SYNSET, truth_of, wrong_layout
+from ..values import DataSet, Sample, Truth
+from .common import NO_BOXES, PICTURES, SYNSET, reader, truth_of, wrong_layout
 from .synsets import names_of
 
 _LAYOUT = (
@@ -49,4 +49,4 @@ def _truth(sample: Sample) -> Truth:
     return truth_of(sample, NO_BOXES)
 
 
-READER = Reader("folder", read, _LAYOUT, "torchvision.datasets.ImageFolder's layout")
+READER = reader("folder", read, _LAYOUT, "torchvision.datasets.ImageFolder's layout")

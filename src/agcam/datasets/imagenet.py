@@ -11,11 +11,12 @@ import numpy as np
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
+from ..values import DataSet, Sample, Truth
 from .common import (
     INCLUSIVE,
     SYNSET,
     Classes,
+    reader,
     reading,
     require_known,
     split_names,
@@ -130,6 +131,6 @@ def _truth(
     return truth_of(sample, boxes + INCLUSIVE, stated=size)
 
 
-READER = Reader(
+READER = reader(
     "imagenet", read, _LAYOUT, "Russakovsky et al., ImageNet, IJCV 2015, arXiv 1409.0575"
 )

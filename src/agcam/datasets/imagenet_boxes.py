@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..addresses import Place
-from ..values import DataSet, Reader, Sample, Truth
-from .common import INCLUSIVE, Classes, reading, require_known, truth_of, wrong_layout
+from ..values import DataSet, Sample, Truth
+from .common import INCLUSIVE, Classes, reader, reading, require_known, truth_of, wrong_layout
 from .synsets import imagenet_classes
 
 _LAYOUT = (
@@ -60,6 +60,6 @@ def _truth(
     return truth_of(sample, boxes, stated=size)
 
 
-READER = Reader(
+READER = reader(
     "imagenet_boxes", read, _LAYOUT, "Russakovsky et al., ImageNet, IJCV 2015, arXiv 1409.0575"
 )

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..addresses import MatFile, Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
-from .common import NO_BOXES, Classes, reading, truth_of, wrong_layout
+from ..values import DataSet, Sample, Truth
+from .common import NO_BOXES, Classes, reader, reading, truth_of, wrong_layout
 from .synsets import imagenet_classes, names_of
 
 _LAYOUT = (
@@ -67,7 +67,7 @@ def _truth(sample: Sample, *, file: MatFile, rows: dict[str, int]) -> Truth:
     return truth_of(sample, NO_BOXES, mask=mask)
 
 
-READER = Reader(
+READER = reader(
     "imagenet_segmentation",
     read,
     _LAYOUT,

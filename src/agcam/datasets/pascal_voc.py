@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
-from .common import Classes, read_mask, reading, require_known, truth_of, wrong_layout
+from ..values import DataSet, Sample, Truth
+from .common import Classes, read_mask, reader, reading, require_known, truth_of, wrong_layout
 from .xml_boxes import read_annotation
 
 _LAYOUT = (
@@ -107,4 +107,4 @@ def _mask(address: str, number: int) -> NDArray[np.int8]:
     return np.where(values == _IGNORED, -1, values == number).astype(np.int8)
 
 
-READER = Reader("pascal_voc", read, _LAYOUT, "Everingham et al., Pascal VOC, IJCV 2010")
+READER = reader("pascal_voc", read, _LAYOUT, "Everingham et al., Pascal VOC, IJCV 2010")

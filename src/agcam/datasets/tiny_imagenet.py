@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from ..addresses import Place
-from ..values import DataSet, Reader, Sample, Truth
-from .common import Classes, reading, require_known, split_names, truth_of, wrong_layout
+from ..values import DataSet, Sample, Truth
+from .common import Classes, reader, reading, require_known, split_names, truth_of, wrong_layout
 
 _LAYOUT = (
     "val/images/*.JPEG, val/val_annotations.txt, wnids.txt and words.txt; or images/*.JPEG, "
@@ -87,4 +87,4 @@ def _truth(
     return truth_of(sample, [[left, top, right + 1, bottom + 1]])
 
 
-READER = Reader("tiny_imagenet", read, _LAYOUT, "Le and Yang, Tiny ImageNet, Stanford CS231N 2015")
+READER = reader("tiny_imagenet", read, _LAYOUT, "Le and Yang, Tiny ImageNet, Stanford CS231N 2015")

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
+from ..values import DataSet, Sample, Truth
 from .common import (
     INCLUSIVE,
     NO_BOXES,
     Classes,
     read_mask,
+    reader,
     reading,
     require_known,
     split_names,
@@ -140,6 +141,6 @@ def _mask(pictures: Place, lines: list[list[str]]) -> NDArray[np.int8]:
     return np.where(inside, 1, np.where(left_out, -1, 0)).astype(np.int8)
 
 
-READER = Reader(
+READER = reader(
     "wsol", read, _LAYOUT, "Choe et al., Evaluating WSOL Methods Right, CVPR 2020, arXiv 2001.07437"
 )

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Reader, Sample, Truth
+from ..values import DataSet, Sample, Truth
 from .coco import filled
 from .common import (
     NO_BOXES,
     PICTURES,
     Classes,
     picture_size,
+    reader,
     reading,
     require_known,
     truth_of,
@@ -26,7 +27,8 @@ from .common import (
 _LAYOUT = (
     "images/ with pictures, labels/ or boxes/ with a .txt of the same name for each (class, centre "
     "x, centre y, width, height, or class and the corners of a polygon; shares of the picture), "
-    "polygons/ beside boxes/ if masks are wanted, and one .yaml file with `names:`"
+    "polygons/ beside boxes/ if masks are wanted (their numbers are those of `classes:` in "
+    "semantic_classes.yaml where that is there), and one .yaml file with `names:`"
 )
 _UNREADABLE = "(no label)"
 _BOX = 5  # numbers in the line of a box
@@ -59,6 +61,7 @@ def read(root: str) -> DataSet:
         place=place,
         boxes=boxes,
         outlined=frozenset(place.files("polygons", (".txt",))),
+        outline_numbers=_outline_numbers(place, classes),
         names=tuple(classes.names),
         known=classes.known,
     )
@@ -70,20 +73,34 @@ def _text(file: str) -> str:
 
 
 def _names(place: Place) -> list[str]:
+    for name in [n for n in place.contents() if n.endswith((".yaml", ".yml"))]:
+        numbered = _numbered(place, name, "names")
+        if numbered:
+            return [numbered.get(n, f"class {n}") for n in range(max(numbered) + 1)]
+    raise wrong_layout(place, _LAYOUT, "a .yaml file with `names:`")
+
+
+def _outline_numbers(place: Place, classes: Classes) -> dict[int, int]:
+    """Label -> its number in polygons/; -1, which none has, where it has no number there."""
+    if not place.has("semantic_classes.yaml"):
+        return {label: label for label in range(classes.known)}
+    numbered = _numbered(place, "semantic_classes.yaml", "classes")
+    by_name = {name: number for number, name in numbered.items()}
+    return {label: by_name.get(classes.names[label][0], -1) for label in range(classes.known)}
+
+
+def _numbered(place: Place, name: str, key: str) -> dict[int, str]:
+    """A numbered list of names in a YAML file; {} where the file has none under that key."""
     import yaml
 
-    for name in [n for n in place.contents() if n.endswith((".yaml", ".yml"))]:
-        with reading(place.at(name)):
-            try:
-                names = (yaml.safe_load(place.text(name)) or {}).get("names")
-            except (yaml.YAMLError, AttributeError) as error:
-                raise ValueError(f"no YAML table: {error}") from error
-            if names is None:
-                continue
-            pairs = names.items() if isinstance(names, dict) else enumerate(names)
-            numbered = {int(number): str(known) for number, known in pairs}
-            return [numbered.get(n, f"class {n}") for n in range(max(numbered, default=-1) + 1)]
-    raise wrong_layout(place, _LAYOUT, "a .yaml file with `names:`")
+    with reading(place.at(name)):
+        try:
+            table = yaml.safe_load(place.text(name))
+        except yaml.YAMLError as error:
+            raise ValueError(f"no YAML: {error}") from error
+        names = table.get(key) if isinstance(table, dict) else None
+        pairs = names.items() if isinstance(names, dict) else enumerate(names or [])
+        return {int(number): str(known) for number, known in pairs}
 
 
 def _kinds(place: Place, name: str, classes: Classes) -> list[str]:
@@ -119,6 +136,7 @@ def _truth(
     place: Place,
     boxes: str,
     outlined: frozenset[str],
+    outline_numbers: dict[int, int],
     names: tuple[tuple[str, ...], ...],
     known: int,
 ) -> Truth:
@@ -130,7 +148,7 @@ def _truth(
     corners = [_corners(sides, size) for sides in own]
     polygons = own
     if file in outlined:
-        polygons = _lines(place, f"polygons/{file}").get(sample.label, [])
+        polygons = _lines(place, f"polygons/{file}").get(outline_numbers[sample.label], [])
     mask = _mask(polygons, size) if len(polygons) == len(own) else None
     return truth_of(sample, corners or NO_BOXES, mask=mask)
 
@@ -152,4 +170,4 @@ def _mask(polygons: list[list[float]], size: tuple[int, int]) -> NDArray[np.int8
     return filled(outlines, size).astype(np.int8)
 
 
-READER = Reader("yolo", read, _LAYOUT, "Ultralytics' text layout, as in COCO128")
+READER = reader("yolo", read, _LAYOUT, "Ultralytics' text layout, as in COCO128")

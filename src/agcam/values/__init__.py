@@ -1,6 +1,6 @@
 """The nouns that travel between the rooms: frozen, with their shapes in the types."""
 
-from .cases import BoxCase, Case, CurveCase, GroupCase, MosaicCase
+from .cases import BoxCase, Case, CurveCase, GroupCase, MaskCase, MosaicCase
 from .evidence import (
     AttentionCall,
     AttentionTrace,
@@ -16,7 +16,7 @@ from .evidence import (
 )
 from .model import Classifier, Family, Layout
 from .picture import Frame, Grid, Preparation
-from .rows import Method, Metric
+from .rows import Method, Metric, SetMetric
 from .samples import DataSet, Reader, Sample, Truth
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "GridTrace",
     "GroupCase",
     "Layout",
+    "MaskCase",
     "Method",
     "Metric",
     "MosaicCase",
@@ -46,6 +47,7 @@ __all__ = [
     "Reader",
     "Recording",
     "Sample",
+    "SetMetric",
     "Trace",
     "Truth",
 ]
