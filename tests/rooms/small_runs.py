@@ -38,14 +38,14 @@ def names():
 
 
 def configuration(folder, **changes):
-    """A run of two methods and the chance rows: localization and perturbation."""
+    """A run of one method and the chance rows: localization and perturbation."""
     standard = {
         "dataset": "csv",
         "root": str(folder / "boxes.csv"),
         "model": str(folder / "weights.pth"),
         "arch": "timm:test_vit",
         "class_names": names(),
-        "methods": ("agcam", "rollout"),
+        "methods": ("agcam",),
         "metrics": ("abpc", "pointing_game", "iou"),
         "batch_size": 2,
         "threads": 1,

@@ -10,7 +10,7 @@ import typer
 from ..errors import AgcamError
 
 if TYPE_CHECKING:
-    from ..records import Results, Run, Shown
+    from ..records import Column, Results, Run, Shown
 
 File = Annotated[Path, typer.Argument(help="The store that `agcam evaluate --store` made.")]
 
@@ -58,14 +58,15 @@ def report(
 
     with Store(store, create=False) as opened:
         results = read_results(opened, run)
+        columns = summary_of(results)
         shown, note = _pictures(results) if pictures else ([], "They were not asked for.")
-        write_atomically(out / "report.html", render_report(results, shown, note).encode())
-        for name, text in csv_files(opened, results).items():
+        write_atomically(out / "report.html", render_report(results, columns, shown, note).encode())
+        for name, text in csv_files(opened, results, columns).items():
             write_atomically(out / name, text.encode())
         table = parquet_bytes(opened, results)
     if table is not None:
         write_atomically(out / "rows.parquet", table)
-    print_summary(store, results.run)
+    _print(store, results, columns)
     typer.echo(f"the page is {out / 'report.html'}; rows, failures and means lie beside it")
 
 
@@ -79,17 +80,31 @@ def _pictures(results: Results) -> tuple[list[Shown], str]:
         return [], f"They could not be made again: {error}"
 
 
+def summary_of(results: Results) -> list[Column]:
+    """The means of a run, numbers of whole sets among them."""
+    from ..metrics import SETS
+    from ..records import summarize
+
+    return summarize(results, {name: row.summary for name, row in SETS.items()})
+
+
 def print_summary(path: Path, run: Run) -> None:
     """A run's means in the terminal."""
-    from ..records import Store, read_results, text_tables
-    from .table import print_table
+    from ..records import Store, read_results
 
     with Store(path, create=False) as store:
         results = read_results(store, run.key)
-    for table in text_tables(results):
+    _print(path, results, summary_of(results))
+
+
+def _print(path: Path, results: Results, columns: list[Column]) -> None:
+    from ..records import text_tables
+    from .table import print_table
+
+    for table in text_tables(columns, results):
         typer.echo(table.title)
         print_table(table.header, table.rows)
     typer.echo(
         f"{len(results.samples)} samples judged, {len(results.failures)} failures; means with 95 % "
-        f"bootstrap intervals, * the best; run {run.key[:12]} in {path}"
+        f"bootstrap intervals, * the best; run {results.run.key[:12]} in {path}"
     )

@@ -62,6 +62,11 @@ class Book:
         points = None if curve is None else tuple(float(v) for v in curve)
         self.records.append(Record(item.number, method, metric, float(value), points))
 
+    def keep(self, item: Item, method: str, metric: str, numbers: NDArray[Any]) -> None:
+        """Keep what a number of the whole set is made of; the picture has no number of its own."""
+        points = tuple(float(value) for value in numbers)
+        self.records.append(Record(item.number, method, metric, None, points))
+
     def take(self, other: Book) -> None:
         """Put another book's rows in."""
         self.samples += other.samples
@@ -85,6 +90,7 @@ class Asked:
         self.prediction = self.logits.argmax(-1).tolist()
         self.labels = torch.tensor([item.label for item in items], device=self.logits.device)
         self._maps: dict[str, Grids] = {}
+        self._said: dict[str, Grids] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -97,6 +103,14 @@ class Asked:
         if method.name not in self._maps:
             self._maps[method.name] = self.maps_of(method, self.labels)
         return self._maps[method.name]
+
+    def said_maps(self, method: Method) -> Grids:
+        """The predicted classes' maps, (picture, row, column), raw."""
+        if all(self.right(picture) for picture in range(len(self.items))):
+            return self.maps(method)
+        if method.name not in self._said:
+            self._said[method.name] = self.maps_of(method, self.logits.argmax(-1))
+        return self._said[method.name]
 
     def maps_of(self, method: Method, target: Tensor) -> Grids:
         """Maps of one class a picture, (picture, row, column), raw."""

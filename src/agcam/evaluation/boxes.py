@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import MetricError
-from ..metrics import METRICS
+from ..metrics import METRICS, SETS
 from ..metrics.localization import Localization, corrected, paper
 from ..metrics.max_box import best_box_ious
 from ..values import BoxCase
@@ -50,5 +50,7 @@ def _one_map(
         elif measure.name == "max_box_iou":
             sweep = best_box_ious(case, SWEEP)
             book.note(item, method, measure.name, float(sweep.max()), sweep)
+        elif measure.of_set:
+            book.keep(item, method, measure.name, SETS[measure.name].numbers(case))
         else:
             book.note(item, method, measure.name, METRICS[measure.name].function(case))

@@ -15,12 +15,13 @@ from ..values import Classifier, DataSet, Method
 from .batch import Asked, Book, Item, Open, read_truth
 from .boxes import boxes
 from .cost import cost
+from .masks import masks
 from .measures import Measure, Test
 from .perturbation import Perturbation, Prober
 from .sanity import Randomization, class_sensitivity
 
 Judge = Callable[[Asked, Sequence[Measure], Book], None]
-NEED_TRUTH: frozenset[Test] = frozenset({"boxes"})
+NEED_TRUTH: frozenset[Test] = frozenset({"boxes", "masks"})
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Evaluator:
         self.randomization = Randomization(subject.copy()) if randomizes else None
         judges: dict[Test, Judge] = {
             "boxes": boxes,
+            "masks": masks,
             "curves": self.perturbation.curves,
             "groups": self.perturbation.groups,
             "sensitivity": class_sensitivity,

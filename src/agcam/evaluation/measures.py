@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..errors import RunError, UnknownNameError
-from ..metrics import METRICS
+from ..metrics import METRICS, SETS
 from ..metrics.localization import Localization
 from ..registry import Table
-from ..values import BoxCase, CurveCase
+from ..values import BoxCase, CurveCase, MaskCase
 
-Test = Literal["boxes", "curves", "groups", "randomization", "sensitivity", "cost"]
+Test = Literal["boxes", "masks", "curves", "groups", "randomization", "sensitivity", "cost"]
 
 FILLS: Final = ("zero", "mean", "blur", "black")
 PAPER: Final = tuple(f"paper_{name}" for name in Localization._fields)
+SEGMENTATION: Final = (
+    "set_pixel_accuracy",
+    "set_mean_iou",
+    "mask_average_precision",
+    "mask_pixel_accuracy",
+    "mask_iou",
+)
 RIGHT_ONLY: Final = frozenset((*PAPER, *Localization._fields))
 
 
@@ -23,7 +30,8 @@ RIGHT_ONLY: Final = frozenset((*PAPER, *Localization._fields))
 class Measure:
     """One number a sample and method. `test` makes it; `fill` is what removed pixels become.
 
-    `right_only`: judged only where the model's prediction is the label, as the paper does.
+    `right_only`: judged only where the model's prediction is the label, as the paper does. `asks`:
+    whose map is judged. `of_set`: a picture gives what the set's number is made of, none itself.
     """
 
     name: str
@@ -32,6 +40,8 @@ class Measure:
     about: str
     fill: str = ""
     right_only: bool = False
+    asks: Literal["label", "prediction"] = "label"
+    of_set: bool = False
 
 
 def _with_fill(name: str, fill: str) -> str:
@@ -61,11 +71,32 @@ def _curves(fill: str) -> list[Measure]:
     ]
 
 
+def _asks(name: str) -> Literal["label", "prediction"]:
+    """ImageNet-Segmentation's numbers are of the predicted class's map, as its authors take it."""
+    return "prediction" if name in SEGMENTATION else "label"
+
+
 _ROWS = [
     *(
         Measure(row.name, "boxes", row.better, row.cite, right_only=row.name in RIGHT_ONLY)
         for row in METRICS.values()
         if row.needs is BoxCase
+    ),
+    *(
+        Measure(row.name, "masks", row.better, row.cite, asks=_asks(row.name))
+        for row in METRICS.values()
+        if row.needs is MaskCase
+    ),
+    *(
+        Measure(
+            row.name,
+            "boxes" if row.needs is BoxCase else "masks",
+            row.better,
+            row.cite,
+            asks=_asks(row.name),
+            of_set=True,
+        )
+        for row in SETS.values()
     ),
     *(measure for fill in FILLS for measure in _curves(fill)),
     Measure(
@@ -96,7 +127,9 @@ BUNDLES: Final[dict[str, tuple[str, ...]]] = {
     "paper": (*PAPER, "morf", "lerf", "abpc"),
     "paper_localization": PAPER,
     "localization": Localization._fields,
-    "max_box": ("max_box_iou",),
+    "max_box": ("set_max_box_accuracy", "max_box_iou"),
+    "segmentation": SEGMENTATION,
+    "pxap": ("set_pixel_average_precision", "pixel_average_precision"),
     "pointing": ("pointing_game", "energy_pointing_game"),
     "instances": ("instances_covered", "instances_found"),
     "perturbation": ("morf", "lerf", "abpc", "positive_accuracy", "negative_accuracy"),

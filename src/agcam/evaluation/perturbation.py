@@ -86,7 +86,7 @@ def relevance_on_input(grids: NDArray[Any], size: tuple[int, int]) -> NDArray[np
 
 
 def rank_of(relevance: Tensor, order: str) -> Tensor:
-    """(picture, row, column): when each pixel goes, 0 first; of equal pixels the last goes first."""
+    """(picture, row, column): when each pixel goes, 0 first; of equals the last goes first."""
     flat = relevance.flatten(1)
     going = torch.argsort(flat if order == "morf" else -flat, dim=1, stable=True).flip(1)
     places = torch.arange(flat.shape[1], device=flat.device, dtype=torch.int32).expand_as(flat)

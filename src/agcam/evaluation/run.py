@@ -22,6 +22,7 @@ from .batch import Asked, Item
 from .configuration import Configuration, description, key_of, subject_of, worker_of
 from .evaluator import Evaluator, Subject
 from .match import told
+from .measures import Test
 
 Tell = Callable[[ShardRows], None]
 TRUTHS_TRIED: Final = 20
@@ -179,20 +180,24 @@ def _reason(subject: Subject, method: Method, noise: list[Item]) -> str:
 
 
 def _check_truths(subject: Subject) -> None:
-    """Refuse metrics of boxes on a data set without any, as far as its first samples show."""
-    if not subject.of_test("boxes"):
+    """Refuse metrics of what a data set has not, as far as its first samples show."""
+    if not (subject.of_test("boxes") or subject.of_test("masks")):
         return
+    boxes = masks = False
     for sample in subject.dataset.samples[:TRUTHS_TRIED]:
         try:
-            if len(subject.dataset.truth(sample).boxes):
-                return
+            truth = subject.dataset.truth(sample)
         except AgcamError:
             return  # a bad annotation is one
-    names = ", ".join(measure.name for measure in subject.of_test("boxes"))
-    raise RunError(
-        f"the data set {subject.dataset.name} has no boxes, which {names} need; choose other "
-        "metrics, such as perturbation"
-    )
+        boxes, masks = boxes or len(truth.boxes) > 0, masks or truth.mask is not None
+    needs: tuple[tuple[Test, bool], ...] = (("boxes", boxes), ("masks", masks))
+    for test, there in needs:
+        names = ", ".join(measure.name for measure in subject.of_test(test))
+        if names and not there:
+            raise RunError(
+                f"the data set {subject.dataset.name} has no {test}, which {names} need; choose "
+                "other metrics, such as perturbation"
+            )
 
 
 def _measure(subject: Subject) -> tuple[float, int]:

@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from .results import Results
 from .store import Store
-from .summary import summarize
+from .summary import Column
 
 COLUMNS: Final = ("sample", "name", "label", "prediction", "method", "metric", "value")
 
 
-def csv_files(store: Store, results: Results) -> dict[str, str]:
+def csv_files(store: Store, results: Results, columns: Sequence[Column]) -> dict[str, str]:
     """File name -> text: every number, every failure, and the summary."""
     summary = (
         (column.metric, method, *found)
-        for column in summarize(results)
+        for column in columns
         for method, found in column.means.items()
     )
     return {

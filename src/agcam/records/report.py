@@ -32,8 +32,10 @@ class Shown:
     jpeg: bytes
 
 
-def render_report(results: Results, shown: Sequence[Shown] = (), note: str = "") -> str:
-    """The page; `note` says in a sentence why there are no pictures, where there are none."""
+def render_report(
+    results: Results, columns: Sequence[Column], shown: Sequence[Shown] = (), note: str = ""
+) -> str:
+    """The page; `columns` are its summary; `note` says why there are no pictures, if none are."""
     methods = _ordered(results.methods)
     run = results.run
     return _template().render(
@@ -42,7 +44,7 @@ def render_report(results: Results, shown: Sequence[Shown] = (), note: str = "")
         key=run.key[:12],
         judged=len(results.samples),
         right=sum(sample.label == sample.prediction for sample in results.samples),
-        tables=[_table(title, columns, methods) for title, columns in grouped(results)],
+        tables=[_table(title, some, methods) for title, some in grouped(columns, results)],
         charts=charts(results),
         galleries=_galleries(shown, methods),
         note=note,
@@ -64,7 +66,7 @@ def _ordered(methods: Sequence[str]) -> list[str]:
 def _table(title: str, columns: Sequence[Column], methods: Sequence[str]) -> dict[str, Any]:
     return {
         "title": title,
-        "heads": [head(column) for column in columns],
+        "heads": [{"name": head(column), "number": _most(column)} for column in columns],
         "rows": [
             {
                 "method": method,
@@ -72,6 +74,7 @@ def _table(title: str, columns: Sequence[Column], methods: Sequence[str]) -> dic
                     {
                         "metric": column.metric,
                         "mean": column.means.get(method),
+                        "most": _most(column),
                         "best": method in column.best,
                         "difference": column.differences.get(method),
                         "verdict": _verdict(column, column.differences.get(method)),
@@ -82,6 +85,11 @@ def _table(title: str, columns: Sequence[Column], methods: Sequence[str]) -> dic
             for method in methods
         ],
     }
+
+
+def _most(column: Column) -> int:
+    """How many samples a column is of; cells of fewer say so."""
+    return max((found.number for found in column.means.values()), default=0)
 
 
 def _verdict(column: Column, difference: Estimate | None) -> str:

@@ -20,6 +20,7 @@ class Results:
     """`values[metric]` is (sample, method), NaN where there is no number, rows as in `samples`.
 
     `curves[metric]` is (method, point), the mean of the samples' curves, where there are any.
+    `sets[metric]` is, for a number of the whole set, (sample, method, number) of which it is made.
     """
 
     run: Run
@@ -28,6 +29,7 @@ class Results:
     methods: tuple[str, ...]
     values: Mapping[str, NDArray[np.float64]]
     curves: Mapping[str, NDArray[np.float64]]
+    sets: Mapping[str, NDArray[np.float64]]
 
     @property
     def measures(self) -> Mapping[str, Mapping[str, Any]]:
@@ -46,12 +48,19 @@ def read_results(store: Store, key: str = "") -> Results:
     column = {name: index for index, name in enumerate(methods)}
     values = {name: np.full((len(samples), len(methods)), np.nan) for name in metrics}
     curves = _Curves(len(methods))
+    sets: dict[str, NDArray[np.float64]] = {}
     for record in store.records(run.key):
-        values[record.metric][row[record.sample], column[record.method]] = record.value
+        place = row[record.sample], column[record.method]
+        if record.value is not None:
+            values[record.metric][place] = record.value
+        elif record.curve is not None:
+            shape = (len(samples), len(methods), len(record.curve))
+            sets.setdefault(record.metric, np.full(shape, np.nan))[place] = record.curve
+            continue
         if record.curve is not None:
             curves.add(record.metric, column[record.method], record.curve)
     failures = tuple(store.failures(run.key))
-    return Results(run, tuple(samples), failures, methods, values, curves.means())
+    return Results(run, tuple(samples), failures, methods, values, curves.means(), sets)
 
 
 class _Curves:

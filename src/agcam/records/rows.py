@@ -21,12 +21,15 @@ class SampleRow(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One number, and the curve behind it where there is one."""
+    """One number, and the curve behind it where there is one.
+
+    A number of a whole set has none for a sample: `value` is None, `curve` what it is made of.
+    """
 
     sample: int
     method: str
     metric: str
-    value: float
+    value: float | None
     curve: tuple[float, ...] | None = None
 
 

@@ -37,9 +37,10 @@ CREATE TABLE records (
     sample INTEGER NOT NULL,
     method TEXT NOT NULL,
     metric TEXT NOT NULL,
-    value REAL NOT NULL,
+    value REAL,
     curve TEXT,
-    PRIMARY KEY (run, sample, method, metric)
+    PRIMARY KEY (run, sample, method, metric),
+    CHECK (value IS NOT NULL OR curve IS NOT NULL)
 ) WITHOUT ROWID;
 CREATE TABLE failures (
     run INTEGER NOT NULL REFERENCES runs,

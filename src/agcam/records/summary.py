@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,12 @@ from .results import OURS, Results
 RESAMPLES: Final = 2000
 SEED: Final = 0
 LEVEL: Final = 95  # per cent
+SET_RESAMPLES: Final = 200  # of numbers that are no mean, which cost more
+_TAILS: Final = (50 - LEVEL / 2, 50 + LEVEL / 2)
 _CELLS: Final = 4_000_000  # numbers held at once while resampling
+
+
+OfSet = Callable[[NDArray[Any], Sequence[str]], float]
 
 
 class Estimate(NamedTuple):
@@ -24,6 +29,9 @@ class Estimate(NamedTuple):
     low: float
     high: float
     number: int
+
+
+_NONE: Final = Estimate(float("nan"), float("nan"), float("nan"), 0)
 
 
 @dataclass(frozen=True)
@@ -48,25 +56,76 @@ class Column:
         return tuple(name for name, mean in means.items() if mean == best)
 
 
-def summarize(results: Results) -> list[Column]:
-    """A column for each metric, in the order in which they were asked for."""
-    return [_column(results, metric) for metric in results.values]
+def summarize(results: Results, of_sets: Mapping[str, OfSet] | None = None) -> list[Column]:
+    """A column for each metric, in the order in which they were asked for.
+
+    `of_sets` gives for numbers of the whole set the function of its rows and names; without it they
+    are left out.
+    """
+    known = of_sets or {}
+    return [
+        _column(results, metric, known.get(metric))
+        for metric in results.values
+        if metric not in results.sets or metric in known
+    ]
 
 
-def _column(results: Results, metric: str) -> Column:
-    values = results.values[metric]
-    means = dict(zip(results.methods, estimates(values), strict=True))
-    differences = {}
-    if OURS in results.methods:
-        ours = values[:, [results.methods.index(OURS)]]
-        pairs = zip(results.methods, estimates(values - ours), strict=True)
-        differences = {name: found for name, found in pairs if name != OURS}
+def _column(results: Results, metric: str, of_set: OfSet | None) -> Column:
+    if of_set is not None and metric in results.sets:
+        names = [sample.name for sample in results.samples]
+        means, differences = set_estimates(results.sets[metric], names, of_set, _ours(results))
+    else:
+        values, ours = results.values[metric], _ours(results)
+        means = estimates(values)
+        differences = [] if ours is None else estimates(values - values[:, [ours]])
     return Column(
         metric,
         str(results.measures[metric]["better"]),
-        {name: found for name, found in means.items() if found.number},
-        {name: found for name, found in differences.items() if found.number},
+        {name: found for name, found in zip(results.methods, means, strict=True) if found.number},
+        {
+            name: found
+            for name, found in zip(results.methods, differences, strict=False)
+            if found.number and name != OURS
+        },
     )
+
+
+def _ours(results: Results) -> int | None:
+    return results.methods.index(OURS) if OURS in results.methods else None
+
+
+def set_estimates(
+    rows: NDArray[np.float64], names: Sequence[str], of_set: OfSet, ours: int | None
+) -> tuple[list[Estimate], list[Estimate]]:
+    """The same for a number of the whole set: of each method, and of its difference from ours."""
+    whole = ~np.isnan(rows).any(axis=(1, 2))  # the samples that every method has
+    rows, kept = rows[whole], np.array(names, dtype=object)[whole]
+    if not len(rows):
+        return [_NONE] * rows.shape[1], []
+
+    def made(index: NDArray[Any]) -> NDArray[np.float64]:
+        there = list(kept[index])
+        return np.array([of_set(one[index], there) for one in rows.transpose(1, 0, 2)])
+
+    generator = np.random.default_rng(SEED)
+    drawn = np.stack(
+        [made(generator.integers(0, len(rows), len(rows))) for _ in range(SET_RESAMPLES)]
+    )
+    found = made(np.arange(len(rows)))
+    differences = []
+    if ours is not None:
+        differences = _with_tails(found - found[ours], drawn - drawn[:, [ours]], len(rows))
+    return _with_tails(found, drawn, len(rows)), differences
+
+
+def _with_tails(
+    found: NDArray[np.float64], drawn: NDArray[np.float64], number: int
+) -> list[Estimate]:
+    low, high = np.percentile(drawn, _TAILS, axis=0)
+    return [
+        Estimate(float(a), float(b), float(c), number)
+        for a, b, c in zip(found, low, high, strict=True)
+    ]
 
 
 def estimates(values: NDArray[np.float64]) -> list[Estimate]:
@@ -76,7 +135,7 @@ def estimates(values: NDArray[np.float64]) -> list[Estimate]:
     counts = seen.sum(axis=0)
     means = filled.sum(axis=0) / np.maximum(counts, 1)
     if not len(values):
-        return [Estimate(float("nan"), float("nan"), float("nan"), 0)] * values.shape[1]
+        return [_NONE] * values.shape[1]
     parts = [
         (weights @ filled) / np.where(total > 0, total, np.nan)
         for weights in _weights(len(values))
@@ -87,8 +146,7 @@ def estimates(values: NDArray[np.float64]) -> list[Estimate]:
     for column, (mean, count) in enumerate(zip(means, counts, strict=True)):
         drawn = resampled[:, column]
         drawn = drawn[~np.isnan(drawn)]
-        tails = (50 - LEVEL / 2, 50 + LEVEL / 2)
-        low, high = np.percentile(drawn, tails) if count else (np.nan, np.nan)
+        low, high = np.percentile(drawn, _TAILS) if count else (np.nan, np.nan)
         found.append(Estimate(float(mean), float(low), float(high), int(count)))
     return found
 

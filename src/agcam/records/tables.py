@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from .results import OURS, Results
-from .summary import Column, Estimate, summarize
+from .summary import Column, Estimate
 
 BROAD: Final = 5  # columns of one table
 TITLES: Final = {
     "boxes": "Localization",
+    "masks": "Segmentation",
     "curves": "Perturbation",
     "groups": "Perturbation",
     "randomization": "Sanity",
@@ -27,26 +28,26 @@ class TextTable(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
 
 
-def text_tables(results: Results) -> list[TextTable]:
+def text_tables(columns: Sequence[Column], results: Results) -> list[TextTable]:
     """The means of a run; `*` marks the best mean of a column."""
     return [
-        TextTable(title, ("method", *map(head, columns)), tuple(_rows(results.methods, columns)))
-        for title, columns in grouped(results)
+        TextTable(title, ("method", *map(head, some)), tuple(_rows(results.methods, some)))
+        for title, some in grouped(columns, results)
     ]
 
 
-def grouped(results: Results) -> list[tuple[str, list[Column]]]:
+def grouped(columns: Sequence[Column], results: Results) -> list[tuple[str, list[Column]]]:
     """The columns in tables that fit a page, metrics of one protocol together."""
     found: dict[tuple[str, str], list[Column]] = {}
-    for column in summarize(results):
+    for column in columns:
         measure = results.measures[column.metric]
         title = TITLES.get(measure["test"], measure["test"])
         kind = "the paper's boxes" if column.metric.startswith("paper_") else measure["fill"]
         found.setdefault((title, f"{title}: {kind}" if kind else title), []).append(column)
     return [
-        (title, columns[start : start + BROAD])
-        for (_, title), columns in found.items()
-        for start in range(0, len(columns), BROAD)
+        (title, some[start : start + BROAD])
+        for (_, title), some in found.items()
+        for start in range(0, len(some), BROAD)
     ]
 
 
