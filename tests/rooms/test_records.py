@@ -1,4 +1,4 @@
-"""The store keeps what it was given, whatever happens to it; summaries and pages are the store's."""
+"""The store keeps what it was given, whatever happens; summaries and pages are the store's."""
 
 import csv
 import io
@@ -63,6 +63,11 @@ def filled(path, shards=10):
     return store
 
 
+def append_all(store, shards, key="key"):
+    for shard in shards:
+        store.append(key, shard, shard_rows(shard))
+
+
 @pytest.fixture
 def store(tmp_path):
     with filled(tmp_path / "store") as made:
@@ -116,7 +121,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path, store):
     with sqlite3.connect(store.path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(RunError, match="written by a newer agcam .store version 99, this one know"):
+    with pytest.raises(RunError, match="written by a newer agcam"):
         Store(store.path)
 
 
@@ -141,15 +146,14 @@ def test_a_full_store_says_so_and_keeps_what_it_has(tmp_path):
         store.begin("key", CONFIGURATION, 100)
         store.append("key", 0, shard_rows(0))
         store._connection.execute("PRAGMA max_page_count = 20")
-        with pytest.raises(RunError, match="database or disk is full.*start the same command"):
-            for shard in range(1, 100):
-                store.append("key", shard, shard_rows(shard))
+        with pytest.raises(RunError, match="disk is full") as raised:
+            append_all(store, range(1, 100))
+        assert "start the same command again" in str(raised.value)
         store._connection.execute("PRAGMA max_page_count = 100000")
         done = store.begin("key", CONFIGURATION, 100)
         assert 0 in done
         assert len(store.samples("key")) == 4 * len(done)
-        for shard in set(range(100)) - done:
-            store.append("key", shard, shard_rows(shard))
+        append_all(store, set(range(100)) - done)
         assert len(store.samples("key")) == 400
 
 

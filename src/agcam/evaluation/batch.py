@@ -89,6 +89,7 @@ class Asked:
         self.probabilities = precise(self.logits).softmax(-1)
         self.prediction = self.logits.argmax(-1).tolist()
         self.labels = torch.tensor([item.label for item in items], device=self.logits.device)
+        self.broken: set[tuple[int, str]] = set()  # pictures and methods without finite maps
         self._maps: dict[str, Grids] = {}
         self._said: dict[str, Grids] = {}
 
@@ -116,8 +117,10 @@ class Asked:
         """Maps of one class a picture, (picture, row, column), raw."""
         grid = self.layout.grid
         relevance = precise(method.function(self._evidence.of(method, target)))
-        maps = relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy()
-        return np.asarray(maps)
+        maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
+        finite = np.isfinite(maps).all(axis=(1, 2))
+        self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
+        return np.where(finite[:, None, None], maps, 0)
 
     def right(self, picture: int) -> bool:
         """Whether the model's prediction is the label."""

@@ -137,3 +137,13 @@ class Evaluator:
         ]
         for test, judge in self.judges.items():
             judge(asked, self.subject.of_test(test), book)
+        self._drop_broken(asked, book)
+
+    def _drop_broken(self, asked: Asked, book: Book) -> None:
+        """Numbers of maps that are not finite are no numbers, but failures."""
+        broken = {(asked.items[picture].number, method) for picture, method in asked.broken}
+        book.records = [row for row in book.records if (row.sample, row.method) not in broken]
+        for picture, method in sorted(asked.broken):
+            item = asked.items[picture]
+            why = "its map has NaN or infinite values"
+            book.fail(item.number, item.sample, "map", why, method)
