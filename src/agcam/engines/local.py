@@ -32,7 +32,7 @@ class LocalEngine(Engine):
         while left:
             before = len(left)
             try:
-                for shard, rows in self._pool(start, left):
+                for shard, rows in self._pool(start, tuple(left)):
                     left.remove(shard)
                     yield shard, rows
             except BrokenProcessPool as error:

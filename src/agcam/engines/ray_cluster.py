@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..errors import RunError
+from ..errors import AgcamError, RunError
 from .engine import RETRIES, Engine, Start
 
 
@@ -73,8 +73,12 @@ class _Driver:
 
     def _lost(self, shard: int, error: Exception) -> None:
         self.losses[shard] = self.losses.get(shard, 0) + 1
-        if isinstance(cause := error.__cause__, self.ray.exceptions.RayTaskError):
-            raise RunError(f"a worker could not start: {cause}") from error
+        cause = error.args[0] if error.args else None
+        if isinstance(cause, self.ray.exceptions.RayTaskError):  # it could not even start
+            if isinstance(cause.cause, AgcamError):
+                raise cause.cause from None
+            reason = str(cause).strip().splitlines()[-1]
+            raise RunError(f"a worker could not start: {reason}") from error
         if self.losses[shard] >= RETRIES:
             reason = str(error).strip().splitlines()[0]
             raise RunError(f"workers were lost {RETRIES} times at shard {shard}: {reason}")
