@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..addresses import Place, open_file
-from ..errors import DataSetError
+from ..addresses import Place, is_address, open_file
+from ..errors import AgcamError, DataSetError
 from ..values import DataSet, Reader, Sample, Truth
 
 PICTURES: Final = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
@@ -31,8 +32,11 @@ def reader(name: str, read: Callable[[str], DataSet], layout: str, cite: str) ->
 
     @wraps(read)
     def guarded(root: str) -> DataSet:
-        with reading(str(root)):
-            return read(str(root))
+        address = str(root)
+        if not is_address(address):  # samples' addresses must hold in other processes
+            address = str(Path(address).expanduser().absolute())
+        with reading(address):
+            return read(address)
 
     return Reader(name, guarded, layout, cite)
 
@@ -83,28 +87,27 @@ def reading(what: str) -> Iterator[None]:
     """Turn what goes wrong while an annotation is read into one DataSetError that names it."""
     try:
         yield
+    except AgcamError:
+        raise
     except FileNotFoundError:
         raise DataSetError(f"{what} does not exist") from None
-    except (
-        OSError,
-        ImportError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        SyntaxError,
-    ) as error:
-        if isinstance(error, DataSetError):
-            raise
-        raise DataSetError(f"{what} cannot be read: {error}") from error
+    except Exception as error:  # parsers of broken files raise anything
+        raise DataSetError(f"{what} cannot be read: {error or type(error).__name__}") from error
 
 
 def picture_size(address: str) -> tuple[int, int]:
     """(width, height) of a picture after EXIF rotation, from its header. Raises DataSetError."""
     with reading(address), open_file(address) as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
-        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        turned = _orientation(image) in _TURNED
     return (height, width) if turned else (width, height)
+
+
+def _orientation(image: Image.Image) -> Any:
+    try:
+        return image.getexif().get(_ORIENTATION)
+    except Exception:  # broken metadata does not spoil whole pixels
+        return None
 
 
 def truth_of(
