@@ -132,6 +132,26 @@ def test_another_layout_is_refused_with_the_layouts_words(name, tmp_path):
         assert root in str(caught.value)
 
 
+def test_newcomers_roots(tmp_path):
+    read = DATASETS["pascal_voc"].read
+    written = WRITERS["pascal_voc"](tmp_path / "VOC2012")
+    archive = shutil.make_archive(str(tmp_path / "voc"), "zip", written.root)
+    with pytest.raises(agcam.DataSetError, match=r"Found: no such folder\."):
+        read(str(tmp_path / "VOC2021"))
+    with pytest.raises(agcam.DataSetError, match="which is read as zip::"):
+        read(archive)
+    for name in "abcdefg":
+        text(tmp_path / "many" / name, "")
+    with pytest.raises(agcam.DataSetError, match=r"Found: a, b, c, d, e, f and 1 more\."):
+        read(tmp_path / "many")
+    with pytest.raises(agcam.DataSetError, match=r"Found: VOC2012/, many/, voc\.zip\."):
+        DATASETS["cub"].read(str(tmp_path))
+    with pytest.raises(agcam.UnknownNameError, match="did you mean pascal_voc"):
+        DATASETS["pascal-voc"]
+    assert len(read(f"zip::{archive}").samples) == 2
+    assert len(read(tmp_path).samples) == 2
+
+
 @pytest.mark.parametrize("name", sorted(set(DATASETS) - {"imagenet_segmentation"}))
 def test_a_picture_that_is_missing_fails_one_sample(name, tmp_path):
     """Where a list names the pictures; where the folder does, a broken picture instead."""

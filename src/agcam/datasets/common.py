@@ -71,15 +71,23 @@ def require_known(sample: Sample, known: int, names: Sequence[Sequence[str]]) ->
 
 def wrong_layout(place: Place, layout: str, missing: str) -> DataSetError:
     """The error for a folder of another layout: what must lie there, and what was found."""
+    return DataSetError(
+        f"{place.root}: {missing} is missing. What must lie there: {layout}. "
+        f"Found: {_found(place)}."
+    )
+
+
+def _found(place: Place) -> str:
     try:
         found = place.contents()
     except OSError as error:
-        found = [f"(could not be listed: {error})"]
-    shown = ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
-    return DataSetError(
-        f"{place.root}: {missing} is missing. What must lie there: {layout}. "
-        f"Found: {shown or 'nothing'}."
-    )
+        return f"it could not be listed: {error}"
+    if not found and not place.has(""):
+        return "no such folder"
+    if not found and place.root.lower().endswith(".zip") and "::" not in place.root:
+        return f"a zip file, which is read as zip::{place.root}"
+    more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+    return ", ".join(found[:6]) + more or "nothing"
 
 
 @contextmanager
