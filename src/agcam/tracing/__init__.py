@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
@@ -53,6 +54,24 @@ class Evidence:
         self.recording = recording
         self._classifier = classifier
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
+
+    def relevance(self, method: Method, targets: Tensor) -> Tensor:
+        """Relevance per patch (batch, asked, patch) for `targets` (batch, asked).
+
+        A class-agnostic map is made once; where the replay is read, targets share passes back.
+        """
+        batch, asked = targets.shape
+        if not method.class_specific:
+            return method.function(self.of(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
+        maps = [method.function(trace) for trace in self._each(method, targets)]
+        return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
+
+    def _each(self, method: Method, targets: Tensor) -> Iterator[Trace]:
+        replay = self._asked.get(method.needs)
+        if isinstance(replay, Replay):
+            yield from replay.ask_each(targets)
+        else:
+            yield from (self.of(method, column) for column in targets.unbind(1))
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
