@@ -132,6 +132,26 @@ def test_another_layout_is_refused_with_the_layouts_words(name, tmp_path):
         assert root in str(caught.value)
 
 
+def test_newcomers_roots(tmp_path):
+    read = DATASETS["pascal_voc"].read
+    written = WRITERS["pascal_voc"](tmp_path / "VOC2012")
+    archive = shutil.make_archive(str(tmp_path / "voc"), "zip", written.root)
+    with pytest.raises(agcam.DataSetError, match=r"Found: no such folder\."):
+        read(str(tmp_path / "VOC2021"))
+    with pytest.raises(agcam.DataSetError, match="which is read as zip::"):
+        read(archive)
+    for name in "abcdefg":
+        text(tmp_path / "many" / name, "")
+    with pytest.raises(agcam.DataSetError, match=r"Found: a, b, c, d, e, f and 1 more\."):
+        read(tmp_path / "many")
+    with pytest.raises(agcam.DataSetError, match=r"Found: VOC2012/, many/, voc\.zip\."):
+        DATASETS["cub"].read(str(tmp_path))
+    with pytest.raises(agcam.UnknownNameError, match="did you mean pascal_voc"):
+        DATASETS["pascal-voc"]
+    assert len(read(f"zip::{archive}").samples) == 2
+    assert len(read(tmp_path).samples) == 2
+
+
 @pytest.mark.parametrize("name", sorted(set(DATASETS) - {"imagenet_segmentation"}))
 def test_a_picture_that_is_missing_fails_one_sample(name, tmp_path):
     """Where a list names the pictures; where the folder does, a broken picture instead."""
@@ -444,3 +464,74 @@ def test_remote_pictures_keep_the_limits(tmp_path):
         memory.pipe_file("/bad.jpg", content)
         with pytest.raises(agcam.PictureError, match=said):
             open_picture("memory://bad.jpg")
+
+
+COCO = "annotations/instances_val2017.json"
+CUB = "CUB_200_2011"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new", "bad"),
+    [
+        ("tiny_imagenet", "val/val_annotations.txt", "n020000000\t3", "", "val_1.JPEG"),
+        ("tiny_imagenet", "val/val_annotations.txt", "3\t2\t8\t5", "3\t2", "val_1.JPEG"),
+        ("cub", f"{CUB}/bounding_boxes.txt", "1 3.0 2.0 6.0 4.0", "1", "001.Bird_1/p1.jpg"),
+        ("cub", f"{CUB}/bounding_boxes.txt", "1 3.0", "7 3.0", "001.Bird_1/p1.jpg"),
+        ("cub", f"{CUB}/image_class_labels.txt", "1 1", "1 9", "001.Bird_1/p1.jpg"),
+        ("coco", COCO, '4, "image_id": 5', '4, "image_id": 6', "(no picture 6)#person"),
+        ("coco", COCO, "[3, 2, 6, 4], ", '"x", ', "001.jpg#dog"),
+        ("wsol", "localization.txt", "val/a.JPEG,3,2,8,5", "", "val/a.JPEG"),
+        ("wsol", "localization.txt", "val/a.JPEG,3,2,8,5", "val/a.JPEG,3,2,8", "val/a.JPEG"),
+        ("wsol", "class_labels.txt", "val/a.JPEG,0", "val/a.JPEG", "val/a.JPEG"),
+        ("wsol", "image_sizes.txt", "val/a.JPEG,12,10", "val/a.JPEG,x,10", "val/a.JPEG"),
+        ("imagenet_boxes", "boxes.json", "[3, 2, 8, 5]", '"x"', "b.JPEG"),
+        ("imagenet_boxes", "boxes.json", '"imagenet_index": 1', '"x": 1', "b.JPEG"),
+        ("imagenet_boxes", "boxes.json", '"file": "b.JPEG", ', "", "(entry 0)"),
+        ("pascal_voc", "Annotations/a.xml", "<xmin>4</xmin>", "", "a"),
+    ],
+)
+def test_one_bad_line_fails_its_own_sample_only(tmp_path, name, file, old, new, bad):
+    written = WRITERS[name](tmp_path)
+    content = (tmp_path / file).read_text()
+    assert old in content
+    (tmp_path / file).write_text(content.replace(old, new, 1))
+    data = DATASETS[name].read(written.root)
+    assert len(data.samples) == len(written.names)
+    for sample in data.samples:
+        if sample.name == bad:
+            with pytest.raises(agcam.DataSetError):
+                data.truth(sample)
+        else:
+            data.truth(sample)
+    assert bad in [sample.name for sample in data.samples]
+
+
+def test_the_solutions_bad_line_fails_its_picture(tmp_path):
+    for name in ("a", "b"):
+        picture(tmp_path / f"Data/CLS-LOC/val/{name}.JPEG")
+    lines = "ImageId,PredictionString\na,n01440764 3 2 8\nb,n01440764 3 2 8 5\n"
+    text(tmp_path / "LOC_val_solution.csv", lines)
+    data = DATASETS["imagenet"].read(str(tmp_path))
+    with pytest.raises(agcam.DataSetError, match="four sides"):
+        data.truth(data.samples[0])
+    assert data.truth(data.samples[1]).boxes.tolist() == [BOX]
+
+
+def test_a_relative_root_gives_addresses_that_hold_elsewhere(tmp_path, monkeypatch):
+    WRITERS["folder"](tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    data = DATASETS["folder"].read("data")
+    monkeypatch.chdir("/")
+    assert open_picture(data.samples[0].address).size == (12, 10)
+
+
+def test_turned_pictures_are_measured_upright(tmp_path):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (12, 10)).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "mine.csv").write_text("path,label,left,top,right,bottom\na.jpg,cup,0,0,10,12\n")
+    data = DATASETS["csv"].read(str(tmp_path / "mine.csv"))
+    assert open_picture(data.samples[0].address).size == (10, 12)
+    assert data.truth(data.samples[0]).boxes.tolist() == [[0, 0, 10, 12]]

@@ -137,8 +137,8 @@ def box_cases(count, seed):
     rows = []
     for _ in range(count):
         left, top = generator.integers(0, 12, 2)
-        relevance = generator.random((24, 24)) * 0.4
-        relevance[top : top + 9, left : left + 9] += generator.random() + 0.1
+        relevance = generator.integers(0, 6, (24, 24)).astype(float)  # few values, few contours
+        relevance[top : top + 9, left : left + 9] += generator.integers(1, 8)
         shift = generator.integers(-2, 3, 2)
         box = np.array([[left, top, left + 9, top + 9]]) + np.tile(shift, 2)
         rows.append(BoxCase(relevance, box.clip(0, 24)))

@@ -77,11 +77,9 @@ def _by_sample(
 ) -> dict[tuple[str, str], list[dict[str, Any]]]:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for thing in things:
-        picture = pictures.get(thing["image_id"])
-        if picture is None:
-            raise ValueError(f"object {thing.get('id')} is of picture {thing['image_id']}: no such")
-        kind = kinds.get(thing["category_id"], f"category {thing['category_id']}")
-        found.setdefault((picture["file_name"], kind), []).append(thing)
+        image, category = thing.get("image_id"), thing.get("category_id")
+        file = pictures.get(image, {}).get("file_name", f"(no picture {image})")
+        found.setdefault((file, kinds.get(category, f"category {category}")), []).append(thing)
     return found
 
 
@@ -109,7 +107,10 @@ def _truth(
 ) -> Truth:
     require_known(sample, known, names)
     found = things[sample.name]
-    size = sizes[sample.name.rsplit("#", 1)[0]]
+    file = sample.name.rsplit("#", 1)[0]
+    if file not in sizes:
+        raise DataSetError(f"{sample.name}: its annotation is of a picture that `images` lacks")
+    size = sizes[file]
     own = [thing for thing in found if not thing.get("iscrowd")]
     with reading(f"the annotation of {sample.name}"):
         corners = np.array([thing["bbox"] for thing in own], dtype=np.float64).reshape(-1, 4)

@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..addresses import Place, open_file
-from ..errors import DataSetError
+from ..addresses import Place, is_address, open_file
+from ..errors import AgcamError, DataSetError
 from ..values import DataSet, Reader, Sample, Truth
 
 PICTURES: Final = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
@@ -31,8 +32,11 @@ def reader(name: str, read: Callable[[str], DataSet], layout: str, cite: str) ->
 
     @wraps(read)
     def guarded(root: str) -> DataSet:
-        with reading(str(root)):
-            return read(str(root))
+        address = str(root)
+        if not is_address(address):  # samples' addresses must hold in other processes
+            address = str(Path(address).expanduser().absolute())
+        with reading(address):
+            return read(address)
 
     return Reader(name, guarded, layout, cite)
 
@@ -67,15 +71,23 @@ def require_known(sample: Sample, known: int, names: Sequence[Sequence[str]]) ->
 
 def wrong_layout(place: Place, layout: str, missing: str) -> DataSetError:
     """The error for a folder of another layout: what must lie there, and what was found."""
+    return DataSetError(
+        f"{place.root}: {missing} is missing. What must lie there: {layout}. "
+        f"Found: {_found(place)}."
+    )
+
+
+def _found(place: Place) -> str:
     try:
         found = place.contents()
     except OSError as error:
-        found = [f"(could not be listed: {error})"]
-    shown = ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
-    return DataSetError(
-        f"{place.root}: {missing} is missing. What must lie there: {layout}. "
-        f"Found: {shown or 'nothing'}."
-    )
+        return f"it could not be listed: {error}"
+    if not found and not place.has(""):
+        return "no such folder"
+    if not found and place.root.lower().endswith(".zip") and "::" not in place.root:
+        return f"a zip file, which is read as zip::{place.root}"
+    more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+    return ", ".join(found[:6]) + more or "nothing"
 
 
 @contextmanager
@@ -83,28 +95,27 @@ def reading(what: str) -> Iterator[None]:
     """Turn what goes wrong while an annotation is read into one DataSetError that names it."""
     try:
         yield
+    except AgcamError:
+        raise
     except FileNotFoundError:
         raise DataSetError(f"{what} does not exist") from None
-    except (
-        OSError,
-        ImportError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        SyntaxError,
-    ) as error:
-        if isinstance(error, DataSetError):
-            raise
-        raise DataSetError(f"{what} cannot be read: {error}") from error
+    except Exception as error:  # parsers of broken files raise anything
+        raise DataSetError(f"{what} cannot be read: {error or type(error).__name__}") from error
 
 
 def picture_size(address: str) -> tuple[int, int]:
     """(width, height) of a picture after EXIF rotation, from its header. Raises DataSetError."""
     with reading(address), open_file(address) as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
-        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        turned = _orientation(image) in _TURNED
     return (height, width) if turned else (width, height)
+
+
+def _orientation(image: Image.Image) -> Any:
+    try:
+        return image.getexif().get(_ORIENTATION)
+    except Exception:  # broken metadata does not spoil whole pixels
+        return None
 
 
 def truth_of(

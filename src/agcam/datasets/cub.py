@@ -70,8 +70,8 @@ def _first(label: str | None, first: Mapping[str, str]) -> str:
 def _lines(place: Place, name: str) -> dict[str, str]:
     """`1 words` in each line, number -> words."""
     with reading(place.at(name)):
-        pairs = [line.split(maxsplit=1) for line in place.text(name).splitlines() if line.strip()]
-        return {number: rest.strip() for number, rest in pairs}
+        parts = [line.strip().partition(" ") for line in place.text(name).splitlines()]
+    return {number: rest.strip() for number, _, rest in parts if number}
 
 
 def _number(item: tuple[str, str]) -> tuple[int, str]:

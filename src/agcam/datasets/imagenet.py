@@ -34,8 +34,9 @@ _LAYOUT = (
 )
 _PICTURES = "Data/CLS-LOC/val"
 _UNLABELLED = "(no label)"
+_WORDS = 5  # of an object in the solution: synset and four sides
 
-_Solution = Mapping[str, list[tuple[str, list[float]]]]
+_Solution = Mapping[str, list[str]]
 
 
 def read(root: str) -> DataSet:
@@ -74,26 +75,26 @@ def _classes(place: Place) -> Classes:
 
 
 def _solution(place: Place) -> _Solution:
-    """Picture -> synset and box of each object: `ImageId,PredictionString`, five words a box."""
+    """Picture -> words, five an object: `ImageId,PredictionString` with synset and box of each."""
     name = "LOC_val_solution.csv"
     if not place.has(name):
         return {}
     with reading(place.at(name)):
         rows = list(csv.reader(place.text(name).splitlines()))[1:]
-        words = {row[0]: row[1].split() for row in rows if row}
-        return {
-            picture: [
-                (found[i], [float(side) for side in found[i + 1 : i + 5]])
-                for i in range(0, len(found), 5)
-            ]
-            for picture, found in words.items()
-        }
+    return {row[0]: " ".join(row[1:]).split() for row in rows if row}
+
+
+def _objects(words: list[str]) -> list[tuple[str, list[float]]]:
+    if len(words) % _WORDS:
+        raise DataSetError(f"{' '.join(words)!r} is not a synset and four sides for each object")
+    starts = range(0, len(words), _WORDS)
+    return [(words[i], [float(word) for word in words[i + 1 : i + _WORDS]]) for i in starts]
 
 
 def _synset(name: str, solution: _Solution, notes: Place, noted: frozenset[str]) -> str:
     path = PurePosixPath(name)
     if solution.get(path.stem):
-        return solution[path.stem][0][0]
+        return solution[path.stem][0]
     if SYNSET.fullmatch(path.parent.name):
         return path.parent.name
     try:
@@ -119,10 +120,12 @@ def _truth(
     names: tuple[tuple[str, ...], ...],
 ) -> Truth:
     path = PurePosixPath(sample.name)
-    size, objects = None, list(solution.get(path.stem, []))
     if noted:
         note = read_annotation(notes, _note(path, noted))
         size, objects = note.size, [(name, list(box)) for name, box in note.objects]
+    else:
+        with reading(f"the line of {path.stem} in LOC_val_solution.csv"):
+            size, objects = None, _objects(solution.get(path.stem, []))
     require_known(sample, known, names)
     synset = names[sample.label][0]
     boxes = np.array([box for name, box in objects if name == synset]).reshape(-1, 4)

@@ -29,7 +29,10 @@ def read(root: str) -> DataSet:
         raise wrong_layout(place, _LAYOUT, "boxes.json")
     classes = Classes(imagenet_classes())
     with reading(place.at("boxes.json")):
-        entries = {str(entry["file"]): entry for entry in json.loads(place.text("boxes.json"))}
+        entries = {
+            str(entry.get("file", f"(entry {number})")): entry
+            for number, entry in enumerate(json.loads(place.text("boxes.json")))
+        }
         samples = tuple(
             Sample(name, place.at(name), classes.label(_synset(entries[name], classes)))
             for name in sorted(entries)
@@ -42,7 +45,8 @@ def _synset(entry: dict[str, Any], classes: Classes) -> str:
     if "synset" in entry:
         return str(entry["synset"])
     number = entry.get("imagenet_index", -1)
-    return classes.names[number][0] if 0 <= number < classes.known else f"class {number}"
+    known = isinstance(number, int) and 0 <= number < classes.known
+    return classes.names[number][0] if known else f"class {number}"
 
 
 def _truth(

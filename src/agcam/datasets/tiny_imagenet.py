@@ -48,7 +48,7 @@ def _official(place: Place) -> tuple[_Rows, dict[str, str]]:
         synsets = place.text("wnids.txt").split()
     with reading(place.at("val/val_annotations.txt")):
         lines = [line.split() for line in place.text("val/val_annotations.txt").splitlines()]
-        rows = [(file, synset, box) for file, synset, *box in filter(None, lines)]
+        rows = [(line[0], [*line, "(no label)"][1], line[2:]) for line in lines if line]
     return rows, {synset: words.get(synset, "") for synset in synsets}
 
 

@@ -41,7 +41,8 @@ def read(root: str) -> DataSet:
 
     A picture without a text file, or with an empty one, shows nothing and is no sample. One whose
     text cannot be read is one sample, which fails. The mask is the union of the class's polygons,
-    and there only if there are as many polygons as boxes. Masks need pycocotools.
+    and there only if there are as many polygons as boxes; an object in several parts is one polygon
+    in these files, so a mask may hold what lies between the parts. Masks need pycocotools.
     """
     place = Place(root)
     boxes = "labels" if place.has("labels") else "boxes"

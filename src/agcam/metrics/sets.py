@@ -156,4 +156,4 @@ _ROWS = [
     ),
 ]
 
-SETS: Table[SetMetric] = Table("set metric", {row.name: row for row in _ROWS})
+SETS: Table[SetMetric] = Table("set_metric", {row.name: row for row in _ROWS})
