@@ -152,7 +152,7 @@ def _explain_batch(
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        evidence = trace(classifier, _to_model(classifier, pixels), [method], tracer)
+        evidence = trace(classifier, to_model(classifier, pixels), [method], tracer)
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)
@@ -178,7 +178,7 @@ def _precise(relevance: Tensor) -> Tensor:
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
 
 
-def _to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
+def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Pixels where, and in the precision in which, the model's weights are."""
     weight = next(classifier.module.parameters(), None)
     if weight is None:
@@ -210,7 +210,7 @@ def _assemble(
         method=method.name,
         tracer=parts[0].tracer,
         grid=parts[0].grid,
-        versions=_versions(),
+        versions=versions(),
         notes=(*classifier.notes, *_completeness(method, parts)),
         frames=prepared.frames,
         pictures=prepared.pictures,
@@ -235,7 +235,7 @@ def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def versions() -> Mapping[str, str]:
     """Versions of all that has a part in a map; read once, for metadata files are slow to parse."""
     found = {"agcam": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
