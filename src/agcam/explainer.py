@@ -24,7 +24,7 @@ from .families import load, weights_hash
 from .images import open_picture, prepare
 from .methods import METHODS
 from .tracing import Tracer, quiet, trace
-from .values import Classifier, Frame, Grid, Method, Preparation, RuledTrace
+from .values import Classifier, Frame, Grid, Method, Preparation
 
 BATCH_SIZE: Final = 8
 RGB: Final = 3
@@ -152,17 +152,11 @@ def _explain_batch(
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        evidence = trace(classifier, _to_model(classifier, pixels), [method], tracer)
+        evidence = trace(classifier, to_model(classifier, pixels), [method], tracer)
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)
-        maps, errors = [], list[float]()
-        for column in asked.unbind(1):
-            traced = evidence.of(method, column)
-            maps.append(method.function(traced))
-            if isinstance(traced, RuledTrace):
-                errors.extend(traced.completeness_error.tolist())
-    relevance = torch.stack([_precise(column) for column in maps], dim=1)
+        relevance = _precise(evidence.relevance(method, asked))
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     if not bool(torch.isfinite(relevance).all()):
         raise ModelError(
@@ -176,7 +170,7 @@ def _explain_batch(
         relevance.to(exact).cpu(),
         grid,
         evidence.tracer(method),
-        tuple(errors),
+        tuple(evidence.completeness_errors),
     )
 
 
@@ -184,7 +178,7 @@ def _precise(relevance: Tensor) -> Tensor:
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
 
 
-def _to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
+def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Pixels where, and in the precision in which, the model's weights are."""
     weight = next(classifier.module.parameters(), None)
     if weight is None:
@@ -216,7 +210,7 @@ def _assemble(
         method=method.name,
         tracer=parts[0].tracer,
         grid=parts[0].grid,
-        versions=_versions(),
+        versions=versions(),
         notes=(*classifier.notes, *_completeness(method, parts)),
         frames=prepared.frames,
         pictures=prepared.pictures,
@@ -241,7 +235,7 @@ def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def versions() -> Mapping[str, str]:
     """Versions of all that has a part in a map; read once, for metadata files are slow to parse."""
     found = {"agcam": __version__, "python": platform.python_version()}
     for library in LIBRARIES:

@@ -365,6 +365,27 @@ def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
     torch.testing.assert_close(several.grid_map[:, 1], alone.grid_map[:, 0])
 
 
+@pytest.mark.parametrize("name", TIMM)
+def test_targets_side_by_side_are_targets_one_by_one(name):
+    """In float32, where attention pools run fused kernels."""
+    model = timm_model(name)
+    size = TIMM[name][1] or 160
+    pixels = torch.randn(2, 3, size, size)
+    together = agcam.explain(model, pixels, [[0, 1, 2, 6], [5, 4, 3, 0]])
+    for column, target in enumerate(([0, 5], [1, 4], [2, 3], [6, 0])):
+        alone = agcam.explain(model, pixels, target).grid_map[:, 0]
+        torch.testing.assert_close(together.grid_map[:, column], alone, rtol=1e-3, atol=1e-6)
+
+
+def test_a_pass_back_serves_many_targets(tiny, pixels):
+    """Counts, not seconds: 10 classes of one picture take one pass back, 500 rows take two."""
+    agcam.explain(tiny, pixels, 3)
+    passes = []
+    tiny.blocks[0].mlp.fc1.register_full_backward_hook(lambda *_: passes.append(1))
+    agcam.explain(tiny, pixels[:1], [list(range(10))])
+    assert len(passes) == 1
+
+
 def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     passes = []

@@ -88,13 +88,7 @@ def _make(out: Path) -> None:
 def _load(model: str, arch: str | None, classes: Path | None, device: str | None) -> Classifier:
     from ..families import load
 
-    names = None
-    if classes is not None:
-        try:
-            lines = classes.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise LoadError(f"cannot read class names from {classes}: {error}.") from error
-        names = [line.strip() for line in lines if line.strip()]
+    names = read_names(classes)
     classifier = load(model, arch=arch, classes=names)
     if device is not None:
         try:
@@ -103,6 +97,17 @@ def _load(model: str, arch: str | None, classes: Path | None, device: str | None
             reason = str(error).splitlines()[0]
             raise LoadError(f"cannot use device {device!r}: {reason}") from error
     return classifier
+
+
+def read_names(classes: Path | None) -> list[str] | None:
+    """Class names from a text file, one a line."""
+    if classes is None:
+        return None
+    try:
+        lines = classes.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadError(f"cannot read class names from {classes}: {error}.") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 @dataclass

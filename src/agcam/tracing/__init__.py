@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
@@ -25,6 +26,7 @@ from ..values import (
     PathTrace,
     ReadTrace,
     Recording,
+    RuledTrace,
     StreamTrace,
     Trace,
 )
@@ -32,10 +34,11 @@ from .alone import Alone
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .hooks import LayoutMismatchError
+from .prove import prove_logits
 from .quiet import quiet
 from .record import logits_of, record
 from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
-from .replay import Replay, prove_logits
+from .replay import Replay
 from .stream import Path, Streams
 from .survey import survey
 
@@ -72,6 +75,29 @@ class Evidence:
         self._classifier = classifier
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
         self._tapes: Tapes | None = None
+        self.completeness_errors: list[float] = []  # where a method's evidence knows them
+
+    def relevance(self, method: Method, targets: Tensor) -> Tensor:
+        """Relevance per patch (batch, asked, patch) for `targets` (batch, asked).
+
+        A class-agnostic map is made once; where the replay is read, targets share passes back.
+        """
+        batch, asked = targets.shape
+        if not method.class_specific:
+            return method.function(self.of(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
+        maps = [method.function(trace) for trace in self._each(method, targets)]
+        return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
+
+    def _each(self, method: Method, targets: Tensor) -> Iterator[Trace]:
+        replay = self._asked.get(method.needs)
+        if isinstance(replay, Replay):
+            yield from replay.ask_each(targets)
+        else:
+            for column in targets.unbind(1):
+                trace = self.of(method, column)
+                if isinstance(trace, RuledTrace):
+                    self.completeness_errors += trace.completeness_error.tolist()
+                yield trace
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""

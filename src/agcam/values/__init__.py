@@ -9,7 +9,7 @@ from .by_rules import (
     StreamBlock,
     StreamTrace,
 )
-from .cases import BoxCase, Case, CurveCase, GroupCase, MosaicCase
+from .cases import BoxCase, Case, CurveCase, GroupCase, MaskCase, MosaicCase
 from .evidence import (
     AttentionCall,
     AttentionTrace,
@@ -25,7 +25,7 @@ from .evidence import (
 from .model import Classifier, Family, Layout
 from .more_passes import AloneTrace, PathTrace
 from .picture import Frame, Grid, Preparation
-from .rows import Method, Metric
+from .rows import Method, Metric, SetMetric
 from .samples import DataSet, Reader, Sample, Truth
 from .trace import Trace
 
@@ -52,6 +52,7 @@ __all__ = [
     "LibraTrace",
     "LrpBlock",
     "LrpTrace",
+    "MaskCase",
     "Method",
     "Metric",
     "MosaicCase",
@@ -63,6 +64,7 @@ __all__ = [
     "Recording",
     "RuledTrace",
     "Sample",
+    "SetMetric",
     "StreamBlock",
     "StreamTrace",
     "Trace",
