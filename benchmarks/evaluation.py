@@ -3,10 +3,10 @@
     python benchmarks/evaluation.py [--model NAME] [--rounds N] [--pictures N] [--threads N]
 
 Authors' scheme, as in their ABPC script: a picture and method at a time, batch 1, 22 forward passes
-with autograd on, torch.topk over the pixels. Their maps are made by our program, which flatters them:
-their own takes about three forward passes a map. Ours: one shard of an evaluator, float32 and with
-bfloat16 for the perturbed pictures. Rounds alternate; the median of the rounds' ratios counts.
-Wall-clock seconds and CPU seconds of the process are given: on a shared machine the latter vary less.
+with autograd on, torch.topk over the pixels. Their maps are made by our program, which flatters
+them: their own takes about three forward passes a map. Ours: one shard of an evaluator, float32 and
+with bfloat16 for the perturbed pictures. Rounds alternate; the median of the ratios counts.
+Wall-clock and CPU seconds are given: on a shared machine the latter vary less.
 """
 
 import argparse
