@@ -174,8 +174,8 @@ def main():
         results, columns = evaluate(arguments, name, methods)
         lines += [f"\n## {HEADS[name]}\n"]
         lines += [
-            f"{len(results.samples)} samples judged, {len(results.failures)} failures (classes that "
-            f"the model does not know among them); [report](report-{name}.html)."
+            f"{len(results.samples)} samples judged, {len(results.failures)} failures (among them "
+            f"classes that the model does not know); [report](report-{name}.html)."
         ]
         lines += [*table(results, columns), "", "Where `agcam` is not the best:", ""]
         lines += list(not_best(columns)) or ["- nowhere."]

@@ -111,7 +111,7 @@ def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows
         raise RunError(
             "a model that is not named cannot be sent to other processes: use one worker"
         )
-    return partial(worker_of, made.configuration)
+    return partial(worker_of, made.configuration, made.key)
 
 
 @contextmanager
