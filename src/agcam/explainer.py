@@ -144,6 +144,7 @@ class _Part:
     grid_map: Tensor
     grid: Grid
     tracer: str
+    errors: tuple[float, ...] = ()  # of completeness, where the method's evidence knows it
 
 
 def _explain_batch(
@@ -169,6 +170,7 @@ def _explain_batch(
         relevance.to(exact).cpu(),
         grid,
         evidence.tracer(method),
+        tuple(evidence.completeness_errors),
     )
 
 
@@ -209,11 +211,18 @@ def _assemble(
         tracer=parts[0].tracer,
         grid=parts[0].grid,
         versions=versions(),
-        notes=classifier.notes,
+        notes=(*classifier.notes, *_completeness(method, parts)),
         frames=prepared.frames,
         pictures=prepared.pictures,
         sources=prepared.sources,
     )
+
+
+def _completeness(method: Method, parts: Sequence[_Part]) -> tuple[str, ...]:
+    errors = [error for part in parts for error in part.errors]
+    if not errors:
+        return ()
+    return (f"{method.name}: completeness error at most {max(errors):.1e} of the target's logit",)
 
 
 def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:

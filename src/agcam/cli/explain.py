@@ -124,6 +124,7 @@ class _Run:
     rows: list[tuple[str, str, str]] = field(default_factory=list)
     cards: list[Card] = field(default_factory=list)
     failures: list[tuple[Path, str]] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)  # in order, each once
 
     def over(self, paths: list[Path], batch_size: int) -> None:
         """Explain all pictures, some at a time; a bad one is told of and the rest go on."""
@@ -180,6 +181,7 @@ class _Run:
     def _show(self, explanation: Explanation) -> None:
         from ..maps import Card, MapView
 
+        self.notes.update(dict.fromkeys(explanation.notes))
         for picture, source in enumerate(explanation.sources):
             said = explanation.said(picture)
             asked = [explanation.name_of(int(i)) for i in explanation.target[picture]]
@@ -209,6 +211,6 @@ class _Run:
         footer = f"{self.method} of {self.classifier.name}. {done}."
         html = render_page("What the model looked at", self.cards, footer, self.colormap)
         write_atomically(page, html.encode())
-        for note in self.classifier.notes:
+        for note in dict.fromkeys((*self.classifier.notes, *self.notes)):
             typer.echo(f"note: {note}")
         typer.echo(f"{done}; overlays, maps and manifests are in {self.out}, the page is {page}")

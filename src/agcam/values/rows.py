@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .cases import BoxCase, CurveCase, GroupCase, MaskCase, MosaicCase
-from .evidence import Trace
+from .trace import Trace
 
 
 @dataclass(frozen=True)
