@@ -65,7 +65,7 @@ class LocalEngine(Engine):
 
 
 def _begin(start: Start) -> None:
-    """Make the worker's work; what refuses is told by its first shard, or the pool would hide it."""
+    """Make the worker's work; a refusal is told by its first shard, or the pool would hide it."""
     global _work  # noqa: PLW0603  a worker's process has one work, made once
     try:
         _work = start()
