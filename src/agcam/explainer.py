@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +29,8 @@ from .values import Classifier, Frame, Grid, Method, Preparation
 BATCH_SIZE: Final = 8
 RGB: Final = 3
 BATCH_DIMS: Final = 4
+Progress = Callable[[int, int], None]
+"""Is told, now and then, how much is done and how much there is, in pictures asked about."""
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
 
 
@@ -40,6 +42,7 @@ def explain(
     *,
     batch_size: int = BATCH_SIZE,
     tracer: Tracer | None = None,
+    progress: Progress | None = None,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was found.
 
@@ -47,7 +50,9 @@ def explain(
     `agcam.load` gave. `pictures`: a path, PIL image, HxWx3 array, a list of these, or a prepared
     tensor (batch, 3, height, width), used as it is. `target`: None (the prediction), a class
     number, a name, `Top(k)`, a list (one a picture), a list of lists (several a picture), a text
-    prompt for CLIP-like models. `tracer` "full" asks for full autograd instead of the replay.
+    prompt for CLIP-like models. `batch_size` is the most pictures that the model is given at once,
+    also by methods that ask it about many. `tracer` "full" asks for full autograd instead of the
+    replay. `progress(done, total)` is called by methods that ask again, after each pass.
 
     Raises an AgcamError that names the fix; never returns a map that was not proved.
     """
@@ -59,10 +64,13 @@ def explain(
         classifier = classifier.with_prompts(targets.prompts_of(target))
     prepared = prepare_all(classifier, pictures)
     parts: list[_Part] = []
+    watch = _Watch(row, len(prepared.pixels), progress)
     for start in range(0, len(prepared.pixels), batch_size):
         some = slice(start, start + batch_size)
         asked = targets.part(target, some, len(prepared.pixels))
-        parts.append(_explain_batch(classifier, prepared.pixels[some], asked, row, tracer))
+        parts.append(
+            _explain_batch(classifier, prepared.pixels[some], asked, row, tracer, batch_size, watch)
+        )
     return _assemble(classifier, row, prepared, parts)
 
 
@@ -137,6 +145,28 @@ def _show(pixels: Tensor, preparation: Preparation | None) -> Image.Image:
     return Image.fromarray((values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
 
 
+@dataclass
+class _Watch:
+    """Counts what the model was asked, for whoever wants to know how far it is."""
+
+    method: Method
+    pictures: int
+    progress: Progress | None
+    done: int = 0
+    total: int = 0
+
+    def expect(self, grid: Grid, targets_each: int) -> None:
+        """From here on the total is known: every picture has as many targets."""
+        asks = self.method.asks(grid) if self.method.asks is not None else 0
+        self.total = asks * self.pictures * targets_each
+
+    def report(self, count: int) -> None:
+        """The model was asked about some more pictures."""
+        self.done += count
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
 @dataclass(frozen=True)
 class _Part:
     logits: Tensor
@@ -147,14 +177,22 @@ class _Part:
 
 
 def _explain_batch(
-    classifier: Classifier, pixels: Tensor, target: Any, method: Method, tracer: Tracer | None
+    classifier: Classifier,
+    pixels: Tensor,
+    target: Any,
+    method: Method,
+    tracer: Tracer | None,
+    chunk: int,
+    watch: _Watch,
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        evidence = trace(classifier, _to_model(classifier, pixels), [method], tracer)
+        ready = _to_model(classifier, pixels)
+        evidence = trace(classifier, ready, [method], tracer, chunk=chunk, report=watch.report)
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)
+        watch.expect(grid, asked.shape[1])
         maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
     relevance = torch.stack([_precise(column) for column in maps], dim=1)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)

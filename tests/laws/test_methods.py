@@ -1,5 +1,6 @@
 """Laws that hold for every row of the methods table, on random evidence."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -16,6 +17,7 @@ from agcam.values import (
     FullTrace,
     Grid,
     GridTrace,
+    Oracle,
     ReadBlock,
     ReadTrace,
 )
@@ -46,8 +48,26 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
     if needs is BlockTrace:
         square = (batch, heads, grid.tokens, grid.tokens)
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
+    if needs is Oracle:  # pixels that the patches do not divide evenly, where they are small
+        pixels = randn(batch, 3, 3 * grid.rows + 1, 2 * grid.columns)
+        targets = torch.randint(3, (batch,), generator=generator)
+        return Oracle(pixels, targets, grid, 64, _logit, _probability)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
+
+
+def _logits(pixels):
+    """A model that takes pictures of any size and is not linear."""
+    place = torch.arange(pixels[0].numel(), dtype=pixels.dtype).reshape(pixels.shape[1:]).cos()
+    return torch.stack([(pixels * place.roll(k, -1)).tanh().sum((1, 2, 3)) for k in range(3)], 1)
+
+
+def _logit(pixels, target):
+    return _logits(pixels).gather(1, target[:, None])[:, 0]
+
+
+def _probability(pixels, target):
+    return _logits(pixels).softmax(-1).gather(1, target[:, None])[:, 0]
 
 
 def change(trace, tensor, batch=None, headless=None):
@@ -75,6 +95,9 @@ def change(trace, tensor, batch=None, headless=None):
         return FullTrace(tuple(full), trace.reads, trace.grid)
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
+    if isinstance(trace, Oracle):
+        change = headless or tensor
+        return dataclasses.replace(trace, pixels=change(trace.pixels), target=change(trace.target))
     return GridTrace(trace.batch if batch is None else batch, trace.grid)
 
 

@@ -8,6 +8,7 @@ matrix given from outside, as the paper's detached attention inputs mean.
 import math
 
 import numpy as np
+import torch
 
 
 def softmax(x):
@@ -219,6 +220,66 @@ def legrad(vit, picture, target):
     return total[1:] / vit.depth
 
 
+def patch_sums(vit, values):
+    """Sum of (height, width) values over the pixels of each patch."""
+    p = vit.patch
+    height, width = values.shape
+    return np.array(
+        [
+            values[i : i + p, j : j + p].sum()
+            for i in range(0, height, p)
+            for j in range(0, width, p)
+        ]
+    )
+
+
+def saliency(vit, picture, target):
+    """Simonyan et al.: the largest |d logit / d pixel| of the channels; summed over patches."""
+    gradient = slope(lambda x: vit.run(x)[2][target], picture)
+    return patch_sums(vit, np.abs(gradient).max(0))
+
+
+def occlusion(vit, picture, target):
+    """The logit, less the logit with one patch hidden."""
+    whole, drops = vit.run(picture)[2][target], []
+    p = vit.patch
+    for i in range(0, picture.shape[1], p):
+        for j in range(0, picture.shape[2], p):
+            hidden = picture.copy()
+            hidden[:, i : i + p, j : j + p] = 0
+            drops.append(whole - vit.run(hidden)[2][target])
+    return np.array(drops)
+
+
+def enlarge(line, pixels, first):
+    """Values along a line, made (cells + 1) * ceil(pixels / cells) long, then cropped."""
+    cells = len(line)
+    whole = (cells + 1) * math.ceil(pixels / cells)
+    result = []
+    for x in range(first, first + pixels):
+        place = min(max((x + 0.5) * cells / whole - 0.5, 0), cells - 1)
+        below = min(int(place), cells - 2)
+        result.append(line[below] + (place - below) * (line[below + 1] - line[below]))
+    return np.array(result)
+
+
+def rise(vit, picture, target):
+    """Petsiuk et al.: masks weighted by the probability of what they let through.
+
+    The random numbers are torch's: 49 cells and a place, down and right, for each of 1,000 masks.
+    """
+    generator = torch.Generator().manual_seed(0)
+    height, width = picture.shape[1:]
+    total = np.zeros((height, width))
+    for *cells, down, right in torch.rand(1000, 51, generator=generator).tolist():
+        bits = np.array(cells).reshape(7, 7) < 0.5
+        top, left = int(down * math.ceil(height / 7)), int(right * math.ceil(width / 7))
+        rows = np.stack([enlarge(row, width, left) for row in bits.astype(float)])
+        mask = np.stack([enlarge(column, height, top) for column in rows.T]).T
+        total += softmax(vit.run(picture * mask)[2])[target] * mask
+    return patch_sums(vit, total / (1000 * 0.5)) / vit.patch**2
+
+
 # `random` has no formula to be written again: its law is in tests/laws.
 SLOW = {
     "agcam": agcam,
@@ -229,4 +290,7 @@ SLOW = {
     "attcat": attcat,
     "legrad": legrad,
     "gaussian": gaussian,
+    "saliency": saliency,
+    "occlusion": occlusion,
+    "rise": rise,
 }

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from ..registry import Table
-from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, ReadTrace
+from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, Oracle, ReadTrace
 from .agcam import agcam
 from .attcat import attcat
 from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
+from .integrated_gradients import asks as integrated_gradients_asks
+from .integrated_gradients import integrated_gradients
 from .legrad import legrad
+from .occlusion import asks as occlusion_asks
+from .occlusion import occlusion
 from .raw_attention import raw_attention
+from .rise import asks as rise_asks
+from .rise import rise
 from .rollout import rollout
+from .saliency import asks as saliency_asks
+from .saliency import saliency
+from .smooth_grad import asks as smooth_grad_asks
+from .smooth_grad import smooth_grad
 
 __all__ = ["METHODS"]
 
@@ -73,6 +83,54 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, 1 forward and 1 short backward a block",
         cite="Bousselham et al., LeGrad, ICCV 2025, arXiv 2404.03214",
+    ),
+    Method(
+        name="saliency",
+        function=saliency,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 1 forward and 1 backward to the pixels for each target",
+        cite="Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks, ICLR workshop "
+        "2014, arXiv 1312.6034; computed by captum",
+        asks=saliency_asks,
+    ),
+    Method(
+        name="smooth_grad",
+        function=smooth_grad,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 50 forwards and backwards to the pixels for each target",
+        cite="Smilkov et al., SmoothGrad, 2017, arXiv 1706.03825; gradients by captum",
+        asks=smooth_grad_asks,
+    ),
+    Method(
+        name="integrated_gradients",
+        function=integrated_gradients,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 50 forwards and backwards to the pixels for each target",
+        cite="Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017, "
+        "arXiv 1703.01365; computed by captum",
+        asks=integrated_gradients_asks,
+    ),
+    Method(
+        name="occlusion",
+        function=occlusion,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 1 forward a patch and 1 more for each target",
+        cite="Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, "
+        "arXiv 1311.2901; computed by captum",
+        asks=occlusion_asks,
+    ),
+    Method(
+        name="rise",
+        function=rise,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 1,000 forwards for each target",
+        cite="Petsiuk, Das and Saenko, RISE, BMVC 2018, arXiv 1806.07421",
+        asks=rise_asks,
     ),
     Method(
         name="random",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 from torch import Tensor, nn
@@ -18,18 +19,20 @@ from ..values import (
     GridTrace,
     Layout,
     Method,
+    Oracle,
     ReadTrace,
     Recording,
     Trace,
 )
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
+from .oracle import Asking, Report, coarse_grid
 from .quiet import quiet
 from .record import LayoutMismatchError, record
 from .replay import Replay
-from .survey import survey
+from .survey import UntraceableError, survey
 
-__all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
+__all__ = ["TRACERS", "Evidence", "Report", "Tracer", "quiet", "trace"]
 
 Tracer = Literal["replay", "full"]
 TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
@@ -37,7 +40,10 @@ TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
     "full": FullAutograd,
 }
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores
+CHUNK: Final = 8  # pictures in one pass, where a method asks about many
+FROM_OUTSIDE: Final = (Oracle, GridTrace)  # evidence for which nothing is traced
+
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Asking
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -46,12 +52,19 @@ class Evidence:
     """One proved recording, and what can be asked of it: any number of targets, any method.
 
     Made by `trace`, and asked, inside one `quiet` context. Each kind of evidence that goes back
-    through the model makes one pass with gradients, shared by every method and target.
+    through the model makes one pass with gradients, shared by every method and target. Methods
+    that ask the model again give it `chunk` pictures at most, and `report` hears how many.
     """
 
-    def __init__(self, classifier: Classifier, recording: Recording) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        recording: Recording,
+        chunk: int = CHUNK,
+        report: Report | None = None,
+    ) -> None:
         self.recording = recording
-        self._classifier = classifier
+        self._classifier, self._chunk, self._report = classifier, chunk, report
         self._asked: dict[type[Trace], _Asked] = {}
 
     def of(self, method: Method, target: Tensor) -> Trace:
@@ -65,42 +78,68 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in (FullTrace, BlockTrace) else ReadTrace
+        kind = needs if needs in (FullTrace, BlockTrace, Oracle) else ReadTrace
         if kind not in self._asked:
             self._asked[kind] = self._kinds()[kind](self._classifier, self.recording)
         return self._asked[kind]
 
     def tracer(self, method: Method) -> str:
         """The name of the tracer that proved what `method` reads."""
+        if method.needs is GridTrace and self.recording.layout.tracer == "none":
+            return "none"
         return self.proved(method.needs).name
 
-    def _kinds(self) -> dict[type[Trace], type[_Asked]]:
+    def _kinds(self) -> dict[type[Trace], Callable[[Classifier, Recording], _Asked]]:
         return {
-            ReadTrace: TRACERS[self.recording.layout.tracer],
+            ReadTrace: self._replay_or_full,
             FullTrace: WholeGraph,
             BlockTrace: BlockScores,
+            Oracle: partial(Asking, chunk=self._chunk, report=self._report),
         }
+
+    def _replay_or_full(self, classifier: Classifier, recording: Recording) -> _Asked:
+        tracer = recording.layout.tracer
+        return TRACERS["full" if tracer == "full" else "replay"](classifier, recording)
 
 
 def trace(
-    classifier: Classifier, pixels: Tensor, methods: Sequence[Method], tracer: Tracer | None = None
+    classifier: Classifier,
+    pixels: Tensor,
+    methods: Sequence[Method],
+    tracer: Tracer | None = None,
+    *,
+    chunk: int = CHUNK,
+    report: Report | None = None,
 ) -> Evidence:
     """Record one pass over `pixels` (batch 3 height width) and prove it; call inside `quiet`.
 
     The recording keeps what `methods` need, so that all of them share it. The model is surveyed
-    at the first call for an input size, and again if it was changed since. Raises ModelError or
+    at the first call for an input size, and again if it was changed since. A model that cannot be
+    traced is still recorded if all methods only ask it from outside. Raises ModelError or
     ProofError rather than giving evidence that was not proved.
     """
+    outside = all(method.needs in FROM_OUTSIDE for method in methods)
+
+    def evidence(layout: Layout) -> Evidence:
+        if tracer is not None and layout.tracer != "none":
+            layout = replace(layout, tracer=tracer)
+        whole = any(method.needs is AttentionTrace for method in methods)
+        recording = record(classifier, pixels, layout, whole)
+        found = Evidence(classifier, recording, chunk, report)
+        for method in methods:
+            found.tracer(method)
+        return found
+
     known = _layouts.setdefault(classifier.vision, {})
     key = (pixels.shape[-2], pixels.shape[-1])
-    if key in known:
+    if key in known and (outside or known[key].tracer != "none"):
         try:
-            return _evidence(classifier, pixels, known[key], methods, tracer)
+            return evidence(known[key])
         except (LayoutMismatchError, ModelError):
             del known[key]  # perhaps the model was changed since: look again
-    layout = known[key] = _lay_out(classifier, pixels[:1])
+    layout = known[key] = _lay_out(classifier, pixels[:1], outside)
     try:
-        return _evidence(classifier, pixels, layout, methods, tracer)
+        return evidence(layout)
     except LayoutMismatchError:
         raise ModelError(
             f"{classifier.name}: two passes took different ways through the model; agcam needs "
@@ -108,26 +147,17 @@ def trace(
         ) from None
 
 
-def _evidence(
-    classifier: Classifier,
-    pixels: Tensor,
-    layout: Layout,
-    methods: Sequence[Method],
-    tracer: Tracer | None,
-) -> Evidence:
-    if tracer is not None:
-        layout = replace(layout, tracer=tracer)
-    whole = any(method.needs is AttentionTrace for method in methods)
-    recording = record(classifier, pixels, layout, whole)
-    evidence = Evidence(classifier, recording)
-    for method in methods:
-        evidence.proved(method.needs)
-    return evidence
+def _lay_out(classifier: Classifier, picture: Tensor, outside: bool) -> Layout:
+    """Survey, and settle on the tracer: replay where it works, full autograd where it cannot.
 
-
-def _lay_out(classifier: Classifier, picture: Tensor) -> Layout:
-    """Survey, and settle on the tracer: replay where it works, full autograd where it cannot."""
-    layout = survey(classifier, picture)
+    A model that cannot be traced gets a coarse grid if it is only asked from `outside`.
+    """
+    try:
+        layout = survey(classifier, picture)
+    except UntraceableError:
+        if not outside:
+            raise
+        return Layout.outside(coarse_grid(picture))
     recording = record(classifier, picture, layout, whole=False)
     try:
         Replay(classifier, recording)

@@ -119,7 +119,7 @@ def _shorten(layout: Layout) -> Callable[..., Any]:
 
 
 # Rounding is all that may differ; a wrong layout differs by the size of the logits themselves.
-_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 
 
 def prove(name: str, recording: Recording, logits: Tensor) -> None:
@@ -131,14 +131,14 @@ def prove(name: str, recording: Recording, logits: Tensor) -> None:
             f"{tuple(recorded.shape)}; no map was made."
         )
     coarse = max(
-        (recorded.dtype, recording.blocks[0].value.dtype), key=lambda dtype: _TOLERANCE[dtype]
+        (recorded.dtype, recording.blocks[0].value.dtype), key=lambda dtype: TOLERANCE[dtype]
     )
     scale = recorded.abs().amax().clamp(min=1e-6)
     error = float(((logits.detach() - recorded).abs().amax() / scale).nan_to_num(float("inf")))
-    if error > _TOLERANCE[coarse]:
+    if error > TOLERANCE[coarse]:
         raise ProofError(
             f"{name}: the replayed logits differ from the recorded ones by {error:.1e} of the "
-            f"largest (allowed for {str(coarse).removeprefix('torch.')}: {_TOLERANCE[coarse]:.0e}),"
+            f"largest (allowed for {str(coarse).removeprefix('torch.')}: {TOLERANCE[coarse]:.0e}),"
             " so no map was made. The model is not deterministic in evaluation mode, or its "
             'blocks mix tokens outside attention; tracer="full" may explain it.'
         )
