@@ -20,6 +20,7 @@ from agcam.values import (
     Oracle,
     ReadBlock,
     ReadTrace,
+    TokenTrace,
 )
 
 
@@ -48,6 +49,8 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
     if needs is BlockTrace:
         square = (batch, heads, grid.tokens, grid.tokens)
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
+    if needs is TokenTrace:
+        return TokenTrace(*(randn(batch, grid.tokens, 5) for _ in range(2)), grid)
     if needs is Oracle:  # pixels that the patches do not divide evenly, where they are small
         pixels = randn(batch, 3, 3 * grid.rows + 1, 2 * grid.columns)
         targets = torch.randint(3, (batch,), generator=generator)
@@ -95,6 +98,9 @@ def change(trace, tensor, batch=None, headless=None):
         return FullTrace(tuple(full), trace.reads, trace.grid)
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
+    if isinstance(trace, TokenTrace):
+        flat = headless or tensor
+        return TokenTrace(flat(trace.features), flat(trace.gradients), trace.grid)
     if isinstance(trace, Oracle):
         change = headless or tensor
         return dataclasses.replace(trace, pixels=change(trace.pixels), target=change(trace.target))

@@ -280,6 +280,35 @@ def rise(vit, picture, target):
     return patch_sums(vit, total / (1000 * 0.5)) / vit.patch**2
 
 
+def before_the_last_attention(vit, picture, target):
+    """The last block's first norm (token, dim), and the logit's gradient there."""
+    x, block = entering(vit, picture)[-1], vit.depth - 1
+
+    def logit(normed):
+        linear = vit.linear(f"blocks.{block}.attn.qkv", normed)
+        n, d = x.shape
+        q, k, v = linear.reshape(n, 3, vit.heads, d // vit.heads).transpose(1, 2, 0, 3)
+        attention = softmax(q @ k.transpose(0, 2, 1) / math.sqrt(q.shape[-1]))
+        attended = (attention @ v).transpose(1, 0, 2).reshape(x.shape)
+        return vit.logits(vit.rest(block, x, attended))[target]
+
+    normed = vit.norm(f"blocks.{block}.norm1", x)
+    return normed, slope(logit, normed)
+
+
+def grad_cam_tokens(vit, picture, target):
+    """Selvaraju et al., eq. 1 and 2: dimensions weighted by their mean gradient over patches."""
+    features, gradients = before_the_last_attention(vit, picture, target)
+    weights = gradients[1:].mean(0)
+    return np.array([max((weights * token).sum(), 0) for token in features[1:]])
+
+
+def layer_cam(vit, picture, target):
+    """Jiang et al.: every place and dimension weighted by its own positive gradient."""
+    features, gradients = before_the_last_attention(vit, picture, target)
+    return np.maximum((np.maximum(gradients, 0) * features).sum(-1), 0)[1:]
+
+
 # `random` has no formula to be written again: its law is in tests/laws.
 SLOW = {
     "agcam": agcam,
@@ -290,6 +319,8 @@ SLOW = {
     "attcat": attcat,
     "legrad": legrad,
     "gaussian": gaussian,
+    "grad_cam_tokens": grad_cam_tokens,
+    "layer_cam": layer_cam,
     "saliency": saliency,
     "occlusion": occlusion,
     "rise": rise,

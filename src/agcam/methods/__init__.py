@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..registry import Table
-from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, Oracle, ReadTrace
+from ..values import (
+    AttentionTrace,
+    BlockTrace,
+    FullTrace,
+    GridTrace,
+    Method,
+    Oracle,
+    ReadTrace,
+    TokenTrace,
+)
 from .agcam import agcam
 from .attcat import attcat
 from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
+from .grad_cam_tokens import grad_cam_tokens
 from .integrated_gradients import asks as integrated_gradients_asks
 from .integrated_gradients import integrated_gradients
+from .layer_cam import layer_cam
 from .legrad import legrad
 from .occlusion import asks as occlusion_asks
 from .occlusion import occlusion
@@ -24,6 +37,12 @@ from .smooth_grad import asks as smooth_grad_asks
 from .smooth_grad import smooth_grad
 
 __all__ = ["METHODS"]
+
+GRAD_CAM: Final = (
+    "grad-cam 1.5.7 (target layer `blocks[-1].norm1`) on random ViTs of three blocks, a plain one, "
+    "a DeiT-3 and a DINOv2 with registers, float32: within 4e-7 of the map's maximum"
+)
+CAPTUM: Final = "captum, called by hand on the bare module"
 
 _ROWS = [
     Method(
@@ -85,6 +104,26 @@ _ROWS = [
         cite="Bousselham et al., LeGrad, ICCV 2025, arXiv 2404.03214",
     ),
     Method(
+        name="grad_cam_tokens",
+        function=grad_cam_tokens,
+        needs=TokenTrace,
+        class_specific=True,
+        passes="2 forwards and 1 backward to the last block's norm",
+        cite="Selvaraju et al., Grad-CAM, ICCV 2017, arXiv 1610.02391; on the tokens of the last "
+        "block's norm, as is usual with pytorch-grad-cam",
+        checked=GRAD_CAM,
+    ),
+    Method(
+        name="layer_cam",
+        function=layer_cam,
+        needs=TokenTrace,
+        class_specific=True,
+        passes="2 forwards and 1 backward to the last block's norm",
+        cite="Jiang et al., LayerCAM, IEEE Transactions on Image Processing 2021; on the tokens of "
+        "the last block's norm, as is usual with pytorch-grad-cam",
+        checked=GRAD_CAM,
+    ),
+    Method(
         name="saliency",
         function=saliency,
         needs=Oracle,
@@ -93,6 +132,7 @@ _ROWS = [
         cite="Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks, ICLR workshop "
         "2014, arXiv 1312.6034; computed by captum",
         asks=saliency_asks,
+        checked=CAPTUM,
     ),
     Method(
         name="smooth_grad",
@@ -102,6 +142,7 @@ _ROWS = [
         passes="2 forwards, 50 forwards and backwards to the pixels for each target",
         cite="Smilkov et al., SmoothGrad, 2017, arXiv 1706.03825; gradients by captum",
         asks=smooth_grad_asks,
+        checked=CAPTUM,
     ),
     Method(
         name="integrated_gradients",
@@ -112,6 +153,7 @@ _ROWS = [
         cite="Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017, "
         "arXiv 1703.01365; computed by captum",
         asks=integrated_gradients_asks,
+        checked=CAPTUM,
     ),
     Method(
         name="occlusion",
@@ -122,6 +164,7 @@ _ROWS = [
         cite="Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, "
         "arXiv 1311.2901; computed by captum",
         asks=occlusion_asks,
+        checked=CAPTUM,
     ),
     Method(
         name="rise",

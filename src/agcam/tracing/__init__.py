@@ -22,6 +22,7 @@ from ..values import (
     Oracle,
     ReadTrace,
     Recording,
+    TokenTrace,
     Trace,
 )
 from .blocks import BlockScores
@@ -31,6 +32,7 @@ from .quiet import quiet
 from .record import LayoutMismatchError, record
 from .replay import Replay
 from .survey import UntraceableError, survey
+from .tokens import NormTokens
 
 __all__ = ["TRACERS", "Evidence", "Report", "Tracer", "quiet", "trace"]
 
@@ -43,7 +45,7 @@ TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
 CHUNK: Final = 8  # pictures in one pass, where a method asks about many
 FROM_OUTSIDE: Final = (Oracle, GridTrace)  # evidence for which nothing is traced
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Asking
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores | NormTokens | Asking
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -78,7 +80,7 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in (FullTrace, BlockTrace, Oracle) else ReadTrace
+        kind = needs if needs in self._kinds() else ReadTrace
         if kind not in self._asked:
             self._asked[kind] = self._kinds()[kind](self._classifier, self.recording)
         return self._asked[kind]
@@ -94,6 +96,7 @@ class Evidence:
             ReadTrace: self._replay_or_full,
             FullTrace: WholeGraph,
             BlockTrace: BlockScores,
+            TokenTrace: NormTokens,
             Oracle: partial(Asking, chunk=self._chunk, report=self._report),
         }
 

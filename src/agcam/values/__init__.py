@@ -13,6 +13,7 @@ from .evidence import (
     ReadBlock,
     ReadTrace,
     Recording,
+    TokenTrace,
     Trace,
 )
 from .model import Classifier, Family, Layout
@@ -48,6 +49,7 @@ __all__ = [
     "Reader",
     "Recording",
     "Sample",
+    "TokenTrace",
     "Trace",
     "Truth",
 ]

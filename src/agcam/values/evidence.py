@@ -177,4 +177,16 @@ class Oracle:
         return zip(torch.split(self.pixels, size), torch.split(self.target, size), strict=True)
 
 
-Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | GridTrace | Oracle
+@dataclass(frozen=True)
+class TokenTrace:
+    """One layer's token features, and the gradients of the target logit at them.
+
+    The layer is the norm in front of the last block's attention.
+    """
+
+    features: Float[Tensor, "batch token dim"]
+    gradients: Float[Tensor, "batch token dim"]
+    grid: Grid
+
+
+Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | TokenTrace | GridTrace | Oracle
