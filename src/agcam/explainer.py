@@ -59,19 +59,24 @@ def explain(
     if batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size}.")
     row = METHODS[method]
-    classifier = load(model)
-    if classifier.with_prompts is not None and not classifier.class_names:
-        classifier = classifier.with_prompts(targets.prompts_of(target))
+    classifier = ask_with(load(model), target)
     prepared = prepare_all(classifier, pictures)
     parts: list[_Part] = []
-    watch = _Watch(row, len(prepared.pixels), progress)
+    watch = Watch(progress)
     for start in range(0, len(prepared.pixels), batch_size):
         some = slice(start, start + batch_size)
         asked = targets.part(target, some, len(prepared.pixels))
         parts.append(
-            _explain_batch(classifier, prepared.pixels[some], asked, row, tracer, batch_size, watch)
+            _explain_batch(classifier, prepared, some, asked, row, tracer, batch_size, watch)
         )
     return _assemble(classifier, row, prepared, parts)
+
+
+def ask_with(classifier: Classifier, target: Any) -> Classifier:
+    """A CLIP-like classifier without classes takes them from the prompts in the target."""
+    if classifier.with_prompts is not None and not classifier.class_names:
+        return classifier.with_prompts(targets.prompts_of(target))
+    return classifier
 
 
 @dataclass(frozen=True)
@@ -146,19 +151,12 @@ def _show(pixels: Tensor, preparation: Preparation | None) -> Image.Image:
 
 
 @dataclass
-class _Watch:
-    """Counts what the model was asked, for whoever wants to know how far it is."""
+class Watch:
+    """Counts the pictures that the model was asked about, for whoever waits."""
 
-    method: Method
-    pictures: int
     progress: Progress | None
     done: int = 0
     total: int = 0
-
-    def expect(self, grid: Grid, targets_each: int) -> None:
-        """From here on the total is known: every picture has as many targets."""
-        asks = self.method.asks(grid) if self.method.asks is not None else 0
-        self.total = asks * self.pictures * targets_each
 
     def report(self, count: int) -> None:
         """The model was asked about some more pictures."""
@@ -178,29 +176,26 @@ class _Part:
 
 def _explain_batch(
     classifier: Classifier,
-    pixels: Tensor,
+    prepared: Prepared,
+    some: slice,
     target: Any,
     method: Method,
     tracer: Tracer | None,
     chunk: int,
-    watch: _Watch,
+    watch: Watch,
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        ready = _to_model(classifier, pixels)
+        ready = to_model(classifier, prepared.pixels[some])
         evidence = trace(classifier, ready, [method], tracer, chunk=chunk, report=watch.report)
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)
-        watch.expect(grid, asked.shape[1])
+        asks = method.asks(grid) if method.asks is not None else 0
+        watch.total = asks * len(prepared.pixels) * asked.shape[1]
         maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
-    relevance = torch.stack([_precise(column) for column in maps], dim=1)
+    relevance = torch.stack([finite(column, classifier, method) for column in maps], dim=1)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
-    if not bool(torch.isfinite(relevance).all()):
-        raise ModelError(
-            f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "
-            "gradients overflow in its precision. Try bfloat16 or float32."
-        )
     exact = torch.promote_types(logits.dtype, torch.float32)
     return _Part(
         logits.cpu(),
@@ -211,11 +206,17 @@ def _explain_batch(
     )
 
 
-def _precise(relevance: Tensor) -> Tensor:
+def finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
+    """The map in float32 at least; ModelError where it holds NaN or infinite values."""
+    if not bool(torch.isfinite(relevance).all()):
+        raise ModelError(
+            f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "
+            "gradients overflow in its precision. Try bfloat16 or float32."
+        )
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
 
 
-def _to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
+def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Pixels where, and in the precision in which, the model's weights are."""
     weight = next(classifier.module.parameters(), None)
     if weight is None:

@@ -386,8 +386,17 @@ def test_list_methods_names_every_row():
     assert status == 0
     lines = [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
     for row in METHODS.values():
-        wanted = [row.name, "yes" if row.class_specific else "no", row.passes, row.cite]
-        assert wanted in lines
+        kind = "class-specific" if row.class_specific else "class-agnostic"
+        first = lines.index([row.name, kind, row.needs.__name__])
+        assert lines[first + 1 : first + 3] == [[row.passes], [row.cite]]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_list_methods_fits_the_terminal(width):
+    result = CliRunner(env={"COLUMNS": str(width)}).invoke(app, ["list", "methods"])
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(not line.startswith(" ") for line in lines) == len(METHODS)
 
 
 def test_list_models():

@@ -72,7 +72,7 @@ class Evidence:
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
         recording = self.recording
-        if method.needs is AttentionTrace:
+        if method.needs is AttentionTrace and recording.calls:
             return AttentionTrace(recording.calls, recording.layout.reads, recording.grid)
         if method.needs is GridTrace:
             return GridTrace(len(recording.logits), recording.grid)
@@ -81,6 +81,8 @@ class Evidence:
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
         kind = needs if needs in self._kinds() else ReadTrace
+        if kind is not Oracle and self.recording.layout.tracer == "none":
+            survey(self._classifier, self.recording.pixels[:1])  # raises, and says why
         if kind not in self._asked:
             self._asked[kind] = self._kinds()[kind](self._classifier, self.recording)
         return self._asked[kind]
@@ -113,15 +115,17 @@ def trace(
     *,
     chunk: int = CHUNK,
     report: Report | None = None,
+    lazy: bool = False,
 ) -> Evidence:
     """Record one pass over `pixels` (batch 3 height width) and prove it; call inside `quiet`.
 
     The recording keeps what `methods` need, so that all of them share it. The model is surveyed
     at the first call for an input size, and again if it was changed since. A model that cannot be
-    traced is still recorded if all methods only ask it from outside. Raises ModelError or
+    traced is still recorded if all methods only ask it from outside. With `lazy` it always is, and
+    each kind of evidence is proved, or refused, when it is first asked for. Raises ModelError or
     ProofError rather than giving evidence that was not proved.
     """
-    outside = all(method.needs in FROM_OUTSIDE for method in methods)
+    outside = lazy or all(method.needs in FROM_OUTSIDE for method in methods)
 
     def evidence(layout: Layout) -> Evidence:
         if tracer is not None and layout.tracer != "none":
@@ -129,7 +133,7 @@ def trace(
         whole = any(method.needs is AttentionTrace for method in methods)
         recording = record(classifier, pixels, layout, whole)
         found = Evidence(classifier, recording, chunk, report)
-        for method in methods:
+        for method in () if lazy else methods:
             found.tracer(method)
         return found
 
