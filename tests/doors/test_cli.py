@@ -468,3 +468,54 @@ def test_help_names_every_option_of_the_issue():
     out = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["explain", "--help"]).output
     for option in ("--model", "--arch", "--target", "--top", "--method", "--out", "--classes"):
         assert option in out
+
+
+# Methods side by side
+
+
+def compared(*arguments, model=MODEL):
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["compare", *arguments, *model])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_compare_writes_a_sheet_and_tells_costs(place):
+    status, out, told = compared(
+        "cat.png", "--methods", "agcam, rollout,saliency", "--target", "1", "--target", "3"
+    )
+    assert (status, told) == (0, "")
+    page = Page("compared/cat.compare.html")
+    assert page.addresses
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    for name in ("agcam", "rollout", "saliency", "(a plain forward)", "(the recorded pass)"):
+        assert name in out
+        assert name in page.text
+    with Image.open("compared/cat.compare.png") as drawn:
+        drawn.verify()
+
+
+def test_compare_of_a_convolutional_model(place):
+    save_file(timm.create_model("test_resnet").state_dict(), "conv.safetensors")
+    conv = ("--model", "conv.safetensors", "--arch", "timm:test_resnet")
+    status, out, _ = compared("cat.png", "--methods", "agcam,saliency", model=conv)
+    assert status == 0
+    assert "refused: agcam: " in out
+    assert "nothing to trace" in Page("compared/cat.compare.html").text
+    assert compared("cat.png", "--methods", "agcam", model=conv)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("cat.png", "--methods", "agcan"), "did you mean agcam"),
+        (("cat.png", "--target", "1", "--top", "2"), "not both"),
+        (("cat.png", "--colormap", "turbow"), "did you mean turbo"),
+        (("nothing.png",), "nothing.png"),
+        (("*.*g",), "one is compared at a time"),
+        (("cat.png", "--target", "9"), "out of range"),
+    ],
+)
+def test_compare_is_told_what_is_wrong(place, arguments, hint):
+    status, _, told = compared(*arguments)
+    assert status == 1
+    assert hint in told
+    assert told.count("\n") == 1

@@ -89,8 +89,11 @@ def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
         "memory is above what was held before, weights and all."
     )
     stem, sheet = file_names([done.source])[0], done.sheet()
+    colours = (
+        f"{done.model} said {said}. Colours: {colormap}, from a column's lowest relevance to its"
+    )
     png, page = out / f"{stem}.compare.png", out / f"{stem}.compare.html"
-    write_atomically(png, sheet_png(sheet, f"{done.model} said {said}.", alpha, colormap))
+    write_atomically(png, sheet_png(sheet, f"{colours} highest.", alpha, colormap))
     html = sheet_page(sheet, [HEADERS, *rows], footer, alpha, colormap)
     write_atomically(page, html.encode())
     typer.echo(f"the sheet is {png}, the page {page}")

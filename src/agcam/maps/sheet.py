@@ -82,7 +82,7 @@ def sheet_png(sheet: Sheet, footer: str = "", alpha: float = 0.5, colormap: str 
     small.thumbnail((LONGEST, LONGEST))
     for row, (target, probability) in enumerate(sheet.targets):
         axes = figure.add_subplot(grid[row, 0])
-        _show(axes, small if row == 0 else None)
+        _show(axes, small)
         axes.set_title("\n".join([*textwrap.wrap(target, 24), f"{probability:.1%}"]), fontsize=8)
     for place, column in enumerate(sheet.columns, 1):
         overs = [] if column.maps is None else list(sheet.overlays(column, alpha, colormap))

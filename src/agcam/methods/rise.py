@@ -26,7 +26,8 @@ def rise(oracle: Oracle) -> Float[Tensor, "batch patch"]:
     bilinearly, and cropped at a random place; masked is 0 of the normalized picture (its mean
     colour). N = 1,000 where the paper takes 4,000 (VGG-16) and 8,000 (ResNet-50), so the map is
     noisier. The masks are the same for every picture, from a seed. Cells have the size rounded
-    up, as in the authors' program; the paper rounds down, which leaves some inputs uncovered.
+    up, as in the authors' program (github.com/eclique/RISE at ac419cd); rounded down they would
+    leave some inputs uncovered.
     """
     height, width = oracle.pixels.shape[-2:]
     precise = torch.promote_types(oracle.pixels.dtype, torch.float32)
