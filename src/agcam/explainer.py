@@ -193,8 +193,7 @@ def _explain_batch(
         asked = targets.resolve(target, logits, names).to(logits.device)
         asks = method.asks(grid) if method.asks is not None else 0
         watch.total = asks * len(prepared.pixels) * asked.shape[1]
-        maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
-    relevance = torch.stack([finite(column, classifier, method) for column in maps], dim=1)
+        relevance = finite(evidence.relevance(method, asked), classifier, method)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     exact = torch.promote_types(logits.dtype, torch.float32)
     return _Part(

@@ -257,7 +257,9 @@ def enlarge(line, pixels, first):
     whole = (cells + 1) * math.ceil(pixels / cells)
     result = []
     for x in range(first, first + pixels):
-        place = min(max((x + 0.5) * cells / whole - 0.5, 0), cells - 1)
+        place = abs((x + 0.5) * cells / whole - 0.5)
+        if place > cells - 1:  # beyond the last centre as before it, and likewise at the start
+            place = 2 * (cells - 1) - place
         below = min(int(place), cells - 2)
         result.append(line[below] + (place - below) * (line[below + 1] - line[below]))
     return np.array(result)

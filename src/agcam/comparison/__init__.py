@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
@@ -19,7 +20,7 @@ from ..families import load
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
 from ..tracing import Evidence, quiet, trace
-from ..values import Classifier, Frame, Method
+from ..values import Classifier, Frame, Method, Oracle
 from .meter import Cost, Meter
 
 __all__ = ["Column", "Comparison", "Cost", "compare"]
@@ -139,12 +140,14 @@ class _Bench:
         watch: Watch,
     ) -> None:
         self._classifier, self._methods = classifier, methods
-        self._chunk, self._watch = chunk, watch
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
+        if any(method.needs is Oracle for method in methods):
+            with suppress(ImportError):  # some of them will say so
+                import captum.attr  # noqa: F401 - its import is no part of any method's time
         self._meter = Meter(pixels.device)
         _, self.forward = self._meter.run(lambda: classifier.predict(pixels))
         self.evidence, self.recording = self._meter.run(
-            lambda: trace(classifier, pixels, methods, lazy=True)
+            lambda: trace(classifier, pixels, methods, chunk=chunk, report=watch.report, lazy=True)
         )
 
     def columns(self, asked: Int[Tensor, " asked"]) -> Iterator[Column]:
@@ -155,9 +158,7 @@ class _Bench:
             yield from self._of_one_kind(list(group), asked)
 
     def _of_one_kind(self, methods: list[Method], asked: Tensor) -> Iterator[Column]:
-        evidence = Evidence(
-            self._classifier, self.evidence.recording, self._chunk, self._watch.report
-        )
+        evidence = self.evidence.afresh()
         try:
             _, shared = self._meter.run(lambda: evidence.tracer(methods[0]))
         except AgcamError as error:
@@ -167,12 +168,8 @@ class _Bench:
             yield self._column(evidence, method, asked, self.recording + shared)
 
     def _column(self, evidence: Evidence, method: Method, asked: Tensor, shared: Cost) -> Column:
-        def work() -> Tensor:
-            maps = [method.function(evidence.of(method, target[None])) for target in asked]
-            return torch.cat(maps)
-
         try:
-            relevance, own = self._meter.run(work)
+            relevance, own = self._meter.run(lambda: evidence.relevance(method, asked[None]))
             relevance = finite(relevance, self._classifier, method)
         except AgcamError as error:
             return Column(method, refusal=str(error))

@@ -25,9 +25,9 @@ def rise(oracle: Oracle) -> Float[Tensor, "batch patch"]:
     A mask has 7 x 7 cells, each 1 with probability 0.5, made as large as the picture and a cell
     bilinearly, and cropped at a random place; masked is 0 of the normalized picture (its mean
     colour). N = 1,000 where the paper takes 4,000 (VGG-16) and 8,000 (ResNet-50), so the map is
-    noisier. The masks are the same for every picture, from a seed. Cells have the size rounded
-    up, as in the authors' program (github.com/eclique/RISE at ac419cd); rounded down they would
-    leave some inputs uncovered.
+    noisier. The masks are the same for every picture, from a seed. As in the authors' program
+    (github.com/eclique/RISE at ac419cd), a cell's size is rounded up, where the paper rounds down
+    and would leave some inputs uncovered, and masks are mirrored at their outermost centres.
     """
     height, width = oracle.pixels.shape[-2:]
     precise = torch.promote_types(oracle.pixels.dtype, torch.float32)
@@ -64,5 +64,6 @@ def _bilinear(pixels: int) -> Float[Tensor, "first pixel cell"]:
     size = math.ceil(pixels / CELLS)
     whole = (CELLS + 1) * size
     places = torch.arange(size)[:, None] + torch.arange(pixels)
-    centres = ((places.double() + 0.5) / whole * CELLS - 0.5).clamp(0, CELLS - 1)
+    centres = ((places.double() + 0.5) / whole * CELLS - 0.5).abs()
+    centres = CELLS - 1 - (CELLS - 1 - centres).abs()  # mirrored at the outermost centres
     return (1 - (centres[..., None] - torch.arange(CELLS)).abs()).clamp(min=0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
@@ -27,20 +28,18 @@ from ..values import (
 )
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
+from .hooks import LayoutMismatchError
 from .oracle import Asking, Report, coarse_grid
 from .quiet import quiet
-from .record import LayoutMismatchError, record
-from .replay import Replay
+from .record import logits_of, record
+from .replay import Replay, prove_logits
 from .survey import UntraceableError, survey
 from .tokens import NormTokens
 
 __all__ = ["TRACERS", "Evidence", "Report", "Tracer", "quiet", "trace"]
 
 Tracer = Literal["replay", "full"]
-TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
-    "replay": Replay,
-    "full": FullAutograd,
-}
+TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
 CHUNK: Final = 8  # pictures in one pass, where a method asks about many
 FROM_OUTSIDE: Final = (Oracle, GridTrace)  # evidence for which nothing is traced
@@ -62,12 +61,43 @@ class Evidence:
         self,
         classifier: Classifier,
         recording: Recording,
+        replay: Replay | None = None,
+        *,
         chunk: int = CHUNK,
         report: Report | None = None,
     ) -> None:
         self.recording = recording
-        self._classifier, self._chunk, self._report = classifier, chunk, report
-        self._asked: dict[type[Trace], _Asked] = {}
+        self._classifier, self._replay = classifier, replay
+        self._chunk, self._report = chunk, report
+        self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
+
+    def afresh(self) -> Evidence:
+        """The same recording, and nothing else that was made of it since: that may be let go."""
+        return Evidence(
+            self._classifier,
+            self.recording,
+            self._replay,
+            chunk=self._chunk,
+            report=self._report,
+        )
+
+    def relevance(self, method: Method, targets: Tensor) -> Tensor:
+        """Relevance per patch (batch, asked, patch) for `targets` (batch, asked).
+
+        A class-agnostic map is made once; where the replay is read, targets share passes back.
+        """
+        batch, asked = targets.shape
+        if not method.class_specific:
+            return method.function(self.of(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
+        maps = [method.function(trace) for trace in self._each(method, targets)]
+        return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
+
+    def _each(self, method: Method, targets: Tensor) -> Iterator[Trace]:
+        replay = self._asked.get(method.needs)
+        if isinstance(replay, Replay):
+            yield from replay.ask_each(targets)
+        else:
+            yield from (self.of(method, column) for column in targets.unbind(1))
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
@@ -95,16 +125,12 @@ class Evidence:
 
     def _kinds(self) -> dict[type[Trace], Callable[[Classifier, Recording], _Asked]]:
         return {
-            ReadTrace: self._replay_or_full,
+            ReadTrace: FullAutograd,  # where the recording is no replay
             FullTrace: WholeGraph,
             BlockTrace: BlockScores,
             TokenTrace: NormTokens,
             Oracle: partial(Asking, chunk=self._chunk, report=self._report),
         }
-
-    def _replay_or_full(self, classifier: Classifier, recording: Recording) -> _Asked:
-        tracer = recording.layout.tracer
-        return TRACERS["full" if tracer == "full" else "replay"](classifier, recording)
 
 
 def trace(
@@ -131,8 +157,13 @@ def trace(
         if tracer is not None and layout.tracer != "none":
             layout = replace(layout, tracer=tracer)
         whole = any(method.needs is AttentionTrace for method in methods)
-        recording = record(classifier, pixels, layout, whole)
-        found = Evidence(classifier, recording, chunk, report)
+        replay = None
+        if layout.tracer == "replay":
+            replay = Replay(classifier, pixels, layout, whole)
+        recording = (
+            record(classifier, pixels, layout, whole) if replay is None else replay.recording
+        )
+        found = Evidence(classifier, recording, replay, chunk=chunk, report=report)
         for method in () if lazy else methods:
             found.tracer(method)
         return found
@@ -148,6 +179,7 @@ def trace(
     try:
         return evidence(layout)
     except LayoutMismatchError:
+        logits_of(classifier, pixels)  # perhaps it is no model for these pictures: says why
         raise ModelError(
             f"{classifier.name}: two passes took different ways through the model; agcam needs "
             "a model that is deterministic in evaluation mode."
@@ -157,7 +189,8 @@ def trace(
 def _lay_out(classifier: Classifier, picture: Tensor, outside: bool) -> Layout:
     """Survey, and settle on the tracer: replay where it works, full autograd where it cannot.
 
-    A model that cannot be traced gets a coarse grid if it is only asked from `outside`.
+    Here, once, the logits of the replay are compared with those of an ordinary pass. A model that
+    cannot be traced gets a coarse grid if it is only asked from `outside`.
     """
     try:
         layout = survey(classifier, picture)
@@ -167,7 +200,8 @@ def _lay_out(classifier: Classifier, picture: Tensor, outside: bool) -> Layout:
         return Layout.outside(coarse_grid(picture))
     recording = record(classifier, picture, layout, whole=False)
     try:
-        Replay(classifier, recording)
+        replay = Replay(classifier, picture, layout, whole=False)
+        prove_logits(classifier.name, recording, replay.logits)
     except (ProofError, LayoutMismatchError, RuntimeError, IndexError, ValueError, TypeError):
         # its blocks count their tokens, or mix them outside attention
         return replace(layout, tracer="full")

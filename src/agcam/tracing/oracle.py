@@ -8,10 +8,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..errors import ProofError, TargetError
+from ..errors import TargetError
 from ..values import Classifier, Grid, Oracle, Recording
 from .record import logits_of
-from .replay import TOLERANCE
+from .replay import prove
 
 CELL: Final = 16  # pixels of a patch, where the model has no grid of its own
 Report = Callable[[int], None]
@@ -29,7 +29,7 @@ class Asking:
         self.recording, self.chunk = recording, chunk
         self._classifier, self._report = classifier, report
         parts = [logits_of(classifier, part) for part in torch.split(recording.pixels, chunk)]
-        self._prove(torch.cat(parts))
+        prove(classifier.name, recording.logits, torch.cat(parts), recording.pixels.dtype)
 
     def ask(self, target: Tensor) -> Oracle:
         """Ask about one target class a picture: `target` (batch,)."""
@@ -61,18 +61,6 @@ class Asking:
             if self._report is not None:
                 self._report(len(part))
         return torch.cat(parts)
-
-    def _prove(self, logits: Tensor) -> None:
-        recorded = self.recording.logits
-        error = float((logits - recorded).abs().amax() / recorded.abs().amax().clamp(min=1e-6))
-        # half-precision kernels round otherwise in a batch of another size
-        allowed = max(TOLERANCE[tensor.dtype] for tensor in (recorded, self.recording.pixels))
-        if error > allowed:
-            raise ProofError(
-                f"{self._classifier.name}: asked the same again, it gave logits that differ by "
-                f"{error:.1e} of the largest (allowed: {allowed:.0e}), so no map was made. The "
-                "model is not deterministic in evaluation mode."
-            )
 
 
 def coarse_grid(pixels: Tensor) -> Grid:

@@ -14,7 +14,7 @@ from ..values import AttentionCall, Classifier, Recording, TokenTrace
 from .attention import listening
 from .full import gradients_of
 from .hooks import hooked
-from .replay import prove
+from .replay import prove_logits
 
 
 class NormTokens:
@@ -40,7 +40,7 @@ class NormTokens:
             open_.enter_context(listening(self._answer))
             open_.enter_context(torch.no_grad())
             self.logits = classifier.predict(recording.pixels)
-        prove(classifier.name, recording, self.logits)
+        prove_logits(classifier.name, recording, self.logits)
 
     def ask(self, target: Tensor) -> TokenTrace:
         """Trace one target class a picture: `target` (batch,)."""
