@@ -159,6 +159,7 @@ class _Bench:
 
     def _of_one_kind(self, methods: list[Method], asked: Tensor) -> Iterator[Column]:
         evidence = self.evidence.afresh()
+        self._meter.clear()
         try:
             _, shared = self._meter.run(lambda: evidence.tracer(methods[0]))
         except AgcamError as error:

@@ -56,15 +56,18 @@ class Meter:
             return result, Cost(seconds, None)
         return result, Cost(seconds, max(0, peak - self._start))
 
-    def _held(self) -> int | None:
+    def clear(self) -> None:
+        """Let go of what is held in circles; slow where many libraries are loaded, so not always."""
         gc.collect()
+
+    def _held(self) -> int | None:
+        self.clear()
         if self._cuda is not None:
             return int(torch.cuda.memory_allocated(self._cuda))
         _return_freed()
         return _status("VmRSS")
 
     def _forget(self) -> None:
-        gc.collect()
         if self._cuda is not None:
             torch.cuda.synchronize(self._cuda)
             torch.cuda.reset_peak_memory_stats(self._cuda)

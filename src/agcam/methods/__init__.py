@@ -174,7 +174,7 @@ _ROWS = [
         passes="2 forwards, 1,000 forwards for each target",
         cite="Petsiuk, Das and Saenko, RISE, BMVC 2018, arXiv 1806.07421",
         asks=rise_asks,
-        checked="the masks of the authors' program (ac419cd, its call of scikit-image 0.26) for the "
+        checked="the masks of the authors' program (ac419cd, with scikit-image 0.26) for the "
         "same random cells at 224 x 224: equal",
     ),
     Method(
