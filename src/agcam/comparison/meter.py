@@ -57,7 +57,7 @@ class Meter:
         return result, Cost(seconds, max(0, peak - self._start))
 
     def clear(self) -> None:
-        """Let go of what is held in circles; slow where many libraries are loaded, so not always."""
+        """Let go of what is held in circles; slow where many libraries are loaded: not always."""
         gc.collect()
 
     def _held(self) -> int | None:
