@@ -5,7 +5,7 @@ python scripts/write_methods_page.py
 Run it after a row was added or changed; then scripts/draw_methods.py draws what pictures miss.
 """
 
-import importlib.util
+import importlib
 import inspect
 import sys
 from pathlib import Path
@@ -31,6 +31,12 @@ READS = {
     "AttentionTrace": "the attention of every block",
     "FullTrace": "every attention and its gradient under ordinary autograd",
     "BlockTrace": "every block's attention, and the gradient of that block's own score",
+    "LrpTrace": "the relevance and the gradient of every attention, by LRP's rules",
+    "LibraTrace": "every block's tokens and attention, with LibraGrad's gradients",
+    "AttnLrpTrace": "the tokens that enter the first block, with AttnLRP's gradients",
+    "StreamTrace": "every block's tokens before and behind each sum, attention and gradient",
+    "PathTrace": "a `StreamTrace`, and the last attention's gradients along a path of pictures",
+    "AloneTrace": "the target's logit with one patch token at a time in the last block",
     "TokenTrace": "token features in front of the last attention, and their gradients",
     "Oracle": "nothing inside the model: it is asked again, a few pictures at a time",
     "GridTrace": "where the patches lie",
@@ -38,12 +44,12 @@ READS = {
 
 
 def twins() -> set[str]:
-    """Methods written again in tests/reference/slow.py."""
-    path = ROOT / "tests" / "reference" / "slow.py"
-    spec = importlib.util.spec_from_file_location("slow", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return set(module.SLOW)
+    """Methods written again in tests/reference/slow."""
+    sys.path.insert(0, str(ROOT / "tests" / "reference"))
+    try:
+        return set(importlib.import_module("slow").SLOW)
+    finally:
+        sys.path.pop(0)
 
 
 def index() -> str:
@@ -58,7 +64,7 @@ def page(method: Method, twin: bool) -> str:
     name, reads = method.name, method.needs.__name__
     checks = []
     if twin:
-        checks.append("its slow float64 twin, written from the formula, in tests/reference/slow.py")
+        checks.append("its slow float64 twin, written from the formula, in tests/reference/slow")
     if method.checked:
         checks.append(method.checked)
     checked = (

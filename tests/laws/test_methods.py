@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agcam.methods import METHODS
 from agcam.values import (
+    AloneTrace,
     AttentionCall,
     AttentionTrace,
     BlockTrace,
@@ -17,9 +18,15 @@ from agcam.values import (
     FullTrace,
     Grid,
     GridTrace,
+    LrpBlock,
+    LrpTrace,
     Oracle,
+    PathTrace,
     ReadBlock,
     ReadTrace,
+    RuledTrace,
+    StreamBlock,
+    StreamTrace,
     TokenTrace,
 )
 
@@ -39,13 +46,14 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
             for _ in range(blocks)
         ]
         return AttentionTrace(tuple(calls), reads, grid)
-    if needs is FullTrace:
+    if issubclass(needs, FullTrace):
         square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
         full = [
             FullBlock(randn(*square).softmax(-1), randn(*square), randn(*flat), randn(*flat))
             for _ in range(blocks)
         ]
-        return FullTrace(tuple(full), reads, grid)
+        account = [randn(batch) for _ in range(3)] if issubclass(needs, RuledTrace) else []
+        return needs(tuple(full), reads, grid, *account)
     if needs is BlockTrace:
         square = (batch, heads, grid.tokens, grid.tokens)
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
@@ -55,6 +63,8 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
         pixels = randn(batch, 3, 3 * grid.rows + 1, 2 * grid.columns)
         targets = torch.randint(3, (batch,), generator=generator)
         return Oracle(pixels, targets, grid, 64, _logit, _probability)
+    if needs in (LrpTrace, StreamTrace, PathTrace, AloneTrace):
+        return later_evidence(needs, randn, batch, heads, grid, blocks, reads)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
 
@@ -71,6 +81,22 @@ def _logit(pixels, target):
 
 def _probability(pixels, target):
     return _logits(pixels).softmax(-1).gather(1, target[:, None])[:, 0]
+
+
+def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
+    square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
+    if needs is LrpTrace:
+        relevance = [LrpBlock(randn(*square), randn(*square)) for _ in range(blocks)]
+        return LrpTrace(tuple(relevance), reads, grid)
+    if needs is AloneTrace:
+        return AloneTrace(randn(batch, grid.patches), grid)
+    streams = [
+        StreamBlock(randn(*square).softmax(-1), randn(*square), *(randn(*flat) for _ in range(4)))
+        for _ in range(blocks)
+    ]
+    stream = StreamTrace(tuple(streams), reads, grid)
+    path = [randn(batch, heads, len(reads), grid.tokens) for _ in range(3)]
+    return stream if needs is StreamTrace else PathTrace(stream, path)
 
 
 def change(trace, tensor, batch=None, headless=None):
@@ -95,7 +121,7 @@ def change(trace, tensor, batch=None, headless=None):
             )
             for b in trace.blocks
         ]
-        return FullTrace(tuple(full), trace.reads, trace.grid)
+        return dataclasses.replace(trace, blocks=tuple(full))
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
     if isinstance(trace, TokenTrace):
@@ -104,7 +130,28 @@ def change(trace, tensor, batch=None, headless=None):
     if isinstance(trace, Oracle):
         change = headless or tensor
         return dataclasses.replace(trace, pixels=change(trace.pixels), target=change(trace.target))
+    if isinstance(trace, LrpTrace | StreamTrace | PathTrace | AloneTrace):
+        return change_later(trace, tensor, headless or tensor)
     return GridTrace(trace.batch if batch is None else batch, trace.grid)
+
+
+def change_later(trace, tensor, flat):
+    if isinstance(trace, LrpTrace):
+        blocks = tuple(LrpBlock(tensor(b.relevance), tensor(b.gradients)) for b in trace.blocks)
+        return LrpTrace(blocks, trace.reads, trace.grid)
+    if isinstance(trace, AloneTrace):
+        return AloneTrace(flat(trace.logits), trace.grid)
+    if isinstance(trace, PathTrace):
+        path = [tensor(step) for step in trace.path]
+        return PathTrace(change_later(trace.stream, tensor, flat), path)
+    blocks = tuple(
+        StreamBlock(
+            tensor(b.attention), tensor(b.gradients),
+            flat(b.entering), flat(b.between), flat(b.leaving), flat(b.mixed),
+        )
+        for b in trace.blocks
+    )  # fmt: skip
+    return StreamTrace(blocks, trace.reads, trace.grid)
 
 
 shapes = {

@@ -11,8 +11,10 @@ from typer.core import TyperGroup
 from .._version import __version__
 from ..errors import AgcamError
 from .compare import compare
+from .evaluate import evaluate
 from .explain import explain
 from .lists import lists
+from .records import report, runs
 
 __all__ = ["app", "main"]
 
@@ -37,6 +39,9 @@ app = typer.Typer(
 )
 app.command()(explain)
 app.command()(compare)
+app.command()(evaluate)
+app.command()(report)
+app.command()(runs)
 app.add_typer(lists, name="list")
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final, Literal
 
 import torch
@@ -13,26 +12,37 @@ from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
 from ..values import (
+    AloneTrace,
     AttentionTrace,
+    AttnLrpTrace,
     BlockTrace,
     Classifier,
     FullTrace,
     GridTrace,
     Layout,
+    LibraTrace,
+    LrpTrace,
     Method,
     Oracle,
+    PathTrace,
     ReadTrace,
     Recording,
+    RuledTrace,
+    StreamTrace,
     TokenTrace,
     Trace,
 )
+from .alone import Alone
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .hooks import LayoutMismatchError
 from .oracle import Asking, Report, coarse_grid
+from .prove import prove_logits
 from .quiet import quiet
 from .record import logits_of, record
-from .replay import Replay, prove_logits
+from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
+from .replay import Replay
+from .stream import Path, Streams
 from .survey import UntraceableError, survey
 from .tokens import NormTokens
 
@@ -43,8 +53,17 @@ TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
 CHUNK: Final = 8  # pictures in one pass, where a method asks about many
 FROM_OUTSIDE: Final = (Oracle, GridTrace)  # evidence for which nothing is traced
+_BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
+    LrpTrace: Lrp,
+    LibraTrace: Libra,
+    AttnLrpTrace: AttnLrp,
+    StreamTrace: Streams,
+    PathTrace: Path,
+}
+"""Evidence from a tape; all of it shares the tape."""
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores | NormTokens | Asking
+_Inside = FullAutograd | WholeGraph | BlockScores | NormTokens | Alone
+_Asked = Replay | _Inside | Lrp | Ruled | Streams | Path | Asking
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -70,6 +89,8 @@ class Evidence:
         self._classifier, self._replay = classifier, replay
         self._chunk, self._report = chunk, report
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
+        self._tapes: Tapes | None = None
+        self.completeness_errors: list[float] = []  # where a method's evidence knows them
 
     def afresh(self) -> Evidence:
         """The same recording, and nothing else that was made of it since: that may be let go."""
@@ -97,7 +118,11 @@ class Evidence:
         if isinstance(replay, Replay):
             yield from replay.ask_each(targets)
         else:
-            yield from (self.of(method, column) for column in targets.unbind(1))
+            for column in targets.unbind(1):
+                trace = self.of(method, column)
+                if isinstance(trace, RuledTrace):
+                    self.completeness_errors += trace.completeness_error.tolist()
+                yield trace
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
@@ -110,11 +135,11 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in self._kinds() else ReadTrace
+        kind = needs if needs in {*_KINDS, *_BY_RULES, Oracle} else ReadTrace
         if kind is not Oracle and self.recording.layout.tracer == "none":
             survey(self._classifier, self.recording.pixels[:1])  # raises, and says why
         if kind not in self._asked:
-            self._asked[kind] = self._kinds()[kind](self._classifier, self.recording)
+            self._asked[kind] = self._make(kind)
         return self._asked[kind]
 
     def tracer(self, method: Method) -> str:
@@ -123,14 +148,23 @@ class Evidence:
             return "none"
         return self.proved(method.needs).name
 
-    def _kinds(self) -> dict[type[Trace], Callable[[Classifier, Recording], _Asked]]:
-        return {
-            ReadTrace: FullAutograd,  # where the recording is no replay
-            FullTrace: WholeGraph,
-            BlockTrace: BlockScores,
-            TokenTrace: NormTokens,
-            Oracle: partial(Asking, chunk=self._chunk, report=self._report),
-        }
+    def _make(self, kind: type[Trace]) -> _Asked:
+        if kind is Oracle:
+            return Asking(self._classifier, self.recording, self._chunk, self._report)
+        if kind not in _BY_RULES:
+            return _KINDS[kind](self._classifier, self.recording)
+        if self._tapes is None:
+            self._tapes = Tapes(self._classifier, self.recording)
+        return _BY_RULES[kind](self._tapes)
+
+
+_KINDS: Final[dict[type[Trace], type[_Inside]]] = {
+    ReadTrace: FullAutograd,  # where the recording is no replay
+    FullTrace: WholeGraph,
+    BlockTrace: BlockScores,
+    TokenTrace: NormTokens,
+    AloneTrace: Alone,
+}
 
 
 def trace(

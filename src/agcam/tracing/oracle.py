@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..errors import TargetError
 from ..values import Classifier, Grid, Oracle, Recording
+from .prove import prove
 from .record import logits_of
-from .replay import prove
 
 CELL: Final = 16  # pixels of a patch, where the model has no grid of its own
 Report = Callable[[int], None]

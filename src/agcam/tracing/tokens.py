@@ -14,7 +14,7 @@ from ..values import AttentionCall, Classifier, Recording, TokenTrace
 from .attention import listening
 from .full import gradients_of
 from .hooks import hooked
-from .replay import prove_logits
+from .prove import prove_logits
 
 
 class NormTokens:

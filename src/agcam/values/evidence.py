@@ -187,6 +187,3 @@ class TokenTrace:
     features: Float[Tensor, "batch token dim"]
     gradients: Float[Tensor, "batch token dim"]
     grid: Grid
-
-
-Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | TokenTrace | GridTrace | Oracle
