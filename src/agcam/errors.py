@@ -42,3 +42,7 @@ class RenderError(AgcamError, ValueError):
 
 class SaveError(AgcamError, OSError):
     """An output could not be written; nothing half-written was left behind."""
+
+
+class BusyError(AgcamError):
+    """The server has as much work as it takes at once; ask again in a moment."""

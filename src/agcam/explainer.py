@@ -23,7 +23,7 @@ from .explanation import Explanation
 from .families import load, weights_hash
 from .images import open_picture, prepare
 from .methods import METHODS
-from .tracing import Tracer, quiet, trace
+from .tracing import Evidence, Tracer, quiet, trace
 from .values import Classifier, Frame, Grid, Method, Preparation
 
 BATCH_SIZE: Final = 8
@@ -151,11 +151,26 @@ def _explain_batch(
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        evidence = trace(classifier, _to_model(classifier, pixels), [method], tracer)
-        logits, grid = evidence.recording.logits, evidence.recording.grid
-        names = _names(classifier, logits.shape[-1])
-        asked = targets.resolve(target, logits, names).to(logits.device)
-        maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
+        evidence = trace(classifier, to_model(classifier, pixels), [method], tracer)
+        return _ask(classifier, evidence, target, method)
+
+
+def answer(
+    classifier: Classifier, evidence: Evidence, prepared: Prepared, target: Any, method: Method
+) -> Explanation:
+    """Explain pictures from a recording made before; call inside `quiet`.
+
+    `evidence` is of all of `prepared`; `target` is as in `explain`. For those who keep a recording
+    because they will be asked again.
+    """
+    return _assemble(classifier, method, prepared, [_ask(classifier, evidence, target, method)])
+
+
+def _ask(classifier: Classifier, evidence: Evidence, target: Any, method: Method) -> _Part:
+    logits, grid = evidence.recording.logits, evidence.recording.grid
+    names = _names(classifier, logits.shape[-1])
+    asked = targets.resolve(target, logits, names).to(logits.device)
+    maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
     relevance = torch.stack([_precise(column) for column in maps], dim=1)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     if not bool(torch.isfinite(relevance).all()):
@@ -177,7 +192,7 @@ def _precise(relevance: Tensor) -> Tensor:
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
 
 
-def _to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
+def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Pixels where, and in the precision in which, the model's weights are."""
     weight = next(classifier.module.parameters(), None)
     if weight is None:

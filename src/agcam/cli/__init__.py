@@ -12,6 +12,7 @@ from .._version import __version__
 from ..errors import AgcamError
 from .explain import explain
 from .lists import lists
+from .serve import serve
 
 __all__ = ["app", "main"]
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(explain)
 app.add_typer(lists, name="list")
+app.command()(serve)
 
 
 def _version(wanted: bool) -> None:

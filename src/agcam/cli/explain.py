@@ -70,7 +70,7 @@ def explain(
     paths = find_pictures(pictures)
     _ = METHODS[method], colour_table(colormap)  # a wrong name is told before the model is loaded
     _make(out)
-    classifier = _load(model, arch, classes, device)
+    classifier = load_model(model, arch, classes, device)
     run = _Run(classifier, target, top, method, out, alpha, colormap)
     run.over(paths, batch_size)
     run.finish()
@@ -85,7 +85,10 @@ def _make(out: Path) -> None:
         raise SaveError(f"cannot make the folder {out}: {error.strerror}.") from error
 
 
-def _load(model: str, arch: str | None, classes: Path | None, device: str | None) -> Classifier:
+def load_model(
+    model: str, arch: str | None, classes: Path | None, device: str | None
+) -> Classifier:
+    """A classifier as the options name it; raises what says which option is wrong."""
     from ..families import load
 
     names = None

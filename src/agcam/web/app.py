@@ -1,0 +1,60 @@
+"""Desk, gate, API and page put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+import gradio as gr
+from fastapi import FastAPI
+
+from .._version import __version__
+from ..values import Classifier
+from . import api, pictures, problems
+from .desk import Desk
+from .gate import Gate
+from .guard import Guard
+from .limits import Limits
+from .page import build
+
+FONTS = ("system-ui", "sans-serif")  # those of the visitor's machine: none is fetched
+MONO = ("ui-monospace", "monospace")
+
+
+def _text_of(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def assemble(models: Mapping[str, Classifier], limits: Limits) -> FastAPI:
+    """The whole application."""
+    desk, gate = Desk(models, limits), Gate(limits)
+    app = FastAPI(
+        title="agcam",
+        version=__version__,
+        description="See what a Vision Transformer looked at, for any class, and prove it.",
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    problems.install(app)
+    app.include_router(api.routes(desk, gate))
+    app.include_router(pictures.routes(desk, gate))
+    app.add_middleware(Guard)
+    app.state.desk = desk
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        build(desk, gate),
+        path="/",
+        footer_links=[],
+        run_history=False,  # it would keep pictures in the browser
+        allowed_paths=[],
+        show_error=False,
+        max_file_size=1,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO),
+        css=_text_of("page.css"),
+        head=f"<script>{text_of('page.js')}</script>",
+    )
+    return mounted
