@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from socket import AddressFamily, create_server, socket
 from typing import Any
@@ -32,7 +33,7 @@ def listen(host: str, port: int) -> socket:
         family = AddressFamily.AF_INET6 if ":" in host else AddressFamily.AF_INET
         return create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        reason = error.strerror or error
+        reason = os.strerror(error.errno) if error.errno else error
         raise LoadError(f"cannot listen on {host}:{port}: {reason}; try another --port.") from error
 
 
@@ -40,7 +41,13 @@ def serve(app: Any, place: socket) -> None:
     """Serve an application until it is interrupted."""
     import uvicorn
 
-    config = uvicorn.Config(app, log_level="warning", server_header=False, ws="none")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=2,  # open pages keep a connection for ever
+    )
     uvicorn.Server(config).run(sockets=[place])
 
 

@@ -39,7 +39,7 @@ def assemble(models: Mapping[str, Classifier], limits: Limits) -> FastAPI:
     app.include_router(api.routes(desk, gate))
     app.include_router(pictures.routes(desk, gate))
     app.add_middleware(Guard)
-    app.state.desk = desk
+    app.state.desk, app.state.gate = desk, gate
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         build(desk, gate),
@@ -55,6 +55,6 @@ def assemble(models: Mapping[str, Classifier], limits: Limits) -> FastAPI:
         mcp_server=False,
         theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO),
         css=_text_of("page.css"),
-        head=f"<script>{text_of('page.js')}</script>",
+        head=f"<script>{_text_of('page.js')}</script>",
     )
     return mounted

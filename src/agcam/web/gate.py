@@ -16,21 +16,25 @@ Result = TypeVar("Result")
 
 
 class Gate:
-    """Bounds the work of all visitors together."""
+    """Bounds the work of all visitors together; `free` places are left."""
 
     def __init__(self, limits: Limits) -> None:
-        self._places = threading.BoundedSemaphore(limits.working + limits.waiting)
+        self.free = limits.working + limits.waiting
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(limits.working, thread_name_prefix="agcam")
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place in the queue, for as long as the context is open; raises BusyError if full."""
-        if not self._places.acquire(blocking=False):
-            raise BusyError("the server is busy with other pictures; try again in a few seconds.")
+        with self._lock:
+            if not self.free:
+                raise BusyError("the server is busy with other pictures; try again in a moment.")
+            self.free -= 1
         try:
             yield
         finally:
-            self._places.release()
+            with self._lock:
+                self.free += 1
 
     async def work(self, function: Callable[[], Result]) -> Result:
         """Call `function` in a worker's thread when its turn comes; call inside `place`."""

@@ -16,9 +16,10 @@ from .state import PROMPTS, needs_words
 
 TITLE: Final = "What did the model look at?"
 LEAD: Final = "Give a picture: see what a Vision Transformer says it is, and where it saw it."
-DROP_JS: Final = "window.agcam.setUp(element, (_, data) => trigger('picked', data));"
+DROP_JS: Final = "window.agcam.setUp(element, (data) => trigger('picked', data));"
 SAID_JS: Final = "window.agcam.classes(element, (_, data) => trigger('asked', data), watch);"
 LINK_JS: Final = "window.agcam.link(element, watch);"
+NOTHING: Final = '<p class="ag-none">The picture and its heat map will be here.</p>'
 FIRST: Final = 3  # methods that are ticked for a comparison at the start
 
 
@@ -95,7 +96,7 @@ def lay_out(desk: Desk) -> Parts:
     found["told"] = gr.HTML("")
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            found["view"] = gr.HTML("", elem_id="view")
+            found["view"] = gr.HTML(NOTHING, elem_id="view")
             found["downloads"] = gr.HTML("", js_on_load=LINK_JS, elem_id="downloads")
         with gr.Column(scale=2, min_width=320):
             found |= _controls(desk, first)

@@ -1,22 +1,27 @@
 // What the page does in the browser: give a picture, press a class, hold its state in the address.
 (() => {
+  // Resolved once the state that a link holds is on the page: a picture given before waits for it.
+  let start;
+  const started = new Promise((resolve) => { start = resolve; });
+
   const LIMIT_WORDS = "This is not a picture file.";
 
-  function setUp(root, trigger) {
+  function setUp(root, send) {
+    const trigger = (data) => started.then(() => send(data));
     const status = () => root.querySelector(".ag-status");
     const say = (text) => { const place = status(); if (place) place.textContent = text; };
 
     async function give(file) {
       if (!file) return;
-      if (file.type && !file.type.startsWith("image/")) { say(LIMIT_WORDS); trigger("picked", { error: LIMIT_WORDS }); return; }
+      if (file.type && !file.type.startsWith("image/")) { say(LIMIT_WORDS); trigger({ error: LIMIT_WORDS }); return; }
       say("Sending the picture ...");
       try {
         const name = encodeURIComponent(file.name || "picture");
         const answer = await fetch("pictures?name=" + name, { method: "POST", body: file, credentials: "same-origin" });
         const told = await answer.json();
-        trigger("picked", answer.ok ? { picture: told.picture } : { error: told.error });
+        trigger(answer.ok ? { picture: told.picture } : { error: told.error });
       } catch {
-        trigger("picked", { error: "The picture could not be sent; is the server still there?" });
+        trigger({ error: "The picture could not be sent; is the server still there?" });
       }
       say("");
     }
@@ -25,7 +30,7 @@
       const button = event.target.closest("button");
       if (!button) return;
       if (button.dataset.open) root.querySelector(`input[data-input=${button.dataset.open}]`).click();
-      if (button.dataset.example) trigger("picked", { example: button.dataset.example });
+      if (button.dataset.example) trigger({ example: button.dataset.example });
     });
     root.addEventListener("change", (event) => {
       if (event.target.type === "file") { give(event.target.files[0]); event.target.value = ""; }
@@ -43,7 +48,7 @@
       event.preventDefault();
       root.classList.remove("ag-over");
       if (event.dataTransfer.files.length) give(event.dataTransfer.files[0]);
-      else trigger("picked", { error: "Only picture files are taken, not addresses: save the picture and drop the file." });
+      else trigger({ error: "Only picture files are taken, not addresses: save the picture and drop the file." });
     });
   }
 
@@ -69,5 +74,5 @@
     watch("value", keep);
   }
 
-  window.agcam = { setUp, classes, link };
+  window.agcam = { start, setUp, classes, link };
 })();

@@ -11,6 +11,7 @@ import gradio as gr
 from ..errors import AgcamError
 from ..explanation import Explanation
 from ..methods import METHODS
+from ..values import Classifier
 from . import panels
 from .desk import Desk, Question
 from .examples import examples
@@ -60,6 +61,7 @@ class _Wires:
             js="() => [window.location.search]",
             **picture,
         )
+        load.then(None, js="() => window.agcam.start()", **quiet)
         several = [*parts.asked, parts.several]
         parts.compare.click(
             self.compare, several, [parts.compared, parts.told], api_visibility="private"
@@ -85,7 +87,9 @@ class _Wires:
     ) -> Outputs:
         """A new picture: ask about the predicted class."""
         data = event._data if isinstance(event._data, dict) else {}
-        state = replace(self._state("", *fields), target=None)
+        state = self._state("", *fields)
+        if key:  # a class that came with a link is meant for the first picture
+            state = replace(state, target=None)
         if data.get("error"):
             return {self.parts.told: panels.told(str(data["error"])[:500])}
         if data.get("example") in examples():
@@ -197,11 +201,19 @@ class _Wires:
             parts.told: "",
             parts.said: panels.said(explanation),
             parts.view: view,
-            parts.chosen: gr.skip() if needs_words(classifier) else index,
+            parts.chosen: self._chosen(classifier, explanation, index),
             parts.downloads: panels.downloads(explanation, address, query, state.link(classifier)),
             parts.compared: "",
             parts.how: panels.how(explanation, spent),
         }
+
+    def _chosen(self, classifier: Classifier, explanation: Explanation, index: int) -> Any:
+        if needs_words(classifier):
+            return gr.skip()
+        if classifier.class_names:
+            return index
+        numbers = range(explanation.logits.shape[1])  # how many there are is known only now
+        return gr.update(choices=[(f"class {n}", n) for n in numbers], value=index)
 
     def _set(self, state: State) -> Outputs:
         """The controls as the state says."""

@@ -59,10 +59,10 @@ def _manifest(explanation: Explanation, _: float) -> bytes:
 
 
 FILES: Final[dict[str, tuple[str, str, Callable[[Explanation, float], bytes]]]] = {
-    "overlay.png": ("the picture with the heat map", "image/png", _overlay),
-    "map.png": ("the heat map alone", "image/png", _map_png),
-    "map.npy": ("its numbers, for numpy", "application/octet-stream", _map_npy),
-    "manifest.json": ("how it was made", "application/json", _manifest),
+    "overlay.png": ("heat map over the picture (PNG)", "image/png", _overlay),
+    "map.png": ("heat map alone (PNG)", "image/png", _map_png),
+    "map.npy": ("its numbers (.npy)", "application/octet-stream", _map_npy),
+    "manifest.json": ("how it was made (JSON)", "application/json", _manifest),
 }
 
 

@@ -68,8 +68,9 @@ def restored(query: str, start: State, models: dict[str, Classifier], known: Any
         state = replace(state, model=first["model"])
     if first.get("method") in METHODS:
         state = replace(state, method=first["method"])
-    if first.get("class", "").isdecimal():
-        state = replace(state, target=int(first["class"][:9]))
+    number = first.get("class", "")
+    if number.isdecimal() and int(number[:9]) < len(models[state.model].class_names):
+        state = replace(state, target=int(number[:9]))
     if first.get("example") in known:
         state = replace(state, example=first["example"])
     if "prompt" in fields:
