@@ -4,17 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for web_models and web_pictures
 
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = (
     "the page's tests drive a real browser and found none: run `sudo apt-get install chromium`"
@@ -24,19 +28,15 @@ MISSING = (
 @pytest.fixture(scope="session")
 def api():
     """The application, asked in this process."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Gradio's own libraries warn of
-        from web_models import LIMITS, models
-        from starlette.testclient import TestClient
+    from starlette.testclient import TestClient
+    from web_models import LIMITS, assembled, models
 
-        from agcam.web import application
-
-        made = models()
-        app = application(made, LIMITS)
-        with TestClient(app) as client:
-            client.models = made
-            client.desk = app.state.desk
-            yield client
+    made = models()
+    app = assembled(made, LIMITS)
+    with TestClient(app) as client:
+        client.models = made
+        client.desk = app.state.desk
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """Small models for the page and the API, and a server of them in a process of its own.
 
-    python tests/web/web_models.py            prints the port that it serves on
+python tests/web/web_models.py            prints the port that it serves on
 """
 
+import asyncio
 import sys
+import warnings
 import zlib
 
 import timm
@@ -38,7 +40,9 @@ def words():
 
     def encode_text(prompts, _):
         seeds = [zlib.crc32(prompt.encode()) for prompt in prompts]
-        return torch.stack([torch.randn(16, generator=torch.Generator().manual_seed(s)) for s in seeds])
+        return torch.stack(
+            [torch.randn(16, generator=torch.Generator().manual_seed(s)) for s in seeds]
+        )
 
     return contrastive(bare, module, encode_text, lambda: (torch.tensor(1.0), None))
 
@@ -49,6 +53,17 @@ def models():
         "other": named("other", 1, ("one", "two", "three")),
         "words": words(),
     }
+
+
+async def _assembled(models, limits):
+    return application(models, limits)
+
+
+def assembled(models, limits):
+    """The application, made while a loop runs: else Gradio makes loops and leaves them open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Gradio's own libraries warn of
+        return asyncio.run(_assembled(models, limits))
 
 
 def main():

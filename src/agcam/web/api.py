@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ..errors import PictureError
@@ -138,6 +138,13 @@ async def _read_form(request: Request, most: int, seconds: float) -> tuple[Ask, 
         form = await parser.parse()
     except (MultiPartException, ValueError, KeyError) as error:
         raise PictureError(f"the form cannot be read: {error}") from None
+    try:
+        return await _fields(form)
+    finally:
+        await form.close()
+
+
+async def _fields(form: FormData) -> tuple[Ask, bytes]:
     upload = form.get("picture")
     if not isinstance(upload, UploadFile):
         raise PictureError("the form has no file called picture; a path or an address is not taken")
@@ -148,7 +155,6 @@ async def _read_form(request: Request, most: int, seconds: float) -> tuple[Ask, 
         elif name != "picture":
             fields[name] = value
     data = await upload.read()
-    await form.close()
     return _validated(lambda: Ask.model_validate({**fields, "picture": ""})), data
 
 

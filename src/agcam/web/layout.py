@@ -37,6 +37,7 @@ class Parts:
     said: gr.HTML
     chosen: gr.Dropdown
     prompts: gr.Textbox
+    ask: gr.Button
     model: gr.Dropdown
     method: gr.Dropdown
     threshold: gr.Slider
@@ -70,6 +71,7 @@ class Parts:
         """What an answer changes."""
         return [
             *self.asked,
+            self.ask,
             self.told,
             self.said,
             self.view,
@@ -120,11 +122,11 @@ def _controls(desk: Desk, first: str) -> dict[str, Any]:
         "prompts": gr.Textbox(
             "\n".join(PROMPTS),
             label="Descriptions to compare, one a line",
-            info="Press Enter to ask; Shift + Enter for a new line.",
             lines=len(PROMPTS),
             visible=words,
             elem_id="prompts",
         ),
+        "ask": gr.Button("Ask with these words", visible=words, elem_id="ask"),
         "opacity": gr.Slider(0, 1, 0.5, step=0.05, label="Strength of the colours"),
         "boxes": gr.Checkbox(False, label="Boxes around what is above the threshold"),
         "threshold": gr.Slider(

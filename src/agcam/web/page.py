@@ -42,7 +42,12 @@ class _Wires:
     def connect(self, page: gr.Blocks) -> None:
         """Tie events to handlers; none of them is an endpoint of Gradio's API."""
         parts = self.parts
-        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        # always_last: a click while another is being answered is never lost
+        quiet: dict[str, Any] = {
+            "api_visibility": "private",
+            "show_progress": "hidden",
+            "trigger_mode": "always_last",
+        }
         picture: dict[str, Any] = {**quiet, "outputs": parts.shown}
         answers = [
             parts.drop.picked(self.picked, parts.asked, **picture),
@@ -51,9 +56,10 @@ class _Wires:
             parts.method.input(self.asked, parts.asked, **picture),
             parts.model.input(self.other_model, parts.asked, **picture),
             parts.prompts.submit(self.other_words, parts.asked, **picture),
+            parts.ask.click(self.other_words, parts.asked, **picture),
         ]
         for slow in (parts.threshold, parts.opacity):
-            slow.change(self.asked, parts.asked, trigger_mode="always_last", **picture)
+            slow.change(self.asked, parts.asked, **picture)
         parts.boxes.input(self.asked, parts.asked, **picture)
         load = page.load(
             self.load,
@@ -226,6 +232,7 @@ class _Wires:
                 choices=choices_of(classifier), value=state.target, visible=not words
             ),
             parts.prompts: gr.update(value="\n".join(state.prompts), visible=words),
+            parts.ask: gr.update(visible=words),
             parts.threshold: state.threshold,
             parts.opacity: state.opacity,
             parts.boxes: state.boxes,
