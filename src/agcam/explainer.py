@@ -170,8 +170,7 @@ def _ask(classifier: Classifier, evidence: Evidence, target: Any, method: Method
     logits, grid = evidence.recording.logits, evidence.recording.grid
     names = _names(classifier, logits.shape[-1])
     asked = targets.resolve(target, logits, names).to(logits.device)
-    maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
-    relevance = torch.stack([_precise(column) for column in maps], dim=1)
+    relevance = _precise(evidence.relevance(method, asked))
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     if not bool(torch.isfinite(relevance).all()):
         raise ModelError(

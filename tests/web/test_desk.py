@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
+import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,25 +89,30 @@ def test_graphs_of_whole_passes_are_not_kept(desk, method):
     assert kept.nbytes >= kept.reading.recording.pixels.nbytes + len(kept.data)
 
 
-def test_no_graph_is_kept_where_every_token_is_read():
+@pytest.mark.parametrize("room", [1_000_000, 100_000])
+def test_a_large_graph_is_weighed_and_kept_only_where_there_is_room(room):
+    """Where every token is read, the replay is as large as a pass."""
     torch.manual_seed(0)
-    import timm
-
     module = timm.models.VisionTransformer(
-        img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=10,
-        class_token=False, global_pool="avg",
-    ).eval()  # fmt: skip
-    base = named("pooled", 0, NAMES)
-    from dataclasses import replace
-
-    desk = Desk({"pooled": replace(base, module=module, predict=module)}, LIMITS)
+        img_size=32,
+        patch_size=8,
+        embed_dim=24,
+        depth=2,
+        num_heads=3,
+        num_classes=10,
+        class_token=False,
+        global_pool="avg",
+    ).eval()
+    pooled = replace(named("pooled", 0, NAMES), module=module, predict=module)
+    desk = Desk({"pooled": pooled}, replace(LIMITS, kept_bytes=room))
     key = laid(desk)
-    ours = desk.explain_whole(key, Question("pooled", "agcam", 2))
-    again = desk.explain_whole(key, Question("pooled", "agcam", 3))
-    assert desk.store.get(key).reading.evidence is None
-    asked = agcam.explain(desk.models["pooled"], [picture(0)], [[2, 3]])
-    torch.testing.assert_close(ours.grid_map[:, 0], asked.grid_map[:, 0])
-    torch.testing.assert_close(again.grid_map[:, 0], asked.grid_map[:, 1])
+    maps = [desk.explain_whole(key, Question("pooled", "agcam", t)).grid_map for t in (2, 3)]
+    reading = desk.store.get(key).reading
+    assert (reading.evidence is not None) == (room == 1_000_000)
+    if reading.evidence is not None:
+        assert reading.nbytes > 20 * 16 * 24 * 4  # at least twenty token streams
+    asked = agcam.explain(pooled, [picture(0)], [[2, 3]])
+    torch.testing.assert_close(torch.cat(maps, 1), asked.grid_map)
 
 
 def test_heads_add_up_to_the_map(desk):

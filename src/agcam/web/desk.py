@@ -6,14 +6,14 @@ No page, no protocol: bytes and names in, Explanations out. The page and its dow
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import torch
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import PictureError, TargetError, UnknownNameError
 from ..explainer import Prepared, answer, to_model
@@ -23,11 +23,13 @@ from ..methods import METHODS
 from ..methods.agcam import contributions
 from ..registry import near_misses
 from ..tracing import Evidence, quiet, trace
+from ..tracing.replay import Replay
 from ..values import AttentionTrace, Classifier, Frame, GridTrace, Method, ReadTrace, Recording
 from .limits import Limits
 from .store import Key, Store
 
 SHOWN_SIDE: Final = 800  # pixels of the longer side on the page
+SHARE: Final = 4  # no graph takes more than this part of the memory
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Reading:
-    """One recording of a picture by one model; `evidence` only where its graph is small."""
+    """One recording of a picture by one model, and the replay that was proved with it.
+
+    `evidence` is None where there is no replay, or where its graph is too large to keep.
+    """
 
     model: str
     prompts: tuple[str, ...]
@@ -50,12 +55,7 @@ class Reading:
     recording: Recording
     prepared: Prepared
     evidence: Evidence | None
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the recording's tensors, each memory counted once."""
-        storages = (tensor.untyped_storage() for tensor in _tensors(self.recording))
-        return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -185,15 +185,21 @@ class Desk:
         prepared = Prepared(pixels[None], (frame,), (sitting.shown,), (sitting.name,))
         with quiet(classifier.module):
             evidence = trace(classifier, to_model(classifier, pixels[None]), [method])
-        recording = evidence.recording
-        layout = recording.layout
-        # a replay of prefix tokens is a few rows a block; any other graph is as large as a pass
-        small = layout.tracer == "replay" and layout.kept <= layout.grid.prefix
-        kept = Evidence(classifier, recording) if small else None
-        if kept is not None and _is_light(method):
-            kept = evidence
-        reading = Reading(question.model, question.prompts, classifier, recording, prepared, kept)
+        kept, size = self._kept(classifier, evidence)
+        asked = question.model, question.prompts
+        reading = Reading(*asked, classifier, evidence.recording, prepared, kept, size)
         return reading, evidence
+
+    def _kept(self, classifier: Classifier, evidence: Evidence) -> tuple[Evidence | None, int]:
+        """The replay alone, without graphs of whole passes, if there is room; and all bytes."""
+        recording = evidence.recording
+        tensors = list(_tensors(recording))
+        if recording.layout.tracer == "replay":
+            replay = cast(Replay, evidence.proved(ReadTrace))
+            size = _bytes([*tensors, *_graph(replay.logits)], classifier.module)
+            if size <= self.limits.kept_bytes // SHARE:
+                return Evidence(classifier, recording, replay), size
+        return None, _bytes(tensors, classifier.module)
 
     def _prompts(self, prompts: Sequence[str]) -> list[str]:
         given = list(dict.fromkeys(text.strip() for text in prompts if text.strip()))
@@ -221,6 +227,27 @@ def _scaled(frames: tuple[Frame, ...], shown: Image.Image) -> tuple[Frame, ...]:
     left, top, right, bottom = frame.window
     window = (left * across, top * down, right * across, bottom * down)
     return (Frame(shown.width, shown.height, window),)
+
+
+def _bytes(tensors: Iterable[Tensor], module: nn.Module) -> int:
+    """Bytes of tensors, each memory counted once, the model's own weights not at all."""
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
+    weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
+    return sum(size for place, size in sizes.items() if place not in weights)
+
+
+def _graph(logits: Tensor) -> Iterator[Tensor]:
+    """What autograd keeps in order to go back from `logits`."""
+    nodes, seen = [logits.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        found = (getattr(node, name) for name in dir(node) if name.startswith("_saved_"))
+        yield from (value for value in found if isinstance(value, Tensor))
+        nodes += [below for below, _ in node.next_functions]
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
