@@ -119,24 +119,27 @@ def clicks(arguments, sent):
     desk = Desk({"m": model})
     key = "visitor", desk.lay("visitor", sent[0], "picture")
     look = panels.Look(0.5, 0.5, boxes=False)
-    times, first = [], None
+    times, busy, first = [], [], None
     for number in range(arguments.clicks + 1):
-        start = time.perf_counter()
+        start, began = time.perf_counter(), time.process_time()
         explanation = desk.explain(key, Question("m", "agcam", number or None))
         panels.view(explanation, look), panels.said(explanation)
         spent = 1000 * (time.perf_counter() - start)
         first = spent if first is None else first
-        times += [spent] if number else []
-    return first, sorted(times), desk.store.nbytes
+        if number:
+            times.append(spent)
+            busy.append(1000 * (time.process_time() - began))
+    return first, sorted(times), sorted(busy), desk.store.nbytes
 
 
 def main():
     arguments = parse()
     sent = pictures(arguments.pictures)
-    first, times, kept = clicks(arguments, sent)
+    first, times, busy, kept = clicks(arguments, sent)
     print(f"{arguments.model}; first answer {first:.0f} ms; another class, {len(times)} times:")
     low, high = times[0], times[-1]
     print(f"  median {statistics.median(times):.0f} ms, {low:.0f} to {high:.0f} ms")
+    print(f"  of the processor: median {statistics.median(busy):.0f} ms, at most {busy[-1]:.0f} ms")
     print(f"  {kept / 1e6:.1f} MB kept for this picture and its recording")
     answers, wall, idle, most, right = load(arguments, sent)
     waits = sorted(seconds for _, _, seconds in answers)

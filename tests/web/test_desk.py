@@ -4,6 +4,7 @@ import asyncio
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -180,6 +181,26 @@ def test_many_threads_get_their_own_answers(desk):
         alone = agcam.explain(desk.models["tiny"], [picture(seed)], [[target]])
         torch.testing.assert_close(made, alone.grid_map)
     assert len(answers) == 24
+
+
+def test_the_demo_on_a_photograph():
+    from agcam.web.examples import examples
+
+    try:
+        model = agcam.load("demo")
+    except agcam.LoadError as error:
+        pytest.skip(f"the demo's weights are not at hand: {error}")
+    desk = Desk({"demo": model})
+    example = examples()["coffee"]
+    key = "me", desk.lay("me", example.data, example.name)
+    names = model.class_names
+    for name in ("cup", "espresso"):
+        made = desk.explain(key, Question("demo", "agcam", names.index(name)))
+        assert made.said()[0][0] in {"cup", "espresso"}
+        values = np.asarray(made.pixel_map[0][0])
+        height, width = values.shape
+        cup = values[int(0.05 * height) : int(0.6 * height), int(0.3 * width) : int(0.72 * width)]
+        assert cup.mean() > np.nanmean(values)
 
 
 class Thing:

@@ -306,6 +306,7 @@ def test_nothing_is_left_on_disk(visit, server):
     with page.expect_download():
         page.locator("#downloads a[download]").first.click()
     assert server.files() == before
+    assert not (server.home / "called-out").exists()  # nor did the server call anybody
 
 
 def test_a_picture_is_pasted_and_dropped(visit):
