@@ -69,8 +69,8 @@ class Server:
         return {path: path.stat().st_size for path in self.home.rglob("*") if path.is_file()}
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
+@pytest.fixture(scope="module")  # playwright's loop runs in this thread until it is closed
+def chromium():
     from playwright.sync_api import sync_playwright
 
     program = next(filter(None, map(shutil.which, BROWSERS)), None)

@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.requests import Request
+from starlette.testclient import TestClient
 from web_models import LIMITS, NAMES, assembled, models
 from web_pictures import black, picture, png
 
@@ -333,9 +335,17 @@ def test_memory_is_bounded_by_pictures_a_visitor(api):
     assert api.get("/health").json()["pictures"] <= before + LIMITS.kept_pictures
 
 
-def test_busy_is_said_politely():
-    from starlette.testclient import TestClient
+def test_pictures_are_forgotten_also_when_nobody_asks():
+    app = assembled(models(), Limits(kept_seconds=0.3))
+    with TestClient(app) as client:
+        assert client.post("/pictures", content=png(0)).status_code == 200
+        until = time.monotonic() + 60
+        while client.get("/health").json()["pictures"] and time.monotonic() < until:
+            time.sleep(0.05)  # /health looks, and drops nothing
+        assert client.get("/health").json() == {"status": "ok", "pictures": 0, "bytes": 0}
 
+
+def test_busy_is_said_politely():
     app = assembled(models(), Limits(working=1, waiting=1))
     gate_hold, entered = threading.Event(), threading.Event()
     with TestClient(app) as client:

@@ -7,6 +7,7 @@ import asyncio
 import sys
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import timm
@@ -64,7 +65,8 @@ def assembled(models, limits):
     """The application, made while a loop runs: else Gradio makes loops and leaves them open."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Gradio's own libraries warn of
-        return asyncio.run(_assembled(models, limits))
+        with ThreadPoolExecutor(1) as thread:  # this one may have a loop already: playwright's
+            return thread.submit(asyncio.run, _assembled(models, limits)).result()
 
 
 def tell_of_calls(event, arguments):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.resources import files
 
 import gradio as gr
@@ -19,10 +21,30 @@ from .page import build
 
 FONTS = ("system-ui", "sans-serif")  # those of the visitor's machine: none is fetched
 MONO = ("ui-monospace", "monospace")
+SWEEPS = 30  # times that old pictures are looked for within the time that they are kept
 
 
 def _text_of(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _sweeping(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Forget old pictures while the server runs, also when nobody asks for anything."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(desk.limits.kept_seconds / SWEEPS)
+                desk.store.sweep()
+
+        task = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    return lifespan
 
 
 def assemble(models: Mapping[str, Classifier], limits: Limits) -> FastAPI:
@@ -34,6 +56,7 @@ def assemble(models: Mapping[str, Classifier], limits: Limits) -> FastAPI:
         description="See what a Vision Transformer looked at, for any class, and prove it.",
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
+        lifespan=_sweeping(desk),
     )
     problems.install(app)
     app.include_router(api.routes(desk, gate))
