@@ -144,6 +144,7 @@ class _Part:
     grid_map: Tensor
     grid: Grid
     tracer: str
+    errors: tuple[float, ...] = ()  # of completeness, where the method's evidence knows it
 
 
 def _explain_batch(
@@ -184,6 +185,7 @@ def _ask(classifier: Classifier, evidence: Evidence, target: Any, method: Method
         relevance.to(exact).cpu(),
         grid,
         evidence.tracer(method),
+        tuple(evidence.completeness_errors),
     )
 
 
@@ -223,12 +225,19 @@ def _assemble(
         method=method.name,
         tracer=parts[0].tracer,
         grid=parts[0].grid,
-        versions=_versions(),
-        notes=classifier.notes,
+        versions=versions(),
+        notes=(*classifier.notes, *_completeness(method, parts)),
         frames=prepared.frames,
         pictures=prepared.pictures,
         sources=prepared.sources,
     )
+
+
+def _completeness(method: Method, parts: Sequence[_Part]) -> tuple[str, ...]:
+    errors = [error for part in parts for error in part.errors]
+    if not errors:
+        return ()
+    return (f"{method.name}: completeness error at most {max(errors):.1e} of the target's logit",)
 
 
 def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
@@ -241,7 +250,7 @@ def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def versions() -> Mapping[str, str]:
     """Versions of all that has a part in a map; read once, for metadata files are slow to parse."""
     found = {"agcam": __version__, "python": platform.python_version()}
     for library in LIBRARIES:

@@ -105,7 +105,7 @@ def test_input_of_a_size_that_the_model_refuses_is_told_in_a_sentence(tiny):
 
 @pytest.mark.parametrize("kind", ["no_grad", "inference_mode", "enable_grad"])
 @pytest.mark.parametrize("frozen", [True, False])
-@pytest.mark.parametrize("method", ["agcam", "attcat", "legrad"])  # one of each way back
+@pytest.mark.parametrize("method", ["agcam", "attcat", "legrad", "lrp"])  # one of each way back
 def test_any_caller_any_parameters(tiny, pixels, kind, frozen, method):
     expected = agcam.explain(tiny, pixels, 4, method).grid_map
     tiny.requires_grad_(not frozen)
@@ -342,7 +342,7 @@ def test_the_whole_graph_ends_as_the_replay_does(name):
         assert block.tokens.shape[:2] == (2, full.grid.tokens)
 
 
-@pytest.mark.parametrize("method", ["agcam", "gae", "legrad"])
+@pytest.mark.parametrize("method", ["agcam", "gae", "legrad", "lrp"])
 def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
     agcam.explain(tiny, pixels, 3, method)  # surveyed
     passes = []

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
+from ..addresses import is_address, open_file
 from ..errors import PictureError
 
 MAX_PIXELS = 200_000_000  # refused above, from the header, before a pixel is decoded
@@ -31,7 +32,7 @@ _ORIENTATION = 0x0112  # the EXIF tag
 def open_picture(
     source: str | Path | bytes | Image.Image | np.ndarray[Any, Any], *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """Open a file, a file's bytes, a PIL picture or an array as a new upright RGB picture.
+    """Open a file, its bytes, an fsspec address, a PIL picture or an array: a new upright RGB picture.
 
     EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
     scaled by the full range of their type; of an animation the first frame is taken (of a given
@@ -46,6 +47,8 @@ def open_picture(
         return _open_bytes(source, max_pixels)
     if isinstance(source, np.ndarray):
         return _from_array(source)
+    if isinstance(source, str) and is_address(source):
+        return _open_address(source, max_pixels)
     if isinstance(source, (str, Path)):
         return _open_file(Path(source), max_pixels)
     raise PictureError(
@@ -71,10 +74,8 @@ class _Watched(io.BufferedReader):
 
 
 def _open_bytes(data: bytes, max_pixels: int) -> Image.Image:
-    if not data:
-        raise PictureError("the picture is empty")
     with _Watched(cast(io.RawIOBase, io.BytesIO(data))) as file:
-        return _decode(_recognise(file, "the picture"), "the picture", max_pixels, file)
+        return _read(file, "the picture", max_pixels)
 
 
 def _open_file(path: Path, max_pixels: int) -> Image.Image:
@@ -84,9 +85,7 @@ def _open_file(path: Path, max_pixels: int) -> Image.Image:
         if path.exists() and not path.is_file():
             raise PictureError(f"{path} is not a regular file")
         with _Watched(io.FileIO(path)) as file:
-            if not file.peek(1):
-                raise PictureError(f"{path} is empty")
-            return _decode(_recognise(file, str(path)), str(path), max_pixels, file)
+            return _read(file, str(path), max_pixels)
     except FileNotFoundError:
         raise PictureError(f"{path} does not exist") from None
     except PermissionError:
@@ -97,6 +96,23 @@ def _open_file(path: Path, max_pixels: int) -> Image.Image:
         if isinstance(error, PictureError):
             raise
         raise PictureError(f"{str(path)!r} is not a file name: {error}") from error
+
+
+def _open_address(address: str, max_pixels: int) -> Image.Image:
+    try:
+        # Remote files are no raw files, but they have all that a buffered reader asks of one.
+        with open_file(address) as raw, _Watched(raw) as file:  # type: ignore[arg-type]
+            return _read(file, address, max_pixels)
+    except FileNotFoundError:
+        raise PictureError(f"{address} does not exist") from None
+    except (OSError, ImportError) as error:
+        raise PictureError(f"{address} could not be opened: {error}") from error
+
+
+def _read(file: _Watched, name: str, max_pixels: int) -> Image.Image:
+    if not file.peek(1):
+        raise PictureError(f"{name} is empty")
+    return _decode(_recognise(file, name), name, max_pixels, file)
 
 
 def _recognise(file: _Watched, path: str) -> Image.Image:

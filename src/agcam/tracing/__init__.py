@@ -12,23 +12,34 @@ from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
 from ..values import (
+    AloneTrace,
     AttentionTrace,
+    AttnLrpTrace,
     BlockTrace,
     Classifier,
     FullTrace,
     GridTrace,
     Layout,
+    LibraTrace,
+    LrpTrace,
     Method,
+    PathTrace,
     ReadTrace,
     Recording,
+    RuledTrace,
+    StreamTrace,
     Trace,
 )
+from .alone import Alone
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .hooks import LayoutMismatchError
+from .prove import prove_logits
 from .quiet import quiet
 from .record import logits_of, record
-from .replay import Replay, prove_logits
+from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
+from .replay import Replay
+from .stream import Path, Streams
 from .survey import survey
 
 __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
@@ -36,7 +47,16 @@ __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
 Tracer = Literal["replay", "full"]
 TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores
+_BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
+    LrpTrace: Lrp,
+    LibraTrace: Libra,
+    AttnLrpTrace: AttnLrp,
+    StreamTrace: Streams,
+    PathTrace: Path,
+}
+"""Evidence from a tape; all of it shares the tape."""
+
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp | Ruled | Streams | Path | Alone
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -54,6 +74,8 @@ class Evidence:
         self.recording = recording
         self._classifier = classifier
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
+        self._tapes: Tapes | None = None
+        self.completeness_errors: list[float] = []  # where a method's evidence knows them
 
     def relevance(self, method: Method, targets: Tensor) -> Tensor:
         """Relevance per patch (batch, asked, patch) for `targets` (batch, asked).
@@ -71,7 +93,11 @@ class Evidence:
         if isinstance(replay, Replay):
             yield from replay.ask_each(targets)
         else:
-            yield from (self.of(method, column) for column in targets.unbind(1))
+            for column in targets.unbind(1):
+                trace = self.of(method, column)
+                if isinstance(trace, RuledTrace):
+                    self.completeness_errors += trace.completeness_error.tolist()
+                yield trace
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
@@ -84,20 +110,28 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in (FullTrace, BlockTrace) else ReadTrace
+        kind = needs if needs in {*_KINDS, *_BY_RULES} else ReadTrace
         if kind not in self._asked:
-            self._asked[kind] = _KINDS[kind](self._classifier, self.recording)
+            self._asked[kind] = self._make(kind)
         return self._asked[kind]
 
     def tracer(self, method: Method) -> str:
         """The name of the tracer that proved what `method` reads."""
         return self.proved(method.needs).name
 
+    def _make(self, kind: type[Trace]) -> _Asked:
+        if kind not in _BY_RULES:
+            return _KINDS[kind](self._classifier, self.recording)
+        if self._tapes is None:
+            self._tapes = Tapes(self._classifier, self.recording)
+        return _BY_RULES[kind](self._tapes)
 
-_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores]]] = {
+
+_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores | Alone]]] = {
     ReadTrace: FullAutograd,  # where the recording is no replay
     FullTrace: WholeGraph,
     BlockTrace: BlockScores,
+    AloneTrace: Alone,
 }
 
 

@@ -152,6 +152,3 @@ class GridTrace:
 
     batch: int
     grid: Grid
-
-
-Trace = ReadTrace | AttentionTrace | FullTrace | BlockTrace | GridTrace

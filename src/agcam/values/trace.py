@@ -1,0 +1,21 @@
+"""Any evidence: what a method may need."""
+
+from __future__ import annotations
+
+from .by_rules import AttnLrpTrace, LibraTrace, LrpTrace, StreamTrace
+from .evidence import AttentionTrace, BlockTrace, FullTrace, GridTrace, ReadTrace
+from .more_passes import AloneTrace, PathTrace
+
+Trace = (
+    ReadTrace
+    | AttentionTrace
+    | FullTrace
+    | BlockTrace
+    | LrpTrace
+    | LibraTrace
+    | AttnLrpTrace
+    | StreamTrace
+    | PathTrace
+    | AloneTrace
+    | GridTrace
+)
