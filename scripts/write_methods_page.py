@@ -57,14 +57,7 @@ def index() -> str:
         f"| [{m.name}](methods/{m.name}.md) | {_yes(m)} | {m.needs.__name__} | {m.passes} |\n"
         for m in METHODS.values()
     ]
-<<<<<<< HEAD
-    texts = [
-        f"\n## {m.name}\n\n{inspect.getdoc(m.function)}\n\nSource: {m.cite}.\n"
-        for m in METHODS.values()
-    ]
-    return HEAD + "".join(rows) + "".join(texts) + LEFT_OUT
-=======
-    return HEAD + "".join(rows)
+    return HEAD + "".join(rows) + LEFT_OUT
 
 
 def page(method: Method, twin: bool) -> str:
@@ -109,7 +102,6 @@ def pages() -> dict[Path, str]:
 
 def _yes(method: Method) -> str:
     return "yes" if method.class_specific else "no: the same map for every class"
->>>>>>> oracle
 
 
 LEFT_OUT = """

@@ -90,7 +90,7 @@ class Evidence:
         self._chunk, self._report = chunk, report
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
         self._tapes: Tapes | None = None
-        self.completeness_errors: list[float] = []  # where a method's evidence knows them
+        self.completeness_errors: list[float] = []  # of the last map, where its evidence knows them
 
     def afresh(self) -> Evidence:
         """The same recording, and nothing else that was made of it since: that may be let go."""
@@ -108,6 +108,7 @@ class Evidence:
         A class-agnostic map is made once; where the replay is read, targets share passes back.
         """
         batch, asked = targets.shape
+        self.completeness_errors = []
         if not method.class_specific:
             return method.function(self.of(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
         maps = [method.function(trace) for trace in self._each(method, targets)]
