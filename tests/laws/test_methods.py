@@ -16,6 +16,7 @@ from agcam.values import (
     FullTrace,
     Grid,
     GridTrace,
+    ReachTrace,
     ReadBlock,
     ReadTrace,
 )
@@ -36,6 +37,12 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
             for _ in range(blocks)
         ]
         return AttentionTrace(tuple(calls), reads, grid)
+    if needs is ReachTrace:
+        read, whole = (
+            evidence(each, seed, batch, heads, grid, blocks, reads)
+            for each in (ReadTrace, AttentionTrace)
+        )
+        return ReachTrace(read.blocks, whole.calls, grid)
     if needs is FullTrace:
         square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
         full = [
@@ -64,6 +71,10 @@ def change(trace, tensor, batch=None, headless=None):
             for c in trace.calls
         ]
         return AttentionTrace(tuple(calls), trace.reads, trace.grid)
+    if isinstance(trace, ReachTrace):
+        read = change(ReadTrace(trace.blocks, trace.grid), tensor)
+        whole = change(AttentionTrace(trace.calls, (), trace.grid), tensor)
+        return ReachTrace(read.blocks, whole.calls, trace.grid)
     if isinstance(trace, FullTrace):
         flat = headless or tensor
         full = [

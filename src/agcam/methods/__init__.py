@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..registry import Table
-from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, ReadTrace
+from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, ReachTrace, ReadTrace
 from .agcam import agcam
+from .agcam_spread import agcam_spread
 from .attcat import attcat
 from .chance import centred_gaussian, random_map
 from .gae import gae
@@ -23,6 +24,14 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, replay of the read tokens",
         cite="Leem and Seo, Attention Guided CAM, AAAI 2024, arXiv 2402.04563",
+    ),
+    Method(
+        name="agcam_spread",
+        function=agcam_spread,
+        needs=ReachTrace,
+        class_specific=True,
+        passes="1 forward, replay of the read tokens, attention rows of a third of the blocks",
+        cite="agcam's own, after Leem and Seo, AGCAM: docs/better-map.md",
     ),
     Method(
         name="raw_attention",

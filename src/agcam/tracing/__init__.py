@@ -18,6 +18,7 @@ from ..values import (
     GridTrace,
     Layout,
     Method,
+    ReachTrace,
     ReadTrace,
     Recording,
     Trace,
@@ -61,7 +62,10 @@ class Evidence:
             return AttentionTrace(recording.calls, recording.layout.reads, recording.grid)
         if method.needs is GridTrace:
             return GridTrace(len(recording.logits), recording.grid)
-        return self.proved(method.needs).ask(target)
+        asked = self.proved(method.needs).ask(target)
+        if method.needs is ReachTrace and isinstance(asked, ReadTrace):
+            return ReachTrace(asked.blocks, recording.calls, recording.grid)
+        return asked
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
@@ -117,7 +121,7 @@ def _evidence(
 ) -> Evidence:
     if tracer is not None:
         layout = replace(layout, tracer=tracer)
-    whole = any(method.needs is AttentionTrace for method in methods)
+    whole = any(method.needs in (AttentionTrace, ReachTrace) for method in methods)
     recording = record(classifier, pixels, layout, whole)
     evidence = Evidence(classifier, recording)
     for method in methods:
