@@ -7,6 +7,7 @@ import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import agcam
 from agcam.methods import METHODS
@@ -206,13 +207,14 @@ def test_model_that_is_not_deterministic_is_an_error_not_a_map(tiny, pixels):
 def test_weights_changed_between_record_and_replay_are_an_error(tiny, pixels):
     agcam.explain(tiny, pixels, 3)
     calls = []
+    mlp = tiny.blocks[0].mlp
 
     def drift(module, args):
         calls.append(module)
         with torch.no_grad():
-            tiny.head.weight.mul_(1.5)
+            mlp.fc1.weight.mul_(1.5)
 
-    handle = tiny.head.register_forward_pre_hook(drift)
+    handle = mlp.register_forward_pre_hook(drift)
     with pytest.raises(agcam.ProofError, match="no map was made"):
         agcam.explain(tiny, pixels, 3)
     handle.remove()
@@ -271,7 +273,30 @@ def test_replay_runs_one_token_through_each_block(tiny, pixels):
     for block in tiny.blocks:
         block.mlp.register_forward_hook(lambda _, args, __: lengths.append(args[0].shape[1]))
     agcam.explain(tiny, pixels, 3)
-    assert lengths == [17, 17, 1, 1]
+    assert lengths == [17, 1, 1]  # of the last block only what the classifier reads
+
+
+def test_an_explanation_computes_less_than_a_plain_pass():
+    """Counts of multiplications, on a model with the proportions of ViT-B: 12 blocks, 50 tokens."""
+    model = timm.models.VisionTransformer(
+        img_size=56, patch_size=8, embed_dim=96, depth=12, num_heads=3, num_classes=10
+    )
+    pixels = torch.randn(2, 3, 56, 56)
+    agcam.explain(model, pixels, 3)  # surveyed
+    with FlopCounterMode(display=False) as plain, torch.no_grad():
+        model.eval()(pixels)
+    with FlopCounterMode(display=False) as explained:
+        agcam.explain(model, pixels, 3)
+    assert explained.get_total_flops() < plain.get_total_flops()
+
+
+def test_logits_that_read_another_token_than_the_survey_saw_are_never_explained(tiny, pixels):
+    """Behind the last block unread tokens are NaN: a classifier that reads them shows itself."""
+    agcam.explain(tiny, pixels, 3)
+    tiny.pool = lambda x, *_: x[:, 0] + 0 * x[:, 5]
+    changed = agcam.explain(tiny, pixels, 3)
+    assert changed.logits.isfinite().all()
+    assert apart(changed, agcam.explain(tiny, pixels, 3, tracer="full")) < 1e-4
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -323,8 +348,9 @@ def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
     passes = []
     tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
     several = agcam.explain(tiny, pixels, [[1, 2, 3]] * 3, method)
-    assert len(passes) == 2
+    of_several = len(passes)
     alone = agcam.explain(tiny, pixels, 2, method)
+    assert len(passes) == 2 * of_several
     torch.testing.assert_close(several.grid_map[:, 1], alone.grid_map[:, 0])
 
 

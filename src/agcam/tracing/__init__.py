@@ -25,18 +25,16 @@ from ..values import (
 )
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
+from .hooks import LayoutMismatchError
 from .quiet import quiet
-from .record import LayoutMismatchError, record
-from .replay import Replay
+from .record import logits_of, record
+from .replay import Replay, prove_logits
 from .survey import survey
 
 __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
 
 Tracer = Literal["replay", "full"]
-TRACERS: Final[dict[Tracer, type[Replay] | type[FullAutograd]]] = {
-    "replay": Replay,
-    "full": FullAutograd,
-}
+TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
 _Asked = Replay | FullAutograd | WholeGraph | BlockScores
 _Key = tuple[int, int]
@@ -50,10 +48,12 @@ class Evidence:
     through the model makes one pass with gradients, shared by every method and target.
     """
 
-    def __init__(self, classifier: Classifier, recording: Recording) -> None:
+    def __init__(
+        self, classifier: Classifier, recording: Recording, replay: Replay | None = None
+    ) -> None:
         self.recording = recording
         self._classifier = classifier
-        self._asked: dict[type[Trace], _Asked] = {}
+        self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
@@ -71,19 +71,19 @@ class Evidence:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
         kind = needs if needs in (FullTrace, BlockTrace) else ReadTrace
         if kind not in self._asked:
-            self._asked[kind] = self._kinds()[kind](self._classifier, self.recording)
+            self._asked[kind] = _KINDS[kind](self._classifier, self.recording)
         return self._asked[kind]
 
     def tracer(self, method: Method) -> str:
         """The name of the tracer that proved what `method` reads."""
         return self.proved(method.needs).name
 
-    def _kinds(self) -> dict[type[Trace], type[_Asked]]:
-        return {
-            ReadTrace: TRACERS[self.recording.layout.tracer],
-            FullTrace: WholeGraph,
-            BlockTrace: BlockScores,
-        }
+
+_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores]]] = {
+    ReadTrace: FullAutograd,  # where the recording is no replay
+    FullTrace: WholeGraph,
+    BlockTrace: BlockScores,
+}
 
 
 def trace(
@@ -106,6 +106,7 @@ def trace(
     try:
         return _evidence(classifier, pixels, layout, methods, tracer)
     except LayoutMismatchError:
+        logits_of(classifier, pixels)  # perhaps it is no model for these pictures: says why
         raise ModelError(
             f"{classifier.name}: two passes took different ways through the model; agcam needs "
             "a model that is deterministic in evaluation mode."
@@ -119,22 +120,27 @@ def _evidence(
     methods: Sequence[Method],
     tracer: Tracer | None,
 ) -> Evidence:
-    if tracer is not None:
-        layout = replace(layout, tracer=tracer)
     whole = any(method.needs in (AttentionTrace, ReachTrace) for method in methods)
-    recording = record(classifier, pixels, layout, whole)
-    evidence = Evidence(classifier, recording)
+    if (tracer or layout.tracer) == "replay":
+        replay = Replay(classifier, pixels, layout, whole)
+        evidence = Evidence(classifier, replay.recording, replay)
+    else:
+        evidence = Evidence(classifier, record(classifier, pixels, layout, whole))
     for method in methods:
         evidence.proved(method.needs)
     return evidence
 
 
 def _lay_out(classifier: Classifier, picture: Tensor) -> Layout:
-    """Survey, and settle on the tracer: replay where it works, full autograd where it cannot."""
+    """Survey, and settle on the tracer: replay where it works, full autograd where it cannot.
+
+    Here, once, the logits of the replay are compared with those of an ordinary pass.
+    """
     layout = survey(classifier, picture)
     recording = record(classifier, picture, layout, whole=False)
     try:
-        Replay(classifier, recording)
+        replay = Replay(classifier, picture, layout, whole=False)
+        prove_logits(classifier.name, recording, replay.logits)
     except (ProofError, LayoutMismatchError, RuntimeError, IndexError, ValueError, TypeError):
         # its blocks count their tokens, or mix them outside attention
         return replace(layout, tracer="full")

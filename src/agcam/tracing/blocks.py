@@ -18,9 +18,9 @@ from ..errors import ModelError
 from ..values import AttentionCall, BlockTrace, Classifier, Recording
 from .attention import listening
 from .full import Turn, attend, gradients_of
-from .hooks import first_tensor, hooked, map_tensors, replace_first_tensor
-from .record import LayoutMismatchError
-from .replay import prove
+from .hooks import hooked, map_tensors, replace_stream, stream_of
+from .record import blocks_of
+from .replay import prove_logits
 
 
 class BlockScores:
@@ -44,7 +44,7 @@ class BlockScores:
             logits = self._run(classifier)
             proof, self.logits = logits[:first], logits[first:]
         self._turn.finish()
-        prove(classifier.name, recording, proof)
+        prove_logits(classifier.name, recording, proof)
 
     def ask(self, target: Tensor) -> BlockTrace:
         """Trace one target class a picture: `target` (batch,)."""
@@ -56,7 +56,7 @@ class BlockScores:
         return BlockTrace(gradients, self.recording.grid)
 
     def _run(self, classifier: Classifier) -> Tensor:
-        *others, last = (classifier.vision.get_submodule(path) for path in self.layout.blocks)
+        *others, last = blocks_of(classifier, self.layout)
         with ExitStack() as hooks:
             for block in others:
                 hooks.enter_context(hooked(block, _detach, self._keep))
@@ -75,18 +75,16 @@ class BlockScores:
                 ) from error
 
     def _keep(self, _: nn.Module, __: object, output: Any) -> None:
-        self._outputs.append(_stream(output))
+        self._outputs.append(stream_of(output))
 
     def _keep_and_spread(self, _: nn.Module, __: object, output: Any) -> Any:
-        stream, dim = _stream(output), self.layout.token_dim
+        stream, dim = stream_of(output), self.layout.token_dim
         self._outputs.append(stream)
         scored = self._outputs
         if not self._pooled:
             scored = [tokens.mean(dim, keepdim=True).expand_as(tokens) for tokens in scored]
         spread = torch.cat([stream, *scored], dim=1 - dim)
-        if isinstance(output, Tensor):
-            return spread
-        return replace_first_tensor(tuple(output), spread)
+        return replace_stream(output, spread)
 
     def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         if len(self._outputs) < len(self.layout.blocks):
@@ -104,13 +102,6 @@ class BlockScores:
             attention.requires_grad_()
         self._own.append(attention)
         return attend(attention, call.value)
-
-
-def _stream(output: Any) -> Tensor:
-    stream = first_tensor((output,) if isinstance(output, Tensor) else tuple(output), {})
-    if stream is None:
-        raise LayoutMismatchError
-    return stream
 
 
 def _detach(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

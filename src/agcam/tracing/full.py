@@ -20,9 +20,9 @@ from ..values import (
     Recording,
 )
 from .attention import listening
-from .hooks import first_tensor, hooked, map_tensors
-from .record import LayoutMismatchError, read_rows
-from .replay import prove
+from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors
+from .record import blocks_of, read_rows
+from .replay import prove_logits
 
 
 class FullAutograd:
@@ -42,7 +42,7 @@ class FullAutograd:
         with torch.enable_grad(), listening(turn.answer):
             self.logits = classifier.predict(recording.pixels)
         turn.finish()
-        prove(classifier.name, recording, self.logits)
+        prove_logits(classifier.name, recording, self.logits)
 
     def ask(self, target: Tensor) -> ReadTrace:
         """Trace one target class a picture: `target` (batch,)."""
@@ -82,14 +82,13 @@ class WholeGraph:
         self._inside: list[int] = []  # for each attention, the block (its entry) that holds it
         turn = Turn(self.layout, self._attend)
         with ExitStack() as open_:
-            for path in self.layout.blocks:
-                block = classifier.vision.get_submodule(path)
+            for block in blocks_of(classifier, self.layout):
                 open_.enter_context(hooked(block, before=self._enter))
             open_.enter_context(listening(turn.answer))
             open_.enter_context(torch.enable_grad())
             self.logits = classifier.predict(recording.pixels)
         turn.finish()
-        prove(classifier.name, recording, self.logits)
+        prove_logits(classifier.name, recording, self.logits)
 
     def ask(self, target: Tensor) -> FullTrace:
         """Trace one target class a picture: `target` (batch,)."""

@@ -10,6 +10,10 @@ from typing import Any
 from torch import Tensor, nn
 
 
+class LayoutMismatchError(Exception):
+    """The pass does not follow the layout: the model was changed since it was surveyed."""
+
+
 @contextmanager
 def hooked(
     module: nn.Module,
@@ -44,6 +48,19 @@ def first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None
         if isinstance(value, Tensor) and value.is_floating_point():
             return value
     return None
+
+
+def stream_of(output: Any) -> Tensor:
+    """The token stream that a block gives on: its output, or the first tensor of it."""
+    stream = first_tensor((output,) if isinstance(output, Tensor) else tuple(output), {})
+    if stream is None:
+        raise LayoutMismatchError
+    return stream
+
+
+def replace_stream(output: Any, new: Tensor) -> Any:
+    """What a block gives, with another token stream."""
+    return new if isinstance(output, Tensor) else replace_first_tensor(tuple(output), new)
 
 
 def replace_first_tensor(values: tuple[Any, ...], new: Tensor) -> tuple[Any, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
 from .attention import listening
+from .hooks import LayoutMismatchError
 
 
 def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
@@ -29,18 +30,19 @@ def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
     return logits
 
 
-class LayoutMismatchError(Exception):
-    """The pass does not follow the layout: the model was changed since it was surveyed."""
-
-
 def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> Recording:
     """Keep, for each block, the score rows of the read tokens and the values: O(tokens) memory.
 
     With `whole`, queries, keys and masks are kept too, for methods that need whole attention
     matrices: these are made from them row by row, when asked.
     """
-    recorder = _Recorder(layout, whole)
-    with listening(recorder.answer):
+    recorder = Recorder(layout, whole)
+
+    def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        recorder.keep(call)
+        return as_torch()
+
+    with listening(answer):
         logits = logits_of(classifier, pixels)
     if recorder.count != len(layout.calls):
         raise LayoutMismatchError
@@ -53,7 +55,17 @@ def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) 
     )
 
 
-class _Recorder:
+def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:
+    """The model's blocks, where the survey found them."""
+    try:
+        return [classifier.vision.get_submodule(path) for path in layout.blocks]
+    except AttributeError:
+        raise LayoutMismatchError from None
+
+
+class Recorder:
+    """Keeps what is to be kept of each attention call, in the layout's order."""
+
     def __init__(self, layout: Layout, whole: bool) -> None:
         self.layout, self.whole = layout, whole
         self.count = 0
@@ -61,13 +73,13 @@ class _Recorder:
         self.calls: list[AttentionCall] = []
         self.rows = read_rows(layout)
 
-    def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+    def keep(self, call: AttentionCall) -> None:
+        """Take note of the next attention call of the whole token stream."""
         if self.count >= len(self.layout.calls):
             raise LayoutMismatchError
         if self.layout.calls[self.count]:
             self._keep(call)
         self.count += 1
-        return as_torch()
 
     def _keep(self, call: AttentionCall) -> None:
         if call.query.ndim != 4 or call.query.shape[-2] != self.layout.grid.tokens:
