@@ -71,8 +71,9 @@ def perturbed(model, pixels, relevance, target, whole):
 
 
 def chances(model, pixels, target):
+    some = torch.from_numpy(pixels).split(3)  # more at once is no faster here
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        logits = [model.predict(torch.from_numpy(some)) for some in np.array_split(pixels, 6)]
+        logits = [model.classifier.predict(few) for few in some]
     return torch.cat(logits).float().softmax(-1)[:, target].numpy()
 
 

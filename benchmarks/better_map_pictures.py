@@ -33,13 +33,13 @@ def squashed(path, side=SIDE):
         return picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
 
 
-def tiny(data, classes, which="report"):
+def tiny(data, classes, which="report", count=SIZES["tiny"]):
     """Pictures of 64 x 64 with one box: (file, picture, [class], [boxes])."""
     folder = data / "tiny-imagenet"
     files = {path.name: path for path in folder.rglob("*.JPEG")}
     with (folder / "boxes.csv").open() as table:
         rows = [row for row in csv.DictReader(table) if part(row["file"]) == which]
-    for row in shuffled(rows, lambda row: row["file"])[: SIZES["tiny"]]:
+    for row in shuffled(rows, lambda row: row["file"])[:count]:
         box = np.array([[float(row[side]) for side in ("x0", "y0", "x1", "y1")]]) * SIDE / 64
         yield row["file"], squashed(files[row["file"]]), [classes[row["synset"]]], [box]
 
