@@ -1,11 +1,11 @@
 """Every method of the table beside `agcam_spread`, at the tests of docs/better-map.md.
 
     python benchmarks/better_map.py run ROWS.jsonl --data FOLDER [--model demo] [--minutes 25]
-    python benchmarks/better_map.py table ROWS.jsonl > docs/better-map-table.md
+    python benchmarks/better_map_table.py ROWS.jsonl > docs/better-map-tables.md
 
 `run` adds a row for each picture, class and method to ROWS.jsonl; stopped and started again it
 goes on where it was, so that a new method of the table costs its own rows only. The sets take
-turns: whatever the time allows is spread over all of them. `table` makes means, bootstrap 95 %
+turns: whatever the time allows is spread over all of them. The table has means, bootstrap 95 %
 intervals and paired differences. Pictures of tiny-imagenet and coco take part only if
 `sha256(file name)` is odd: the even ones were tuned on.
 """
