@@ -1,10 +1,12 @@
 """What an explanation costs beside a plain forward pass: time and peak memory, paired.
 
-    python benchmarks/cost.py [--model NAME] [--pairs N] [--threads N]
+    python benchmarks/cost.py [--model NAME] [--batch N ...] [--size PIXELS] [--only WORD ...]
 
-Time: plain inference and each method in turn, in one process, after a warm-up; the ratio of each
-pair; median and spread. Memory: the peak resident size of a fresh process that makes one pass
-after a warm-up with a single small input (ru_maxrss), plain and explained.
+Needs `pip install -e ".[benchmarks]"`. Time: plain inference and each contestant in turn, in one
+process, after a warm-up; the ratio of each pair; median, least and greatest. A slow contestant is
+given fewer pairs (--seconds for each). Memory: the peak resident size of a fresh process that
+makes two passes (ru_maxrss), beside that of a plain one, and beside what plain inference needs:
+its peak less that of a process that only loads the model.
 """
 
 import argparse
@@ -15,77 +17,96 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 
-METHODS = ("agcam", "rollout", "raw_attention")
-BATCHES = (1, 8)
+COLUMNS = ("contestant", "batch", "pairs", "time / plain (min to max)", "MB", "plain MB", "extra")
 
 
 def parse():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="vit_base_patch16_224")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--size", type=int, help="side of the input, if not the model's own")
+    parser.add_argument("--only", nargs="+", help="only contestants with one of these names")
     parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peak", nargs=2, metavar=("METHOD", "BATCH"))
+    parser.add_argument("--peak", metavar="NAME", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def setting(arguments, batch):
-    """A model with random weights, and what runs plain and explained passes over one batch."""
-    import timm
-    import torch
+def prepared(arguments, batch):
+    """Plain inference, and every contestant, ready to be called."""
+    from contestants import Stage, contestants
 
-    import agcam
-    from agcam.methods import METHODS as TABLE
-    from agcam.tracing import quiet, trace
+    def stage():
+        return Stage.set(arguments.model, batch, arguments.size, arguments.threads)
 
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-    model = timm.create_model(arguments.model).eval()
-    classifier = agcam.load(model)
-    height, width = classifier.preparation.size
-    pixels = torch.randn(batch, 3, height, width)
-    target = torch.zeros(batch, dtype=torch.long)
-
-    def run(name):
-        if name == "plain":
-            with torch.inference_mode():
-                return model(pixels)
-        with quiet(model):
-            method = TABLE[name]
-            return method.function(trace(classifier, pixels, [method]).of(method, target))
-
-    return run
+    return {
+        name: lambda make=make: make(stage())
+        for name, make in contestants(arguments.model).items()
+        if name == "plain" or not arguments.only or name in arguments.only
+    }
 
 
-def timed(run, name):
+def timed(run):
     start = time.perf_counter()
-    run(name)
+    run()
     return time.perf_counter() - start
 
 
-def ratios(run, name, pairs):
-    for _ in range(2):
-        run("plain")
-        run(name)
-    return [timed(run, name) / timed(run, "plain") for _ in range(pairs)]
+def ratios(run, plain, arguments):
+    """Ratios of pairs, plain and contestant in turn, until enough were made or time is over."""
+    plain()
+    run()
+    found, start = [], time.perf_counter()
+    while len(found) < arguments.pairs:
+        found.append(timed(run) / timed(plain))
+        if time.perf_counter() - start > arguments.seconds and len(found) > 1:
+            break
+    return found
 
 
 def peak(arguments, name, batch):
     """Peak resident megabytes of a fresh process."""
-    command = [sys.executable, __file__, "--model", arguments.model]
-    command += ["--threads", str(arguments.threads), "--peak", name, str(batch)]
+    command = [sys.executable, __file__, "--model", arguments.model, "--batch", str(batch)]
+    command += ["--threads", str(arguments.threads), "--peak", name]
+    command += ["--size", str(arguments.size)] if arguments.size else []
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def print_peak(arguments):
-    name, batch = arguments.peak
-    run = setting(arguments, int(batch))
-    run(name)
+    made = prepared(arguments, arguments.batch[0])
+    run = made["plain" if arguments.peak == "loaded" else arguments.peak]()
+    for _ in range(0 if arguments.peak == "loaded" else 2):
+        run()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def compare(arguments, batch):
+    made = prepared(arguments, batch)
+    plain = made.pop("plain")()
+    loaded, at_rest = (peak(arguments, name, batch) for name in ("loaded", "plain"))
+    for name, make in made.items():
+        try:
+            found = ratios(make(), plain, arguments)
+            memory = peak(arguments, name, batch)
+        except Exception as error:  # a contestant that refuses is told in its row
+            reason = str(error).splitlines()[0]
+            print(f"| {name} | {batch} | | {type(error).__name__}: {reason} | | | |", flush=True)
+            continue
+        spread = f"{min(found):.2f} to {max(found):.2f}"
+        extra = (memory - at_rest) / max(at_rest - loaded, 1)
+        print(
+            f"| {name} | {batch} | {len(found)} | {statistics.median(found):.2f} ({spread}) "
+            f"| {memory:.0f} | {at_rest:.0f} | {extra:+.2f} |",
+            flush=True,
+        )
 
 
 def main():
     arguments = parse()
+    warnings.simplefilter("ignore")
     if arguments.peak:
         print_peak(arguments)
         return
@@ -93,22 +114,12 @@ def main():
 
     print(
         f"{arguments.model}, {arguments.threads} threads, torch {torch.__version__}, "
-        f"{platform.machine()}, {platform.system()}; {arguments.pairs} pairs\n"
+        f"{platform.machine()}, {platform.system()}; extra: peak memory above plain's, in units of "
+        f"what plain inference needs beside the loaded model\n\n| {' | '.join(COLUMNS)} |\n"
+        f"|{'---|' * len(COLUMNS)}"
     )
-    print("| method | batch | time / plain: median (min to max) | peak MB | plain MB | ratio |")
-    print("|---|---|---|---|---|---|")
-    for batch in BATCHES:
-        run = setting(arguments, batch)
-        plain = peak(arguments, "plain", batch)
-        for name in METHODS:
-            found = ratios(run, name, arguments.pairs)
-            memory = peak(arguments, name, batch)
-            spread = f"{min(found):.2f} to {max(found):.2f}"
-            print(
-                f"| {name} | {batch} | {statistics.median(found):.2f} ({spread}) | {memory:.0f} "
-                f"| {plain:.0f} | {memory / plain:.2f} |",
-                flush=True,
-            )
+    for batch in arguments.batch:
+        compare(arguments, batch)
 
 
 if __name__ == "__main__":

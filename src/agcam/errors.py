@@ -32,6 +32,10 @@ class PictureError(AgcamError, ValueError):
     """A picture could not be read, or is not a picture."""
 
 
+class DataSetError(AgcamError, ValueError):
+    """A data set is not laid out as its reader says, or one of its annotations is wrong."""
+
+
 class MetricError(AgcamError, ValueError):
     """A metric was given what it cannot judge (an inverted box, infinite relevance, NaN)."""
 
@@ -42,3 +46,7 @@ class RenderError(AgcamError, ValueError):
 
 class SaveError(AgcamError, OSError):
     """An output could not be written; nothing half-written was left behind."""
+
+
+class RunError(AgcamError, RuntimeError):
+    """An evaluation cannot run, go on or be read as asked; what was stored before is kept."""

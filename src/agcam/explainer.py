@@ -144,6 +144,7 @@ class _Part:
     grid_map: Tensor
     grid: Grid
     tracer: str
+    errors: tuple[float, ...] = ()  # of completeness, where the method's evidence knows it
 
 
 def _explain_batch(
@@ -151,12 +152,11 @@ def _explain_batch(
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        evidence = trace(classifier, _to_model(classifier, pixels), [method], tracer)
+        evidence = trace(classifier, to_model(classifier, pixels), [method], tracer)
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)
-        maps = [method.function(evidence.of(method, column)) for column in asked.unbind(1)]
-    relevance = torch.stack([_precise(column) for column in maps], dim=1)
+        relevance = _precise(evidence.relevance(method, asked))
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     if not bool(torch.isfinite(relevance).all()):
         raise ModelError(
@@ -170,6 +170,7 @@ def _explain_batch(
         relevance.to(exact).cpu(),
         grid,
         evidence.tracer(method),
+        tuple(evidence.completeness_errors),
     )
 
 
@@ -177,7 +178,7 @@ def _precise(relevance: Tensor) -> Tensor:
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
 
 
-def _to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
+def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Pixels where, and in the precision in which, the model's weights are."""
     weight = next(classifier.module.parameters(), None)
     if weight is None:
@@ -209,12 +210,19 @@ def _assemble(
         method=method.name,
         tracer=parts[0].tracer,
         grid=parts[0].grid,
-        versions=_versions(),
-        notes=classifier.notes,
+        versions=versions(),
+        notes=(*classifier.notes, *_completeness(method, parts)),
         frames=prepared.frames,
         pictures=prepared.pictures,
         sources=prepared.sources,
     )
+
+
+def _completeness(method: Method, parts: Sequence[_Part]) -> tuple[str, ...]:
+    errors = [error for part in parts for error in part.errors]
+    if not errors:
+        return ()
+    return (f"{method.name}: completeness error at most {max(errors):.1e} of the target's logit",)
 
 
 def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
@@ -227,7 +235,7 @@ def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def versions() -> Mapping[str, str]:
     """Versions of all that has a part in a map; read once, for metadata files are slow to parse."""
     found = {"agcam": __version__, "python": platform.python_version()}
     for library in LIBRARIES:

@@ -1,5 +1,6 @@
 """Laws that hold for every row of the methods table, on random evidence."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from agcam.methods import METHODS
 from agcam.values import (
+    AloneTrace,
     AttentionCall,
     AttentionTrace,
     BlockTrace,
@@ -16,9 +18,15 @@ from agcam.values import (
     FullTrace,
     Grid,
     GridTrace,
+    LrpBlock,
+    LrpTrace,
+    PathTrace,
     ReachTrace,
     ReadBlock,
     ReadTrace,
+    RuledTrace,
+    StreamBlock,
+    StreamTrace,
 )
 
 
@@ -43,18 +51,37 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
             for each in (ReadTrace, AttentionTrace)
         )
         return ReachTrace(read.blocks, whole.calls, grid)
-    if needs is FullTrace:
+    if issubclass(needs, FullTrace):
         square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
         full = [
             FullBlock(randn(*square).softmax(-1), randn(*square), randn(*flat), randn(*flat))
             for _ in range(blocks)
         ]
-        return FullTrace(tuple(full), reads, grid)
+        account = [randn(batch) for _ in range(3)] if issubclass(needs, RuledTrace) else []
+        return needs(tuple(full), reads, grid, *account)
     if needs is BlockTrace:
         square = (batch, heads, grid.tokens, grid.tokens)
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
+    if needs in (LrpTrace, StreamTrace, PathTrace, AloneTrace):
+        return later_evidence(needs, randn, batch, heads, grid, blocks, reads)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
+
+
+def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
+    square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
+    if needs is LrpTrace:
+        relevance = [LrpBlock(randn(*square), randn(*square)) for _ in range(blocks)]
+        return LrpTrace(tuple(relevance), reads, grid)
+    if needs is AloneTrace:
+        return AloneTrace(randn(batch, grid.patches), grid)
+    streams = [
+        StreamBlock(randn(*square).softmax(-1), randn(*square), *(randn(*flat) for _ in range(4)))
+        for _ in range(blocks)
+    ]
+    stream = StreamTrace(tuple(streams), reads, grid)
+    path = [randn(batch, heads, len(reads), grid.tokens) for _ in range(3)]
+    return stream if needs is StreamTrace else PathTrace(stream, path)
 
 
 def change(trace, tensor, batch=None, headless=None):
@@ -83,10 +110,31 @@ def change(trace, tensor, batch=None, headless=None):
             )
             for b in trace.blocks
         ]
-        return FullTrace(tuple(full), trace.reads, trace.grid)
+        return dataclasses.replace(trace, blocks=tuple(full))
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
+    if isinstance(trace, LrpTrace | StreamTrace | PathTrace | AloneTrace):
+        return change_later(trace, tensor, headless or tensor)
     return GridTrace(trace.batch if batch is None else batch, trace.grid)
+
+
+def change_later(trace, tensor, flat):
+    if isinstance(trace, LrpTrace):
+        blocks = tuple(LrpBlock(tensor(b.relevance), tensor(b.gradients)) for b in trace.blocks)
+        return LrpTrace(blocks, trace.reads, trace.grid)
+    if isinstance(trace, AloneTrace):
+        return AloneTrace(flat(trace.logits), trace.grid)
+    if isinstance(trace, PathTrace):
+        path = [tensor(step) for step in trace.path]
+        return PathTrace(change_later(trace.stream, tensor, flat), path)
+    blocks = tuple(
+        StreamBlock(
+            tensor(b.attention), tensor(b.gradients),
+            flat(b.entering), flat(b.between), flat(b.leaving), flat(b.mixed),
+        )
+        for b in trace.blocks
+    )  # fmt: skip
+    return StreamTrace(blocks, trace.reads, trace.grid)
 
 
 shapes = {

@@ -105,7 +105,7 @@ def test_input_of_a_size_that_the_model_refuses_is_told_in_a_sentence(tiny):
 
 @pytest.mark.parametrize("kind", ["no_grad", "inference_mode", "enable_grad"])
 @pytest.mark.parametrize("frozen", [True, False])
-@pytest.mark.parametrize("method", ["agcam", "attcat", "legrad"])  # one of each way back
+@pytest.mark.parametrize("method", ["agcam", "attcat", "legrad", "lrp"])  # one of each way back
 def test_any_caller_any_parameters(tiny, pixels, kind, frozen, method):
     expected = agcam.explain(tiny, pixels, 4, method).grid_map
     tiny.requires_grad_(not frozen)
@@ -342,7 +342,7 @@ def test_the_whole_graph_ends_as_the_replay_does(name):
         assert block.tokens.shape[:2] == (2, full.grid.tokens)
 
 
-@pytest.mark.parametrize("method", ["agcam", "gae", "legrad"])
+@pytest.mark.parametrize("method", ["agcam", "gae", "legrad", "lrp"])
 def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
     agcam.explain(tiny, pixels, 3, method)  # surveyed
     passes = []
@@ -352,6 +352,27 @@ def test_any_number_of_targets_takes_the_same_passes(tiny, pixels, method):
     alone = agcam.explain(tiny, pixels, 2, method)
     assert len(passes) == 2 * of_several
     torch.testing.assert_close(several.grid_map[:, 1], alone.grid_map[:, 0])
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_targets_side_by_side_are_targets_one_by_one(name):
+    """In float32, where attention pools run fused kernels."""
+    model = timm_model(name)
+    size = TIMM[name][1] or 160
+    pixels = torch.randn(2, 3, size, size)
+    together = agcam.explain(model, pixels, [[0, 1, 2, 6], [5, 4, 3, 0]])
+    for column, target in enumerate(([0, 5], [1, 4], [2, 3], [6, 0])):
+        alone = agcam.explain(model, pixels, target).grid_map[:, 0]
+        torch.testing.assert_close(together.grid_map[:, column], alone, rtol=1e-3, atol=1e-6)
+
+
+def test_a_pass_back_serves_many_targets(tiny, pixels):
+    """Counts, not seconds: 10 classes of one picture take one pass back, 500 rows take two."""
+    agcam.explain(tiny, pixels, 3)
+    passes = []
+    tiny.blocks[0].mlp.fc1.register_full_backward_hook(lambda *_: passes.append(1))
+    agcam.explain(tiny, pixels[:1], [list(range(10))])
+    assert len(passes) == 1
 
 
 def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):

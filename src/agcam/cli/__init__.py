@@ -10,8 +10,10 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import AgcamError
+from .evaluate import evaluate
 from .explain import explain
 from .lists import lists
+from .records import report, runs
 
 __all__ = ["app", "main"]
 
@@ -35,6 +37,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(explain)
+app.command()(evaluate)
+app.command()(report)
+app.command()(runs)
 app.add_typer(lists, name="list")
 
 

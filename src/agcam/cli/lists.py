@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-lists = typer.Typer(help="List methods or models.", no_args_is_help=True)
+lists = typer.Typer(help="List methods, models, data sets or metrics.", no_args_is_help=True)
 
 
 @lists.command()
@@ -43,6 +43,28 @@ def models(
                 typer.echo(f"{prefix}{name}")
     if family in (None, "hf") and not search:
         typer.echo("hf:NAME  any image classifier or CLIP-like model of the hub, or a folder")
+
+
+@lists.command()
+def datasets() -> None:
+    """Data sets that `agcam evaluate` reads, and what must lie where."""
+    from ..datasets import DATASETS
+    from .table import print_table
+
+    print_table(
+        ("data set", "what must lie there"), [(r.name, r.layout) for r in DATASETS.values()]
+    )
+
+
+@lists.command()
+def metrics() -> None:
+    """Metrics of `agcam evaluate`, and the bundles that stand for several."""
+    from ..evaluation import BUNDLES, MEASURES
+    from .table import print_table
+
+    rows = [(row.name, row.better, row.about) for row in MEASURES.values()]
+    print_table(("metric", "better", "what, or source"), rows)
+    print_table(("bundle", "metrics"), [(name, ", ".join(of)) for name, of in BUNDLES.items()])
 
 
 def _is_vit(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..addresses import is_address, open_file
 from ..errors import PictureError
 
 MAX_PIXELS = 200_000_000  # refused above, from the header, before a pixel is decoded
@@ -29,7 +30,7 @@ _ORIENTATION = 0x0112  # the EXIF tag
 
 
 def open_picture(source: str | Path | Image.Image | np.ndarray[Any, Any]) -> Image.Image:
-    """Open a file, a PIL picture or an array as a new upright RGB picture.
+    """Open a file, an fsspec address, a PIL picture or an array as a new upright RGB picture.
 
     EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
     scaled by the full range of their type; of an animation the first frame is taken (of a given
@@ -42,6 +43,8 @@ def open_picture(source: str | Path | Image.Image | np.ndarray[Any, Any]) -> Ima
         return _decode(source, name)
     if isinstance(source, np.ndarray):
         return _from_array(source)
+    if isinstance(source, str) and is_address(source):
+        return _open_address(source)
     if isinstance(source, (str, Path)):
         return _open_file(Path(source))
     raise PictureError(
@@ -73,9 +76,7 @@ def _open_file(path: Path) -> Image.Image:
         if path.exists() and not path.is_file():
             raise PictureError(f"{path} is not a regular file")
         with _Watched(io.FileIO(path)) as file:
-            if not file.peek(1):
-                raise PictureError(f"{path} is empty")
-            return _decode(_recognise(file, path), str(path), file)
+            return _read(file, str(path))
     except FileNotFoundError:
         raise PictureError(f"{path} does not exist") from None
     except PermissionError:
@@ -88,7 +89,24 @@ def _open_file(path: Path) -> Image.Image:
         raise PictureError(f"{str(path)!r} is not a file name: {error}") from error
 
 
-def _recognise(file: _Watched, path: Path) -> Image.Image:
+def _open_address(address: str) -> Image.Image:
+    try:
+        # Remote files are no raw files, but they have all that a buffered reader asks of one.
+        with open_file(address) as raw, _Watched(raw) as file:  # type: ignore[arg-type]
+            return _read(file, address)
+    except FileNotFoundError:
+        raise PictureError(f"{address} does not exist") from None
+    except (OSError, ImportError) as error:
+        raise PictureError(f"{address} could not be opened: {error}") from error
+
+
+def _read(file: _Watched, name: str) -> Image.Image:
+    if not file.peek(1):
+        raise PictureError(f"{name} is empty")
+    return _decode(_recognise(file, name), name, file)
+
+
+def _recognise(file: _Watched, path: str) -> Image.Image:
     """Read the header only.
 
     Image.open is not used: it warns about large pictures, and the warning can be silenced only for

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from ..registry import Table
-from ..values import AttentionTrace, BlockTrace, FullTrace, GridTrace, Method, ReachTrace, ReadTrace
+from ..values import (
+    AloneTrace,
+    AttentionTrace,
+    AttnLrpTrace,
+    BlockTrace,
+    FullTrace,
+    GridTrace,
+    LibraTrace,
+    LrpTrace,
+    Method,
+    PathTrace,
+    ReachTrace,
+    ReadTrace,
+    StreamTrace,
+)
 from .agcam import agcam
 from .agcam_spread import agcam_spread
 from .attcat import attcat
+from .attn_lrp import attn_lrp
+from .beyond_intuition import beyond_intuition_head, beyond_intuition_token
+from .bicam import bicam
 from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
 from .legrad import legrad
+from .libra import libra_attcat, libra_xgrad_cam_plus
+from .lrp import lrp
 from .raw_attention import raw_attention
+from .recipro_cam import recipro_cam
 from .rollout import rollout
+from .token_tm import token_tm
 
 __all__ = ["METHODS"]
 
@@ -74,6 +95,82 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, 1 forward and 1 backward of the whole graph",
         cite="Qiang et al., AttCAT, NeurIPS 2022; as in the authors' program",
+    ),
+    Method(
+        name="lrp",
+        function=lrp,
+        needs=LrpTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 2 walks back along its operations",
+        cite="Chefer, Gur and Wolf, Transformer Interpretability Beyond Attention Visualization, "
+        "CVPR 2021, arXiv 2012.09838",
+    ),
+    Method(
+        name="attn_lrp",
+        function=attn_lrp,
+        needs=AttnLrpTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Achtibat et al., AttnLRP, ICML 2024, arXiv 2402.05602",
+    ),
+    Method(
+        name="libra_xgrad_cam_plus",
+        function=libra_xgrad_cam_plus,
+        needs=LibraTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Mehri et al., LibraGrad, CVPR 2025, arXiv 2411.16760",
+    ),
+    Method(
+        name="libra_attcat",
+        function=libra_attcat,
+        needs=LibraTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Mehri et al., LibraGrad, CVPR 2025, arXiv 2411.16760; Qiang et al., AttCAT, "
+        "NeurIPS 2022",
+    ),
+    Method(
+        name="token_tm",
+        function=token_tm,
+        needs=StreamTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back along its operations",
+        cite="Wu et al., Token Transformation Matters, CVPR 2024, arXiv 2403.14552",
+    ),
+    Method(
+        name="beyond_intuition_token",
+        function=beyond_intuition_token,
+        needs=PathTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back, 20 forwards and short backwards a target",
+        cite="Chen et al., Beyond Intuition: Rethinking Token Attributions inside Transformers, "
+        "TMLR 2023",
+    ),
+    Method(
+        name="beyond_intuition_head",
+        function=beyond_intuition_head,
+        needs=PathTrace,
+        class_specific=True,
+        passes="1 forward, 1 forward and 1 walk back, 20 forwards and short backwards a target",
+        cite="Chen et al., Beyond Intuition: Rethinking Token Attributions inside Transformers, "
+        "TMLR 2023",
+    ),
+    Method(
+        name="recipro_cam",
+        function=recipro_cam,
+        needs=AloneTrace,
+        class_specific=True,
+        passes="1 forward; of the last block 1 forward a patch, of the others 1 for 64 patches",
+        cite="Byun and Lee, ViT-ReciproCAM, 2023, arXiv 2310.02588",
+    ),
+    Method(
+        name="bicam",
+        function=bicam,
+        needs=ReadTrace,
+        class_specific=True,
+        passes="1 forward, replay of the read tokens",
+        cite="after Su and Luo, BiCAM, PAKDD 2026, arXiv 2603.01605; formula not checked",
     ),
     Method(
         name="legrad",

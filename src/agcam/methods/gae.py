@@ -19,7 +19,8 @@ def gae(trace: FullTrace) -> Float[Tensor, "batch patch"]:
     rows backwards, one row vector at a time, which gives the same rows of R without its matrix.
     Beyond the paper, ours: where several tokens are read their rows are averaged (where the
     patches themselves are read, their part of I adds the same constant to each), and where a
-    block holds several attentions each takes a step.
+    block holds several attentions each takes a step. Equal to the authors' program
+    (github.com/hila-chefer/Transformer-MM-Explainability at 58eaea8) where one token is read.
     """
     first = trace.blocks[0].attention
     rows = first.new_zeros(len(first), 1, trace.grid.tokens)

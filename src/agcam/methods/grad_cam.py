@@ -19,7 +19,9 @@ def grad_cam(trace: FullTrace) -> Float[Tensor, "batch patch"]:
 
     Grad-CAM (Selvaraju et al., ICCV 2017) with the heads of the last attention as its channels:
     the class token's row, the patches' columns, one weight a head. Beyond the baseline, ours:
-    where several tokens are read, weights and maps are means over their rows.
+    where several tokens are read, weights and maps are means over their rows. Equal to the
+    baseline's program (github.com/hila-chefer/Transformer-Explainability at c3e578f) before it
+    normalizes.
     """
     block, patches = trace.blocks[-1], slice(trace.grid.prefix, None)
     rows = list(trace.reads)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from ..registry import Table
-from ..values import BoxCase, CurveCase, GroupCase, Metric, MosaicCase
+from ..values import BoxCase, CurveCase, GroupCase, MaskCase, Metric, MosaicCase
 from .boxes import area_share
 from .instances import instances_covered, instances_found
 from .localization import ON_EMPTY, Localization, corrected, one_number, paper
+from .masks import (
+    mask_average_precision,
+    mask_iou,
+    mask_pixel_accuracy,
+    pixel_average_precision,
+)
 from .max_box import max_box_iou
 from .perturbation import abpc, lerf, morf
 from .pointing import cell_share, energy_pointing_game, own_cell_share, pointing_game
 from .saco import saco
+from .sets import SETS
 
-__all__ = ["METRICS"]
+__all__ = ["METRICS", "SETS"]
 
 _AGCAM = "Leem and Seo, Attention Guided CAM, AAAI 2024, arXiv 2402.04563"
 _ZERO = "0 for empty truth, an empty prediction and a constant map"
@@ -23,6 +30,13 @@ _CURVE = "a constant map has the same MoRF and LeRF; a NaN probability is refuse
 def _no_difference(_: CurveCase | GroupCase) -> float:
     return 0.0
 
+
+def _half(_: MaskCase) -> float:
+    return 0.5
+
+
+_SEGMENTATION = "Chefer et al., Transformer Interpretability, CVPR 2021, arXiv 2012.09838"
+_BACKGROUND = "0 where no pixel is judged; a constant map predicts background"
 
 _ROWS = [
     *(
@@ -67,6 +81,42 @@ _ROWS = [
         chance=area_share,
         on_empty=_SHARE,
         cite="Wang et al., Score-CAM, CVPR Workshops 2020, arXiv 1910.01279",
+    ),
+    Metric(
+        name="mask_pixel_accuracy",
+        function=mask_pixel_accuracy,
+        needs=MaskCase,
+        better="higher",
+        chance=_half,
+        on_empty=_BACKGROUND,
+        cite=f"{_SEGMENTATION}; of one picture",
+    ),
+    Metric(
+        name="mask_iou",
+        function=mask_iou,
+        needs=MaskCase,
+        better="higher",
+        chance=None,
+        on_empty=_BACKGROUND,
+        cite=f"{_SEGMENTATION}; of one picture",
+    ),
+    Metric(
+        name="mask_average_precision",
+        function=mask_average_precision,
+        needs=MaskCase,
+        better="higher",
+        chance=None,
+        on_empty=_BACKGROUND,
+        cite=_SEGMENTATION,
+    ),
+    Metric(
+        name="pixel_average_precision",
+        function=pixel_average_precision,
+        needs=MaskCase,
+        better="higher",
+        chance=None,
+        on_empty="0 for empty truth; a constant map gets the class's share of the judged pixels",
+        cite="Choe et al., CVPR 2020, arXiv 2001.07437; of one picture",
     ),
     Metric(
         name="own_cell_share",

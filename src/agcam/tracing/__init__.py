@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
 from ..values import (
+    AloneTrace,
     AttentionTrace,
+    AttnLrpTrace,
     BlockTrace,
     Classifier,
     FullTrace,
     GridTrace,
     Layout,
+    LibraTrace,
+    LrpTrace,
     Method,
+    PathTrace,
     ReachTrace,
     ReadTrace,
     Recording,
+    RuledTrace,
+    StreamTrace,
     Trace,
 )
+from .alone import Alone
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .hooks import LayoutMismatchError
 from .quiet import quiet
 from .record import logits_of, record
+from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
 from .replay import Replay, prove_logits
+from .stream import Path, Streams
 from .survey import survey
 
 __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
@@ -36,7 +47,16 @@ __all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
 Tracer = Literal["replay", "full"]
 TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores
+_BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
+    LrpTrace: Lrp,
+    LibraTrace: Libra,
+    AttnLrpTrace: AttnLrp,
+    StreamTrace: Streams,
+    PathTrace: Path,
+}
+"""Evidence from a tape; all of it shares the tape."""
+
+_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp | Ruled | Streams | Path | Alone
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -54,6 +74,30 @@ class Evidence:
         self.recording = recording
         self._classifier = classifier
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
+        self._tapes: Tapes | None = None
+        self.completeness_errors: list[float] = []  # where a method's evidence knows them
+
+    def relevance(self, method: Method, targets: Tensor) -> Tensor:
+        """Relevance per patch (batch, asked, patch) for `targets` (batch, asked).
+
+        A class-agnostic map is made once; where the replay is read, targets share passes back.
+        """
+        batch, asked = targets.shape
+        if not method.class_specific:
+            return method.function(self.of(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
+        maps = [method.function(trace) for trace in self._each(method, targets)]
+        return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
+
+    def _each(self, method: Method, targets: Tensor) -> Iterator[Trace]:
+        replay = self._asked.get(method.needs)
+        if isinstance(replay, Replay):
+            yield from replay.ask_each(targets)
+        else:
+            for column in targets.unbind(1):
+                trace = self.of(method, column)
+                if isinstance(trace, RuledTrace):
+                    self.completeness_errors += trace.completeness_error.tolist()
+                yield trace
 
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
@@ -69,20 +113,28 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in (FullTrace, BlockTrace) else ReadTrace
+        kind = needs if needs in {*_KINDS, *_BY_RULES} else ReadTrace
         if kind not in self._asked:
-            self._asked[kind] = _KINDS[kind](self._classifier, self.recording)
+            self._asked[kind] = self._make(kind)
         return self._asked[kind]
 
     def tracer(self, method: Method) -> str:
         """The name of the tracer that proved what `method` reads."""
         return self.proved(method.needs).name
 
+    def _make(self, kind: type[Trace]) -> _Asked:
+        if kind not in _BY_RULES:
+            return _KINDS[kind](self._classifier, self.recording)
+        if self._tapes is None:
+            self._tapes = Tapes(self._classifier, self.recording)
+        return _BY_RULES[kind](self._tapes)
 
-_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores]]] = {
+
+_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores | Alone]]] = {
     ReadTrace: FullAutograd,  # where the recording is no replay
     FullTrace: WholeGraph,
     BlockTrace: BlockScores,
+    AloneTrace: Alone,
 }
 
 

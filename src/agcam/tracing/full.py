@@ -134,10 +134,18 @@ class WholeGraph:
 
 
 class Turn:
-    """Whose turn it is: hands a block's own attention calls to `attend`, in the layout's order."""
+    """Whose turn it is: hands a block's own attention calls to `attend`, in the layout's order.
 
-    def __init__(self, layout: Layout, attend: Callable[[AttentionCall], Tensor]) -> None:
-        self.layout, self._attend = layout, attend
+    Other calls (a pooling head) go to `other`, or to torch.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        attend: Callable[[AttentionCall], Tensor],
+        other: Callable[[AttentionCall], Tensor] | None = None,
+    ) -> None:
+        self.layout, self._attend, self._other = layout, attend, other
         self.count = 0
 
     def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
@@ -146,7 +154,9 @@ class Turn:
             raise LayoutMismatchError
         own = self.layout.calls[self.count]
         self.count += 1
-        return self._attend(call) if own else as_torch()
+        if own:
+            return self._attend(call)
+        return as_torch() if self._other is None else self._other(call)
 
     def finish(self) -> None:
         """Raise unless the pass made all the calls that the layout tells of."""

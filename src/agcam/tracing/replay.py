@@ -31,6 +31,8 @@ from .hooks import (
 )
 from .record import Recorder, blocks_of, read_rows
 
+ROWS_AT_ONCE: Final = 256  # tokens of all pictures and targets in one pass back
+
 
 class Replay:
     """One pass in two streams, proved, ready to be asked about targets."""
@@ -51,22 +53,51 @@ class Replay:
 
     def ask(self, target: Tensor) -> ReadTrace:
         """Trace one target class a picture: `target` (batch,)."""
-        with torch.enable_grad():
-            chosen = self.logits.gather(1, target.to(self.logits.device)[:, None]).sum()
-        flows = torch.autograd.grad(chosen, self._outputs, retain_graph=True)
-        return ReadTrace(_Blocks(self.recording.blocks, flows), self.recording.grid)
+        return next(self.ask_each(target[:, None]))
+
+    def ask_each(self, targets: Tensor) -> Iterator[ReadTrace]:
+        """Trace `targets` (batch, asked), several columns at a time, side by side in the batch.
+
+        A trace of k columns has batch * k rows: all columns of the first picture come first. One
+        backward pass, which reads every weight once, serves a whole trace.
+        """
+        batch, classes = self.logits.shape
+        for some in torch.split(targets.to(self.logits.device), self._columns(batch), dim=1):
+            chosen = torch.nn.functional.one_hot(some.T, classes).to(self.logits.dtype)
+            flows = self._flows(chosen)
+            yield ReadTrace(
+                _Blocks(self.recording.blocks, flows, some.shape[1]), self.recording.grid
+            )
+
+    def _columns(self, batch: int) -> int:
+        return max(1, ROWS_AT_ONCE // (batch * self.recording.layout.kept))
+
+    def _flows(self, chosen: Tensor) -> tuple[Tensor, ...]:
+        """Gradients at every attention's output, (asked batch head read dim)."""
+        if len(chosen) == 1:
+            flows = torch.autograd.grad(self.logits, self._outputs, chosen[0], retain_graph=True)
+            return tuple(flow[None] for flow in flows)
+        return torch.autograd.grad(
+            self.logits, self._outputs, chosen, retain_graph=True, is_grads_batched=True
+        )
 
 
 class _Blocks:
     """Blocks made one at a time, so that no more than one holds its gradient rows."""
 
-    def __init__(self, records: tuple[BlockRecord, ...], flows: tuple[Tensor, ...]) -> None:
-        self.records, self.flows = records, flows
+    def __init__(
+        self, records: tuple[BlockRecord, ...], flows: tuple[Tensor, ...], asked: int
+    ) -> None:
+        self.records, self.flows, self.asked = records, flows, asked
 
     def __iter__(self) -> Iterator[ReadBlock]:
         for record, flow in zip(self.records, self.flows, strict=True):
             scores = record.scores
-            yield ReadBlock(scores, flow.to(scores.dtype) @ record.value.to(scores.dtype).mT)
+            beside = flow.movedim(0, 2).flatten(2, 3).to(scores.dtype)  # batch head asked*read dim
+            gradients = beside @ record.value.to(scores.dtype).mT
+            apart = gradients.reshape(*scores.shape[:2], self.asked, *scores.shape[2:])
+            rows = apart.movedim(2, 1).flatten(0, 1)  # all targets of a picture together
+            yield ReadBlock(scores.repeat_interleave(self.asked, 0), rows)
 
 
 class _EnoughError(Exception):

@@ -1,6 +1,15 @@
 """The nouns that travel between the rooms: frozen, with their shapes in the types."""
 
-from .cases import BoxCase, Case, CurveCase, GroupCase, MosaicCase
+from .by_rules import (
+    AttnLrpTrace,
+    LibraTrace,
+    LrpBlock,
+    LrpTrace,
+    RuledTrace,
+    StreamBlock,
+    StreamTrace,
+)
+from .cases import BoxCase, Case, CurveCase, GroupCase, MaskCase, MosaicCase
 from .evidence import (
     AttentionCall,
     AttentionTrace,
@@ -13,16 +22,19 @@ from .evidence import (
     ReadBlock,
     ReadTrace,
     Recording,
-    Trace,
 )
 from .model import Classifier, Family, Layout
+from .more_passes import AloneTrace, PathTrace
 from .picture import Frame, Grid, Preparation
-from .rows import Method, Metric
+from .rows import Method, Metric, SetMetric
 from .samples import DataSet, Reader, Sample, Truth
+from .trace import Trace
 
 __all__ = [
+    "AloneTrace",
     "AttentionCall",
     "AttentionTrace",
+    "AttnLrpTrace",
     "BlockRecord",
     "BlockTrace",
     "BoxCase",
@@ -38,16 +50,25 @@ __all__ = [
     "GridTrace",
     "GroupCase",
     "Layout",
+    "LibraTrace",
+    "LrpBlock",
+    "LrpTrace",
+    "MaskCase",
     "Method",
     "Metric",
     "MosaicCase",
+    "PathTrace",
     "Preparation",
     "ReachTrace",
     "ReadBlock",
     "ReadTrace",
     "Reader",
     "Recording",
+    "RuledTrace",
     "Sample",
+    "SetMetric",
+    "StreamBlock",
+    "StreamTrace",
     "Trace",
     "Truth",
 ]

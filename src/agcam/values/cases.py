@@ -21,6 +21,18 @@ class BoxCase:
 
 
 @dataclass(frozen=True)
+class MaskCase:
+    """One map and the mask that people drew, both (row, column) of one size.
+
+    `relevance` is raw, NaN where the model never saw the picture; `mask` is 1 on the class, 0 off
+    it, -1 where nothing is to be judged.
+    """
+
+    relevance: NDArray[Any]
+    mask: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class MosaicCase:
     """One map (row, column) over a mosaic of pictures, and which `cell` shows the target.
 
@@ -53,4 +65,4 @@ class GroupCase:
     drops: NDArray[Any]
 
 
-Case = BoxCase | MosaicCase | CurveCase | GroupCase
+Case = BoxCase | MaskCase | MosaicCase | CurveCase | GroupCase

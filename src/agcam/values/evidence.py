@@ -165,6 +165,3 @@ class GridTrace:
 
     batch: int
     grid: Grid
-
-
-Trace = ReadTrace | AttentionTrace | ReachTrace | FullTrace | BlockTrace | GridTrace

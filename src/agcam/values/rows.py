@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .cases import BoxCase, CurveCase, GroupCase, MosaicCase
-from .evidence import Trace
+from .cases import BoxCase, CurveCase, GroupCase, MaskCase, MosaicCase
+from .trace import Trace
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,25 @@ class Metric:
 
     name: str
     function: Callable[[Any], float]
-    needs: type[BoxCase] | type[MosaicCase] | type[CurveCase] | type[GroupCase]
+    needs: type[BoxCase] | type[MaskCase] | type[MosaicCase] | type[CurveCase] | type[GroupCase]
     better: Literal["higher", "lower"]
     chance: Callable[[Any], float] | None
+    on_empty: str
+    cite: str
+
+
+@dataclass(frozen=True)
+class SetMetric:
+    """A number of a whole set that is no mean of pictures' numbers, never NaN.
+
+    `numbers` gives what must be kept of one picture, a short array of whole numbers; `summary`
+    makes the set's number of all pictures' (picture, number) and, in the same order, their names.
+    """
+
+    name: str
+    numbers: Callable[[Any], NDArray[Any]]
+    needs: type[BoxCase] | type[MaskCase]
+    summary: Callable[[NDArray[Any], Sequence[str]], float]
+    better: Literal["higher", "lower"]
     on_empty: str
     cite: str

@@ -1,0 +1,84 @@
+"""Pictures and masks inside `gtsegs_ijcv.mat` (MATLAB 7.3, which is HDF5), as files.
+
+A picture's address is `gtsegs://17.ppm::PATH`, row 17 of the file: agcam opens it like any other,
+fsspec itself does not know it. The layout is that of the authors' own file: `value/img`,
+`value/gt`, `value/id` and `value/target` hold one reference a picture; arrays are transposed, as
+MATLAB stores columns first; a mask is one reference further, and text is 16-bit characters.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .place import open_file
+
+PROTOCOL = "gtsegs://"
+
+
+@dataclass(frozen=True)
+class MatFile:
+    """The file, opened anew for each question, so that it travels to other processes.
+
+    Raises ImportError without h5py, OSError where the file or a part of it cannot be read.
+    """
+
+    address: str
+
+    def fields(self) -> dict[str, int]:
+        """Names of the fields of `value`, and how many rows each has."""
+        with self._opened() as file:
+            return {name: len(field) for name, field in dict(file.get("value", {})).items()}
+
+    def texts(self, field: str) -> list[str]:
+        """One text a row."""
+        with self._opened() as file:
+            rows = [file[reference] for reference in file["value"][field][:, 0]]
+            return ["".join(map(chr, np.asarray(row).ravel())) for row in rows]
+
+    def picture(self, row: int) -> NDArray[np.uint8]:
+        """(height, width, 3)."""
+        with self._opened() as file:
+            stored = np.asarray(file[file["value/img"][row, 0]])
+        if stored.ndim == 2:  # grey
+            stored = np.stack([stored] * 3)
+        return np.ascontiguousarray(stored.transpose(2, 1, 0), dtype=np.uint8)
+
+    def mask(self, row: int) -> NDArray[Any]:
+        """(height, width), as the file has it."""
+        with self._opened() as file:
+            cell = file[file["value/gt"][row, 0]]
+            mask: NDArray[Any] = np.asarray(file[cell[0, 0]]).T
+            return mask
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        import h5py
+
+        with open_file(self.address) as raw:
+            try:
+                file = h5py.File(raw, "r")
+            except OSError as error:
+                raise OSError(f"{self.address} is not a MATLAB 7.3 (HDF5) file") from error
+            with file:
+                try:
+                    yield file
+                except (KeyError, IndexError, ValueError, TypeError) as error:
+                    raise OSError(f"{self.address} cannot be read: {error}") from error
+
+
+def open_picture_in(address: str) -> IO[bytes]:
+    """What `gtsegs://ROW.ppm::PATH` names, as the bytes of a PPM picture."""
+    name, _, path = address.removeprefix(PROTOCOL).partition("::")
+    row = name.removesuffix(".ppm")
+    if not row.isdecimal() or not path:
+        raise FileNotFoundError(f"{address} is not {PROTOCOL}ROW.ppm::PATH")
+    picture = MatFile(path).picture(int(row))
+    height, width = picture.shape[:2]
+    return io.BytesIO(b"P6 %d %d 255\n" % (width, height) + picture.tobytes())

@@ -1,0 +1,150 @@
+"""One way to read files, whether they lie on this machine or at an fsspec address."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, cast
+
+_CACHES = frozenset({"simplecache", "filecache", "blockcache"})  # around an address, not in it
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")  # two letters: C: is a drive
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an fsspec address (`memory://a`, `zip://a::b.zip`), not an existing path."""
+    return bool(_SCHEME.match(text)) and not os.path.lexists(text)
+
+
+def open_file(address: str) -> IO[bytes]:
+    """Open a path or address for reading; whatever goes wrong is an OSError (FileNotFoundError)."""
+    if not is_address(address):
+        return Path(address).open("rb")
+    if address.startswith("gtsegs://"):
+        from .matlab import open_picture_in
+
+        return open_picture_in(address)
+    system, path = _system(address)
+    return cast(IO[bytes], _asked(system.open, path, "rb"))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of files; what lies in it is named relative to it, with `/`.
+
+    Reading raises OSError, with FileNotFoundError for what is not there.
+    """
+
+    root: str
+
+    def at(self, name: str) -> str:
+        """The address of a file in this folder; `name` may also be absolute."""
+        if is_address(name) or Path(name).is_absolute():
+            return name
+        if not is_address(self.root):
+            return str(Path(self.root, name))
+        first, chained, rest = self.root.partition("::")
+        if first in _CACHES:
+            return f"{first}::{Place(rest).at(name)}"
+        first = first if "://" in first else f"{first}://"
+        joined = first + name if first.endswith("/") else f"{first}/{name}"
+        return joined + chained + rest
+
+    def folder(self, name: str) -> Place:
+        """A folder in this one."""
+        return Place(self.at(name)) if name else self
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file."""
+        with open_file(self.at(name)) as file:
+            return file.read()
+
+    def text(self, name: str) -> str:
+        """The text of a file: UTF-8, with or without a byte order mark."""
+        try:
+            return self.read(name).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise OSError(f"{self.at(name)} is not UTF-8 text: {error}") from error
+
+    def has(self, name: str) -> bool:
+        """Whether a file or folder of that name lies here."""
+        if not is_address(self.root):
+            return Path(self.root, name).exists()
+        system, path = _system(self.at(name))
+        return bool(_asked(system.exists, path))
+
+    def files(self, name: str = "", suffixes: tuple[str, ...] = ()) -> list[str]:
+        """Every file in a folder and below, relative to it, sorted by name; () takes any suffix.
+
+        Hidden ones are left out; a folder that is not there has none.
+        """
+        folder = self.folder(name)
+        found = _remote_files(folder) if is_address(self.root) else _local_files(folder)
+        shown = [file for file in found if not any(p.startswith(".") for p in file.split("/"))]
+        return sorted(file for file in shown if not suffixes or file.lower().endswith(suffixes))
+
+    def contents(self) -> list[str]:
+        """Names of what lies directly in this folder, sorted; a folder ends with `/`."""
+        if not is_address(self.root):
+            root = Path(self.root)
+            inside = root.iterdir() if root.is_dir() else []
+            return sorted(path.name + "/" * path.is_dir() for path in inside)
+        system, path = _system(self.root)
+        found = _asked(system.ls, path, detail=True) if _asked(system.isdir, path) else []
+        names = [entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in found]
+        kinds = [entry["type"] == "directory" for entry in found]
+        return sorted(name + "/" * kind for name, kind in zip(names, kinds, strict=True))
+
+
+def _local_files(folder: Place) -> list[str]:
+    base = Path(folder.root)
+    return [
+        Path(where, name).relative_to(base).as_posix()
+        for where, _, names in os.walk(base, followlinks=True)
+        for name in names
+    ]
+
+
+def _remote_files(folder: Place) -> list[str]:
+    system, path = _system(folder.root)
+    prefix = path.strip("/")
+    found = [name.strip("/") for name in _asked(system.find, path)]
+    inside = [name for name in found if not prefix or name.startswith(f"{prefix}/")]
+    return [name[len(prefix) :].lstrip("/") for name in inside]
+
+
+def _system(address: str) -> tuple[Any, str]:
+    """The file system that fsspec has for an address, and the path in it."""
+    import fsspec
+
+    first, chained, rest = address.partition("::")
+    if chained and first not in _CACHES:
+        protocol, _, inside = first.partition("://")
+        return _archive(protocol, rest, os.getpid()), inside.strip("/")
+    system, path = _asked(fsspec.core.url_to_fs, address)
+    return system, str(path)
+
+
+@lru_cache(maxsize=16)
+def _archive(protocol: str, rest: str, _process: int) -> Any:
+    """An open archive, its table of contents read once; each process has its own.
+
+    fsspec itself keeps none, and closes one as soon as nobody holds it.
+    """
+    import fsspec
+
+    return _asked(fsspec.core.url_to_fs, f"{protocol}://::{rest}")[0]
+
+
+def _asked(ask: Any, *arguments: Any, **options: Any) -> Any:
+    """Ask a file system, which may raise anything, and raise OSError only."""
+    try:
+        return ask(*arguments, **options)
+    except FileNotFoundError:
+        raise
+    except KeyError as error:  # what zip files say of a name that they do not hold
+        raise FileNotFoundError(str(error)) from error
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,158 @@
+"""`agcam evaluate`: data set, model, methods and metrics in; rows in a store and a table out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import RunError
+
+if TYPE_CHECKING:
+    from ..evaluation import Plan
+    from ..evaluation.run import Tell
+    from ..records import Run, ShardRows
+
+Fit = Literal["model", "squash"]
+
+
+def evaluate(
+    dataset: Annotated[str, typer.Argument(help="See `agcam list datasets`.")],
+    root: Annotated[str, typer.Argument(help="Its folder, file or fsspec address.")],
+    model: Annotated[
+        str, typer.Option(help="As for `agcam explain`: demo, timm:NAME, a file with --arch, ...")
+    ] = "demo",
+    arch: Annotated[
+        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Names between commas, or all; the chance rows come by themselves.")
+    ] = "agcam,rollout",
+    metrics: Annotated[
+        str, typer.Option(help="Metrics or bundles between commas; see `agcam list metrics`.")
+    ] = "paper",
+    store: Annotated[Path, typer.Option(help="The SQLite file that keeps every number.")] = Path(
+        "agcam.sqlite"
+    ),
+    limit: Annotated[int, typer.Option(min=0, help="So many samples, evenly spread; 0: all.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass and shard.")] = 8,
+    precision: Annotated[
+        str, typer.Option(help="Of perturbed pictures' passes: as-is, bfloat16, float16.")
+    ] = "as-is",
+    fit: Annotated[
+        Fit, typer.Option(help="How pictures are resized: as the model wants, or squashed.")
+    ] = "model",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    engine: Annotated[str, typer.Option(help="local (processes) or ray.")] = "local",
+    address: Annotated[str, typer.Option(help="The Ray cluster; none: this machine.")] = "",
+    workers: Annotated[int, typer.Option(min=0, help="0: cores / threads.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1,
+) -> None:
+    """Judge methods on a data set; a run that was stopped goes on where it was."""
+    from ..engines import ENGINES, Limits
+    from ..evaluation import Configuration, carry_out, plan
+    from .explain import read_names
+
+    _ = ENGINES[engine]  # a wrong name is told before the model is loaded
+    made = plan(
+        Configuration(
+            dataset=dataset,
+            root=root,
+            model=model,
+            arch=arch,
+            class_names=tuple(read_names(classes) or ()),
+            methods=_names(methods),
+            metrics=_names(metrics),
+            limit=limit,
+            batch_size=batch_size,
+            precision=precision,
+            fit="squash" if fit == "squash" else "",
+            device=device,
+            threads=threads,
+        )
+    )
+    limits = Limits(
+        workers=workers or max(1, (os.cpu_count() or 1) // threads),
+        threads=threads,
+        gpus=float(device.startswith("cuda")),
+        address=address,
+    )
+    _announce(made, limits.workers)
+    with _progress(made, store) as tell:
+        run = carry_out(made, store, engine, limits, tell)
+    _finish(store, run)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _announce(made: Plan, workers: int) -> None:
+    """What will be run and what it takes, before it starts."""
+    subject = made.subject
+    names = ", ".join(method.name for method in subject.methods)
+    typer.echo(f"{subject.classifier.name} on {len(subject.dataset.samples)} samples: {names}")
+    typer.echo(made.matched)
+    for name, reason in made.refused.items():
+        typer.echo(f"left out, for the model refuses it: {name}: {reason}")
+    seconds = made.forwards * made.seconds_a_forward / workers
+    typer.echo(
+        f"{made.forwards:,} forward passes, about {_duration(seconds)} at "
+        f"{made.seconds_a_forward * 1000:.0f} ms each with {workers} workers, and the methods' own "
+        f"passes; run {made.key[:12]}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def _progress(made: Plan, path: Path) -> Iterator[Tell]:
+    """A bar of shards with the throughput; what is stored already counts as done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ..records import Store
+
+    with Store(path) as store:
+        done = len(store.begin(made.key, made.stored, made.subject.shards))
+    if done:
+        typer.echo(f"{done} of {made.subject.shards} shards are in {path} already; going on")
+    columns = (
+        TextColumn("evaluating"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} shards, {task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=made.subject.shards, completed=done, rate="")
+        forwards = 0
+
+        def tell(rows: ShardRows) -> None:
+            nonlocal forwards
+            forwards += rows.forwards
+            elapsed = bar.tasks[0].elapsed or 0.0
+            rate = f"{forwards / elapsed:.1f} passes a second" if elapsed else ""
+            bar.update(task, advance=1, rate=rate)
+
+        yield tell
+
+
+def _finish(path: Path, run: Run) -> None:
+    from .records import print_summary
+
+    print_summary(path, run)
+    if not run.samples:
+        raise RunError(
+            f"no sample could be judged; the reasons: agcam report {path} {run.key[:12]}"
+        )

@@ -1,0 +1,38 @@
+"""The table of data sets: a layout of files as users have them, and how to read it."""
+
+from __future__ import annotations
+
+from ..registry import Table
+from ..values import Reader
+from . import (
+    coco,
+    csv_file,
+    cub,
+    folder,
+    imagenet,
+    imagenet_boxes,
+    imagenet_segmentation,
+    pascal_voc,
+    tiny_imagenet,
+    wsol,
+    yolo,
+)
+from .match import describe_match, match_classes
+
+__all__ = ["DATASETS", "describe_match", "match_classes"]
+
+_ROWS = [
+    imagenet.READER,
+    pascal_voc.READER,
+    cub.READER,
+    coco.READER,
+    yolo.READER,
+    tiny_imagenet.READER,
+    imagenet_segmentation.READER,
+    wsol.READER,
+    folder.READER,
+    csv_file.READER,
+    imagenet_boxes.READER,
+]
+
+DATASETS: Table[Reader] = Table("dataset", {row.name: row for row in _ROWS})

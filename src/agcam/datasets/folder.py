@@ -1,0 +1,52 @@
+"""A folder of class folders; truth is the class only."""
+
+from __future__ import annotations
+
+from ..addresses import Place
+from ..values import DataSet, Sample, Truth
+from .common import NO_BOXES, PICTURES, SYNSET, reader, truth_of, wrong_layout
+from .synsets import names_of
+
+_LAYOUT = (
+    "one folder a class with its pictures in it or below, or pictures whose names begin with their "
+    "synset (n01443537_12.JPEG)"
+)
+
+
+def read(root: str) -> DataSet:
+    """Classes are the folders in the order of their names; samples by their paths.
+
+    A folder called after a synset (`n01443537`, `n01443537_goldfish`) has ImageNet's names too.
+    """
+    place = Place(root)
+    found = [(file, _class(file)) for file in place.files("", PICTURES)]
+    labelled = [(file, name) for file, name in found if name is not None]
+    if not labelled:
+        raise wrong_layout(place, _LAYOUT, "a picture in a class folder")
+    names = sorted({name for _, name in labelled})
+    label = {name: number for number, name in enumerate(names)}
+    samples = tuple(Sample(file, place.at(file), label[name]) for file, name in labelled)
+    return DataSet("folder", tuple(map(_names, names)), samples, _truth)
+
+
+def _class(file: str) -> str | None:
+    folder, slash, _ = file.partition("/")
+    if slash:
+        return folder
+    synset = SYNSET.match(file)
+    return synset.group() if synset else None
+
+
+def _names(name: str) -> tuple[str, ...]:
+    synset = SYNSET.match(name)
+    if synset is None:
+        return (name,)
+    rest = name[synset.end() :].strip("_- ").replace("_", " ")
+    return tuple(dict.fromkeys(n for n in (synset.group(), rest, *names_of(synset.group())) if n))
+
+
+def _truth(sample: Sample) -> Truth:
+    return truth_of(sample, NO_BOXES)
+
+
+READER = reader("folder", read, _LAYOUT, "torchvision.datasets.ImageFolder's layout")

@@ -1,0 +1,17 @@
+"""The table of engines: where shards are worked on. A shard is a number, rows come back.
+
+An engine knows nothing of what is evaluated: it is given `start`, which makes a worker's function
+in the worker's own process, and the shards. Any order gives the same rows; a lost worker's shards
+are given to another.
+"""
+
+from __future__ import annotations
+
+from ..registry import Table
+from .engine import Engine, Limits
+from .local import LocalEngine
+from .ray_cluster import RayEngine
+
+__all__ = ["ENGINES", "Engine", "Limits"]
+
+ENGINES: Table[type[Engine]] = Table("engine", {"local": LocalEngine, "ray": RayEngine})

@@ -1,0 +1,22 @@
+"""Evaluation: data set x model x methods x metrics, from one recording a batch, into a store."""
+
+from .configuration import CHANCE, PRECISIONS, Configuration, subject_of
+from .evaluator import Evaluator, Subject
+from .measures import BUNDLES, MEASURES, Measure
+from .run import Plan, carry_out, plan, plan_of
+
+__all__ = [
+    "BUNDLES",
+    "CHANCE",
+    "MEASURES",
+    "PRECISIONS",
+    "Configuration",
+    "Evaluator",
+    "Measure",
+    "Plan",
+    "Subject",
+    "carry_out",
+    "plan",
+    "plan_of",
+    "subject_of",
+]

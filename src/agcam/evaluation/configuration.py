@@ -1,0 +1,160 @@
+"""What a run is asked to do, as names and numbers only, so that any worker can rebuild it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Final, Literal
+
+import torch
+from torch import Tensor
+
+from ..datasets import DATASETS
+from ..errors import LoadError, ModelError, RunError
+from ..explainer import versions
+from ..families import load, weights_hash
+from ..images import open_picture, prepare
+from ..methods import METHODS
+from ..values import Classifier, DataSet, Frame, Method, Preparation, Sample
+from .evaluator import Evaluator, Subject
+from .match import match
+from .measures import chosen
+
+CHANCE: Final = ("random", "gaussian")  # in every table by themselves
+PRECISIONS: Final[dict[str, torch.dtype | None]] = {
+    "as-is": None,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A data set, a model, methods and metrics, by name; and how the work is cut.
+
+    `limit` takes that many samples, spread evenly over the data set's order (0: all).
+    `precision` is that of perturbed pictures' passes; maps are made in the model's own.
+    `fit` "squash" resizes both sides, as the paper does, instead of the model's own crop.
+    """
+
+    dataset: str
+    root: str
+    model: str
+    methods: tuple[str, ...]
+    metrics: tuple[str, ...]
+    arch: str | None = None
+    class_names: tuple[str, ...] = ()
+    limit: int = 0
+    batch_size: int = 8
+    precision: str = "as-is"
+    device: str = "cpu"
+    fit: Literal["", "squash"] = ""
+    threads: int = 0
+
+
+def subject_of(configuration: Configuration) -> Subject:
+    """Rebuild everything that the names stand for. Raises an AgcamError that names the fix."""
+    if configuration.batch_size < 1:
+        raise RunError(f"a batch has at least one picture, not {configuration.batch_size}")
+    if configuration.precision not in PRECISIONS:
+        raise RunError(f"the precision is one of {', '.join(PRECISIONS)}")
+    measures, methods = chosen(configuration.metrics), _methods(configuration.methods)
+    dataset = _some(DATASETS[configuration.dataset].read(configuration.root), configuration.limit)
+    classifier = classifier_of(configuration)
+    if classifier.preparation is None:
+        raise ModelError(f"{classifier.name}: how it wants its pictures is not known")
+    return Subject(
+        classifier=classifier,
+        dataset=dataset,
+        classes=match(dataset.classes, classifier),
+        methods=methods,
+        measures=measures,
+        open=partial(opened, preparation=classifier.preparation),
+        copy=partial(classifier_of, configuration),
+        batch_size=configuration.batch_size,
+        precision=PRECISIONS[configuration.precision],
+    )
+
+
+def worker_of(configuration: Configuration) -> Evaluator:
+    """What a worker's process runs: threads pinned, model and data set rebuilt."""
+    if configuration.threads:
+        torch.set_num_threads(configuration.threads)
+    return Evaluator(subject_of(configuration))
+
+
+def classifier_of(configuration: Configuration) -> Classifier:
+    """The model by its name, on its device, with its own preparation or the paper's squash."""
+    names = list(configuration.class_names) or None
+    classifier = load(configuration.model, arch=configuration.arch, classes=names)
+    try:
+        classifier.module.to(configuration.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise LoadError(f"cannot use device {configuration.device!r}: {reason}") from error
+    if configuration.fit and classifier.preparation is not None:
+        squashed = replace(classifier.preparation, fit="squash", resize=None)
+        classifier = replace(classifier, preparation=squashed)
+    return classifier
+
+
+def opened(sample: Sample, preparation: Preparation) -> tuple[Tensor, Frame]:
+    """A sample's picture, as the model wants it."""
+    return prepare(open_picture(sample.address), preparation)
+
+
+def description(subject: Subject) -> dict[str, Any]:
+    """All that the numbers depend on, ready for JSON; its hash is the run's key."""
+    classifier, dataset = subject.classifier, subject.dataset
+    parameter = next(classifier.module.parameters(), None)
+    return {
+        "dataset": {
+            "name": dataset.name,
+            "samples": len(dataset.samples),
+            "sha256": _hash(dataset, subject.classes),
+        },
+        "model": {
+            "name": classifier.name,
+            "weights_sha256": weights_hash(classifier.module),
+            "device": "cpu" if parameter is None else parameter.device.type,
+            "preparation": None
+            if classifier.preparation is None
+            else asdict(classifier.preparation),
+        },
+        "methods": [method.name for method in subject.methods],
+        "metrics": {measure.name: asdict(measure) for measure in subject.measures},
+        "batch_size": subject.batch_size,
+        "precision": "as-is" if subject.precision is None else str(subject.precision)[6:],
+        "versions": dict(versions()),
+    }
+
+
+def key_of(described: Mapping[str, Any]) -> str:
+    """The hash of a description."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _hash(dataset: DataSet, classes: Sequence[int | None]) -> str:
+    """Of the samples' names and labels, in order, and the classes' match; not of where they lie."""
+    rows = [(sample.name, sample.label) for sample in dataset.samples]
+    return hashlib.sha256(json.dumps([rows, dataset.classes, classes]).encode()).hexdigest()
+
+
+def _methods(names: Sequence[str]) -> tuple[Method, ...]:
+    wanted = list(METHODS) if "all" in names else list(names)
+    return tuple(METHODS[name] for name in dict.fromkeys([*wanted, *CHANCE]))
+
+
+def _some(dataset: DataSet, limit: int) -> DataSet:
+    if limit < 0:
+        raise RunError(f"a limit is a number of pictures, 0 for all, not {limit}")
+    samples = dataset.samples
+    if not samples:
+        raise RunError(f"the data set {dataset.name} has no samples here")
+    if not limit or limit >= len(samples):
+        return dataset
+    picked = [samples[number * len(samples) // limit] for number in range(limit)]
+    return replace(dataset, samples=tuple(picked))

@@ -1,0 +1,96 @@
+"""The best and worst pictures of a run, made again from its data set and model for the report."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ..errors import RunError
+from ..families import weights_hash
+from ..images import open_picture
+from ..maps import overlay, to_pixels
+from ..records import Results, Shown
+from ..tracing import quiet
+from .batch import Asked, Item, read_truth
+from .configuration import Configuration, subject_of
+from .evaluator import Subject
+
+SIDE: Final = 280  # pixels of a picture's longer side on the page
+QUALITY: Final = 80
+BY: Final = (
+    "iou",
+    "paper_iou",
+    "abpc",
+    "energy_pointing_game",
+)  # judged by the first that is there
+
+
+def shown_pictures(results: Results, each: int = 3) -> list[Shown]:
+    """For each method its `each` best and worst pictures, with map and boxes. Raises AgcamError."""
+    source = results.run.configuration.get("source")
+    if source is None:
+        raise RunError("the run was of a model without a name, so its maps cannot be made again")
+    listed: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in source.items()
+    }
+    subject = subject_of(Configuration(**listed))
+    if (
+        weights_hash(subject.classifier.module)
+        != results.run.configuration["model"]["weights_sha256"]
+    ):
+        raise RunError("the model's weights are not those of the run any more")
+    wanted = list(_wanted(results, each))
+    items = {number: _item(subject, number) for number in {one[3] for one in wanted}}
+    maps = {number: _maps(subject, item) for number, item in items.items()}
+    return [
+        Shown(method, metric, best, items[number].sample.name, value, jpeg)
+        for method, metric, best, number, value in wanted
+        for jpeg in [_jpeg(items[number], maps[number][method])]
+    ]
+
+
+def _wanted(results: Results, each: int) -> Iterator[tuple[str, str, bool, int, float]]:
+    """(method, metric, whether best, sample, value), the best first."""
+    metric = next((name for name in BY if name in results.values), next(iter(results.values)))
+    sign = 1 if results.measures[metric]["better"] == "higher" else -1
+    for method, values in zip(results.methods, results.values[metric].T, strict=True):
+        there = np.flatnonzero(~np.isnan(values))
+        order = there[np.argsort(-sign * values[there], kind="stable")]
+        best, worst = order[:each], order[each:][-each:]
+        for index in (*best, *worst):
+            number = results.samples[index].sample
+            yield method, metric, bool(index in best), number, float(values[index])
+
+
+def _item(subject: Subject, number: int) -> Item:
+    sample = subject.dataset.samples[number]
+    pixels, frame = subject.open(sample)
+    truth = read_truth(subject.dataset.truth, sample, frame)
+    return Item(number, sample, subject.classes[sample.label] or 0, pixels, frame, truth)
+
+
+def _maps(subject: Subject, item: Item) -> dict[str, Any]:
+    with quiet(subject.classifier.module):
+        asked = Asked(subject.classifier, [item], subject.methods)
+        return {method.name: asked.maps(method)[0] for method in subject.methods}
+
+
+def _jpeg(item: Item, grid: Any) -> bytes:
+    picture = open_picture(item.sample.address)
+    values = to_pixels(grid[None], item.frame).normalized()[0]
+    shown = overlay(picture, np.asarray(values))
+    if not isinstance(item.truth, str):
+        pen = ImageDraw.Draw(shown)
+        for box in np.asarray(item.truth.boxes).reshape(-1, 4):
+            pen.rectangle(
+                [float(v) for v in box], outline="white", width=max(1, shown.width // 120)
+            )
+    scale = SIDE / max(shown.size)
+    size = max(1, round(shown.width * scale)), max(1, round(shown.height * scale))
+    buffer = io.BytesIO()
+    shown.resize(size, Image.Resampling.BILINEAR).save(buffer, format="JPEG", quality=QUALITY)
+    return buffer.getvalue()

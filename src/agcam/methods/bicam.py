@@ -1,0 +1,30 @@
+"""BiCAM: signed attention, value and gradient (Su and Luo, PAKDD 2026)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..values import ReadTrace
+
+HEAD: Final = 1
+READ: Final = 1  # once heads are summed
+
+
+def bicam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
+    """`sum over the last two thirds of the blocks, and heads, of softmax(S) * alpha`, signed.
+
+    Not checked against the paper: we had its abstract and a summary ("signed attention, value and
+    gradient signals from the last two-thirds of layers, temperature-scaled softmax, layer-wise
+    masks summed without ReLU"), no equation and no program. This is our reading of them, with
+    temperature 1: alpha = <gradient of the target logit at a head's output, value of the token>
+    is AGCAM's gradient (eq. 3 to 7), which has value and gradient in it. Negative where a patch
+    speaks against the class. Where several tokens are read, the mean over their rows.
+    """
+    maps = [
+        (block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ) for block in trace.blocks
+    ]
+    last = maps[len(maps) // 3 :]
+    return sum(last[1:], last[0])[:, trace.grid.prefix :]

@@ -1,0 +1,30 @@
+"""Room `records`: the store of runs, what it says in numbers, and the report. No torch."""
+
+from .export import csv_files, parquet_bytes
+from .report import Shown, render_report
+from .results import OURS, Results, read_results
+from .rows import Failure, Record, Run, SampleRow, ShardRows
+from .store import Store
+from .summary import Column, Estimate, summarize
+from .tables import TextTable, text_tables
+
+__all__ = [
+    "OURS",
+    "Column",
+    "Estimate",
+    "Failure",
+    "Record",
+    "Results",
+    "Run",
+    "SampleRow",
+    "ShardRows",
+    "Shown",
+    "Store",
+    "TextTable",
+    "csv_files",
+    "parquet_bytes",
+    "read_results",
+    "render_report",
+    "summarize",
+    "text_tables",
+]

@@ -1,0 +1,54 @@
+"""The tables of a store, and how a file is known to be one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+APPLICATION: Final = 0x61676361  # "agca", in the file's header
+
+TABLES: Final = """
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    configuration TEXT NOT NULL,
+    shards INTEGER NOT NULL,
+    started TEXT NOT NULL,
+    finished TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE shards (
+    run INTEGER NOT NULL REFERENCES runs,
+    shard INTEGER NOT NULL,
+    forwards INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (run, shard)
+) WITHOUT ROWID;
+CREATE TABLE samples (
+    run INTEGER NOT NULL REFERENCES runs,
+    sample INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    label INTEGER NOT NULL,
+    prediction INTEGER NOT NULL,
+    probability REAL NOT NULL,
+    PRIMARY KEY (run, sample)
+) WITHOUT ROWID;
+CREATE TABLE records (
+    run INTEGER NOT NULL REFERENCES runs,
+    sample INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    value REAL,
+    curve TEXT,
+    PRIMARY KEY (run, sample, method, metric),
+    CHECK (value IS NOT NULL OR curve IS NOT NULL)
+) WITHOUT ROWID;
+CREATE TABLE failures (
+    run INTEGER NOT NULL REFERENCES runs,
+    sample INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    method TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (run, sample, method, metric)
+) WITHOUT ROWID;
+"""

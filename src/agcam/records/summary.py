@@ -1,0 +1,166 @@
+"""Means of a run with bootstrap intervals, and paired differences on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .results import OURS, Results
+
+RESAMPLES: Final = 2000
+SEED: Final = 0
+LEVEL: Final = 95  # per cent
+SET_RESAMPLES: Final = 200  # of numbers that are no mean, which cost more
+_TAILS: Final = (50 - LEVEL / 2, 50 + LEVEL / 2)
+_CELLS: Final = 4_000_000  # numbers held at once while resampling
+
+
+OfSet = Callable[[NDArray[Any], Sequence[str]], float]
+
+
+class Estimate(NamedTuple):
+    """A mean, its 95 % percentile bootstrap interval, and how many samples it is of."""
+
+    mean: float
+    low: float
+    high: float
+    number: int
+
+
+_NONE: Final = Estimate(float("nan"), float("nan"), float("nan"), 0)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric: each method's mean, and each one's difference from ours on the same samples.
+
+    A method without a number has no entry; ours has no difference from itself.
+    """
+
+    metric: str
+    better: str
+    means: Mapping[str, Estimate]
+    differences: Mapping[str, Estimate]
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The methods with the best mean: one, or those that share it."""
+        means = {name: found.mean for name, found in self.means.items()}
+        if not means:
+            return ()
+        best = max(means.values()) if self.better == "higher" else min(means.values())
+        return tuple(name for name, mean in means.items() if mean == best)
+
+
+def summarize(results: Results, of_sets: Mapping[str, OfSet] | None = None) -> list[Column]:
+    """A column for each metric, in the order in which they were asked for.
+
+    `of_sets` gives for numbers of the whole set the function of its rows and names; without it they
+    are left out.
+    """
+    known = of_sets or {}
+    return [
+        _column(results, metric, known.get(metric))
+        for metric in results.values
+        if metric not in results.sets or metric in known
+    ]
+
+
+def _column(results: Results, metric: str, of_set: OfSet | None) -> Column:
+    if of_set is not None and metric in results.sets:
+        names = [sample.name for sample in results.samples]
+        means, differences = set_estimates(results.sets[metric], names, of_set, _ours(results))
+    else:
+        values, ours = results.values[metric], _ours(results)
+        means = estimates(values)
+        differences = [] if ours is None else estimates(values - values[:, [ours]])
+    return Column(
+        metric,
+        str(results.measures[metric]["better"]),
+        {name: found for name, found in zip(results.methods, means, strict=True) if found.number},
+        {
+            name: found
+            for name, found in zip(results.methods, differences, strict=False)
+            if found.number and name != OURS
+        },
+    )
+
+
+def _ours(results: Results) -> int | None:
+    return results.methods.index(OURS) if OURS in results.methods else None
+
+
+def set_estimates(
+    rows: NDArray[np.float64], names: Sequence[str], of_set: OfSet, ours: int | None
+) -> tuple[list[Estimate], list[Estimate]]:
+    """The same for a number of the whole set: of each method, and of its difference from ours."""
+    whole = ~np.isnan(rows).any(axis=(1, 2))  # the samples that every method has
+    rows, kept = rows[whole], np.array(names, dtype=object)[whole]
+    if not len(rows):
+        return [_NONE] * rows.shape[1], []
+
+    def made(index: NDArray[Any]) -> NDArray[np.float64]:
+        there = list(kept[index])
+        return np.array([of_set(one[index], there) for one in rows.transpose(1, 0, 2)])
+
+    generator = np.random.default_rng(SEED)
+    drawn = np.stack(
+        [made(generator.integers(0, len(rows), len(rows))) for _ in range(SET_RESAMPLES)]
+    )
+    found = made(np.arange(len(rows)))
+    differences = []
+    if ours is not None:
+        differences = _with_tails(found - found[ours], drawn - drawn[:, [ours]], len(rows))
+    return _with_tails(found, drawn, len(rows)), differences
+
+
+def _with_tails(
+    found: NDArray[np.float64], drawn: NDArray[np.float64], number: int
+) -> list[Estimate]:
+    low, high = np.percentile(drawn, _TAILS, axis=0)
+    return [
+        Estimate(float(a), float(b), float(c), number)
+        for a, b, c in zip(found, low, high, strict=True)
+    ]
+
+
+def estimates(values: NDArray[np.float64]) -> list[Estimate]:
+    """Of each column of (sample, method), NaN left out; the same resamples for all columns."""
+    seen = ~np.isnan(values)
+    filled = np.where(seen, values, 0.0)
+    counts = seen.sum(axis=0)
+    means = filled.sum(axis=0) / np.maximum(counts, 1)
+    if not len(values):
+        return [_NONE] * values.shape[1]
+    parts = [
+        (weights @ filled) / np.where(total > 0, total, np.nan)
+        for weights in _weights(len(values))
+        for total in [weights @ seen]
+    ]
+    resampled = np.concatenate(parts)
+    found = []
+    for column, (mean, count) in enumerate(zip(means, counts, strict=True)):
+        drawn = resampled[:, column]
+        drawn = drawn[~np.isnan(drawn)]
+        low, high = np.percentile(drawn, _TAILS) if count else (np.nan, np.nan)
+        found.append(Estimate(float(mean), float(low), float(high), int(count)))
+    return found
+
+
+def _weights(samples: int) -> Iterator[NDArray[np.float64]]:
+    """How often each sample is in each of some resamples, (resample, sample); seeded."""
+    generator = np.random.default_rng(SEED)
+    at_once = max(1, _CELLS // samples)
+    for start in range(0, RESAMPLES, at_once):
+        some = min(at_once, RESAMPLES - start)
+        drawn = generator.integers(0, samples, (some, samples))
+        drawn += np.arange(some)[:, None] * samples
+        yield (
+            np.bincount(drawn.ravel(), minlength=some * samples)
+            .reshape(some, samples)
+            .astype(np.float64)
+        )

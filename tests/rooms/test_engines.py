@@ -1,0 +1,114 @@
+"""Engines: any order, lost workers, the same rows."""
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+from small_runs import configuration, lay_out, rows_of
+
+from agcam import LoadError, RunError
+from agcam.engines import ENGINES, Limits
+from agcam.evaluation import carry_out, plan
+from agcam.records import Store
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """A real Ray cluster of two processors on this machine, whose workers can import this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        here = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, here)))
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+        yield
+        ray.shutdown()
+
+
+def doubling(folder):
+    """A worker that doubles, and dies at shard 3 the first time it meets it."""
+
+    def work(shard):
+        marker = folder / "died"
+        if shard == 3 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 2 * shard
+
+    return work
+
+
+def dying():
+    def work(shard):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return work
+
+
+def failing():
+    def work(shard):
+        raise ValueError(f"shard {shard}")
+
+    return work
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_lost_workers_shards_are_worked_on_again(engine, tmp_path):
+    found = dict(ENGINES[engine](Limits(workers=2)).run(partial(doubling, tmp_path), range(8)))
+    assert (tmp_path / "died").exists()
+    assert found == {shard: 2 * shard for shard in range(8)}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_workers_that_are_always_lost_end_the_run_with_a_reason(engine):
+    with pytest.raises(RunError, match="lost 3 times"):
+        list(ENGINES[engine](Limits(workers=2)).run(dying, [0, 1]))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_error_of_the_work_is_raised_as_it_is(engine):
+    with pytest.raises(ValueError, match="shard 0"):
+        list(ENGINES[engine](Limits(workers=2)).run(failing, [0]))
+
+
+def refusing():
+    raise LoadError("no such weights")
+
+
+@pytest.mark.parametrize("engine", ["ray"])
+def test_a_worker_that_cannot_start_says_why(engine):
+    with pytest.raises(LoadError, match="no such weights"):
+        list(ENGINES[engine](Limits(workers=1)).run(refusing, [0]))
+
+
+def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
+    """Two actors; one is killed (SIGKILL) when the first rows have come."""
+    made = plan(configuration(lay_out(tmp_path, pictures=12), batch_size=1))
+    killed = []
+
+    def tell(rows):
+        workers = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if child.name().startswith("ray::_Worker") or "ray::_Worker" in str(child.cmdline())
+        ]
+        if not killed:
+            assert len(workers) == 2
+            killed.append(workers[0].pid)
+            os.kill(workers[0].pid, signal.SIGKILL)
+
+    run = carry_out(made, tmp_path / "ray", "ray", Limits(workers=2), tell)
+    assert killed
+    assert run.finished
+    carry_out(made, tmp_path / "local")
+    with Store(tmp_path / "ray") as first, Store(tmp_path / "local") as second:
+        assert len(rows_of(first)[0]) == 12
+        assert rows_of(first) == rows_of(second)
+
+
+def test_a_cluster_that_is_not_there_is_said():
+    ray.shutdown()
+    with pytest.raises(RunError, match="no Ray cluster could be reached at 127"):
+        list(ENGINES["ray"](Limits(address="127.0.0.1:1")).run(dying, [0]))

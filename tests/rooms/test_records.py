@@ -1,0 +1,335 @@
+"""The store keeps what it was given, whatever happens; summaries and pages are the store's."""
+
+import csv
+import io
+import re
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from agcam import RunError
+from agcam.records import (
+    Failure,
+    Record,
+    SampleRow,
+    ShardRows,
+    Store,
+    csv_files,
+    parquet_bytes,
+    read_results,
+    render_report,
+    summarize,
+)
+from agcam.records.summary import estimates
+
+METHODS = ("agcam", "rollout", "random")
+MEASURE = {"test": "curves", "better": "higher", "fill": "zero", "right_only": False}
+CONFIGURATION = {
+    "dataset": {"name": "set <i>", "samples": 40, "sha256": "0"},
+    "model": {"name": "model & co"},
+    "methods": list(METHODS),
+    "metrics": {"abpc": MEASURE, "morf": {**MEASURE, "better": "lower"}},
+}
+
+
+def shard_rows(shard, size=4, seed=0):
+    generator = np.random.default_rng([seed, shard])
+    numbers = range(shard * size, (shard + 1) * size)
+    samples = tuple(SampleRow(n, f"picture {n}", 1, n % 2, 0.5) for n in numbers)
+    records = tuple(
+        Record(n, method, metric, float(generator.random()), tuple(generator.random(11)))
+        for n in numbers
+        for method in METHODS
+        for metric in ("abpc", "morf")
+        if not (method == "rollout" and n == 3)
+    )
+    failures = (Failure(shard * size, f"picture {shard * size}", "", "boxes", "a <bad> box"),)
+    return ShardRows(samples, records, failures, forwards=10, seconds=0.5)
+
+
+def filled(path, shards=10):
+    store = Store(path)
+    assert store.begin("key", CONFIGURATION, shards) == set()
+    for shard in range(shards):
+        store.append("key", shard, shard_rows(shard))
+    store.finish("key")
+    return store
+
+
+def append_all(store, shards, key="key"):
+    for shard in shards:
+        store.append(key, shard, shard_rows(shard))
+
+
+@pytest.fixture
+def store(tmp_path):
+    with filled(tmp_path / "store") as made:
+        yield made
+
+
+def test_rows_come_back_as_they_were_in_the_data_sets_order(tmp_path):
+    with Store(tmp_path / "store") as made:
+        made.begin("key", CONFIGURATION, 3)
+        for shard in (2, 0, 1):
+            made.append("key", shard, shard_rows(shard))
+    with Store(tmp_path / "store") as again:
+        assert again.begin("key", CONFIGURATION, 3) == {0, 1, 2}
+        expected = [shard_rows(shard) for shard in range(3)]
+        assert again.samples("key") == [row for rows in expected for row in rows.samples]
+        found, wanted = list(again.records("key")), [r for rows in expected for r in rows.records]
+        assert [row[:4] for row in found] == sorted(row[:4] for row in wanted)
+        assert again.run().cost == {"forwards": 30, "seconds": 1.5}
+        assert again.failures("key") == [rows.failures[0] for rows in expected]
+
+
+def test_a_shard_twice_adds_nothing(store):
+    before = list(store.records("key"))
+    store.append("key", 0, shard_rows(0, seed=1))
+    assert list(store.records("key")) == before
+
+
+def test_runs_are_found_by_the_beginning_of_their_key(store):
+    store.begin("kind", CONFIGURATION, 1)
+    assert store.run("ke").key == "key"
+    assert store.run().key == "kind"
+    with pytest.raises(RunError, match="2 runs of that name; its runs: key, kind"):
+        store.run("k")
+    with pytest.raises(RunError, match="no run of that name"):
+        store.run("x")
+
+
+def test_a_row_that_is_refused_takes_its_whole_shard_with_it(tmp_path):
+    with Store(tmp_path / "store") as store:
+        store.begin("key", CONFIGURATION, 1)
+        rows = shard_rows(0)
+        with pytest.raises(RunError, match="a row was refused"):
+            store.append("key", 0, ShardRows(rows.samples, rows.records * 2))
+        assert store.samples("key") == []
+        store.append("key", 0, rows)
+        assert len(store.samples("key")) == 4
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path, store):
+    store.close()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(RunError, match="written by a newer agcam"):
+        Store(store.path)
+
+
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path):
+    text, other = tmp_path / "text", tmp_path / "other"
+    text.write_text("no database" * 1000)
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE theirs (a)")
+    connection.close()
+    before = text.read_bytes(), other.read_bytes()
+    with pytest.raises(RunError, match="is not a store"):
+        Store(text)
+    with pytest.raises(RunError, match="of another program"):
+        Store(other)
+    assert (text.read_bytes(), other.read_bytes()) == before
+    with pytest.raises(RunError, match="is not there"):
+        Store(tmp_path / "none", create=False)
+
+
+def test_a_full_store_says_so_and_keeps_what_it_has(tmp_path):
+    with Store(tmp_path / "store") as store:
+        store.begin("key", CONFIGURATION, 100)
+        store.append("key", 0, shard_rows(0))
+        store._connection.execute("PRAGMA max_page_count = 20")
+        with pytest.raises(RunError, match="disk is full") as raised:
+            append_all(store, range(1, 100))
+        assert "start the same command again" in str(raised.value)
+        store._connection.execute("PRAGMA max_page_count = 100000")
+        done = store.begin("key", CONFIGURATION, 100)
+        assert 0 in done
+        assert len(store.samples("key")) == 4 * len(done)
+        append_all(store, set(range(100)) - done)
+        assert len(store.samples("key")) == 400
+
+
+FILLING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_records import CONFIGURATION, Store, shard_rows
+with Store(sys.argv[2]) as store:
+    store.begin("key", CONFIGURATION, 1000)
+    for shard in range(1000):
+        store.append("key", shard, shard_rows(shard))
+        print(shard, flush=True)
+"""
+
+
+def test_a_disk_that_fills_loses_nothing_that_was_said_to_be_stored(tmp_path):
+    """The system refuses to let any file grow beyond 200 kB."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    done = subprocess.run(
+        [sys.executable, "-c", FILLING, str(__file__).rpartition("/")[0], tmp_path / "store"],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "RunError" in done.stderr
+    assert "could not be written" in done.stderr
+    said = [int(line) for line in done.stdout.split()]
+    assert said
+    with Store(tmp_path / "store") as store:
+        assert store.begin("key", CONFIGURATION, 1000) == set(said)
+        assert len(store.samples("key")) == 4 * len(said)
+
+
+def test_two_runs_write_to_one_store_at_once(tmp_path):
+    def write(key):
+        with Store(tmp_path / "store") as store:
+            store.begin(key, CONFIGURATION, 20)
+            for shard in range(20):
+                store.append(key, shard, shard_rows(shard))
+
+    writers = [threading.Thread(target=write, args=(key,)) for key in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    with Store(tmp_path / "store") as store:
+        assert [run.done for run in store.runs()] == [20] * 3
+        assert list(store.records("a")) == list(store.records("b")) == list(store.records("c"))
+
+
+# Summaries
+
+
+def test_means_leave_out_what_is_missing():
+    values = np.array([[1.0, np.nan], [2.0, 4.0], [3.0, np.nan]])
+    first, second = estimates(values)
+    assert (first.mean, first.number) == (2, 3)
+    assert tuple(second) == (4, 4, 4, 1)
+    assert 1 <= first.low < 2 < first.high <= 3
+
+
+def test_intervals_are_those_of_scipy():
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(1).normal(size=(60, 1))
+    theirs = bootstrap(
+        (values[:, 0],), np.mean, n_resamples=20000, method="percentile", random_state=2
+    ).confidence_interval
+    ours = estimates(values)[0]
+    assert abs(ours.low - theirs.low) < 0.02
+    assert abs(ours.high - theirs.high) < 0.02
+
+
+def test_differences_are_paired(store):
+    """A method that is always a little better is surely better, though the intervals overlap."""
+    values = np.random.default_rng(0).normal(size=(50, 1))
+    better = estimates(values + 0.01)[0], estimates(values)[0]
+    assert better[0].low < better[1].high
+    difference = estimates(values + 0.01 - values)[0]
+    assert difference.low == pytest.approx(0.01)
+    columns = {column.metric: column for column in summarize(read_results(store))}
+    assert set(columns["abpc"].differences) == {"rollout", "random"}
+    assert columns["abpc"].differences["rollout"].number == 39
+
+
+def test_numbers_of_whole_sets_are_made_of_their_rows(tmp_path):
+    measure = {"test": "masks", "better": "higher", "fill": "", "right_only": False}
+    configuration = {**CONFIGURATION, "metrics": {"share": measure}}
+    records = tuple(
+        Record(n, method, "share", None, (float(n if method == "agcam" else 1), 4.0))
+        for n in range(3)
+        for method in METHODS
+    )
+    with Store(tmp_path / "store") as store:
+        store.begin("key", configuration, 1)
+        store.append("key", 0, ShardRows(shard_rows(0).samples, records))
+        results = read_results(store)
+
+    def share(rows, names):
+        assert len(rows) == len(names)
+        return float(rows[:, 0].sum() / rows[:, 1].sum())
+
+    assert summarize(results) == []
+    (column,) = summarize(results, {"share": share})
+    assert column.means["agcam"].mean == 0.25 == column.means["random"].mean
+    assert column.means["agcam"].number == 3
+    assert column.means["random"].low == 0.25
+    assert column.differences["random"].mean == 0
+    assert 0 <= column.means["agcam"].low < 0.25 < column.means["agcam"].high <= 0.5
+
+
+# The page and the exports
+
+
+class Cells(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.open, self.text = {}, None, []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if tag == "td" and "data-mean" in values:
+            self.open = values["data-method"], values["data-metric"]
+            self.found[self.open] = [float(values["data-mean"]), int(values["data-number"]), ""]
+
+    def handle_endtag(self, tag):
+        if tag == "td":
+            self.open = None
+
+    def handle_data(self, data):
+        if self.open:
+            self.found[self.open][2] += f" {data}"
+
+
+def test_the_figures_of_the_page_are_the_stores(store):
+    results = read_results(store)
+    page = render_report(results, summarize(results))
+    cells = Cells()
+    cells.feed(page)
+    assert len(cells.found) == 6
+    for (method, metric), (mean, number, text) in cells.found.items():
+        query = "SELECT avg(value), count(value) FROM records WHERE method = ? AND metric = ?"
+        true, count = store._connection.execute(query, (method, metric)).fetchone()
+        assert mean == pytest.approx(true, abs=1e-12)
+        assert number == count
+        assert float(text.split()[0]) == pytest.approx(true, abs=5e-5)
+
+
+def test_the_page_is_one_file_and_escapes_what_it_was_given(store):
+    results = read_results(store)
+    page = render_report(results, summarize(results))
+    assert page == render_report(results, summarize(results))
+    assert "set &lt;i&gt;" in page
+    assert "a &lt;bad&gt; box" in page
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert page.count("<svg") == 1  # morf; abpc is read from the same curves
+
+
+def test_exports_hold_every_row(store):
+    from pyarrow import parquet
+
+    results = read_results(store)
+    files = csv_files(store, results, summarize(results))
+    rows = list(csv.DictReader(io.StringIO(files["rows.csv"])))
+    table = parquet.read_table(io.BytesIO(parquet_bytes(store, results))).to_pylist()
+    records = list(store.records("key"))
+    assert len(rows) == len(table) == len(records) == 40 * 6 - 2
+    for row, line, record in zip(rows, table, records, strict=True):
+        assert int(row["sample"]) == line["sample"] == record.sample
+        assert float(row["value"]) == line["value"] == record.value
+        assert line["curve"] == list(record.curve)
+    assert len(list(csv.DictReader(io.StringIO(files["failures.csv"])))) == 10
+    assert len(list(csv.DictReader(io.StringIO(files["summary.csv"])))) == 6

@@ -1,0 +1,170 @@
+"""Relevance carried back along a tape, on every family: against autograd, conserved, refused."""
+
+import re
+
+import pytest
+import torch
+from test_tracing import TIMM, timm_model
+from torch import nn
+
+import agcam
+from agcam.methods import METHODS
+from agcam.tracing import alone, quiet, stream, trace
+from agcam.tracing.rules import GRADIENT, LRP
+
+
+def asked(name, *methods):
+    """A recording of two pictures asked about two classes, and its evidence for each method."""
+    model = timm_model(name).double().requires_grad_(False)
+    size = TIMM[name][1] or 160
+    pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
+    with quiet(model):
+        evidence = trace(agcam.load(model), pixels, [METHODS[method] for method in methods])
+        return evidence, [evidence.of(METHODS[method], torch.tensor([3, 5])) for method in methods]
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_plain_rules_are_autograd(name):
+    """The walk with the chain rule everywhere gives the gradients that torch itself gives."""
+    _, (lrp, full) = asked(name, "lrp", "gae")
+    assert len(lrp.blocks) == len(full.blocks)
+    for block, expected in zip(lrp.blocks, full.blocks, strict=True):
+        torch.testing.assert_close(block.gradients, expected.gradients, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_lrp_neither_makes_nor_loses_relevance(name):
+    """From 1 at the logit to the tokens that enter the first block, through every operation."""
+    evidence, _ = asked(name, "lrp")
+    for written in evidence.proved(METHODS["lrp"].needs).tapes.tapes:
+        (tokens,) = written.walk(LRP, 3, written.tokens[:1]).signals
+        assert tokens.sum() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_libra_keeps_the_whole_account(name):
+    """Tokens times gradients and biases make the logit; the plain gradient leaves a gap."""
+    evidence, (libra, attn) = asked(name, "libra_attcat", "attn_lrp")
+    for trace_ in (libra, attn):
+        first = trace_.blocks[0]
+        passed_on = (first.tokens * first.token_gradients).sum((1, 2))
+        torch.testing.assert_close(passed_on + trace_.biases + trace_.error, trace_.logit)
+    assert libra.completeness_error.max() < 1e-12
+    written = evidence.proved(METHODS["attn_lrp"].needs).tapes.tapes[0]
+    assert abs(written.walk(GRADIENT, 3, []).error / libra.logit[0]) > 1e-4
+
+
+def test_completeness_error_is_told(tiny, pixels):
+    (note,) = agcam.explain(tiny, pixels, 3, "libra_attcat").notes
+    assert re.fullmatch(r"libra_attcat: completeness error at most \d\.\de-0[6-9] of .*", note)
+    assert agcam.explain(tiny, pixels, 3, "lrp").notes == ()
+
+
+class _Odd(nn.Module):
+    def forward(self, x):
+        return torch.erfinv(x.tanh() / 2)
+
+
+class _Writing(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+
+    def forward(self, x):
+        y = torch.nn.functional.silu(x)
+        if self.how == "anew":
+            return y * y.sigmoid()
+        if self.how == "over all":
+            return y.mul_(y.sigmoid())
+        y[..., :4].mul_(2)
+        return y
+
+
+def test_an_operation_without_a_rule_is_refused_by_name(tiny, pixels):
+    tiny.norm = nn.Sequential(tiny.norm, _Odd())
+    assert agcam.explain(tiny, pixels, 3, "gae").grid_map.isfinite().all()
+    with pytest.raises(agcam.ModelError, match=r"'erfinv'.*lrp has no rule"):
+        agcam.explain(tiny, pixels, 3, "lrp")
+
+
+def test_writing_in_place_is_followed_or_refused(tiny, pixels):
+    norm, found = tiny.norm, {}
+    for how in ("anew", "over all"):
+        tiny.norm = nn.Sequential(norm, _Writing(how))
+        found[how] = agcam.explain(tiny, pixels, 3, "lrp").grid_map
+    torch.testing.assert_close(found["over all"], found["anew"], rtol=0, atol=0)
+    tiny.norm = nn.Sequential(norm, _Writing("over a part"))
+    with pytest.raises(agcam.ModelError, match="in place"):
+        agcam.explain(tiny, pixels, 3, "lrp")
+
+
+def lengths_of_batches(module):
+    """What batches a module sees from now on."""
+    seen = []
+    module.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    return seen
+
+
+def test_steps_on_the_way_from_zero_do_not_add_up_in_memory(tiny, pixels, monkeypatch):
+    """Any number of steps, no more than a few pictures in one pass, and no graph but the last's."""
+    classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
+    method = METHODS["beyond_intuition_token"]
+    with quiet(tiny):
+        path = trace(classifier, pixels, [method]).of(method, target).path
+        seen = lengths_of_batches(tiny.blocks[0].mlp)
+        few = list(path)
+        assert (len(few), seen) == (20, [6] * 10)  # 8 at once: two steps of three pictures
+        assert all(step.shape == (3, 3, 1, 17) for step in few)  # of the read row alone
+        for count in (40, 2000):
+            monkeypatch.setattr(stream, "STEPS", count)
+            seen.clear()
+            steps = iter(path)
+            next(steps)
+            assert seen == [6]  # made when asked
+        monkeypatch.setattr(stream, "STEPS", 20)
+        monkeypatch.setattr(stream, "AT_ONCE", 1)
+        for one, other in zip(path, few, strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_gradients_of_the_path_begin_at_the_last_attention(tiny, pixels):
+    """Nothing before it is kept for a way back."""
+    classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
+    method, asks = METHODS["beyond_intuition_head"], []
+    with quiet(tiny):
+        path = trace(classifier, pixels, [method]).of(method, target).path
+        for block in tiny.blocks:
+            block.register_forward_hook(lambda _, __, output: asks.append(output.requires_grad))
+        next(iter(path))
+    assert asks == [False, True]
+
+
+def test_masks_do_not_add_up_in_memory(tiny, pixels, monkeypatch):
+    """Any number of patches, no more than so many sequences in the last block at a time."""
+    expected = agcam.explain(tiny, pixels, 3, "recipro_cam").grid_map
+    seen = lengths_of_batches(tiny.blocks[1].mlp)
+    monkeypatch.setattr(alone, "AT_ONCE", 5)
+    found = agcam.explain(tiny, pixels, 3, "recipro_cam").grid_map
+    masked = [length for length in seen if length not in (1, 3)]
+    assert masked == [5, 5, 5, 2] * 3  # the picture whole and 16 patches, picture by picture
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_block_without_a_sum_is_refused_by_name(tiny, pixels):
+    tiny.blocks[0].forward = lambda x, **_: tiny.blocks[0].attn(tiny.blocks[0].norm1(x))
+    assert agcam.explain(tiny, pixels, 3, "gae").grid_map.isfinite().all()
+    with pytest.raises(agcam.ModelError, match="no sum was found"):
+        agcam.explain(tiny, pixels, 3, "token_tm")
+
+
+def test_every_rule_method_shares_one_tape(tiny, pixels):
+    names = ("lrp", "attn_lrp", "libra_attcat", "token_tm", "beyond_intuition_head")
+    classifier, methods = agcam.load(tiny), [METHODS[name] for name in names]
+    with quiet(tiny):
+        seen = lengths_of_batches(tiny.blocks[0].mlp)
+        evidence = trace(classifier, pixels, methods)
+        assert seen[-3:] == [1, 1, 1]  # a picture at a time
+        seen.clear()
+        for method in methods:
+            evidence.of(method, torch.tensor([1, 2, 3]))
+        assert seen == []
