@@ -36,21 +36,14 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
     def randn(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    if needs is ReadTrace:
-        shape = (batch, heads, len(reads), grid.tokens)
-        return ReadTrace([ReadBlock(randn(*shape), randn(*shape)) for _ in range(blocks)], grid)
+    if needs in (ReadTrace, ReachTrace):
+        return read_evidence(needs, randn, batch, heads, grid, blocks, reads)
     if needs is AttentionTrace:
         calls = [
             AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
             for _ in range(blocks)
         ]
         return AttentionTrace(tuple(calls), reads, grid)
-    if needs is ReachTrace:
-        read, whole = (
-            evidence(each, seed, batch, heads, grid, blocks, reads)
-            for each in (ReadTrace, AttentionTrace)
-        )
-        return ReachTrace(read.blocks, whole.calls, grid)
     if issubclass(needs, FullTrace):
         square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
         full = [
@@ -66,6 +59,18 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
         return later_evidence(needs, randn, batch, heads, grid, blocks, reads)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
+
+
+def read_evidence(needs, randn, batch, heads, grid, blocks, reads):
+    shape = (batch, heads, len(reads), grid.tokens)
+    read = [ReadBlock(randn(*shape), randn(*shape)) for _ in range(blocks)]
+    if needs is ReadTrace:
+        return ReadTrace(read, grid)
+    calls = [
+        AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
+        for _ in range(blocks)
+    ]
+    return ReachTrace(read, tuple(calls), grid)
 
 
 def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
@@ -89,19 +94,17 @@ def change(trace, tensor, batch=None, headless=None):
 
     `headless` is for tensors without heads, where it differs.
     """
-    if isinstance(trace, ReadTrace):
+    if isinstance(trace, ReadTrace | ReachTrace):
         blocks = [ReadBlock(tensor(b.scores), tensor(b.gradients)) for b in trace.blocks]
-        return ReadTrace(blocks, trace.grid)
+        reach = isinstance(trace, ReachTrace)
+        more = (change(AttentionTrace(trace.calls, (), trace.grid), tensor).calls,) if reach else ()
+        return type(trace)(blocks, *more, trace.grid)
     if isinstance(trace, AttentionTrace):
         calls = [
             AttentionCall(tensor(c.query), tensor(c.key), tensor(c.value), None, c.scale)
             for c in trace.calls
         ]
         return AttentionTrace(tuple(calls), trace.reads, trace.grid)
-    if isinstance(trace, ReachTrace):
-        read = change(ReadTrace(trace.blocks, trace.grid), tensor)
-        whole = change(AttentionTrace(trace.calls, (), trace.grid), tensor)
-        return ReachTrace(read.blocks, whole.calls, trace.grid)
     if isinstance(trace, FullTrace):
         flat = headless or tensor
         full = [
