@@ -35,10 +35,11 @@ from .alone import Alone
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .hooks import LayoutMismatchError
+from .prove import prove_logits
 from .quiet import quiet
 from .record import logits_of, record
 from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
-from .replay import Replay, prove_logits
+from .replay import Replay
 from .stream import Path, Streams
 from .survey import survey
 

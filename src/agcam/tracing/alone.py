@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..values import AloneTrace, Classifier, Recording
 from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors
+from .prove import prove_logits
 from .record import blocks_of
-from .replay import prove_logits
 
 AT_ONCE: Final = 64  # sequences in the last block at a time: bounds memory, whatever the grid
 

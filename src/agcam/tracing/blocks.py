@@ -19,8 +19,8 @@ from ..values import AttentionCall, BlockTrace, Classifier, Recording
 from .attention import listening
 from .full import Turn, attend, gradients_of
 from .hooks import hooked, map_tensors, replace_stream, stream_of
+from .prove import prove_logits
 from .record import blocks_of
-from .replay import prove_logits
 
 
 class BlockScores:

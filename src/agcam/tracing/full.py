@@ -21,8 +21,8 @@ from ..values import (
 )
 from .attention import listening
 from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors
+from .prove import prove_logits
 from .record import blocks_of, read_rows
-from .replay import prove_logits
 
 
 class FullAutograd:

@@ -22,8 +22,8 @@ from ..values import (
 from .attention import listening
 from .full import Turn, attend
 from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors, stream_of
+from .prove import prove_logits
 from .record import blocks_of
-from .replay import prove_logits
 from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP
 from .tape import Rules, Tape, Walk, precise
 

@@ -1,35 +1,20 @@
-"""Replay: the read tokens through the model's own blocks once more, with recorded attention.
+"""Replay: the gradient of the read tokens alone, which is the gradient of the whole.
 
 With the inputs of every self-attention detached, tokens no longer mix on the way back. So the
 stream of the read tokens alone, with every attention answered from the recording, has the
 gradient of the whole; `alpha[block, head, read, j] = < d y / d output[head, read], v[j] >`.
-
-Both streams go through the model in one pass, block by block, while a block's weights are still
-near: every token without gradients, then the read tokens with them. Of the last block only the
-read tokens go on, for the classifier reads no other: see `_TwoStreams` for the proof.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..errors import ProofError
-from ..values import AttentionCall, BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
-from .attention import listening
-from .hooks import (
-    LayoutMismatchError,
-    first_tensor,
-    hooked,
-    map_tensors,
-    replace_stream,
-    stream_of,
-)
-from .record import Recorder, blocks_of, read_rows
+from ..values import BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
+from .two_streams import TwoStreams
 
 ROWS_AT_ONCE: Final = 256  # tokens of all pictures and targets in one pass back
 
@@ -40,7 +25,7 @@ class Replay:
     name: Final = "replay"
 
     def __init__(self, classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> None:
-        streams = _TwoStreams(classifier, layout, whole)
+        streams = TwoStreams(classifier, layout, whole)
         self.logits = streams.run(pixels)
         self._outputs = streams.outputs
         self.recording = Recording(
@@ -98,184 +83,3 @@ class _Blocks:
             apart = gradients.reshape(*scores.shape[:2], self.asked, *scores.shape[2:])
             rows = apart.movedim(2, 1).flatten(0, 1)  # all targets of a picture together
             yield ReadBlock(scores.repeat_interleave(self.asked, 0), rows)
-
-
-class _EnoughError(Exception):
-    """The last block has given its keys and values: its other tokens are of no use."""
-
-
-class _TwoStreams:
-    """Every token, recorded, and the read tokens, replayed, side by side through each block.
-
-    The proof: where the last block begins, the replayed tokens must be the recorded ones. Behind
-    it all tokens that are not kept are NaN, so logits that read one of them are NaN and refused.
-    """
-
-    def __init__(self, classifier: Classifier, layout: Layout, whole: bool) -> None:
-        self.classifier, self.layout = classifier, layout
-        self.recorder = Recorder(layout, whole)
-        self.outputs: list[Tensor] = []
-        self._last_own = max(index for index, own in enumerate(layout.calls) if own)
-        self._stream: Tensor | None = None
-        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
-        self._own_run = False  # a block runs because we called it, not the model
-        self._answers: Iterator[Tensor] | None = None  # while the read tokens are replayed
-        self._entered = 0  # attention calls before the block that runs
-
-    def run(self, pixels: Tensor) -> Tensor:
-        """Logits with the graph of the read tokens; raises unless proved."""
-        *others, last = blocks_of(self.classifier, self.layout)
-        with ExitStack() as open_:
-            for block in others:
-                open_.enter_context(hooked(block, self._enter, self._replay))
-            open_.enter_context(hooked(last, self._finish, self._blind))
-            open_.enter_context(listening(self._answer))
-            open_.enter_context(torch.no_grad())
-            logits = self.classifier.predict(pixels)
-        done = self.recorder.count == len(self.layout.calls) and logits.requires_grad
-        if not done or not bool(torch.isfinite(logits).all()):
-            raise LayoutMismatchError
-        return logits
-
-    def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        if self._answers is not None:
-            return self._spread(next(self._answers))
-        self.recorder.keep(call)
-        if self.recorder.count == self._last_own + 1 and self._own_run:
-            raise _EnoughError
-        return as_torch()
-
-    def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not self._own_run:
-            self._arguments = args, kwargs
-            self._entered = len(self.recorder.blocks)
-
-    def _replay(self, block: nn.Module, _: object, __: object) -> None:
-        if self._own_run:
-            return
-        args, kwargs = self._cut()
-        with torch.enable_grad(), self._alone(self._leaves()):
-            self._stream = stream_of(block(*args, **kwargs))
-
-    def _finish(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._own_run:
-            return None
-        self._enter(block, args, kwargs)
-        with self._alone(None), suppress(_EnoughError):
-            block(*args, **kwargs)
-        self._prove(args, kwargs)
-        self._answers = self._leaves()
-        torch.set_grad_enabled(True)  # from here on; `run` ends it
-        return self._cut()
-
-    def _blind(self, _: nn.Module, __: object, output: Any) -> Any:
-        if self._own_run:
-            return None
-        self._answers = None
-        stream, layout = stream_of(output), self.layout
-        missing = layout.grid.tokens - layout.kept
-        if not missing:
-            return None
-        shape = [missing if d == layout.token_dim else n for d, n in enumerate(stream.shape)]
-        unread = stream.new_full(shape, float("nan"))
-        full = torch.cat([stream, unread], dim=layout.token_dim)
-        return replace_stream(output, full)
-
-    @contextmanager
-    def _alone(self, answers: Iterator[Tensor] | None) -> Iterator[None]:
-        self._own_run, self._answers = True, answers
-        yield  # nothing to undo after an exception: the pass is over then, and so are we
-        self._own_run, self._answers = False, None
-
-    def _leaves(self) -> Iterator[Tensor]:
-        """What each attention of this block gives the read tokens, from now on leaves."""
-        leaves = [_output(block) for block in self.recorder.blocks[self._entered :]]
-        self.outputs += leaves
-        return iter(leaves)
-
-    def _spread(self, output: Tensor) -> Tensor:
-        """Zero for kept tokens that nobody reads."""
-        if len(self.layout.reads) == self.layout.kept:
-            return output
-        kept = output.new_zeros(*output.shape[:-2], self.layout.kept, output.shape[-1])
-        kept[..., read_rows(self.layout), :] = output
-        return kept
-
-    def _cut(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The block's arguments for the kept tokens alone."""
-        args, kwargs = self._arguments
-        full = _tokens(args, kwargs)
-        kept = _shorten(full, self.layout) if self._stream is None else self._stream
-
-        def change(tensor: Tensor) -> Tensor:
-            return kept if tensor is full else _shorten(tensor, self.layout)
-
-        return map_tensors(args, change), map_tensors(kwargs, change)
-
-    def _prove(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._stream is None:
-            return  # a single block: what enters it is recorded
-        dim, name = self.layout.token_dim, self.classifier.name
-        reads = torch.tensor(self.layout.reads, device=self._stream.device)
-        recorded = _tokens(args, kwargs).index_select(dim, reads)
-        replayed = self._stream.detach().index_select(dim, reads)
-        prove(name, recorded, replayed, self.recorder.blocks[0].value.dtype)
-
-
-def _tokens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    tokens = first_tensor(args, kwargs)
-    if tokens is None:
-        raise LayoutMismatchError
-    return tokens
-
-
-def _output(block: BlockRecord) -> Tensor:
-    """What the block's attention gives its read tokens, as a leaf: batch head read dim."""
-    scores = block.scores
-    output = scores.softmax(-1) @ block.value.to(scores.dtype)
-    return output.to(block.value.dtype).requires_grad_()
-
-
-def _shorten(tensor: Tensor, layout: Layout) -> Tensor:
-    """The kept tokens of the stream, and of what goes with it (rotary embeddings, masks)."""
-    grid, kept, dim = layout.grid, layout.kept, layout.token_dim
-    if tensor.ndim == 3 and tensor.shape[dim] == grid.tokens:
-        return tensor.narrow(dim, 0, kept)
-    if tensor.ndim < 2 or kept == grid.tokens:
-        return tensor
-    if tensor.shape[-2] == grid.tokens:
-        return tensor[..., :kept, :]
-    if tensor.shape[-2] == grid.patches:
-        return tensor[..., : max(kept - grid.prefix, 0), :]
-    return tensor
-
-
-# Rounding is all that may differ; a wrong layout differs by the size of the numbers themselves.
-_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}
-
-
-def prove(name: str, recorded: Tensor, replayed: Tensor, computed: torch.dtype) -> None:
-    """Compare what two ways gave (largest difference over largest number), or refuse.
-
-    `computed` is the precision of the attention, which autocast may make coarser than the rest.
-    """
-    if replayed.shape != recorded.shape:
-        raise ProofError(
-            f"{name}: the replay gave numbers of shape {tuple(replayed.shape)} instead of "
-            f"{tuple(recorded.shape)}; no map was made."
-        )
-    coarse = max((recorded.dtype, computed), key=lambda dtype: _TOLERANCE[dtype])
-    scale = recorded.abs().amax().clamp(min=1e-6)
-    error = float(((replayed.detach() - recorded).abs().amax() / scale).nan_to_num(float("inf")))
-    if error > _TOLERANCE[coarse]:
-        raise ProofError(
-            f"{name}: what was replayed differs from what was recorded by {error:.1e} of the "
-            f"largest (allowed for {str(coarse).removeprefix('torch.')}: {_TOLERANCE[coarse]:.0e}),"
-            " so no map was made. The model is not deterministic in evaluation mode, or its "
-            'blocks mix tokens outside attention; tracer="full" may explain it.'
-        )
-
-
-def prove_logits(name: str, recording: Recording, logits: Tensor) -> None:
-    """Compare logits that came another way with the recorded ones, or refuse."""
-    prove(name, recording.logits, logits, recording.blocks[0].value.dtype)

@@ -18,9 +18,9 @@ from ..values import (
 )
 from .attention import listening
 from .full import Turn, attend, gradients_of
+from .prove import prove_logits
 from .record import read_rows
 from .relevance import Tapes, Written
-from .replay import prove_logits
 from .rules import GRADIENT
 from .tape import precise
 

@@ -1,0 +1,39 @@
+"""The proof: two ways through the model must give the same numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import ProofError
+from ..values import Recording
+
+# Rounding is all that may differ; a wrong layout differs by the size of the numbers themselves.
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+
+
+def prove(name: str, recorded: Tensor, replayed: Tensor, computed: torch.dtype) -> None:
+    """Compare what two ways gave (largest difference over largest number), or refuse.
+
+    `computed` is the precision of the attention, which autocast may make coarser than the rest.
+    """
+    if replayed.shape != recorded.shape:
+        raise ProofError(
+            f"{name}: the replay gave numbers of shape {tuple(replayed.shape)} instead of "
+            f"{tuple(recorded.shape)}; no map was made."
+        )
+    coarse = max((recorded.dtype, computed), key=lambda dtype: _TOLERANCE[dtype])
+    scale = recorded.abs().amax().clamp(min=1e-6)
+    error = float(((replayed.detach() - recorded).abs().amax() / scale).nan_to_num(float("inf")))
+    if error > _TOLERANCE[coarse]:
+        raise ProofError(
+            f"{name}: what was replayed differs from what was recorded by {error:.1e} of the "
+            f"largest (allowed for {str(coarse).removeprefix('torch.')}: {_TOLERANCE[coarse]:.0e}),"
+            " so no map was made. The model is not deterministic in evaluation mode, or its "
+            'blocks mix tokens outside attention; tracer="full" may explain it.'
+        )
+
+
+def prove_logits(name: str, recording: Recording, logits: Tensor) -> None:
+    """Compare logits that came another way with the recorded ones, or refuse."""
+    prove(name, recording.logits, logits, recording.blocks[0].value.dtype)
