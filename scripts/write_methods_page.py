@@ -29,6 +29,7 @@ refuses (Swin, ResNet, CaiT ...); the chance rows need no more than a grid.
 READS = {
     "ReadTrace": "the read tokens' scores and gradients, attention inputs detached",
     "AttentionTrace": "the attention of every block",
+    "ReachTrace": "a `ReadTrace`, and the attention of every block",
     "FullTrace": "every attention and its gradient under ordinary autograd",
     "BlockTrace": "every block's attention, and the gradient of that block's own score",
     "LrpTrace": "the relevance and the gradient of every attention, by LRP's rules",

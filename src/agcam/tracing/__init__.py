@@ -25,6 +25,7 @@ from ..values import (
     Method,
     Oracle,
     PathTrace,
+    ReachTrace,
     ReadTrace,
     Recording,
     RuledTrace,
@@ -132,7 +133,10 @@ class Evidence:
             return AttentionTrace(recording.calls, recording.layout.reads, recording.grid)
         if method.needs is GridTrace:
             return GridTrace(len(recording.logits), recording.grid)
-        return self.proved(method.needs).ask(target)
+        asked = self.proved(method.needs).ask(target)
+        if method.needs is ReachTrace and isinstance(asked, ReadTrace):
+            return ReachTrace(asked.blocks, recording.calls, recording.grid)
+        return asked
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
@@ -191,7 +195,7 @@ def trace(
     def evidence(layout: Layout) -> Evidence:
         if tracer is not None and layout.tracer != "none":
             layout = replace(layout, tracer=tracer)
-        whole = any(method.needs is AttentionTrace for method in methods)
+        whole = any(method.needs in (AttentionTrace, ReachTrace) for method in methods)
         replay = None
         if layout.tracer == "replay":
             replay = Replay(classifier, pixels, layout, whole)
