@@ -29,6 +29,7 @@ refuses (Swin, ResNet, CaiT ...); the chance rows need no more than a grid.
 READS = {
     "ReadTrace": "the read tokens' scores and gradients, attention inputs detached",
     "AttentionTrace": "the attention of every block",
+    "ReachTrace": "a `ReadTrace`, and the attention of every block",
     "FullTrace": "every attention and its gradient under ordinary autograd",
     "BlockTrace": "every block's attention, and the gradient of that block's own score",
     "LrpTrace": "the relevance and the gradient of every attention, by LRP's rules",
@@ -57,7 +58,7 @@ def index() -> str:
         f"| [{m.name}](methods/{m.name}.md) | {_yes(m)} | {m.needs.__name__} | {m.passes} |\n"
         for m in METHODS.values()
     ]
-    return HEAD + "".join(rows)
+    return HEAD + "".join(rows) + LEFT_OUT
 
 
 def page(method: Method, twin: bool) -> str:
@@ -103,6 +104,17 @@ def pages() -> dict[Path, str]:
 def _yes(method: Method) -> str:
     return "yes" if method.class_specific else "no: the same map for every class"
 
+
+LEFT_OUT = """
+## Left out
+
+**iia** (Barkan et al., Iterated Integrated Attributions, ICCV 2023): its program for a ViT
+(github.com/iia-iccv23/iia at c3809e6) takes a whole forward and backward for every pair of a step
+between a black picture and this one and a step of the last attention from zero: steps squared, of
+every block, for each picture and target. Chunks bound its memory, nothing bounds its passes.
+
+**bicam** is here by its description alone: see there.
+"""
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

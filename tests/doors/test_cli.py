@@ -470,6 +470,12 @@ def test_help_names_every_option_of_the_issue():
         assert option in out
 
 
+def test_completeness_error_is_printed(place):
+    status, told, _ = explain("cat.png", "--method", "libra_attcat", "--out", "out")
+    assert status == 0
+    assert "note: libra_attcat: completeness error at most" in told
+
+
 # Methods side by side
 
 
