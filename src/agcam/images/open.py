@@ -34,7 +34,7 @@ def open_picture(
 ) -> Image.Image:
     """Open a file, its bytes, an fsspec address, a PIL picture or an array as a new RGB picture.
 
-    Upright: EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
+    It is turned upright (EXIF); alpha is composited over white; 16-bit, 32-bit and float greys are
     scaled by the full range of their type; of an animation the first frame is taken (of a given
     PIL picture, the frame where it stands). Arrays are (height, width[, 3 or 4]), uint8 or floats
     in [0, 1]. What is given is never changed or closed. `max_pixels` bounds files and PIL pictures.
