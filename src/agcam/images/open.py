@@ -32,9 +32,9 @@ _ORIENTATION = 0x0112  # the EXIF tag
 def open_picture(
     source: str | Path | bytes | Image.Image | np.ndarray[Any, Any], *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """Open a file, its bytes, an fsspec address, a PIL picture or an array as a new RGB picture.
+    """Open a file, its bytes, an fsspec address, a PIL picture or an array: an upright RGB copy.
 
-    It is turned upright (EXIF); alpha is composited over white; 16-bit, 32-bit and float greys are
+    EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
     scaled by the full range of their type; of an animation the first frame is taken (of a given
     PIL picture, the frame where it stands). Arrays are (height, width[, 3 or 4]), uint8 or floats
     in [0, 1]. What is given is never changed or closed. `max_pixels` bounds files and PIL pictures.
