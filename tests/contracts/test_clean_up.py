@@ -64,6 +64,8 @@ WAYS_BACK = [
     "lrp",
     "beyond_intuition_token",
     "recipro_cam",
+    "layer_cam",
+    "saliency",
 ]  # one of each
 
 

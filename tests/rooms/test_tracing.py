@@ -88,6 +88,12 @@ def test_hierarchical_models_are_refused_in_a_sentence(name):
     assert "\n" not in str(refusal.value)
 
 
+def test_token_features_of_a_block_that_norms_behind_its_attention():
+    model = timm.create_model("vit_relpos_small_patch16_rpn_224", depth=2, num_classes=7)
+    with pytest.raises(agcam.ModelError, match="no norm in front of its attention"):
+        agcam.explain(model, torch.randn(1, 3, 224, 224), 3, "layer_cam")
+
+
 def test_encoder_without_a_classifier_is_refused(pixels):
     encoder = timm.models.VisionTransformer(
         img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=0, global_pool=""

@@ -18,9 +18,12 @@ from .evidence import (
     FullBlock,
     FullTrace,
     GridTrace,
+    Oracle,
+    ReachTrace,
     ReadBlock,
     ReadTrace,
     Recording,
+    TokenTrace,
 )
 from .model import Classifier, Family, Layout
 from .more_passes import AloneTrace, PathTrace
@@ -56,8 +59,10 @@ __all__ = [
     "Method",
     "Metric",
     "MosaicCase",
+    "Oracle",
     "PathTrace",
     "Preparation",
+    "ReachTrace",
     "ReadBlock",
     "ReadTrace",
     "Reader",
@@ -67,6 +72,7 @@ __all__ = [
     "SetMetric",
     "StreamBlock",
     "StreamTrace",
+    "TokenTrace",
     "Trace",
     "Truth",
 ]

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from .by_rules import AttnLrpTrace, LibraTrace, LrpTrace, StreamTrace
-from .evidence import AttentionTrace, BlockTrace, FullTrace, GridTrace, ReadTrace
+from .evidence import (
+    AttentionTrace,
+    BlockTrace,
+    FullTrace,
+    GridTrace,
+    Oracle,
+    ReachTrace,
+    ReadTrace,
+    TokenTrace,
+)
 from .more_passes import AloneTrace, PathTrace
 
 Trace = (
     ReadTrace
     | AttentionTrace
+    | ReachTrace
     | FullTrace
     | BlockTrace
+    | TokenTrace
     | LrpTrace
     | LibraTrace
     | AttnLrpTrace
@@ -18,4 +29,5 @@ Trace = (
     | PathTrace
     | AloneTrace
     | GridTrace
+    | Oracle
 )
