@@ -57,6 +57,18 @@ def test_after_success(mixed, pixels, method, tracer):
         assert torch.equal(weight, weights[name])
 
 
+WAYS_BACK = [
+    "agcam",
+    "gae",
+    "legrad",
+    "lrp",
+    "beyond_intuition_token",
+    "recipro_cam",
+    "layer_cam",
+    "saliency",
+]  # one of each
+
+
 class _BrokenError(Exception):
     pass
 
@@ -64,9 +76,7 @@ class _BrokenError(Exception):
 @pytest.mark.parametrize("when", range(1, 7))
 @pytest.mark.parametrize("block", [0, 1])
 @pytest.mark.parametrize("surveyed", [True, False])
-@pytest.mark.parametrize(  # one of each way
-    "method", ["agcam", "gae", "legrad", "lrp", "layer_cam", "saliency"]
-)
+@pytest.mark.parametrize("method", WAYS_BACK)
 def test_after_an_exception_in_any_block(mixed, pixels, block, when, surveyed, method):
     """The n-th time that a block runs (survey, record, replay ...), it raises."""
     if surveyed:

@@ -53,7 +53,8 @@ def lrp_of(model, authors, asked, dtype):
 @pytest.mark.parametrize("asked", ["prediction", "target"])
 def test_lrp_is_the_authors(authors, authors_model, asked):
     """Their program ran in float32, where the method feels the machine's rounding: a change of
-    1e-7 in the weights moves some of these maps by several per cent. So 1e-3, or what rounding
+    1e-7 in the weights moves some of these maps by up to a tenth of their maximum. So 1e-3, or what
+    rounding
     alone does to that map where it is more."""
     expected = authors[f"lrp_{asked}"]
     found = lrp_of(authors_model, authors, asked, torch.float32)

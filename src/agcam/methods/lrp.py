@@ -20,7 +20,7 @@ def lrp(trace: LrpTrace) -> Float[Tensor, "batch patch"]:
     its share of the whole) and products (halved), unchanged through softmax, GELU and norms. As in
     the authors' program (github.com/hila-chefer/Transformer-Explainability at c3e578f), equal to
     it to 2e-4 of the map's maximum. Sums and products may divide by almost nothing: in float32 its
-    own map and ours may move by several per cent of the maximum with the rounding of the machine.
+    own map and ours may move by a tenth of the maximum with the rounding of the machine.
     Beyond it, ours: the gates of SwiGLU are halved products, what a norm divides by and what is
     the same for every picture (scales, position biases) take none, means share in proportion,
     and where several tokens are read their rows are averaged (where the patches themselves are
