@@ -24,7 +24,7 @@ from agcam.evaluation import (
     subject_of,
 )
 from agcam.evaluation.batch import Asked, Item, judged
-from agcam.evaluation.configuration import opened
+from agcam.evaluation.configuration import opened, worker_of
 from agcam.evaluation.cost import _Held
 from agcam.evaluation.masks import nearest
 from agcam.evaluation.measures import chosen
@@ -481,6 +481,16 @@ def test_a_configuration_is_rebuilt_from_its_names(tmp_path):
         subject_of(configuration(folder, class_names=(), root=str(few_classes(folder))))
     with pytest.raises(RunError, match="the precision is one of as-is"):
         subject_of(configuration(folder, precision="int8"))
+
+
+def test_a_worker_that_finds_something_else_under_the_same_names_refuses(tmp_path):
+    asked = configuration(lay_out(tmp_path, pictures=4), metrics=("energy_pointing_game",))
+    made = plan(asked)
+    worker_of(made.configuration, made.key)
+    weights = torch.load(tmp_path / "weights.pth")
+    torch.save({name: tensor + 1 for name, tensor in weights.items()}, tmp_path / "weights.pth")
+    with pytest.raises(RunError, match="another model, data set or versions"):
+        worker_of(made.configuration, made.key)
 
 
 def few_classes(folder):

@@ -10,10 +10,12 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import AgcamError
+from .compare import compare
 from .evaluate import evaluate
 from .explain import explain
 from .lists import lists
 from .records import report, runs
+from .serve import serve
 
 __all__ = ["app", "main"]
 
@@ -37,10 +39,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(explain)
+app.command()(compare)
 app.command()(evaluate)
 app.command()(report)
 app.command()(runs)
 app.add_typer(lists, name="list")
+app.command()(serve)
 
 
 def _version(wanted: bool) -> None:

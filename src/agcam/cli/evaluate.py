@@ -52,7 +52,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
     engine: Annotated[str, typer.Option(help="local (processes) or ray.")] = "local",
     address: Annotated[str, typer.Option(help="The Ray cluster; none: this machine.")] = "",
-    workers: Annotated[int, typer.Option(min=0, help="0: cores / threads.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="0: cores / threads; 1 on a GPU.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1,
 ) -> None:
     """Judge methods on a data set; a run that was stopped goes on where it was."""
@@ -79,7 +79,7 @@ def evaluate(
         )
     )
     limits = Limits(
-        workers=workers or max(1, (os.cpu_count() or 1) // threads),
+        workers=workers or _workers(device, threads),
         threads=threads,
         gpus=float(device.startswith("cuda")),
         address=address,
@@ -88,6 +88,11 @@ def evaluate(
     with _progress(made, store) as tell:
         run = carry_out(made, store, engine, limits, tell)
     _finish(store, run)
+
+
+def _workers(device: str, threads: int) -> int:
+    """As many as there are cores for; one on a GPU, which they would only share."""
+    return max(1, (os.cpu_count() or 1) // threads) if device == "cpu" else 1
 
 
 def _names(text: str) -> tuple[str, ...]:

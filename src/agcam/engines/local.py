@@ -6,9 +6,10 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import Any
 
-from ..errors import RunError
+from ..errors import AgcamError, RunError
 from .engine import RETRIES, Engine, Start, Work
 
 _work: Work | None = None  # in a worker's process: what it was started with
@@ -64,8 +65,17 @@ class LocalEngine(Engine):
 
 
 def _begin(start: Start) -> None:
+    """Make the worker's work; a refusal is told by its first shard, or the pool would hide it."""
     global _work  # noqa: PLW0603  a worker's process has one work, made once
-    _work = start()
+    try:
+        _work = start()
+    except AgcamError as error:
+        _work = partial(_refuse, error)
+
+
+def _refuse(error: AgcamError, shard: int) -> Any:
+    del shard
+    raise error
 
 
 def _run(shard: int) -> Any:

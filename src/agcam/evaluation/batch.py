@@ -116,7 +116,7 @@ class Asked:
     def maps_of(self, method: Method, target: Tensor) -> Grids:
         """Maps of one class a picture, (picture, row, column), raw."""
         grid = self.layout.grid
-        relevance = precise(method.function(self._evidence.of(method, target)))
+        relevance = precise(self._evidence.relevance(method, target[:, None]))
         maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
         finite = np.isfinite(maps).all(axis=(1, 2))
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -79,11 +80,20 @@ def subject_of(configuration: Configuration) -> Subject:
     )
 
 
-def worker_of(configuration: Configuration) -> Evaluator:
-    """What a worker's process runs: threads pinned, model and data set rebuilt."""
+def worker_of(configuration: Configuration, key: str) -> Evaluator:
+    """What a worker's process runs: threads pinned, model and data set rebuilt.
+
+    Raises RunError if what the names stand for here is not what they stand for at the driver.
+    """
     if configuration.threads:
         torch.set_num_threads(configuration.threads)
-    return Evaluator(subject_of(configuration))
+    subject = subject_of(configuration)
+    if key_of(description(subject)) != key:
+        raise RunError(
+            f"a worker on {platform.node()} found another model, data set or versions of libraries "
+            "under the same names than the driver; make the machines alike"
+        )
+    return Evaluator(subject)
 
 
 def classifier_of(configuration: Configuration) -> Classifier:

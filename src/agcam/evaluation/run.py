@@ -111,7 +111,7 @@ def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows
         raise RunError(
             "a model that is not named cannot be sent to other processes: use one worker"
         )
-    return partial(worker_of, made.configuration)
+    return partial(worker_of, made.configuration, made.key)
 
 
 @contextmanager
@@ -183,17 +183,18 @@ def _check_truths(subject: Subject) -> None:
     """Refuse metrics of what a data set has not, as far as its first samples show."""
     if not (subject.of_test("boxes") or subject.of_test("masks")):
         return
-    boxes = masks = False
+    boxes = masks = seen = False
     for sample in subject.dataset.samples[:TRUTHS_TRIED]:
         try:
             truth = subject.dataset.truth(sample)
         except AgcamError:
-            return  # a bad annotation is one
+            continue  # a bad annotation is the failure of its sample
+        seen = True
         boxes, masks = boxes or len(truth.boxes) > 0, masks or truth.mask is not None
     needs: tuple[tuple[Test, bool], ...] = (("boxes", boxes), ("masks", masks))
     for test, there in needs:
         names = ", ".join(measure.name for measure in subject.of_test(test))
-        if names and not there:
+        if names and seen and not there:
             raise RunError(
                 f"the data set {subject.dataset.name} has no {test}, which {names} need; choose "
                 "other metrics, such as perturbation"

@@ -18,6 +18,7 @@ from .summary import Column, Estimate
 from .tables import grouped, head
 
 FAILURES: Final = 200  # shown on the page; the export has all
+ENOUGH: Final = 10  # pictures; an interval of fewer decides nothing
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def render_report(
         note=note,
         failures=results.failures[:FAILURES],
         failed=len(results.failures),
+        enough=ENOUGH,
         ours=OURS,
         chance=CHANCE,
         configuration=json.dumps(run.configuration, indent=1, ensure_ascii=False),
@@ -94,7 +96,9 @@ def _most(column: Column) -> int:
 
 def _verdict(column: Column, difference: Estimate | None) -> str:
     """Whether a method is better or worse than ours, where the interval leaves no doubt."""
-    if difference is None or difference.low <= 0 <= difference.high:
+    if difference is None or difference.number < ENOUGH:
+        return ""
+    if difference.low <= 0 <= difference.high:
         return ""
     higher = difference.low > 0
     return "better" if higher == (column.better == "higher") else "worse"

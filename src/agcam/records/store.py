@@ -119,7 +119,8 @@ class Store:
     def records(self, key: str) -> Iterator[Record]:
         """The numbers of a run, in the order sample, method, metric."""
         query = "SELECT sample, method, metric, value, curve FROM records WHERE run = ?"
-        for sample, method, metric, value, curve in self._rows(query, self._number(key)):
+        number = self._number(key)
+        for sample, method, metric, value, curve in self._connection.execute(query, (number,)):
             points = None if curve is None else tuple(json.loads(curve))
             yield Record(sample, method, metric, value, points)
 

@@ -18,10 +18,12 @@ from .evidence import (
     FullBlock,
     FullTrace,
     GridTrace,
+    Oracle,
     ReachTrace,
     ReadBlock,
     ReadTrace,
     Recording,
+    TokenTrace,
 )
 from .model import Classifier, Family, Layout
 from .more_passes import AloneTrace, PathTrace
@@ -57,6 +59,7 @@ __all__ = [
     "Method",
     "Metric",
     "MosaicCase",
+    "Oracle",
     "PathTrace",
     "Preparation",
     "ReachTrace",
@@ -69,6 +72,7 @@ __all__ = [
     "SetMetric",
     "StreamBlock",
     "StreamTrace",
+    "TokenTrace",
     "Trace",
     "Truth",
 ]

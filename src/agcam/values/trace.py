@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from .by_rules import AttnLrpTrace, LibraTrace, LrpTrace, StreamTrace
-from .evidence import AttentionTrace, BlockTrace, FullTrace, GridTrace, ReachTrace, ReadTrace
+from .evidence import (
+    AttentionTrace,
+    BlockTrace,
+    FullTrace,
+    GridTrace,
+    Oracle,
+    ReachTrace,
+    ReadTrace,
+    TokenTrace,
+)
 from .more_passes import AloneTrace, PathTrace
 
 Trace = (
@@ -12,6 +21,7 @@ Trace = (
     | ReachTrace
     | FullTrace
     | BlockTrace
+    | TokenTrace
     | LrpTrace
     | LibraTrace
     | AttnLrpTrace
@@ -19,4 +29,5 @@ Trace = (
     | PathTrace
     | AloneTrace
     | GridTrace
+    | Oracle
 )

@@ -1,0 +1,189 @@
+"""The first real table: every affordable method, the demo model, real annotated pictures.
+
+    python benchmarks/first_table.py DATA [--out FOLDER] [--work FOLDER] [--workers N] [--quick]
+
+DATA holds tiny-imagenet/, imagenet-boxes/ and coco/ as in their readers' layouts. Methods that take
+more than SLOWEST times a plain pass are left out and named. Numbers, and a report without pictures
+for each run, go to FOLDER; the store to the work folder, so that a stopped run goes on.
+About 20 minutes on two cores.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+SLOWEST = 12.0  # times a plain pass
+RUNS = {
+    "localization": ("tiny_imagenet", "tiny-imagenet", "paper_localization,pointing,max_box", 120),
+    "instances": ("yolo", "coco", "instances,pointing,localization", 60),
+    "perturbation": ("imagenet_boxes", "imagenet-boxes", "paper,pointing,saco,sensitivity", 0),
+    "cost": ("imagenet_boxes", "imagenet-boxes", "cost", 8),
+}
+HEADS = {
+    "localization": "One object a picture: Tiny ImageNet's validation pictures (64 x 64, enlarged)",
+    "instances": "Several objects: COCO pictures, one question a class",
+    "perturbation": "Ten full-size ImageNet photographs: the paper's two tests, SaCo",
+    "cost": "Time and memory beside a plain pass, batches of 4, one thread",
+}
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    here = Path(__file__).parent
+    parser.add_argument("--out", type=Path, default=here / "first-table")
+    parser.add_argument("--work", type=Path, default=here.parent / "build")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--quick", action="store_true", help="A tenth of it, to try the script.")
+    return parser.parse_args()
+
+
+def configuration(arguments, name, methods):
+    from agcam.evaluation import Configuration
+
+    reader, folder, metrics, limit = RUNS[name]
+    names = tuple("class_sensitivity" if m == "sensitivity" else m for m in metrics.split(","))
+    return Configuration(
+        dataset=reader,
+        root=str(arguments.data / folder),
+        model=arguments.model,
+        methods=methods,
+        metrics=names,
+        limit=max(2, (limit or 10) // 10) if arguments.quick else limit,
+        batch_size=4,
+        precision="bfloat16" if name == "perturbation" else "as-is",
+        threads=1,
+    )
+
+
+def affordable(arguments):
+    """Methods by their time on one batch of noise, beside a plain pass; and those that are not."""
+    import torch
+
+    from agcam.evaluation import subject_of
+    from agcam.evaluation.batch import Asked
+    from agcam.evaluation.cost import _explained, _plain
+    from agcam.evaluation.run import _noise, _reason
+    from agcam.tracing import quiet
+
+    torch.set_num_threads(1)
+    subject = subject_of(configuration(arguments, "cost", ("all",)))
+    noise, kept, left = _noise(subject, 1), [], {}
+    for method in subject.methods:
+        reason = _reason(subject, method, noise)
+        if not reason:
+            with quiet(subject.classifier.module):
+                asked = Asked(subject.classifier, noise, (method,))
+                plain, explained = timed(_plain(asked)), timed(_explained(asked, method))
+            reason = f"{explained / plain:.0f} times a plain pass" * (explained > SLOWEST * plain)
+        if reason:
+            left[method.name] = reason
+        else:
+            kept.append(method.name)
+    return tuple(kept), left
+
+
+def timed(run):
+    run()
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def evaluate(arguments, name, methods):
+    """One run, its report, and its summary."""
+    from agcam.engines import Limits
+    from agcam.evaluation import carry_out, plan
+    from agcam.metrics import SETS
+    from agcam.records import Store, read_results, render_report, summarize
+
+    made = plan(configuration(arguments, name, methods))
+    workers = 1 if name == "cost" else arguments.workers
+    print(
+        f"{name}: {made.forwards} passes, {made.seconds_a_forward * 1000:.0f} ms each", flush=True
+    )
+    run = carry_out(made, arguments.work / "first-table.sqlite", "local", Limits(workers=workers))
+    with Store(arguments.work / "first-table.sqlite") as store:
+        results = read_results(store, run.key)
+    results = replace(results, run=without_paths(results.run))
+    columns = summarize(results, {key: row.summary for key, row in SETS.items()})
+    page = render_report(results, columns, note="Left out: the pictures' licences keep them here.")
+    (arguments.out / f"report-{name}.html").write_text(page, encoding="utf-8")
+    return results, columns
+
+
+def without_paths(run):
+    """Where the data lay is nobody's business."""
+    kept = {key: value for key, value in run.configuration.items() if key != "source"}
+    return replace(run, configuration=kept)
+
+
+def table(results, columns):
+    """Markdown: the mean with its interval, the best in bold."""
+    from agcam.records.tables import figure, grouped, head
+
+    for title, some in grouped(columns, results):
+        yield f"\n{title}\n"
+        yield "| method | " + " | ".join(map(head, some)) + " |"
+        yield "|---" * (len(some) + 1) + "|"
+        for method in results.methods:
+            cells = [
+                f"**{figure(column.means.get(method))}**"
+                if method in column.best
+                else figure(column.means.get(method))
+                for column in some
+            ]
+            yield f"| {method} | " + " | ".join(cells) + " |"
+
+
+def not_best(columns):
+    """Where AGCAM is not the best, and whether the difference is beyond doubt."""
+    for column in columns:
+        if "agcam" in column.best or not column.best:
+            continue
+        best = column.best[0]
+        apart = column.differences.get(best)
+        sure = apart is not None and not apart.low <= 0 <= apart.high
+        interval = (
+            ""
+            if apart is None
+            else f" by {apart.mean:+.4f} ({apart.low:+.4f} to {apart.high:+.4f})"
+        )
+        doubt = "surely" if sure else "within its interval's doubt"
+        yield f"- {column.metric}: {best} is better{interval}, {doubt}."
+
+
+def main():
+    arguments = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    start = time.time()
+    methods, left = affordable(arguments)
+    lines = [
+        "# The first table",
+        "",
+        f"`python benchmarks/first_table.py DATA`: the model `{arguments.model}`, all methods, "
+        "means with 95 % bootstrap intervals, the best of a column in bold. The rows `random` and",
+        "`gaussian` are chance. With so few pictures only large differences mean something.",
+        "",
+    ]
+    lines += [f"Left out, {name}: {reason}." for name, reason in left.items()]
+    for name in RUNS:
+        results, columns = evaluate(arguments, name, methods)
+        lines += [f"\n## {HEADS[name]}\n"]
+        lines += [
+            f"{len(results.samples)} samples judged, {len(results.failures)} failures (among them "
+            f"classes that the model does not know); [report](report-{name}.html)."
+        ]
+        lines += [*table(results, columns), "", "Where `agcam` is not the best:", ""]
+        lines += list(not_best(columns)) or ["- nowhere."]
+        lines += [""]
+    lines += [f"Made in {(time.time() - start) / 60:.0f} minutes."]
+    (arguments.out / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{arguments.out / 'README.md'}, {(time.time() - start) / 60:.0f} minutes")
+
+
+if __name__ == "__main__":
+    main()

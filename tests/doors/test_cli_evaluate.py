@@ -1,0 +1,153 @@
+"""`agcam evaluate`, `report`, `runs`: as a stranger would, and with a newcomer's mistakes."""
+
+import csv
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agcam.cli import app
+from agcam.records import Store
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "rooms"))
+from small_runs import lay_out
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory):
+    folder = lay_out(tmp_path_factory.mktemp("data"), pictures=5)
+    (folder / "01.png").write_text("no picture")
+    return folder
+
+
+def command(folder, store, *more):
+    return [
+        "evaluate",
+        "csv",
+        str(folder / "boxes.csv"),
+        *("--model", str(folder / "weights.pth"), "--arch", "timm:test_vit"),
+        *("--classes", str(folder / "names.txt"), "--workers", "1", "--batch-size", "2"),
+        *("--store", str(store)),
+        *more,
+    ]
+
+
+def run(*arguments):
+    return RUNNER.invoke(app, list(map(str, arguments)), catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def evaluated(laid_out, tmp_path_factory):
+    store = tmp_path_factory.mktemp("store") / "runs.sqlite"
+    metrics = "abpc,pointing_game,set_max_box_accuracy"
+    done = run(*command(laid_out, store, "--methods", "agcam,rollout", "--metrics", metrics))
+    assert done.exit_code == 0, done.output
+    return store, done.output
+
+
+def test_evaluate_says_what_it_will_cost_and_prints_a_table(evaluated):
+    _, said = evaluated
+    assert "weights.pth (timm:test_vit) on 5 samples: agcam, rollout, random, gaussian" in said
+    assert "5 of 5 classes are known to the model" in said
+    assert re.search(r"365 forward passes, about \d+ s at \d+ ms each", said)
+    assert "4 samples judged, 1 failures" in said
+    for name in ("agcam", "rollout", "random", "gaussian", "abpc", "pointing_game"):
+        assert name in said
+
+
+def test_a_second_time_it_goes_on_and_finds_nothing_to_do(evaluated, laid_out):
+    store, _ = evaluated
+    metrics = "abpc,pointing_game,set_max_box_accuracy"
+    said = run(*command(laid_out, store, "--methods", "agcam,rollout", "--metrics", metrics)).output
+    assert "3 of 3 shards are in" in said
+    with Store(store) as opened:
+        assert len(opened.runs()) == 1
+
+
+def test_report_writes_a_page_with_pictures_and_exports(evaluated, tmp_path):
+    store, _ = evaluated
+    done = run("report", store, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("data:image/jpeg") == 4 * 4  # four methods, four pictures judged
+    assert "01.png" in page
+    assert "no picture of a known format" in page or "not a picture" in page
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {"report.html", "rows.csv", "failures.csv", "summary.csv", "rows.parquet"}
+    rows = list(csv.DictReader((tmp_path / "out" / "rows.csv").read_text().splitlines()))
+    assert len(rows) == 4 * 4 * 3
+    summary = list(csv.DictReader((tmp_path / "out" / "summary.csv").read_text().splitlines()))
+    assert {row["metric"] for row in summary} == {"abpc", "pointing_game", "set_max_box_accuracy"}
+
+
+def test_report_without_pictures_has_none(evaluated, tmp_path):
+    store, _ = evaluated
+    run("report", store, "--out", tmp_path, "--no-pictures")
+    assert "data:image" not in (tmp_path / "report.html").read_text()
+
+
+def test_report_is_written_though_the_data_set_is_gone(evaluated, laid_out, tmp_path):
+    store, _ = evaluated
+    (laid_out / "boxes.csv").rename(laid_out / "away.csv")
+    done = run("report", store, "--out", tmp_path)
+    (laid_out / "away.csv").rename(laid_out / "boxes.csv")
+    assert done.exit_code == 0
+    assert "They could not be made again" in (tmp_path / "report.html").read_text()
+
+
+def test_runs_are_listed(evaluated):
+    store, _ = evaluated
+    said = run("runs", store).output
+    with Store(store) as opened:
+        assert opened.run().key[:6] in said.replace("\n", "")
+    assert "csv (5)" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--metrics", "abcp"], "did you mean abpc"),
+        (["--methods", "agcm"], "did you mean agcam"),
+        (["--engine", "locl"], "did you mean local"),
+        (["--precision", "half"], "the precision is one of as-is, bfloat16, float16"),
+        (["--metrics", "mask_iou"], "has no masks, which mask_iou need"),
+        (["--device", "cuda:7"], "cannot use device 'cuda:7'"),
+        (["--classes", "nowhere.txt"], "cannot read class names"),
+    ],
+)
+def test_mistakes_are_told_in_one_line_before_anything_is_stored(more, said, laid_out, tmp_path):
+    done = run(*command(laid_out, tmp_path / "store", *more))
+    assert done.exit_code == 1
+    assert said in done.output
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "imagnet", "."], "did you mean imagenet"),
+        (["runs", "nowhere.sqlite"], "is not there"),
+        (["report", "nowhere.sqlite"], "is not there"),
+    ],
+)
+def test_other_mistakes(arguments, said):
+    done = run(*arguments)
+    assert done.exit_code == 1
+    assert said in done.output
+
+
+def test_a_run_that_is_not_there_is_told(evaluated):
+    store, _ = evaluated
+    done = run("report", store, "zzz")
+    assert done.exit_code == 1
+    assert "no run of that name" in done.output
+
+
+def test_what_there_is_can_be_listed():
+    assert "set_max_box_accuracy" in run("list", "metrics").output
+    assert "pascal_voc" in run("list", "datasets").output
