@@ -65,7 +65,7 @@ def affordable(arguments):
     from agcam.evaluation import subject_of
     from agcam.evaluation.batch import Asked
     from agcam.evaluation.cost import _explained, _plain
-    from agcam.evaluation.run import _noise, _reason
+    from agcam.evaluation.planning import _noise, _reason
     from agcam.tracing import quiet
 
     torch.set_num_threads(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,8 +16,18 @@ from ..explainer import to_model
 from ..maps import to_pixels
 from ..records import Failure, Record, SampleRow
 from ..tracing import trace
-from ..values import Classifier, Frame, Method, Sample, Truth
+from ..values import (
+    AttentionTrace,
+    Classifier,
+    Frame,
+    GridTrace,
+    Method,
+    ReadTrace,
+    Sample,
+    Truth,
+)
 
+LIGHT: Final = (ReadTrace, AttentionTrace, GridTrace)  # what one recording keeps for all
 Open = Callable[[Sample], tuple[Tensor, Frame]]
 Grids = NDArray[np.floating]
 
@@ -83,7 +93,8 @@ class Asked:
     ) -> None:
         self.classifier, self.items, self.methods = classifier, items, methods
         self.pixels = to_model(classifier, torch.stack([item.pixels for item in items]))
-        self._evidence = trace(classifier, self.pixels, methods)
+        light = [method for method in methods if method.needs in LIGHT]
+        self._evidence = trace(classifier, self.pixels, light)
         self.layout = self._evidence.recording.layout
         self.logits = self._evidence.recording.logits
         self.probabilities = precise(self.logits).softmax(-1)
@@ -103,6 +114,8 @@ class Asked:
         """The labels' maps, (picture, row, column), raw."""
         if method.name not in self._maps:
             self._maps[method.name] = self.maps_of(method, self.labels)
+            if len(self._maps) == len(self.methods):
+                self._evidence.keep(ReadTrace)
         return self._maps[method.name]
 
     def said_maps(self, method: Method) -> Grids:
@@ -116,6 +129,8 @@ class Asked:
     def maps_of(self, method: Method, target: Tensor) -> Grids:
         """Maps of one class a picture, (picture, row, column), raw."""
         grid = self.layout.grid
+        if method.needs not in LIGHT:
+            self._evidence.keep(method.needs)
         relevance = precise(self._evidence.relevance(method, target[:, None]))
         maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
         finite = np.isfinite(maps).all(axis=(1, 2))
