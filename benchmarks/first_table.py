@@ -59,37 +59,21 @@ def configuration(arguments, name, methods):
 
 
 def affordable(arguments):
-    """Methods by their time on one batch of noise, beside a plain pass; and those that are not."""
+    """Methods by their time for one picture beside a plain pass; and those that are not."""
     import torch
 
-    from agcam.evaluation import subject_of
-    from agcam.evaluation.batch import Asked
-    from agcam.evaluation.cost import _explained, _plain
-    from agcam.evaluation.planning import _noise, _reason
-    from agcam.tracing import quiet
+    from agcam.evaluation import plan
 
     torch.set_num_threads(1)
-    subject = subject_of(configuration(arguments, "cost", ("all",)))
-    noise, kept, left = _noise(subject, 1), [], {}
-    for method in subject.methods:
-        reason = _reason(subject, method, noise)
-        if not reason:
-            with quiet(subject.classifier.module):
-                asked = Asked(subject.classifier, noise, (method,))
-                plain, explained = timed(_plain(asked)), timed(_explained(asked, method))
-            reason = f"{explained / plain:.0f} times a plain pass" * (explained > SLOWEST * plain)
-        if reason:
-            left[method.name] = reason
-        else:
-            kept.append(method.name)
-    return tuple(kept), left
-
-
-def timed(run):
-    run()
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    made = plan(configuration(arguments, "cost", ("all",)))
+    most = SLOWEST * made.seconds_a_forward
+    kept = [name for name, seconds in made.method_seconds.items() if seconds <= most]
+    slow = {
+        name: f"{seconds / made.seconds_a_forward:.0f} times a plain pass"
+        for name, seconds in made.method_seconds.items()
+        if seconds > most
+    }
+    return tuple(kept), {**made.refused, **slow}
 
 
 def evaluate(arguments, name, methods):

@@ -107,11 +107,11 @@ def _announce(made: Plan, workers: int) -> None:
     typer.echo(made.matched)
     for name, reason in made.refused.items():
         typer.echo(f"left out, for the model refuses it: {name}: {reason}")
-    seconds = made.forwards * made.seconds_a_forward / workers
     typer.echo(
-        f"{made.forwards:,} forward passes, about {_duration(seconds)} at "
-        f"{made.seconds_a_forward * 1000:.0f} ms each with {workers} workers, and the methods' own "
-        f"passes; run {made.key[:12]}"
+        f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and the methods' "
+        f"own of {sum(made.method_seconds.values()):.2f} s a picture: about "
+        f"{_duration(made.seconds / workers)} with {workers} worker{'s' * (workers > 1)}; "
+        f"run {made.key[:12]}"
     )
 
 

@@ -25,19 +25,29 @@ TRUTHS_TRIED: Final = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be run, and what it takes; `refused` says why methods were left out."""
+    """What will be run, and what it takes; `refused` says why methods were left out.
+
+    `method_seconds` is what each method's recording and map of one picture took.
+    """
 
     subject: Subject
     described: dict[str, Any]
     refused: dict[str, str]
     forwards: int
     seconds_a_forward: float
+    method_seconds: dict[str, float]
     configuration: Configuration | None = None
 
     @property
     def key(self) -> str:
         """The run's name: the hash of all that its numbers depend on."""
         return key_of(self.described)
+
+    @property
+    def seconds(self) -> float:
+        """About how long one worker takes."""
+        known = _known(self.subject)
+        return self.forwards * self.seconds_a_forward + known * sum(self.method_seconds.values())
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -67,13 +77,13 @@ def plan(configuration: Configuration) -> Plan:
 
 def plan_of(subject: Subject) -> Plan:
     """The same for a subject that was made by hand; it can be run in this process only."""
-    refused = _refused(subject)
-    kept = tuple(method for method in subject.methods if method.name not in refused)
+    seconds, refused = _try(subject)
+    kept = tuple(method for method in subject.methods if method.name in seconds)
     subject = replace(subject, methods=kept)
     _check_truths(subject)
-    seconds, blocks = _measure(subject)
+    each, blocks = _measure(subject)
     forwards = _forwards(subject, blocks)
-    return Plan(subject, description(subject), refused, forwards, seconds)
+    return Plan(subject, description(subject), refused, forwards, each, seconds)
 
 
 def _noise(subject: Subject, pictures: int) -> list[Item]:
@@ -98,17 +108,22 @@ def _first(subject: Subject) -> Iterator[torch.Tensor]:
     raise RunError(f"no picture of {subject.dataset.name} can be opened")
 
 
-def _refused(subject: Subject) -> dict[str, str]:
-    """Methods that the model refuses, and why."""
-    found = {}
+def _try(subject: Subject) -> tuple[dict[str, float], dict[str, str]]:
+    """What each method takes for one picture, in seconds; and why the model refuses the others."""
+    seconds, refused = {}, {}
     noise = _noise(subject, 1)
-    for method in subject.methods:
+    for number, method in enumerate(subject.methods):
+        if not number:
+            _reason(subject, method, noise)  # the survey of the model is not the method's
+        start = time.perf_counter()
         reason = _reason(subject, method, noise)
         if reason:
-            found[method.name] = reason
-    if len(found) == len(subject.methods):
-        raise RunError(next(iter(found.values())))
-    return found
+            refused[method.name] = reason
+        else:
+            seconds[method.name] = time.perf_counter() - start
+    if not seconds:
+        raise RunError(next(iter(refused.values())))
+    return seconds, refused
 
 
 def _reason(subject: Subject, method: Method, noise: list[Item]) -> str:
@@ -118,6 +133,11 @@ def _reason(subject: Subject, method: Method, noise: list[Item]) -> str:
     except AgcamError as error:
         return str(error)
     return ""
+
+
+def _known(subject: Subject) -> int:
+    """Samples whose class the model knows."""
+    return sum(subject.classes[sample.label] is not None for sample in subject.dataset.samples)
 
 
 def _check_truths(subject: Subject) -> None:
@@ -158,11 +178,10 @@ def _measure(subject: Subject) -> tuple[float, int]:
 
 def _forwards(subject: Subject, blocks: int) -> int:
     """Forward passes of one picture that the run takes; methods' own passes come on top."""
-    known = sum(subject.classes[sample.label] is not None for sample in subject.dataset.samples)
     fills = tuple(dict.fromkeys(measure.fill for measure in subject.of_test("curves")))
     groups = bool(subject.of_test("groups"))
     perturbation = Evaluator(replace(subject, measures=())).perturbation
     each = 1 + perturbation.forwards(fills, groups, len(subject.methods))
     each += (blocks + 2) * bool(subject.of_test("randomization"))
     each += 2 * 3 * len(subject.methods) * bool(subject.of_test("cost"))
-    return known * each
+    return _known(subject) * each
