@@ -1,35 +1,132 @@
-"""Write docs/methods.md from the table of methods (a test holds them together).
+"""Write docs/methods.md and a page a method from the table (a test holds them together).
 
 python scripts/write_methods_page.py
+
+Run it after a row was added or changed; then scripts/draw_methods.py draws what pictures miss.
 """
 
+import importlib
 import inspect
+import sys
 from pathlib import Path
 
 from agcam.methods import METHODS
+from agcam.values import GridTrace, Method, Oracle
 
-PAGE = Path(__file__).parent.parent / "docs" / "methods.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "methods.md"
+FOLDER = ROOT / "docs" / "methods"
+PICTURES = ROOT / "docs" / "images" / "methods"
 HEAD = """# Methods
 
 Written by `scripts/write_methods_page.py` from the table; formulas are the functions' own words.
+Methods that read an `Oracle` only ask the model again, so they also explain models that AGCAM
+refuses (Swin, ResNet, CaiT ...); the chance rows need no more than a grid.
 
 | method | class-specific | evidence | cost beside a plain forward pass |
 |---|---|---|---|
 """
+READS = {
+    "ReadTrace": "the read tokens' scores and gradients, attention inputs detached",
+    "AttentionTrace": "the attention of every block",
+    "FullTrace": "every attention and its gradient under ordinary autograd",
+    "BlockTrace": "every block's attention, and the gradient of that block's own score",
+    "LrpTrace": "the relevance and the gradient of every attention, by LRP's rules",
+    "LibraTrace": "every block's tokens and attention, with LibraGrad's gradients",
+    "AttnLrpTrace": "the tokens that enter the first block, with AttnLRP's gradients",
+    "StreamTrace": "every block's tokens before and behind each sum, attention and gradient",
+    "PathTrace": "a `StreamTrace`, and the last attention's gradients along a path of pictures",
+    "AloneTrace": "the target's logit with one patch token at a time in the last block",
+    "TokenTrace": "token features in front of the last attention, and their gradients",
+    "Oracle": "nothing inside the model: it is asked again, a few pictures at a time",
+    "GridTrace": "where the patches lie",
+}
 
 
-def page() -> str:
+def twins() -> set[str]:
+    """Methods written again in tests/reference/slow."""
+    sys.path.insert(0, str(ROOT / "tests" / "reference"))
+    try:
+        return set(importlib.import_module("slow").SLOW)
+    finally:
+        sys.path.pop(0)
+
+
+def index() -> str:
     rows = [
-        f"| [{m.name}](#{m.name}) | {'yes' if m.class_specific else 'no'} | {m.needs.__name__} "
-        f"| {m.passes} |\n"
+        f"| [{m.name}](methods/{m.name}.md) | {_yes(m)} | {m.needs.__name__} | {m.passes} |\n"
         for m in METHODS.values()
     ]
+<<<<<<< HEAD
     texts = [
         f"\n## {m.name}\n\n{inspect.getdoc(m.function)}\n\nSource: {m.cite}.\n"
         for m in METHODS.values()
     ]
-    return HEAD + "".join(rows) + "".join(texts)
+    return HEAD + "".join(rows) + "".join(texts) + LEFT_OUT
+=======
+    return HEAD + "".join(rows)
 
+
+def page(method: Method, twin: bool) -> str:
+    name, reads = method.name, method.needs.__name__
+    checks = []
+    if twin:
+        checks.append("its slow float64 twin, written from the formula, in tests/reference/slow")
+    if method.checked:
+        checks.append(method.checked)
+    checked = (
+        "; ".join(checks) or "the laws of tests/laws alone: it has no formula to be written again"
+    )
+    works = "any image classifier" if method.needs in (Oracle, GridTrace) else "isotropic ViTs"
+    return f"""# {name}
+
+{inspect.getdoc(method.function)}
+
+![{name}](../images/methods/{name}.jpg)
+
+The demo model on scikit-image's photograph of a coffee, asked about "espresso".
+
+| | |
+|---|---|
+| class-specific | {_yes(method)} |
+| cost beside a plain forward pass | {method.passes} |
+| reads | `{reads}`: {READS.get(reads, "see its docstring in agcam.values")} |
+| explains | {works} |
+| checked against | {checked} |
+
+Source: {method.cite}.
+
+`agcam explain PICTURE --method {name}`; all [methods](../methods.md).
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Every page, and what it must say."""
+    known = twins()
+    texts = {FOLDER / f"{m.name}.md": page(m, m.name in known) for m in METHODS.values()}
+    return {PAGE: index(), **texts}
+
+
+def _yes(method: Method) -> str:
+    return "yes" if method.class_specific else "no: the same map for every class"
+>>>>>>> oracle
+
+
+LEFT_OUT = """
+## Left out
+
+**iia** (Barkan et al., Iterated Integrated Attributions, ICCV 2023): its program for a ViT
+(github.com/iia-iccv23/iia at c3809e6) takes a whole forward and backward for every pair of a step
+between a black picture and this one and a step of the last attention from zero: steps squared, of
+every block, for each picture and target. Chunks bound its memory, nothing bounds its passes.
+
+**bicam** is here by its description alone: see there.
+"""
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+    missing = [name for name in METHODS if not (PICTURES / f"{name}.jpg").exists()]
+    if missing:
+        sys.exit(f"no picture of {', '.join(missing)}: run scripts/draw_methods.py")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +29,8 @@ from .values import Classifier, Frame, Grid, Method, Preparation
 BATCH_SIZE: Final = 8
 RGB: Final = 3
 BATCH_DIMS: Final = 4
+Progress = Callable[[int, int], None]
+"""Is told, now and then, how much is done and how much there is, in pictures asked about."""
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
 
 
@@ -40,6 +42,7 @@ def explain(
     *,
     batch_size: int = BATCH_SIZE,
     tracer: Tracer | None = None,
+    progress: Progress | None = None,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was found.
 
@@ -47,23 +50,33 @@ def explain(
     `agcam.load` gave. `pictures`: a path, PIL image, HxWx3 array, a list of these, or a prepared
     tensor (batch, 3, height, width), used as it is. `target`: None (the prediction), a class
     number, a name, `Top(k)`, a list (one a picture), a list of lists (several a picture), a text
-    prompt for CLIP-like models. `tracer` "full" asks for full autograd instead of the replay.
+    prompt for CLIP-like models. `batch_size` is the most pictures that the model is given at once,
+    also by methods that ask it about many. `tracer` "full" asks for full autograd instead of the
+    replay. `progress(done, total)` is called by methods that ask again, after each pass.
 
     Raises an AgcamError that names the fix; never returns a map that was not proved.
     """
     if batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size}.")
     row = METHODS[method]
-    classifier = load(model)
-    if classifier.with_prompts is not None and not classifier.class_names:
-        classifier = classifier.with_prompts(targets.prompts_of(target))
+    classifier = ask_with(load(model), target)
     prepared = prepare_all(classifier, pictures)
     parts: list[_Part] = []
+    watch = Watch(progress)
     for start in range(0, len(prepared.pixels), batch_size):
         some = slice(start, start + batch_size)
         asked = targets.part(target, some, len(prepared.pixels))
-        parts.append(_explain_batch(classifier, prepared.pixels[some], asked, row, tracer))
+        parts.append(
+            _explain_batch(classifier, prepared, some, asked, row, tracer, batch_size, watch)
+        )
     return _assemble(classifier, row, prepared, parts)
+
+
+def ask_with(classifier: Classifier, target: Any) -> Classifier:
+    """A CLIP-like classifier without classes takes them from the prompts in the target."""
+    if classifier.with_prompts is not None and not classifier.class_names:
+        return classifier.with_prompts(targets.prompts_of(target))
+    return classifier
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,21 @@ def _show(pixels: Tensor, preparation: Preparation | None) -> Image.Image:
     return Image.fromarray((values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
 
 
+@dataclass
+class Watch:
+    """Counts the pictures that the model was asked about, for whoever waits."""
+
+    progress: Progress | None
+    done: int = 0
+    total: int = 0
+
+    def report(self, count: int) -> None:
+        """The model was asked about some more pictures."""
+        self.done += count
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
 @dataclass(frozen=True)
 class _Part:
     logits: Tensor
@@ -148,21 +176,26 @@ class _Part:
 
 
 def _explain_batch(
-    classifier: Classifier, pixels: Tensor, target: Any, method: Method, tracer: Tracer | None
+    classifier: Classifier,
+    prepared: Prepared,
+    some: slice,
+    target: Any,
+    method: Method,
+    tracer: Tracer | None,
+    chunk: int,
+    watch: Watch,
 ) -> _Part:
     """One recording, and one map for each target asked of it."""
     with quiet(classifier.module):
-        evidence = trace(classifier, to_model(classifier, pixels), [method], tracer)
+        ready = to_model(classifier, prepared.pixels[some])
+        evidence = trace(classifier, ready, [method], tracer, chunk=chunk, report=watch.report)
         logits, grid = evidence.recording.logits, evidence.recording.grid
         names = _names(classifier, logits.shape[-1])
         asked = targets.resolve(target, logits, names).to(logits.device)
-        relevance = _precise(evidence.relevance(method, asked))
+        asks = method.asks(grid) if method.asks is not None else 0
+        watch.total = asks * len(prepared.pixels) * asked.shape[1]
+        relevance = finite(evidence.relevance(method, asked), classifier, method)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
-    if not bool(torch.isfinite(relevance).all()):
-        raise ModelError(
-            f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "
-            "gradients overflow in its precision. Try bfloat16 or float32."
-        )
     exact = torch.promote_types(logits.dtype, torch.float32)
     return _Part(
         logits.cpu(),
@@ -174,7 +207,13 @@ def _explain_batch(
     )
 
 
-def _precise(relevance: Tensor) -> Tensor:
+def finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
+    """The map in float32 at least; ModelError where it holds NaN or infinite values."""
+    if not bool(torch.isfinite(relevance).all()):
+        raise ModelError(
+            f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "
+            "gradients overflow in its precision. Try bfloat16 or float32."
+        )
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
 
 

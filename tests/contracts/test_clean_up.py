@@ -64,7 +64,9 @@ class _BrokenError(Exception):
 @pytest.mark.parametrize("when", range(1, 7))
 @pytest.mark.parametrize("block", [0, 1])
 @pytest.mark.parametrize("surveyed", [True, False])
-@pytest.mark.parametrize("method", ["agcam", "gae", "legrad", "lrp"])  # one of each way back
+@pytest.mark.parametrize(  # one of each way
+    "method", ["agcam", "gae", "legrad", "lrp", "layer_cam", "saliency"]
+)
 def test_after_an_exception_in_any_block(mixed, pixels, block, when, surveyed, method):
     """The n-th time that a block runs (survey, record, replay ...), it raises."""
     if surveyed:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import agcam
 from agcam.datasets import DATASETS
@@ -79,10 +80,29 @@ def test_names_that_belong_to_one_room(word, homes):
     assert found == homes
 
 
-def test_methods_page_is_the_table():
-    """docs/methods.md is written by scripts/write_methods_page.py: run it after a change."""
+@pytest.fixture(scope="module")
+def methods_pages():
     root = Path(__file__).parent.parent.parent
     spec = importlib.util.spec_from_file_location("page", root / "scripts/write_methods_page.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.PAGE.read_text(encoding="utf-8") == module.page()
+    return module
+
+
+def test_methods_pages_are_the_table(methods_pages):
+    """They are written by scripts/write_methods_page.py: run it after a change."""
+    expected = methods_pages.pages()
+    assert {*methods_pages.FOLDER.glob("*"), methods_pages.PAGE} == set(expected)
+    for path, text in expected.items():
+        assert path.read_text(encoding="utf-8") == text, path
+
+
+def test_every_method_has_a_picture(methods_pages):
+    """They are drawn by scripts/draw_methods.py: run it after a new row."""
+    pictures = list(methods_pages.PICTURES.glob("*"))
+    assert {picture.name for picture in pictures} == {f"{name}.jpg" for name in METHODS}
+    assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
+    for picture in pictures:
+        with Image.open(picture) as opened:
+            opened.load()
+            assert opened.format == "JPEG"

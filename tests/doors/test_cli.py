@@ -386,8 +386,17 @@ def test_list_methods_names_every_row():
     assert status == 0
     lines = [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()]
     for row in METHODS.values():
-        wanted = [row.name, "yes" if row.class_specific else "no", row.passes, row.cite]
-        assert wanted in lines
+        kind = "class-specific" if row.class_specific else "class-agnostic"
+        first = lines.index([row.name, kind, row.needs.__name__])
+        assert lines[first + 1 : first + 3] == [[row.passes], [row.cite]]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_list_methods_fits_the_terminal(width):
+    result = CliRunner(env={"COLUMNS": str(width)}).invoke(app, ["list", "methods"])
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(not line.startswith(" ") for line in lines) == len(METHODS)
 
 
 def test_list_models():
@@ -459,3 +468,61 @@ def test_help_names_every_option_of_the_issue():
     out = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["explain", "--help"]).output
     for option in ("--model", "--arch", "--target", "--top", "--method", "--out", "--classes"):
         assert option in out
+
+
+<<<<<<< HEAD
+def test_completeness_error_is_printed(place):
+    status, told, _ = explain("cat.png", "--method", "libra_attcat", "--out", "out")
+    assert status == 0
+    assert "note: libra_attcat: completeness error at most" in told
+=======
+# Methods side by side
+
+
+def compared(*arguments, model=MODEL):
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["compare", *arguments, *model])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_compare_writes_a_sheet_and_tells_costs(place):
+    status, out, told = compared(
+        "cat.png", "--methods", "agcam, rollout,saliency", "--target", "1", "--target", "3"
+    )
+    assert (status, told) == (0, "")
+    page = Page("compared/cat.compare.html")
+    assert page.addresses
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    for name in ("agcam", "rollout", "saliency", "(a plain forward)", "(the recorded pass)"):
+        assert name in out
+        assert name in page.text
+    with Image.open("compared/cat.compare.png") as drawn:
+        drawn.verify()
+
+
+def test_compare_of_a_convolutional_model(place):
+    save_file(timm.create_model("test_resnet").state_dict(), "conv.safetensors")
+    conv = ("--model", "conv.safetensors", "--arch", "timm:test_resnet")
+    status, out, _ = compared("cat.png", "--methods", "agcam,saliency", model=conv)
+    assert status == 0
+    assert "refused: agcam: " in out
+    assert "nothing to trace" in Page("compared/cat.compare.html").text
+    assert compared("cat.png", "--methods", "agcam", model=conv)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("cat.png", "--methods", "agcan"), "did you mean agcam"),
+        (("cat.png", "--target", "1", "--top", "2"), "not both"),
+        (("cat.png", "--colormap", "turbow"), "did you mean turbo"),
+        (("nothing.png",), "nothing.png"),
+        (("*.*g",), "one is compared at a time"),
+        (("cat.png", "--target", "9"), "out of range"),
+    ],
+)
+def test_compare_is_told_what_is_wrong(place, arguments, hint):
+    status, _, told = compared(*arguments)
+    assert status == 1
+    assert hint in told
+    assert told.count("\n") == 1
+>>>>>>> oracle

@@ -20,12 +20,14 @@ from agcam.values import (
     GridTrace,
     LrpBlock,
     LrpTrace,
+    Oracle,
     PathTrace,
     ReadBlock,
     ReadTrace,
     RuledTrace,
     StreamBlock,
     StreamTrace,
+    TokenTrace,
 )
 
 
@@ -55,10 +57,30 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
     if needs is BlockTrace:
         square = (batch, heads, grid.tokens, grid.tokens)
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
+    if needs is TokenTrace:
+        return TokenTrace(*(randn(batch, grid.tokens, 5) for _ in range(2)), grid)
+    if needs is Oracle:  # pixels that the patches do not divide evenly, where they are small
+        pixels = randn(batch, 3, 3 * grid.rows + 1, 2 * grid.columns)
+        targets = torch.randint(3, (batch,), generator=generator)
+        return Oracle(pixels, targets, grid, 64, _logit, _probability)
     if needs in (LrpTrace, StreamTrace, PathTrace, AloneTrace):
         return later_evidence(needs, randn, batch, heads, grid, blocks, reads)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
+
+
+def _logits(pixels):
+    """A model that takes pictures of any size and is not linear."""
+    place = torch.arange(pixels[0].numel(), dtype=pixels.dtype).reshape(pixels.shape[1:]).cos()
+    return torch.stack([(pixels * place.roll(k, -1)).tanh().sum((1, 2, 3)) for k in range(3)], 1)
+
+
+def _logit(pixels, target):
+    return _logits(pixels).gather(1, target[:, None])[:, 0]
+
+
+def _probability(pixels, target):
+    return _logits(pixels).softmax(-1).gather(1, target[:, None])[:, 0]
 
 
 def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
@@ -102,6 +124,12 @@ def change(trace, tensor, batch=None, headless=None):
         return dataclasses.replace(trace, blocks=tuple(full))
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
+    if isinstance(trace, TokenTrace):
+        flat = headless or tensor
+        return TokenTrace(flat(trace.features), flat(trace.gradients), trace.grid)
+    if isinstance(trace, Oracle):
+        change = headless or tensor
+        return dataclasses.replace(trace, pixels=change(trace.pixels), target=change(trace.target))
     if isinstance(trace, LrpTrace | StreamTrace | PathTrace | AloneTrace):
         return change_later(trace, tensor, headless or tensor)
     return GridTrace(trace.batch if batch is None else batch, trace.grid)

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import AgcamError
+from .compare import compare
 from .evaluate import evaluate
 from .explain import explain
 from .lists import lists
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(explain)
+app.command()(compare)
 app.command()(evaluate)
 app.command()(report)
 app.command()(runs)

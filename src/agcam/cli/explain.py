@@ -69,23 +69,27 @@ def explain(
 
     paths = find_pictures(pictures)
     _ = METHODS[method], colour_table(colormap)  # a wrong name is told before the model is loaded
-    _make(out)
-    classifier = _load(model, arch, classes, device)
-    run = _Run(classifier, target, top, method, out, alpha, colormap)
-    run.over(paths, batch_size)
+    make_folder(out)
+    classifier = load_model(model, arch, classes, device)
+    run = _Run(classifier, target, top, method, out, alpha, colormap, batch_size)
+    run.over(paths)
     run.finish()
     if run.failures:
         raise typer.Exit(1)
 
 
-def _make(out: Path) -> None:
+def make_folder(out: Path) -> None:
+    """Make the folder for what is written; SaveError where it cannot be."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SaveError(f"cannot make the folder {out}: {error.strerror}.") from error
 
 
-def _load(model: str, arch: str | None, classes: Path | None, device: str | None) -> Classifier:
+def load_model(
+    model: str, arch: str | None, classes: Path | None, device: str | None
+) -> Classifier:
+    """The classifier that the options name, on its device."""
     from ..families import load
 
     names = read_names(classes)
@@ -110,6 +114,19 @@ def read_names(classes: Path | None) -> list[str] | None:
     return [line.strip() for line in lines if line.strip()]
 
 
+def asked_of(
+    classifier: Classifier, target: list[str] | None, top: int | None, pictures: int
+) -> Any:
+    """What --target and --top ask of each picture; a name that is a number stays a name."""
+    from ..targets import Top
+
+    if target:
+        named = set(classifier.class_names)
+        items = [int(t) if t.isdecimal() and t not in named else t for t in target]
+        return [items] * pictures
+    return Top(top) if top else None
+
+
 @dataclass
 class _Run:
     """One call of the command: what was asked, and what came of it so far."""
@@ -121,21 +138,22 @@ class _Run:
     out: Path
     alpha: float
     colormap: str
+    batch_size: int
     rows: list[tuple[str, str, str]] = field(default_factory=list)
     cards: list[Card] = field(default_factory=list)
     failures: list[tuple[Path, str]] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)  # in order, each once
 
-    def over(self, paths: list[Path], batch_size: int) -> None:
+    def over(self, paths: list[Path]) -> None:
         """Explain all pictures, some at a time; a bad one is told of and the rest go on."""
         from rich.progress import track
 
         from ..explanation import file_names
 
         names = dict(zip(paths, file_names([str(path) for path in paths]), strict=True))
-        starts = range(0, len(paths), batch_size)
-        for start in track(starts, "explaining", disable=len(starts) < 2):
-            some = paths[start : start + batch_size]
+        starts = range(0, len(paths), self.batch_size)
+        for start in track(starts, "explaining", disable=len(starts) < 2 or self._asks()):
+            some = paths[start : start + self.batch_size]
             for good, explanation in self._explain(some):
                 explanation.save(
                     self.out,
@@ -145,12 +163,28 @@ class _Run:
                 )
                 self._show(explanation)
 
+    def _asks(self) -> bool:
+        """Whether the method shows a bar of its own."""
+        from ..methods import METHODS
+
+        return METHODS[self.method].asks is not None
+
     def _explain(self, paths: list[Path]) -> Iterator[tuple[list[Path], Explanation]]:
         from ..explainer import explain as explain_
+        from .progress import asking
 
         try:
-            asked = self._asked(len(paths))
-            yield paths, explain_(self.classifier, paths, asked, self.method, batch_size=len(paths))
+            asked = asked_of(self.classifier, self.target, self.top, len(paths))
+            with asking(self.method) as progress:
+                done = explain_(
+                    self.classifier,
+                    paths,
+                    asked,
+                    self.method,
+                    batch_size=self.batch_size,
+                    progress=progress,
+                )
+            yield paths, done
         except (PictureError, ModelError) as error:
             if len(paths) == 1:
                 if isinstance(error, ModelError) and not self.rows:
@@ -159,17 +193,6 @@ class _Run:
                 return
             for path in paths:  # find the bad one; the others are explained
                 yield from self._explain([path])
-
-    def _asked(self, pictures: int) -> Any:
-        from ..targets import Top
-
-        if self.target:
-            named = set(self.classifier.class_names)
-            items = [int(t) if t.isdecimal() and t not in named else t for t in self.target]
-            return [items] * pictures
-        if self.top:
-            return Top(self.top)
-        return None
 
     def _fail(self, path: Path, error: AgcamError) -> None:
         from ..maps import Card

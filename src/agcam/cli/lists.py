@@ -11,15 +11,15 @@ lists = typer.Typer(help="List methods, models, data sets or metrics.", no_args_
 
 @lists.command()
 def methods() -> None:
-    """Every method: cost, whether its map depends on the class, source."""
+    """Every method: whether its map depends on the class, what it reads, passes, paper."""
     from ..methods import METHODS
-    from .table import print_table
+    from .table import print_entries
 
-    rows = [
-        (row.name, "yes" if row.class_specific else "no", row.passes, row.cite)
+    kinds = {True: "class-specific", False: "class-agnostic"}
+    print_entries(
+        ((row.name, kinds[row.class_specific], row.needs.__name__), (row.passes, row.cite))
         for row in METHODS.values()
-    ]
-    print_table(("method", "class-specific", "cost", "source"), rows)
+    )
 
 
 @lists.command()

@@ -5,15 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headers, as wide as the terminal; plain text where it is no terminal."""
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: bool = False,
+) -> None:
+    """Print rows under headers, as wide as the terminal; plain text where it is no terminal.
+
+    With `numbers` all columns but the first are set to the right.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    for place, header in enumerate(headers):
+        table.add_column(
+            header,
+            overflow="fold",
+            justify="right" if numbers and place else "left",
+        )
     for row in rows:
         table.add_row(*row)
     Console(markup=False, highlight=False).print(table)
+
+
+def print_entries(entries: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
+    """Print entries too long for a table: a line of words in columns, indented lines below it."""
+    from rich.console import Console
+    from rich.padding import Padding
+
+    listed = list(entries)
+    widths = [max(map(len, column)) for column in zip(*(head for head, _ in listed), strict=True)]
+    console = Console(markup=False, highlight=False)
+    for head, lines in listed:
+        padded = (word.ljust(width) for word, width in zip(head, widths, strict=True))
+        console.print("  ".join(padded).rstrip(), style="bold")
+        for line in lines:
+            console.print(Padding(line, (0, 0, 0, 4), expand=False))

@@ -1,4 +1,4 @@
-"""timm: any of its isotropic Vision Transformers, by name or as a module."""
+"""timm: any of its image classifiers, by name or as a module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torchvision: its VisionTransformer models, by name or as modules."""
+"""torchvision: its image classifiers, by name or as modules."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def load(name: str) -> Classifier:
     models = _models()
     _known(name)
     weights = models.get_model_weights(name).DEFAULT
+    if "categories" not in weights.meta or not hasattr(weights.transforms(), "crop_size"):
+        raise LoadError(f"torchvision:{name} is not an image classifier.")
     try:
         module = models.get_model(name, weights=weights).eval()
     except Exception as error:
@@ -79,16 +81,15 @@ def _classifier(module: nn.Module, name: str, weights: Any) -> Classifier:
 
 def _class_names(module: nn.Module, weights: Any) -> tuple[str, ...]:
     if weights is None:
-        head = getattr(module, "heads", None)
-        last = list(head.modules())[-1] if isinstance(head, nn.Module) else None
-        if not isinstance(last, nn.Linear) or last.out_features != IMAGENET_CLASSES:
+        linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+        if not linear or linear[-1].out_features != IMAGENET_CLASSES:
             return ()
         weights = _models().ViT_B_16_Weights.DEFAULT
     return tuple(weights.meta["categories"])
 
 
 def _listed() -> list[str]:
-    return [name for name in _models().list_models() if name.startswith("vit_")]
+    return list(_models().list_models(module=_models()))  # its classifiers
 
 
 FAMILY = Family(

@@ -50,13 +50,13 @@ def render_page(title: str, cards: Sequence[Card], footer: str, colormap: str = 
     and no script runs. All texts are escaped. `colormap` is that of the overlays, for the legend.
     Raises UnknownNameError for an unknown colormap.
     """
-    return _template().render(
+    return template("page.html.j2").render(
         title=title,
         cards=[_for_template(card) for card in cards],
         explained=sum(card.error is None for card in cards),
         failed=sum(card.error is not None for card in cards),
         footer=footer,
-        gradient=_gradient(colormap),
+        gradient=gradient(colormap),
     )
 
 
@@ -64,7 +64,7 @@ def _for_template(card: Card) -> dict[str, object]:
     pictures = [card.picture] if card.picture else [view.overlay for view in card.maps]
     return {
         "title": card.title,
-        "picture": None if card.picture is None else _data_uri(card.picture),
+        "picture": None if card.picture is None else data_uri(card.picture),
         "size": None if card.picture is None else card.picture.size,
         "broad": None if card.picture is None else _broad(card.picture),
         "tall": any(picture.width < picture.height * 0.8 for picture in pictures),
@@ -73,7 +73,7 @@ def _for_template(card: Card) -> dict[str, object]:
         "maps": [
             {
                 "target": view.target,
-                "overlay": _data_uri(view.overlay),
+                "overlay": data_uri(view.overlay),
                 "size": view.overlay.size,
                 "broad": _broad(view.overlay),
                 "low": f"{view.low:.3g}",
@@ -99,7 +99,7 @@ def _width(part: float) -> str:
     return f"{100 * min(max(part, 0.0), 1.0):.2f}"
 
 
-def _data_uri(picture: Image.Image) -> str:
+def data_uri(picture: Image.Image) -> str:
     """Encode the picture, made smaller if need be, as a data: address."""
     small = picture.convert("RGB")
     small.thumbnail((_LONGEST, _LONGEST), Image.Resampling.LANCZOS)
@@ -110,15 +110,17 @@ def _data_uri(picture: Image.Image) -> str:
     return f"data:image/{form.lower()};base64,{text}"
 
 
-def _gradient(colormap: str) -> str:
+def gradient(colormap: str) -> str:
+    """The colormap as a gradient of CSS, from left to right."""
     table = colour_table(colormap)
     stops = ("#{:02x}{:02x}{:02x}".format(*table[level]) for level in range(0, 256, 15))
     return f"linear-gradient(90deg, {', '.join(stops)})"
 
 
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    source = files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+@lru_cache(maxsize=2)
+def template(name: str) -> Template:
+    """A template of this room, compiled once."""
+    source = files(__package__).joinpath(name).read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..registry import Table
 from ..values import (
     AloneTrace,
@@ -13,9 +15,11 @@ from ..values import (
     LibraTrace,
     LrpTrace,
     Method,
+    Oracle,
     PathTrace,
     ReadTrace,
     StreamTrace,
+    TokenTrace,
 )
 from .agcam import agcam
 from .attcat import attcat
@@ -25,15 +29,33 @@ from .bicam import bicam
 from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
+from .grad_cam_tokens import grad_cam_tokens
+from .integrated_gradients import asks as integrated_gradients_asks
+from .integrated_gradients import integrated_gradients
+from .layer_cam import layer_cam
 from .legrad import legrad
 from .libra import libra_attcat, libra_xgrad_cam_plus
 from .lrp import lrp
+from .occlusion import asks as occlusion_asks
+from .occlusion import occlusion
 from .raw_attention import raw_attention
 from .recipro_cam import recipro_cam
+from .rise import asks as rise_asks
+from .rise import rise
 from .rollout import rollout
+from .saliency import asks as saliency_asks
+from .saliency import saliency
+from .smooth_grad import asks as smooth_grad_asks
+from .smooth_grad import smooth_grad
 from .token_tm import token_tm
 
 __all__ = ["METHODS"]
+
+GRAD_CAM: Final = (
+    "grad-cam 1.5.7 (target layer `blocks[-1].norm1`) on random ViTs of three blocks, a plain one, "
+    "a DeiT-3 and a DINOv2 with registers, float32: within 4e-7 of the map's maximum"
+)
+CAPTUM: Final = "captum, called by hand on the bare module"
 
 _ROWS = [
     Method(
@@ -169,6 +191,80 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, 1 forward and 1 short backward a block",
         cite="Bousselham et al., LeGrad, ICCV 2025, arXiv 2404.03214",
+    ),
+    Method(
+        name="grad_cam_tokens",
+        function=grad_cam_tokens,
+        needs=TokenTrace,
+        class_specific=True,
+        passes="2 forwards and 1 backward to the last block's norm",
+        cite="Selvaraju et al., Grad-CAM, ICCV 2017, arXiv 1610.02391; on the tokens of the last "
+        "block's norm, as is usual with pytorch-grad-cam",
+        checked=GRAD_CAM,
+    ),
+    Method(
+        name="layer_cam",
+        function=layer_cam,
+        needs=TokenTrace,
+        class_specific=True,
+        passes="2 forwards and 1 backward to the last block's norm",
+        cite="Jiang et al., LayerCAM, IEEE Transactions on Image Processing 2021; on the tokens of "
+        "the last block's norm, as is usual with pytorch-grad-cam",
+        checked=GRAD_CAM,
+    ),
+    Method(
+        name="saliency",
+        function=saliency,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 1 forward and 1 backward to the pixels for each target",
+        cite="Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks, ICLR workshop "
+        "2014, arXiv 1312.6034; computed by captum",
+        asks=saliency_asks,
+        checked=CAPTUM,
+    ),
+    Method(
+        name="smooth_grad",
+        function=smooth_grad,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 50 forwards and backwards to the pixels for each target",
+        cite="Smilkov et al., SmoothGrad, 2017, arXiv 1706.03825; gradients by captum",
+        asks=smooth_grad_asks,
+        checked=CAPTUM,
+    ),
+    Method(
+        name="integrated_gradients",
+        function=integrated_gradients,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 50 forwards and backwards to the pixels for each target",
+        cite="Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017, "
+        "arXiv 1703.01365; computed by captum",
+        asks=integrated_gradients_asks,
+        checked=CAPTUM,
+    ),
+    Method(
+        name="occlusion",
+        function=occlusion,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 1 forward a patch and 1 more for each target",
+        cite="Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, "
+        "arXiv 1311.2901; computed by captum",
+        asks=occlusion_asks,
+        checked=CAPTUM,
+    ),
+    Method(
+        name="rise",
+        function=rise,
+        needs=Oracle,
+        class_specific=True,
+        passes="2 forwards, 1,000 forwards for each target",
+        cite="Petsiuk, Das and Saenko, RISE, BMVC 2018, arXiv 1806.07421",
+        asks=rise_asks,
+        checked="the masks of the authors' program (ac419cd, with scikit-image 0.26) for the "
+        "same random cells at 224 x 224: equal",
     ),
     Method(
         name="random",

@@ -23,30 +23,36 @@ from ..values import (
     LibraTrace,
     LrpTrace,
     Method,
+    Oracle,
     PathTrace,
     ReadTrace,
     Recording,
     RuledTrace,
     StreamTrace,
+    TokenTrace,
     Trace,
 )
 from .alone import Alone
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
 from .hooks import LayoutMismatchError
+from .oracle import Asking, Report, coarse_grid
 from .prove import prove_logits
 from .quiet import quiet
 from .record import logits_of, record
 from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
 from .replay import Replay
 from .stream import Path, Streams
-from .survey import survey
+from .survey import UntraceableError, survey
+from .tokens import NormTokens
 
-__all__ = ["TRACERS", "Evidence", "Tracer", "quiet", "trace"]
+__all__ = ["TRACERS", "Evidence", "Report", "Tracer", "quiet", "trace"]
 
 Tracer = Literal["replay", "full"]
 TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
+CHUNK: Final = 8  # pictures in one pass, where a method asks about many
+FROM_OUTSIDE: Final = (Oracle, GridTrace)  # evidence for which nothing is traced
 _BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
     LrpTrace: Lrp,
     LibraTrace: Libra,
@@ -56,7 +62,8 @@ _BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
 }
 """Evidence from a tape; all of it shares the tape."""
 
-_Asked = Replay | FullAutograd | WholeGraph | BlockScores | Lrp | Ruled | Streams | Path | Alone
+_Inside = FullAutograd | WholeGraph | BlockScores | NormTokens | Alone
+_Asked = Replay | _Inside | Lrp | Ruled | Streams | Path | Asking
 _Key = tuple[int, int]
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
@@ -65,17 +72,35 @@ class Evidence:
     """One proved recording, and what can be asked of it: any number of targets, any method.
 
     Made by `trace`, and asked, inside one `quiet` context. Each kind of evidence that goes back
-    through the model makes one pass with gradients, shared by every method and target.
+    through the model makes one pass with gradients, shared by every method and target. Methods
+    that ask the model again give it `chunk` pictures at most, and `report` hears how many.
     """
 
     def __init__(
-        self, classifier: Classifier, recording: Recording, replay: Replay | None = None
+        self,
+        classifier: Classifier,
+        recording: Recording,
+        replay: Replay | None = None,
+        *,
+        chunk: int = CHUNK,
+        report: Report | None = None,
     ) -> None:
         self.recording = recording
-        self._classifier = classifier
+        self._classifier, self._replay = classifier, replay
+        self._chunk, self._report = chunk, report
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
         self._tapes: Tapes | None = None
         self.completeness_errors: list[float] = []  # where a method's evidence knows them
+
+    def afresh(self) -> Evidence:
+        """The same recording, and nothing else that was made of it since: that may be let go."""
+        return Evidence(
+            self._classifier,
+            self.recording,
+            self._replay,
+            chunk=self._chunk,
+            report=self._report,
+        )
 
     def relevance(self, method: Method, targets: Tensor) -> Tensor:
         """Relevance per patch (batch, asked, patch) for `targets` (batch, asked).
@@ -102,7 +127,7 @@ class Evidence:
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
         recording = self.recording
-        if method.needs is AttentionTrace:
+        if method.needs is AttentionTrace and recording.calls:
             return AttentionTrace(recording.calls, recording.layout.reads, recording.grid)
         if method.needs is GridTrace:
             return GridTrace(len(recording.logits), recording.grid)
@@ -110,7 +135,9 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in {*_KINDS, *_BY_RULES} else ReadTrace
+        kind = needs if needs in {*_KINDS, *_BY_RULES, Oracle} else ReadTrace
+        if kind is not Oracle and self.recording.layout.tracer == "none":
+            survey(self._classifier, self.recording.pixels[:1])  # raises, and says why
         if kind not in self._asked:
             self._asked[kind] = self._make(kind)
         return self._asked[kind]
@@ -127,9 +154,13 @@ class Evidence:
 
     def tracer(self, method: Method) -> str:
         """The name of the tracer that proved what `method` reads."""
+        if method.needs is GridTrace and self.recording.layout.tracer == "none":
+            return "none"
         return self.proved(method.needs).name
 
     def _make(self, kind: type[Trace]) -> _Asked:
+        if kind is Oracle:
+            return Asking(self._classifier, self.recording, self._chunk, self._report)
         if kind not in _BY_RULES:
             return _KINDS[kind](self._classifier, self.recording)
         if self._tapes is None:
@@ -137,33 +168,60 @@ class Evidence:
         return _BY_RULES[kind](self._tapes)
 
 
-_KINDS: Final[dict[type[Trace], type[FullAutograd | WholeGraph | BlockScores | Alone]]] = {
+_KINDS: Final[dict[type[Trace], type[_Inside]]] = {
     ReadTrace: FullAutograd,  # where the recording is no replay
     FullTrace: WholeGraph,
     BlockTrace: BlockScores,
+    TokenTrace: NormTokens,
     AloneTrace: Alone,
 }
 
 
 def trace(
-    classifier: Classifier, pixels: Tensor, methods: Sequence[Method], tracer: Tracer | None = None
+    classifier: Classifier,
+    pixels: Tensor,
+    methods: Sequence[Method],
+    tracer: Tracer | None = None,
+    *,
+    chunk: int = CHUNK,
+    report: Report | None = None,
+    lazy: bool = False,
 ) -> Evidence:
     """Record one pass over `pixels` (batch 3 height width) and prove it; call inside `quiet`.
 
     The recording keeps what `methods` need, so that all of them share it. The model is surveyed
-    at the first call for an input size, and again if it was changed since. Raises ModelError or
+    at the first call for an input size, and again if it was changed since. A model that cannot be
+    traced is still recorded if all methods only ask it from outside. With `lazy` it always is, and
+    each kind of evidence is proved, or refused, when it is first asked for. Raises ModelError or
     ProofError rather than giving evidence that was not proved.
     """
+    outside = lazy or all(method.needs in FROM_OUTSIDE for method in methods)
+
+    def evidence(layout: Layout) -> Evidence:
+        if tracer is not None and layout.tracer != "none":
+            layout = replace(layout, tracer=tracer)
+        whole = any(method.needs is AttentionTrace for method in methods)
+        replay = None
+        if layout.tracer == "replay":
+            replay = Replay(classifier, pixels, layout, whole)
+        recording = (
+            record(classifier, pixels, layout, whole) if replay is None else replay.recording
+        )
+        found = Evidence(classifier, recording, replay, chunk=chunk, report=report)
+        for method in () if lazy else methods:
+            found.tracer(method)
+        return found
+
     known = _layouts.setdefault(classifier.vision, {})
     key = (pixels.shape[-2], pixels.shape[-1])
-    if key in known:
+    if key in known and (outside or known[key].tracer != "none"):
         try:
-            return _evidence(classifier, pixels, known[key], methods, tracer)
+            return evidence(known[key])
         except (LayoutMismatchError, ModelError):
             del known[key]  # perhaps the model was changed since: look again
-    layout = known[key] = _lay_out(classifier, pixels[:1])
+    layout = known[key] = _lay_out(classifier, pixels[:1], outside)
     try:
-        return _evidence(classifier, pixels, layout, methods, tracer)
+        return evidence(layout)
     except LayoutMismatchError:
         logits_of(classifier, pixels)  # perhaps it is no model for these pictures: says why
         raise ModelError(
@@ -172,30 +230,18 @@ def trace(
         ) from None
 
 
-def _evidence(
-    classifier: Classifier,
-    pixels: Tensor,
-    layout: Layout,
-    methods: Sequence[Method],
-    tracer: Tracer | None,
-) -> Evidence:
-    whole = any(method.needs is AttentionTrace for method in methods)
-    if (tracer or layout.tracer) == "replay":
-        replay = Replay(classifier, pixels, layout, whole)
-        evidence = Evidence(classifier, replay.recording, replay)
-    else:
-        evidence = Evidence(classifier, record(classifier, pixels, layout, whole))
-    for method in methods:
-        evidence.proved(method.needs)
-    return evidence
-
-
-def _lay_out(classifier: Classifier, picture: Tensor) -> Layout:
+def _lay_out(classifier: Classifier, picture: Tensor, outside: bool) -> Layout:
     """Survey, and settle on the tracer: replay where it works, full autograd where it cannot.
 
-    Here, once, the logits of the replay are compared with those of an ordinary pass.
+    Here, once, the logits of the replay are compared with those of an ordinary pass. A model that
+    cannot be traced gets a coarse grid if it is only asked from `outside`.
     """
-    layout = survey(classifier, picture)
+    try:
+        layout = survey(classifier, picture)
+    except UntraceableError:
+        if not outside:
+            raise
+        return Layout.outside(coarse_grid(picture))
     recording = record(classifier, picture, layout, whole=False)
     try:
         replay = Replay(classifier, picture, layout, whole=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError
+from ..errors import AgcamError, ModelError
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
 from .attention import listening
 from .hooks import LayoutMismatchError
@@ -30,12 +30,28 @@ def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
     return logits
 
 
+def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
+    """Logits of a first pass; ModelError, one sentence, if the model does not take such pixels."""
+    try:
+        return logits_of(classifier, pixels)
+    except AgcamError:
+        raise
+    except (AssertionError, RuntimeError, ValueError) as error:
+        height, width = pixels.shape[-2:]
+        raise ModelError(
+            f"{classifier.name} does not run on an input of {width} x {height} "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."
+        ) from error
+
+
 def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> Recording:
     """Keep, for each block, the score rows of the read tokens and the values: O(tokens) memory.
 
     With `whole`, queries, keys and masks are kept too, for methods that need whole attention
     matrices: these are made from them row by row, when asked.
     """
+    if layout.tracer == "none":
+        return Recording(pixels, try_out(classifier, pixels), (), (), layout)
     recorder = Recorder(layout, whole)
 
     def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:

@@ -25,7 +25,8 @@ from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors, strea
 from .prove import prove_logits
 from .record import blocks_of
 from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP
-from .tape import Rules, Tape, Walk, precise
+from .tape import Tape, precise
+from .walk import Rules, Walk, walk
 
 
 class Tapes:
@@ -70,7 +71,7 @@ class Written:
         """Carry 1 back from the target's logit: what arrives at the `wanted` places."""
         start = torch.zeros_like(precise(self.logits))
         start[0, target] = 1
-        return self.tape.walk(rules, self.logits, start, wanted)
+        return walk(self.tape, rules, self._place(self.logits), start, wanted)
 
     def _attend(self, call: AttentionCall) -> Tensor:
         attention = call.scores().softmax(-1)

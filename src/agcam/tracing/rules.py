@@ -7,7 +7,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from .tape import Call, Rule, Rules, Signals
+from .tape import Call
+from .walk import Rule, Rules, Signals
 
 TINY: Final = 1e-9  # what keeps the authors' program of `LRP` from dividing by zero
 

@@ -15,21 +15,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import AgcamError, ModelError
+from ..errors import ModelError
 from ..values import AttentionCall, Classifier, Grid, Layout
 from .attention import listening
 from .hooks import first_tensor, hooked, replace_first_tensor
-from .record import logits_of
+from .record import try_out
 
+# a test holds the names to the table of methods, which this room may not import
+INSTEAD = (
+    "Methods that only ask the model work for it too: integrated_gradients, occlusion, rise, "
+    "saliency, smooth_grad."
+)
 NO_ATTENTION = (
     "{name}: none of its attention passes through scaled_dot_product_attention, so there is "
     "nothing to trace. It is a convolutional, hierarchical or talking-heads model, or its "
-    "attention is computed by a library of its own; explain a ViT classifier instead."
+    "attention is computed by a library of its own. " + INSTEAD
 )
 NOT_ISOTROPIC = (
     "{name} is a hierarchical model ({why}); agcam explains isotropic Vision Transformers, whose "
-    "blocks all attend over one grid of patches and read their output from it."
+    "blocks all attend over one grid of patches and read their output from it. " + INSTEAD
 )
+
+
+class UntraceableError(ModelError):
+    """The model runs, but there is nothing in it to trace: it can still be asked from outside."""
 
 
 class _Seen:
@@ -49,7 +58,8 @@ class _Seen:
 def survey(classifier: Classifier, pixels: Tensor) -> Layout:
     """Lay out a classifier for inputs of the size of `pixels` (1 3 height width).
 
-    Raises ModelError, naming the reason, for models that are not isotropic ViT classifiers.
+    Raises UntraceableError, naming the reason, for models that are not isotropic ViT classifiers,
+    and ModelError for those that do not run.
     """
     tower, name = classifier.vision, classifier.name
     seen = _watch(classifier, pixels)
@@ -69,16 +79,7 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
         for path, part in classifier.vision.named_modules():
             hooks.enter_context(hooked(part, _enter(seen, path), _leave(seen)))
         hooks.enter_context(listening(seen.answer))
-        try:
-            logits_of(classifier, pixels)
-        except AgcamError:
-            raise
-        except (AssertionError, RuntimeError, ValueError) as error:
-            height, width = pixels.shape[-2:]
-            raise ModelError(
-                f"{classifier.name} does not run on an input of {width} x {height} "
-                f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."
-            ) from error
+        try_out(classifier, pixels)
     return seen
 
 
@@ -98,14 +99,14 @@ def _leave(seen: _Seen) -> Callable[..., None]:
 def _tokens(seen: _Seen, name: str) -> int:
     own = [call for call in seen.calls if call[2] == call[3] and call[2] > 1]
     if not own:
-        raise ModelError(NO_ATTENTION.format(name=name))
+        raise UntraceableError(NO_ATTENTION.format(name=name))
     lengths = {queries for _, _, queries, _ in own}
     if len(lengths) > 1:
         why = f"its self-attentions see {', '.join(map(str, sorted(lengths)))} tokens"
-        raise ModelError(NOT_ISOTROPIC.format(name=name, why=why))
+        raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
     if any(batch != 1 for _, batch, _, _ in own):
         why = "it attends within windows of the picture"
-        raise ModelError(NOT_ISOTROPIC.format(name=name, why=why))
+        raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
     return lengths.pop()
 
 
@@ -149,9 +150,9 @@ def _entry(
                 classifier.predict(picture)
     dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []
     if not dims or found[0].ndim != 3:
-        raise ModelError(
+        raise UntraceableError(
             f"{classifier.name}: block {block!r} does not take a sequence of {tokens} tokens; "
-            "this architecture cannot be traced."
+            f"this architecture cannot be traced. {INSTEAD}"
         )
     return (found[0], found[1]), dims[-1]
 
@@ -170,7 +171,7 @@ def _grid(
     tokens, patches = len(changed), int(changed.sum())
     prefix = tokens - patches
     if bool(changed[:prefix].any()):
-        raise ModelError(f"{name}: its patch tokens do not come last in the sequence.")
+        raise UntraceableError(f"{name}: its patch tokens do not come last in the sequence.")
     shapes = [shape for shape in seen.maps if shape[0] * shape[1] == patches]
     if shapes:
         return Grid(*shapes[-1], prefix)
@@ -178,7 +179,7 @@ def _grid(
     rows = round(math.sqrt(patches * height / width))  # square patches
     if rows and patches % rows == 0 and rows * width == patches // rows * height:
         return Grid(rows, patches // rows, prefix)
-    raise ModelError(
+    raise UntraceableError(
         f"{name}: {patches} patch tokens do not form a grid on a {width} x {height} input; "
         "give an input whose sides are multiples of the patch size."
     )
@@ -201,7 +202,9 @@ def _reads(classifier: Classifier, pixels: Tensor, block: str, token_dim: int) -
     with hooked(classifier.vision.get_submodule(block), after=cut), torch.no_grad():
         logits = classifier.predict(pixels)
         if not logits.requires_grad:
-            raise ModelError(f"{classifier.name}: its logits do not depend on its last block.")
+            raise UntraceableError(
+                f"{classifier.name}: its logits do not depend on its last block."
+            )
         # uneven weights: softmax-like heads may give a plain sum no gradient
         weights = torch.linspace(1.0, 2.0, logits.shape[-1], device=logits.device)
         with torch.enable_grad():
@@ -209,5 +212,5 @@ def _reads(classifier: Classifier, pixels: Tensor, block: str, token_dim: int) -
         (gradient,) = torch.autograd.grad(total, leaves)
     read = gradient.movedim(token_dim, 0).flatten(1).ne(0).any(1)
     if not bool(read.any()):
-        raise ModelError(f"{classifier.name}: its logits do not depend on its last block.")
+        raise UntraceableError(f"{classifier.name}: its logits do not depend on its last block.")
     return tuple(int(i) for i in read.nonzero().flatten())

@@ -1,4 +1,4 @@
-"""A tape of all that a model computes from its tokens, and the walk back along it.
+"""A tape of all that a model computes from its tokens.
 
 Autograd's own graph forgets what it does not need (the terms of a sum, the inputs of a frozen
 linear layer); rules of relevance need them. So the operations themselves are written down, below
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..errors import ModelError
 from .hooks import map_tensors
 
-Signals = Sequence[Tensor | None]
-
 
 @dataclass(frozen=True)
 class _Place:
@@ -30,7 +29,9 @@ class _Place:
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
+    """One operation on the tape: its tensors of the tape by their places."""
+
     op: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -39,6 +40,7 @@ class _Step:
 
     @property
     def name(self) -> str:
+        """Torch's own name of it, the same for writing in place."""
         return str(self.op.overloadpacket.__name__).removesuffix("_")
 
 
@@ -57,48 +59,13 @@ class Call:
     run: Callable[[Sequence[Tensor]], tuple[Tensor, ...]]
 
 
-Rule = Callable[[Call, Signals], Signals]
-"""What arrives at the outputs of a call -> what goes on to its inputs."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A way back as data: a rule for each operation, by torch's name of it.
-
-    What `constants` compute counts as given: nothing goes back through them. An operation that
-    has neither takes the rule for `others`; where there is none it is refused by name, never
-    passed over.
-    """
-
-    name: str
-    rules: Mapping[str, Rule]
-    constants: frozenset[str] = frozenset()
-    others: Rule | None = None
-
-
-@dataclass(frozen=True)
-class Walk:
-    """What a walk found: signals at the `wanted` places, and what got lost on the way.
-
-    Of an operation's output, `biases` is what its constant terms (of a linear layer, a norm, a
-    sum) add; `error` is what else its inputs times what goes back to them fall short by.
-    """
-
-    signals: list[Tensor]
-    biases: float
-    error: float
-
-
-HAVE_BIASES = frozenset(["add", "sub", "addmm", "native_layer_norm", "_fused_rms_norm"])
-
-
 class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While open, writes down every operation on a tensor that depends on the `entry`."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[Tensor] = []
-        self._steps: list[_Step] = []
+        self.steps: list[Step] = []
         self._numbers: dict[int, int] = {}  # by id: `values` keeps the tensors alive
         self._shared: Counter[int] = Counter()  # how many tensors of the tape share a memory
 
@@ -130,7 +97,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **kwargs)
         if inputs:
             outputs = tuple(self._add(tensor) for tensor in _flat(result))
-            self._steps.append(_Step(func, kept_args, kept_kwargs, tuple(inputs), outputs))
+            self.steps.append(Step(func, kept_args, kept_kwargs, tuple(inputs), outputs))
         return result
 
     def _add(self, tensor: Tensor) -> int:
@@ -149,42 +116,13 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
         self.values[number] = written.clone()
 
-    def walk(self, rules: Rules, end: Tensor, signal: Tensor, wanted: Sequence[int]) -> Walk:
-        """Carry `signal` back from `end`; what has arrived at each of the `wanted` places."""
-        live = self._live(rules)
-        signals: dict[int, Tensor] = {self._numbers[id(end)]: signal}
-        lost = {True: 0.0, False: 0.0}
-        for step in reversed(self._steps):
-            arrived = [signals.get(number) for number in step.outputs]
-            inputs = [number for number in step.inputs if number in live]
-            if all(one is None for one in arrived) or not inputs or step.name in rules.constants:
-                continue
-            rule = rules.rules.get(step.name, rules.others)
-            if rule is None:
-                raise ModelError(
-                    f"this model computes {step.name!r} (torch's own name), for which "
-                    f"{rules.name} has no rule; choose another method."
-                )
-            call = self._call(step, inputs)
-            back = rule(call, arrived)
-            lost[step.name in HAVE_BIASES] += _along(call.outputs, arrived) - _along(
-                call.inputs, back
-            )
-            for number, one in zip(inputs, back, strict=True):
-                if one is not None:
-                    signals[number] = signals[number] + one if number in signals else one
-            for number in {*step.outputs}.difference(wanted, step.inputs):
-                signals.pop(number, None)
-        found = [signals.get(n, torch.zeros_like(precise(self.values[n]))) for n in wanted]
-        return Walk(found, lost[True], lost[False])
-
     def meeting(self, stream: int, others: Sequence[int]) -> tuple[int, int]:
         """The first sum of a token stream with what comes of `others`: its place and that term's.
 
         Raises ModelError where there is none.
         """
         come = {*others}
-        for step in self._steps:
+        for step in self.steps:
             if come.isdisjoint(step.inputs):
                 continue
             if step.name == "add" and stream in step.inputs:
@@ -198,24 +136,25 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def again(self, given: Mapping[int, Tensor], wanted: int) -> Tensor:
         """The tensor at a place, computed again from other tensors at the `given` places."""
         values = dict(given)
-        for step in self._steps:
+        with as_written(self.values[wanted]):
+            self._compute_again(values, given, wanted)
+        return values[wanted]
+
+    def _compute_again(
+        self, values: dict[int, Tensor], given: Mapping[int, Tensor], wanted: int
+    ) -> None:
+        for step in self.steps:
             if wanted in values:
                 break
             if not values.keys().isdisjoint(step.inputs) and given.keys().isdisjoint(step.outputs):
-                call = self._call(step, step.inputs)
+                call = self.call(step, step.inputs)
                 pairs = zip(step.inputs, call.inputs, strict=True)
                 outputs = call.run([values.get(number, own) for number, own in pairs])
                 values.update(zip(step.outputs, outputs, strict=True))
-        return values[wanted]
 
-    def _live(self, rules: Rules) -> set[int]:
-        live = {0}
-        for step in self._steps:
-            if step.name not in rules.constants and not live.isdisjoint(step.inputs):
-                live.update(step.outputs)
-        return live
+    def call(self, step: Step, inputs: Sequence[int]) -> Call:
+        """A step with its tensors; `inputs` are the places among its inputs that count."""
 
-    def _call(self, step: _Step, inputs: Sequence[int]) -> Call:
         def run(given: Sequence[Tensor]) -> tuple[Tensor, ...]:
             rest = iter(given)
             values = iter([next(rest) if n in inputs else self.values[n] for n in step.inputs])
@@ -238,17 +177,16 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
 
+def as_written(tensor: Tensor) -> AbstractContextManager[Any]:
+    """No caller's autocast: casts are steps of the tape, and nothing else is cast."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
 def precise(tensor: Tensor) -> Tensor:
     """The same in at least float32, where it is of floating point."""
     if not tensor.is_floating_point():
         return tensor
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-
-
-def _along(values: Sequence[Tensor], signals: Signals) -> float:
-    """`<value, signal>` of those that have a signal."""
-    pairs = zip(values, signals, strict=True)
-    return sum(float((value * signal).sum()) for value, signal in pairs if signal is not None)
 
 
 def _flat(result: Any) -> list[Tensor]:

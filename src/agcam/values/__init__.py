@@ -18,9 +18,11 @@ from .evidence import (
     FullBlock,
     FullTrace,
     GridTrace,
+    Oracle,
     ReadBlock,
     ReadTrace,
     Recording,
+    TokenTrace,
 )
 from .model import Classifier, Family, Layout
 from .more_passes import AloneTrace, PathTrace
@@ -56,6 +58,7 @@ __all__ = [
     "Method",
     "Metric",
     "MosaicCase",
+    "Oracle",
     "PathTrace",
     "Preparation",
     "ReadBlock",
@@ -67,6 +70,7 @@ __all__ = [
     "SetMetric",
     "StreamBlock",
     "StreamTrace",
+    "TokenTrace",
     "Trace",
     "Truth",
 ]

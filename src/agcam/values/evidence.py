@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from .model import Layout
@@ -151,4 +151,39 @@ class GridTrace:
     """Only where the tokens lie and how many pictures there are: enough for chance rows."""
 
     batch: int
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The model itself, to be asked again about one target a picture: nothing inside it is seen.
+
+    `logit` and `probability` answer pixels (n 3 height width) and a class for each (n,) with a
+    number for each (n,), for any n; the model never sees more than `chunk` pictures at once. Where
+    gradients are on, the answer can be differentiated; then at most `chunk` should be asked at
+    once, for the graph of all of them is kept. Relevance is wanted on `grid`, which covers the
+    picture; 0 is the colour that a normalized picture has where nothing is to be seen.
+    """
+
+    pixels: Float[Tensor, "batch 3 height width"]
+    target: Int[Tensor, " batch"]
+    grid: Grid
+    chunk: int
+    logit: Callable[[Tensor, Tensor], Tensor]
+    probability: Callable[[Tensor, Tensor], Tensor]
+
+    def parts(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pixels and targets, `size` pictures at a time."""
+        return zip(torch.split(self.pixels, size), torch.split(self.target, size), strict=True)
+
+
+@dataclass(frozen=True)
+class TokenTrace:
+    """One layer's token features, and the gradients of the target logit at them.
+
+    The layer is the norm in front of the last block's attention.
+    """
+
+    features: Float[Tensor, "batch token dim"]
+    gradients: Float[Tensor, "batch token dim"]
     grid: Grid

@@ -62,7 +62,8 @@ class Layout:
     `calls` has one entry for each attention call of a forward pass, in order: True for the
     self-attention of a block, False for others (a pooling head). `blocks` names the modules that
     hold them. `reads` are the tokens whose stream the classifier reads; a replay keeps the first
-    `kept` tokens of the sequence, found in dimension `token_dim`.
+    `kept` tokens of the sequence, found in dimension `token_dim`. `tracer` is "none" where there is
+    only a grid, laid over the picture of a model that cannot be traced.
     """
 
     grid: Grid
@@ -71,4 +72,9 @@ class Layout:
     reads: tuple[int, ...]
     kept: int
     token_dim: int
-    tracer: Literal["replay", "full"] = "replay"
+    tracer: Literal["replay", "full", "none"] = "replay"
+
+    @classmethod
+    def outside(cls, grid: Grid) -> Layout:
+        """Nothing but a grid over the picture: for models that can be asked, not traced."""
+        return cls(grid, calls=(), blocks=(), reads=(), kept=0, token_dim=1, tracer="none")

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from .by_rules import AttnLrpTrace, LibraTrace, LrpTrace, StreamTrace
-from .evidence import AttentionTrace, BlockTrace, FullTrace, GridTrace, ReadTrace
+from .evidence import (
+    AttentionTrace,
+    BlockTrace,
+    FullTrace,
+    GridTrace,
+    Oracle,
+    ReadTrace,
+    TokenTrace,
+)
 from .more_passes import AloneTrace, PathTrace
 
 Trace = (
@@ -11,6 +19,7 @@ Trace = (
     | AttentionTrace
     | FullTrace
     | BlockTrace
+    | TokenTrace
     | LrpTrace
     | LibraTrace
     | AttnLrpTrace
@@ -18,4 +27,5 @@ Trace = (
     | PathTrace
     | AloneTrace
     | GridTrace
+    | Oracle
 )

@@ -1,5 +1,6 @@
 """Each method again, slowly, in float64 numpy loops, from the papers' formulas: `SLOW`."""
 
+from slow.outside import grad_cam_tokens, layer_cam, occlusion, rise, saliency
 from slow.peers import agcam, attcat, gae, gaussian, grad_cam, legrad, raw_attention, rollout
 from slow.relevance import attn_lrp, libra_attcat, libra_xgrad_cam_plus, lrp
 from slow.streams import beyond_intuition_head, beyond_intuition_token, bicam, recipro_cam, token_tm
@@ -26,4 +27,9 @@ SLOW = {
     "recipro_cam": recipro_cam,
     "bicam": bicam,
     "gaussian": gaussian,
+    "grad_cam_tokens": grad_cam_tokens,
+    "layer_cam": layer_cam,
+    "saliency": saliency,
+    "occlusion": occlusion,
+    "rise": rise,
 }

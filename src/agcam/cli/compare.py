@@ -1,0 +1,112 @@
+"""`agcam compare`: one picture, several methods; a sheet, and what each costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from ..errors import PictureError, TargetError
+from .explain import asked_of, load_model, make_folder
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison, Cost
+
+USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
+HEADERS: Final = ("method", "seconds", "x forward", "peak MB")
+
+
+def compare(
+    picture: Annotated[str, typer.Argument(help="A picture.", metavar="PICTURE")],
+    methods: Annotated[
+        str, typer.Option(help="Names with commas between them, or all; see `agcam list methods`.")
+    ] = USUAL,
+    model: Annotated[
+        str, typer.Option(help="As for `agcam explain`; also models that are not ViTs.")
+    ] = "demo",
+    arch: Annotated[
+        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Class number, class name or text prompt; may be given several times."),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Ask about the K most probable classes.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the sheet.")] = Path("compared"),
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None,
+    alpha: Annotated[
+        float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")
+    ] = 0.5,
+    colormap: Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")] = "turbo",
+    batch_size: Annotated[int, typer.Option(min=1, help="Most pictures in one pass.")] = 8,
+) -> None:
+    """Explain one picture by several methods, side by side, with the time and memory of each."""
+    if target and top:
+        raise TargetError("give --target or --top, not both.")
+    from ..comparison import compare as compare_
+    from ..images import find_pictures
+    from ..maps import colour_table
+    from ..methods import METHODS
+    from .progress import asking
+
+    names = list(METHODS) if methods == "all" else [name.strip() for name in methods.split(",")]
+    _ = [METHODS[name] for name in names], colour_table(colormap)  # told before the model is loaded
+    found = find_pictures([picture])
+    if len(found) != 1:
+        raise PictureError(f"{picture} is {len(found)} pictures; one is compared at a time.")
+    make_folder(out)
+    classifier = load_model(model, arch, classes, device)
+    asked = asked_of(classifier, target, top, 1)
+    with asking("asking the model") as progress:
+        done = compare_(
+            classifier, found[0], asked, names, batch_size=batch_size, progress=progress
+        )
+    _write(done, out, alpha, colormap)
+    if all(column.refusal for column in done.columns):
+        raise typer.Exit(1)
+
+
+def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
+    from ..explanation import file_names
+    from ..maps import sheet_page, sheet_png, write_atomically
+    from .table import print_table
+
+    rows = list(_rows(done))
+    print_table(HEADERS, rows, numbers=True)
+    for column in done.columns:
+        if column.refusal:
+            typer.echo(f"refused: {column.method.name}: {column.refusal}")
+    said = ", ".join(f"{name} {part:.0%}" for name, part in done.said[:3])
+    footer = (
+        f"{done.model} said {said}. A method's time is what it would take alone: the recorded pass "
+        "and the evidence that it shares with others (made once here) and its own work. Peak "
+        "memory is above what was held before, weights and all."
+    )
+    stem, sheet = file_names([done.source])[0], done.sheet()
+    colours = (
+        f"{done.model} said {said}. Colours: {colormap}, from a column's lowest relevance to its"
+    )
+    png, page = out / f"{stem}.compare.png", out / f"{stem}.compare.html"
+    write_atomically(png, sheet_png(sheet, f"{colours} highest.", alpha, colormap))
+    html = sheet_page(sheet, [HEADERS, *rows], footer, alpha, colormap)
+    write_atomically(page, html.encode())
+    typer.echo(f"the sheet is {png}, the page {page}")
+
+
+def _rows(done: Comparison) -> list[tuple[str, ...]]:
+    def row(name: str, cost: Cost) -> tuple[str, ...]:
+        memory = "-" if cost.memory is None else f"{cost.memory / 2**20:.0f}"
+        share = f"{cost.seconds / done.forward.seconds:.1f}"
+        return name, f"{cost.seconds:.2f}", share, memory
+
+    rows = [row("(a plain forward)", done.forward), row("(the recorded pass)", done.recording)]
+    for column in done.columns:
+        refused = (column.method.name, "refused", "", "")
+        rows.append(refused if column.cost is None else row(column.method.name, column.cost))
+    return rows

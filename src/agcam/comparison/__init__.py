@@ -1,0 +1,179 @@
+"""One picture, several methods: their maps side by side, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, Final
+
+import torch
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor
+
+from .. import targets
+from ..errors import AgcamError, PictureError
+from ..explainer import BATCH_SIZE, Progress, Watch, ask_with, finite, prepare_all, to_model
+from ..families import load
+from ..maps import Sheet, SheetColumn, to_pixels
+from ..methods import METHODS
+from ..tracing import Evidence, quiet, trace
+from ..values import Classifier, Frame, Method, Oracle
+from .meter import Cost, Meter
+
+__all__ = ["Column", "Comparison", "Cost", "compare"]
+
+SAID: Final = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What one method made of the picture, or the sentence that refused it.
+
+    `cost` is what the method would have cost alone: the recording, its kind of evidence and its own
+    work, though the first two are made once and shared.
+    """
+
+    method: Method
+    grid_map: Float[Tensor, "asked rows columns"] | None = None
+    cost: Cost | None = None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One picture asked about some targets by several methods, all from one recording.
+
+    `forward` is the cost of a plain pass; `recording` that of the pass that all methods share.
+    """
+
+    picture: Image.Image
+    source: str
+    frame: Frame
+    model: str
+    targets: tuple[str, ...]
+    probabilities: Float[Tensor, " asked"]
+    said: tuple[tuple[str, float], ...]
+    columns: tuple[Column, ...]
+    forward: Cost
+    recording: Cost
+
+    def sheet(self) -> Sheet:
+        """The maps on the picture's pixels, ready to be drawn."""
+        return Sheet(
+            title=self.source,
+            picture=self.picture,
+            targets=tuple(zip(self.targets, self.probabilities.tolist(), strict=True)),
+            columns=tuple(self._drawn(column) for column in self.columns),
+        )
+
+    def _drawn(self, column: Column) -> SheetColumn:
+        method, grid_map = column.method, column.grid_map
+        maps = None if grid_map is None else to_pixels(grid_map.numpy(), self.frame)
+        return SheetColumn(method.name, maps, method.class_specific, column.refusal)
+
+
+def compare(
+    model: object,
+    picture: Any,
+    target: Any = None,
+    methods: Sequence[str] = ("agcam", "rollout"),
+    *,
+    batch_size: int = BATCH_SIZE,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Explain one picture by several methods from one recorded pass, and measure each.
+
+    `model`, `picture`, `target` are those of `explain`, for one picture. A method that the model
+    does not admit is no error: its column holds the reason. `progress(done, total)` counts the
+    pictures that methods ask the model about. Raises an AgcamError where nothing can be explained.
+    """
+    rows = [METHODS[name] for name in dict.fromkeys(methods)]
+    classifier = ask_with(load(model), target)
+    prepared = prepare_all(classifier, picture)
+    if len(prepared.pixels) != 1:
+        raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
+    with quiet(classifier.module):
+        pixels = to_model(classifier, prepared.pixels)
+        watch = Watch(progress)
+        bench = _Bench(classifier, pixels, rows, batch_size, watch)
+        logits = bench.evidence.recording.logits
+        asked = targets.resolve(target, logits, classifier.class_names)[0].to(logits.device)
+        grid = bench.evidence.recording.grid
+        watch.total = sum(row.asks(grid) for row in rows if row.asks is not None) * len(asked)
+        columns = {column.method.name: column for column in bench.columns(asked)}
+    probabilities = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(-1)[0].cpu()
+    best = probabilities.topk(min(SAID, len(probabilities)))
+    return Comparison(
+        picture=prepared.pictures[0],
+        source=prepared.sources[0],
+        frame=prepared.frames[0],
+        model=classifier.name,
+        targets=tuple(_name(classifier, int(index)) for index in asked),
+        probabilities=probabilities[asked.cpu()],
+        said=tuple(
+            (_name(classifier, index), part)
+            for index, part in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ),
+        columns=tuple(columns[row.name] for row in rows),
+        forward=bench.forward,
+        recording=bench.recording,
+    )
+
+
+def _name(classifier: Classifier, index: int) -> str:
+    names = classifier.class_names
+    return names[index].split(",")[0] if names else f"class {index}"
+
+
+class _Bench:
+    """A recording on the bench: every kind of evidence made once, measured, and let go again."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        pixels: Tensor,
+        methods: Sequence[Method],
+        chunk: int,
+        watch: Watch,
+    ) -> None:
+        self._classifier, self._methods = classifier, methods
+        trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
+        if any(method.needs is Oracle for method in methods):
+            with suppress(ImportError):  # some of them will say so
+                import captum.attr  # noqa: F401 - its import is no part of any method's time
+        self._meter = Meter(pixels.device)
+        _, self.forward = self._meter.run(lambda: classifier.predict(pixels))
+        self.evidence, self.recording = self._meter.run(
+            lambda: trace(classifier, pixels, methods, chunk=chunk, report=watch.report, lazy=True)
+        )
+
+    def columns(self, asked: Int[Tensor, " asked"]) -> Iterator[Column]:
+        """A column a method; those that read one kind of evidence come side by side."""
+        kinds = list(dict.fromkeys(method.needs for method in self._methods))
+        ordered = sorted(self._methods, key=lambda method: kinds.index(method.needs))
+        for _, group in groupby(ordered, key=lambda method: method.needs):
+            yield from self._of_one_kind(list(group), asked)
+
+    def _of_one_kind(self, methods: list[Method], asked: Tensor) -> Iterator[Column]:
+        evidence = self.evidence.afresh()
+        self._meter.clear()
+        try:
+            _, shared = self._meter.run(lambda: evidence.tracer(methods[0]))
+        except AgcamError as error:
+            yield from (Column(method, refusal=str(error)) for method in methods)
+            return
+        for method in methods:
+            yield self._column(evidence, method, asked, self.recording + shared)
+
+    def _column(self, evidence: Evidence, method: Method, asked: Tensor, shared: Cost) -> Column:
+        try:
+            relevance, own = self._meter.run(lambda: evidence.relevance(method, asked[None]))
+            relevance = finite(relevance, self._classifier, method)
+        except AgcamError as error:
+            return Column(method, refusal=str(error))
+        grid = evidence.recording.grid
+        grid_map = relevance.reshape(len(asked), grid.rows, grid.columns)
+        return replace(Column(method), grid_map=grid_map.cpu(), cost=shared + own)

@@ -1,0 +1,162 @@
+"""One sheet: rows are targets, columns are methods; as a PNG and as a page."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .page import data_uri, gradient, template
+from .pixels import PixelMap
+from .render import colour_table, overlay
+
+SIDE: Final = 2.1  # inches of a picture's longer side in the PNG
+DOTS: Final = 150  # an inch
+LONGEST: Final = 640  # pixels of a picture's longer side, in both files
+WRAPPED: Final = 30  # characters of a line of a refusal
+
+
+@dataclass(frozen=True, eq=False)
+class SheetColumn:
+    """One method: a map a target (target, height, width), or the sentence that refused it."""
+
+    method: str
+    maps: PixelMap | None
+    class_specific: bool
+    refusal: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """What a reader must know beside the name."""
+        if self.refusal is not None:
+            return "refused"
+        return "" if self.class_specific else "class-agnostic: the same map for every class"
+
+    def scale(self) -> tuple[float, float]:
+        """Lowest and highest relevance of all the column's maps: one colour scale for all."""
+        values = np.asarray(self.maps)
+        return float(np.nanmin(values)), float(np.nanmax(values))
+
+    def scaled(self) -> NDArray[Any]:
+        """The maps on the column's scale, within [0, 1]; NaN where the model saw nothing."""
+        low, high = self.scale()
+        spread = high - low if high > low else 1.0
+        return np.clip((np.asarray(self.maps, dtype=np.float64) - low) / spread, 0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A picture, the targets asked about with their probabilities, and a column a method."""
+
+    title: str
+    picture: Image.Image
+    targets: tuple[tuple[str, float], ...]
+    columns: tuple[SheetColumn, ...]
+
+    def overlays(self, column: SheetColumn, alpha: float, colormap: str) -> Iterator[Image.Image]:
+        """The column's maps over the picture, one a target."""
+        for values in column.scaled():
+            over = overlay(self.picture, values, alpha, colormap)
+            over.thumbnail((LONGEST, LONGEST))
+            yield over
+
+
+def sheet_png(sheet: Sheet, footer: str = "", alpha: float = 0.5, colormap: str = "turbo") -> bytes:
+    """The sheet as a PNG file; raises UnknownNameError for an unknown colormap."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    share = SIDE / max(sheet.picture.size)
+    width, height = (max(0.8, side * share) for side in sheet.picture.size)
+    columns, rows = len(sheet.columns) + 1, len(sheet.targets)
+    size = (columns * (width + 0.15), rows * (height + 0.12) + 1.35)
+    figure = Figure(figsize=size, dpi=DOTS, layout="constrained")
+    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[height] * rows + [0.09])
+    small = sheet.picture.convert("RGB")
+    small.thumbnail((LONGEST, LONGEST))
+    for row, (target, probability) in enumerate(sheet.targets):
+        axes = figure.add_subplot(grid[row, 0])
+        _show(axes, small)
+        axes.set_title("\n".join([*textwrap.wrap(target, 24), f"{probability:.1%}"]), fontsize=8)
+    for place, column in enumerate(sheet.columns, 1):
+        overs = [] if column.maps is None else list(sheet.overlays(column, alpha, colormap))
+        for row in range(rows):
+            axes = figure.add_subplot(grid[row, place])
+            _show(axes, overs[row] if overs else None)
+            if row == 0:
+                axes.set_title(
+                    "\n".join([column.method, *textwrap.wrap(column.kind, 24)]), fontsize=8
+                )
+            if column.refusal is not None and row == 0:
+                _tell(axes, column.refusal)
+        if overs:
+            _draw_scale(figure.add_subplot(grid[rows, place]), column.scale(), colormap)
+    if footer:
+        figure.supxlabel("\n".join(textwrap.wrap(footer, int(size[0] * 16))), fontsize=7)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
+
+
+def _show(axes: Any, picture: Image.Image | None) -> None:
+    axes.axis("off")
+    if picture is not None:
+        axes.imshow(picture)
+
+
+def _tell(axes: Any, refusal: str) -> None:
+    text = "\n".join(textwrap.wrap(refusal, WRAPPED)[:14])
+    axes.text(0, 1, text, transform=axes.transAxes, fontsize=5.5, va="top", color="#9d3326")
+
+
+def _draw_scale(axes: Any, scale: tuple[float, float], colormap: str) -> None:
+    axes.imshow(colour_table(colormap)[None], aspect="auto", extent=(0, 1, 0, 1))
+    axes.set_yticks([])
+    axes.set_xticks([0, 1], [f"{value:.2g}" for value in scale], fontsize=6)
+    for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=True):
+        label.set_horizontalalignment(side)
+    axes.tick_params(length=0, pad=2)
+
+
+def sheet_page(
+    sheet: Sheet,
+    costs: Sequence[Sequence[str]],
+    footer: str = "",
+    alpha: float = 0.5,
+    colormap: str = "turbo",
+) -> str:
+    """The sheet as one self-contained HTML page, with a table of costs (headers first)."""
+    small = sheet.picture.convert("RGB")
+    small.thumbnail((LONGEST, LONGEST))
+    return template("sheet.html.j2").render(
+        title=sheet.title,
+        picture=data_uri(small),
+        size=small.size,
+        targets=[(name, f"{100 * part:.1f} %") for name, part in sheet.targets],
+        columns=[_for_template(sheet, column, alpha, colormap) for column in sheet.columns],
+        costs=costs,
+        gradient=gradient(colormap),
+        colormap=colormap,
+        footer=footer,
+    )
+
+
+def _for_template(
+    sheet: Sheet, column: SheetColumn, alpha: float, colormap: str
+) -> dict[str, object]:
+    drawn = column.maps is not None
+    return {
+        "method": column.method,
+        "kind": column.kind,
+        "refusal": column.refusal,
+        "overlays": [data_uri(over) for over in sheet.overlays(column, alpha, colormap)]
+        if drawn
+        else [],
+        "scale": [f"{value:.3g}" for value in column.scale()] if drawn else [],
+    }

@@ -1,0 +1,54 @@
+"""What methods share that look at the model from outside: cells of pixels, and captum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..errors import LoadError
+from ..values import Grid, Oracle
+
+
+def cells(oracle: Oracle) -> Int[Tensor, "height width"]:
+    """The patch that each pixel belongs to: cells of one size, but for a pixel of rounding."""
+    height, width = oracle.pixels.shape[-2:]
+    rows, columns = _places(height, oracle.grid.rows), _places(width, oracle.grid.columns)
+    return (rows[:, None] * oracle.grid.columns + columns).to(oracle.pixels.device)
+
+
+def patch_sum(values: Float[Tensor, "batch height width"], grid: Grid) -> Tensor:
+    """The sum over the pixels of every patch (batch, patch), in float32 at least.
+
+    By products of matrices, and so in the same order each time, on every device.
+    """
+    values = values.to(torch.promote_types(values.dtype, torch.float32))
+    height, width = values.shape[-2:]
+    rows, columns = (
+        torch.nn.functional.one_hot(_places(pixels, count), count).to(values)
+        for pixels, count in ((height, grid.rows), (width, grid.columns))
+    )
+    return (rows.T @ values @ columns).flatten(1)
+
+
+def patch_mean(values: Float[Tensor, "batch height width"], grid: Grid) -> Tensor:
+    """The mean over the pixels of every patch (batch, patch)."""
+    return patch_sum(values, grid) / patch_sum(torch.ones_like(values), grid)
+
+
+def _places(pixels: int, count: int) -> Tensor:
+    return torch.arange(pixels) * count // pixels
+
+
+def captum(method: str) -> Any:
+    """captum.attr, which computes what it is known for; LoadError if it is not installed."""
+    try:
+        import captum.attr
+    except ImportError as error:
+        raise LoadError(
+            f"the method {method} is computed by captum, which is not installed; run: "
+            "pip install 'agcam[captum]'"
+        ) from error
+    return captum.attr

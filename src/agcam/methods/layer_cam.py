@@ -1,0 +1,22 @@
+"""LayerCAM on the features of tokens (Jiang et al., IEEE TIP 2021)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..values import TokenTrace
+from .grad_cam_tokens import patches
+
+DIM: Final = 2
+
+
+def layer_cam(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
+    """`relu(sum over d of relu(dy/df_d) * f_d)`: each place and dimension its own weight.
+
+    f: as for `grad_cam_tokens`, the output of the norm in front of the last block's attention.
+    """
+    features, gradients = patches(trace)
+    return (gradients.relu() * features).sum(DIM).relu()

@@ -1,0 +1,29 @@
+"""Saliency: the gradient at the picture (Simonyan, Vedaldi and Zisserman, ICLR workshop 2014)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..values import Grid, Oracle
+from .input_space import captum, patch_sum
+
+
+def saliency(oracle: Oracle) -> Float[Tensor, "batch patch"]:
+    """`max over channels of |dy/dx|` (section 3), summed over the pixels of each patch.
+
+    The gradient of the target logit at the prepared picture, absolute, by captum.
+    """
+    gradient = captum("saliency").Saliency(oracle.logit)
+    slopes = [
+        gradient.attribute(pixels.clone().requires_grad_(), additional_forward_args=target)
+        for pixels, target in oracle.parts(oracle.chunk)
+    ]
+    return patch_sum(torch.cat(slopes).amax(1), oracle.grid)
+
+
+def asks(grid: Grid) -> int:
+    """The picture itself, once."""
+    del grid
+    return 1

@@ -1,0 +1,69 @@
+"""Ask the model again: pictures in, the target's logit or probability out, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ..errors import TargetError
+from ..values import Classifier, Grid, Oracle, Recording
+from .prove import prove
+from .record import logits_of
+
+CELL: Final = 16  # pixels of a patch, where the model has no grid of its own
+Report = Callable[[int], None]
+"""Is told how many pictures the model has just been asked about."""
+
+
+class Asking:
+    """The model as it is, proved to give the recorded logits again, then asked about targets."""
+
+    name: Final = "asked again"
+
+    def __init__(
+        self, classifier: Classifier, recording: Recording, chunk: int, report: Report | None
+    ) -> None:
+        self.recording, self.chunk = recording, chunk
+        self._classifier, self._report = classifier, report
+        parts = [logits_of(classifier, part) for part in torch.split(recording.pixels, chunk)]
+        prove(classifier.name, recording.logits, torch.cat(parts), recording.pixels.dtype)
+
+    def ask(self, target: Tensor) -> Oracle:
+        """Ask about one target class a picture: `target` (batch,)."""
+        recording = self.recording
+        target = target.to(recording.pixels.device)
+        return Oracle(
+            recording.pixels, target, recording.grid, self.chunk, self._logit, self._probability
+        )
+
+    def _logit(self, pixels: Tensor, target: Tensor) -> Tensor:
+        return self._logits(pixels).gather(1, target[:, None])[:, 0]
+
+    def _probability(self, pixels: Tensor, target: Tensor) -> Tensor:
+        logits = self._logits(pixels)
+        if logits.shape[1] == 1:
+            raise TargetError(
+                f"{self._classifier.name} has one class alone, whose probability is always 1, so "
+                "a method that reads probabilities sees nothing: name another class or prompt "
+                "beside it."
+            )
+        return logits.softmax(-1).gather(1, target[:, None])[:, 0]
+
+    def _logits(self, pixels: Tensor) -> Tensor:
+        """Logits, at least float32, of pictures given to the model a chunk at a time."""
+        parts = []
+        for part in torch.split(pixels, self.chunk):
+            logits = logits_of(self._classifier, part)
+            parts.append(logits.to(torch.promote_types(logits.dtype, torch.float32)))
+            if self._report is not None:
+                self._report(len(part))
+        return torch.cat(parts)
+
+
+def coarse_grid(pixels: Tensor) -> Grid:
+    """A grid for models that have none: cells of about 16 x 16 pixels, at least one."""
+    height, width = pixels.shape[-2:]
+    return Grid(max(1, round(height / CELL)), max(1, round(width / CELL)), prefix=0)

@@ -1,0 +1,96 @@
+"""The walk back along a tape, by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+from .tape import Call, Tape, as_written, precise
+
+Signals = Sequence[Tensor | None]
+Rule = Callable[[Call, Signals], Signals]
+"""What arrives at the outputs of a call -> what goes on to its inputs."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A way back as data: a rule for each operation, by torch's name of it.
+
+    What `constants` compute counts as given: nothing goes back through them. An operation that
+    has neither takes the rule for `others`; where there is none it is refused by name, never
+    passed over.
+    """
+
+    name: str
+    rules: Mapping[str, Rule]
+    constants: frozenset[str] = frozenset()
+    others: Rule | None = None
+
+    def of(self, operation: str) -> Rule:
+        """The rule for an operation; ModelError where there is none."""
+        rule = self.rules.get(operation, self.others)
+        if rule is None:
+            raise ModelError(
+                f"this model computes {operation!r} (torch's own name), for which {self.name} has "
+                "no rule; choose another method."
+            )
+        return rule
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a walk found: signals at the `wanted` places, and what got lost on the way.
+
+    Of an operation's output, `biases` is what its constant terms (of a linear layer, a norm, a
+    sum) add; `error` is what else its inputs times what goes back to them fall short by.
+    """
+
+    signals: list[Tensor]
+    biases: float
+    error: float
+
+
+HAVE_BIASES: Final = frozenset(["add", "sub", "addmm", "native_layer_norm", "_fused_rms_norm"])
+
+
+def walk(tape: Tape, rules: Rules, end: int, signal: Tensor, wanted: Sequence[int]) -> Walk:
+    """Carry `signal` back from the place `end`; what has arrived at each of the `wanted` places."""
+    live = _live(tape, rules)
+    signals, lost = {end: signal}, {True: 0.0, False: 0.0}
+    with as_written(signal):
+        for step in reversed(tape.steps):
+            arrived = [signals.get(number) for number in step.outputs]
+            inputs = [number for number in step.inputs if number in live]
+            if all(one is None for one in arrived) or not inputs or step.name in rules.constants:
+                continue
+            call = tape.call(step, inputs)
+            back = rules.of(step.name)(call, arrived)
+            gap = _along(call.outputs, arrived) - _along(call.inputs, back)
+            lost[step.name in HAVE_BIASES] += gap
+            for number, one in zip(inputs, back, strict=True):
+                if one is not None:
+                    signals[number] = signals[number] + one if number in signals else one
+            for number in {*step.outputs}.difference(wanted, step.inputs):
+                signals.pop(number, None)
+    found = [signals.get(n, torch.zeros_like(precise(tape.values[n]))) for n in wanted]
+    return Walk(found, lost[True], lost[False])
+
+
+def _live(tape: Tape, rules: Rules) -> set[int]:
+    """Places from which something leads back to the tokens."""
+    live = {0}
+    for step in tape.steps:
+        if step.name not in rules.constants and not live.isdisjoint(step.inputs):
+            live.update(step.outputs)
+    return live
+
+
+def _along(values: Sequence[Tensor], signals: Signals) -> float:
+    """`<value, signal>` of those that have a signal."""
+    pairs = zip(values, signals, strict=True)
+    return sum(float((value * signal).sum()) for value, signal in pairs if signal is not None)

@@ -1,0 +1,134 @@
+"""Several methods of one picture: the maps are explain's, the recording is one, refusals stay."""
+
+import io
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+
+import agcam
+from agcam.comparison import Cost, compare
+from agcam.comparison.meter import Meter
+from agcam.maps import sheet_page, sheet_png
+
+SEVERAL = ["legrad", "agcam", "rollout", "gae", "saliency", "grad_cam", "random", "layer_cam"]
+
+
+@pytest.fixture
+def classifier(tiny):
+    return agcam.load(tiny, classes=[f"class<{n}>, other" for n in range(10)])
+
+
+def test_maps_are_those_of_explain(classifier, photograph):
+    done = compare(classifier, photograph, [[3, 8]], SEVERAL)
+    assert [column.method.name for column in done.columns] == SEVERAL
+    for column in done.columns:
+        alone = agcam.explain(classifier, photograph, [[3, 8]], column.method.name)
+        torch.testing.assert_close(column.grid_map, alone.grid_map[0])
+        assert column.cost.seconds >= done.recording.seconds
+    assert done.targets == ("class<3>", "class<8>")
+    torch.testing.assert_close(done.probabilities, alone.probabilities[0, [3, 8]])
+    assert dict(done.said) == dict(alone.said())
+
+
+def test_one_recording_serves_all(tiny, pixels):
+    """Warm-up, plain pass, recording; then one pass a kind of evidence, however many read it."""
+    agcam.explain(tiny, pixels[:1], 3)  # surveyed
+    passes = []
+    with tiny.patch_embed.register_forward_hook(lambda *_: passes.append(1)):
+        compare(tiny, pixels[:1], [[3, 5]], ["agcam", "rollout", "random"])
+        replay_alone = len(passes)
+        compare(tiny, pixels[:1], [[3, 5]], ["gae", "grad_cam", "attcat"])
+        graph_alone = len(passes) - replay_alone
+        before = len(passes)
+        compare(tiny, pixels[:1], [[3, 5]], ["agcam", "gae", "rollout", "grad_cam", "attcat"])
+    assert graph_alone == 4
+    assert len(passes) - before < replay_alone + graph_alone - 2
+
+
+def test_refused_methods_keep_their_reason(photograph):
+    model = timm.create_model("test_resnet", num_classes=7)
+    done = compare(model, photograph, 3, ["agcam", "rollout", "saliency", "gaussian"])
+    reasons = [column.refusal for column in done.columns]
+    assert "nothing to trace" in reasons[0]
+    assert "nothing to trace" in reasons[1]
+    assert reasons[2:] == [None, None]
+    assert done.columns[0].grid_map is None
+    text = sheet_page(done.sheet(), [("a", "b")])
+    assert "nothing to trace" in text
+    assert sheet_png(done.sheet())
+
+
+def test_all_refused_and_wrong_questions(tiny, photograph):
+    with pytest.raises(agcam.PictureError, match="one picture is compared"):
+        compare(tiny, [photograph, photograph])
+    with pytest.raises(agcam.UnknownNameError, match="did you mean agcam"):
+        compare(object(), photograph, methods=["agcan"])
+    with pytest.raises(agcam.TargetError, match="out of range"):
+        compare(tiny, photograph, 99)
+
+
+def test_progress_counts_to_its_end(tiny, pixels):
+    told = []
+    methods = ["saliency", "agcam", "occlusion"]
+    compare(tiny, pixels[:1], [[1, 2]], methods, progress=lambda *now: told.append(now))
+    assert told[-1] == (2 * (1 + 17), 2 * (1 + 17))
+    assert len({total for _, total in told}) == 1
+
+
+def test_a_columns_scale_is_common_to_its_rows(classifier, photograph):
+    sheet = compare(classifier, photograph, [[3, 8]], ["agcam", "rollout"]).sheet()
+    for column in sheet.columns:
+        scaled = column.scaled()
+        assert np.nanmin(scaled) == 0
+        assert np.nanmax(scaled) == 1
+        raw = np.asarray(column.maps)
+        first = np.nan_to_num(raw[0] - np.nanmin(raw)) / (np.nanmax(raw) - np.nanmin(raw))
+        np.testing.assert_allclose(np.nan_to_num(scaled[0]), first, atol=1e-6)
+    assert sheet.columns[0].kind == ""
+    assert "class-agnostic" in sheet.columns[1].kind
+
+
+def test_sheet_as_png_and_page(classifier, photograph):
+    sheet = compare(classifier, photograph, [[3, 8]], ["agcam", "rollout"]).sheet()
+    with Image.open(io.BytesIO(sheet_png(sheet, "a footer"))) as drawn:
+        drawn.load()
+        assert drawn.width > drawn.height
+        assert len(drawn.convert("RGB").getcolors(1 << 24)) > 1000  # maps are in it
+    text = sheet_page(sheet, [("method", "seconds"), ("agcam", "1")], "a <footer>", colormap="jet")
+    assert "class&lt;3&gt;" in text
+    assert "class<3>" not in text
+    assert "a &lt;footer&gt;" in text
+    assert "<script" not in text
+    assert text.count("<img") == 1 + 2 * 2
+    assert text.count("class-agnostic: the same map for every class") == 1
+    assert "(jet)" in text
+    with pytest.raises(agcam.UnknownNameError, match="turbo"):
+        sheet_png(sheet, colormap="turbow")
+
+
+def test_constant_maps_are_drawn(classifier, photograph):
+    sheet = compare(classifier, photograph, 3, ["agcam"]).sheet()
+    sheet.columns[0].maps[...] = 2.0
+    assert sheet.columns[0].scale() == (2.0, 2.0)
+    assert (sheet.columns[0].scaled() == 0).all()
+    assert sheet_png(sheet)
+
+
+def test_the_meter_sees_memory_and_forgets_it():
+    meter = Meter(torch.device("cpu"))
+    held, high = meter.run(lambda: torch.ones(40 * 2**20 // 4).sum())
+    _, low = meter.run(lambda: None)
+    assert held == 10 * 2**20
+    if high.memory is None:  # the system tells nothing: nothing is claimed
+        assert low.memory is None
+        return
+    assert high.memory > 35 * 2**20
+    assert low.memory < 20 * 2**20
+
+
+def test_costs_add_up():
+    assert Cost(1, 5) + Cost(2, 3) == Cost(3, 5)
+    assert Cost(1, None) + Cost(2, 3) == Cost(3, None)

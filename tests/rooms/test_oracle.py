@@ -1,0 +1,182 @@
+"""Methods that ask the model again: any model, bounded passes, the same map each time."""
+
+import builtins
+import re
+import sys
+
+import pytest
+import timm
+import torch
+
+import agcam
+from agcam.methods import METHODS
+from agcam.tracing.survey import INSTEAD
+from agcam.values import GridTrace, Oracle
+
+ASKING = [name for name, row in METHODS.items() if row.needs is Oracle]
+OUTSIDE = [name for name, row in METHODS.items() if row.needs in (Oracle, GridTrace)]
+
+
+@pytest.fixture(autouse=True)
+def few_masks(monkeypatch):
+    """The masks are counted here, not judged: 1,000 of them are tests/reference's."""
+    monkeypatch.setattr(sys.modules["agcam.methods.rise"], "MASKS", 60)
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    torch.manual_seed(0)
+    return timm.create_model("test_resnet", num_classes=7)
+
+
+@pytest.fixture
+def square():
+    return torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_model_that_agcam_refuses(resnet, square, name):
+    explanation = agcam.explain(resnet, square, [[3, 0], [3, 5]], name)
+    assert explanation.grid_map.shape == (2, 2, 2, 3)  # cells of 16 pixels
+    assert explanation.grid_map.any()
+    assert explanation.tracer == ("asked again" if name in ASKING else "none")
+    expected = resnet.eval()(square).detach()
+    torch.testing.assert_close(explanation.logits, expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["swin_tiny_patch4_window7_224", "convnext_atto", "cait_xxs24_224", "mobilenetv3_small_050"],
+)
+def test_hierarchical_convolutional_and_talking_heads(name):
+    model = timm.create_model(name, num_classes=7)
+    pixels = torch.randn(1, 3, 224, 224)
+    explanation = agcam.explain(model, pixels, 3, "saliency")
+    assert explanation.grid_map.shape == (1, 1, 14, 14)
+    assert explanation.grid_map.any()
+    with pytest.raises(agcam.ModelError, match="integrated_gradients, occlusion, rise"):
+        agcam.explain(model, pixels, 3)  # the coarse grid of the first call is no layout
+    assert agcam.explain(model, pixels, 3, "saliency").grid_map.equal(explanation.grid_map)
+
+
+def test_torchvision_and_hugging_face_classifiers(photograph):
+    models = pytest.importorskip("torchvision.models")
+    transformers = pytest.importorskip("transformers")
+    config = transformers.ConvNextConfig(hidden_sizes=[8] * 4, depths=[1] * 4, num_labels=1000)
+    for model in (models.resnet18(), transformers.ConvNextForImageClassification(config)):
+        explanation = agcam.explain(model, photograph, 3, "saliency")
+        assert explanation.grid_map.shape == (1, 1, 14, 14)
+        assert explanation.pixel_map[0].shape == (1, 60, 90)
+    assert agcam.load(models.resnet18()).class_names[281] == "tabby"
+    with pytest.raises(agcam.LoadError, match="not an image classifier"):
+        agcam.load("torchvision:fasterrcnn_resnet50_fpn")
+
+
+def test_the_refusal_names_every_method_that_only_asks():
+    assert re.search(": (.*)[.]", INSTEAD).group(1).split(", ") == sorted(ASKING)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_vit_keeps_its_own_grid(tiny, pixels, name):
+    assert agcam.explain(tiny, pixels, 3, name).grid == agcam.explain(tiny, pixels, 3).grid
+
+
+@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.parametrize("most", [1, 5])
+def test_memory_is_bounded_by_the_batch(tiny, pixels, name, most):
+    """The model never sees more pictures at once, however many steps or masks there are."""
+    seen = []
+    with tiny.patch_embed.register_forward_hook(lambda _, given, __: seen.append(len(given[0]))):
+        explanation = agcam.explain(tiny, pixels, 3, name, batch_size=most)
+    assert max(seen) <= most
+    again = agcam.explain(tiny, pixels, 3, name)
+    torch.testing.assert_close(explanation.grid_map, again.grid_map, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_the_table_says_how_many_pictures_are_asked_about(tiny, pixels, name):
+    told = []
+    agcam.explain(
+        tiny, pixels, [[3, 1]] * 3, name, batch_size=2, progress=lambda *now: told.append(now)
+    )
+    counts, totals = zip(*told, strict=True)
+    assert set(totals) == {3 * 2 * METHODS[name].asks(agcam.explain(tiny, pixels, 3).grid)}
+    assert list(counts) == sorted(set(counts))
+    assert counts[-1] == totals[-1]
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_the_same_map_each_time_and_torchs_generator_untouched(tiny, pixels, name):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = agcam.explain(tiny, pixels, 3, name)
+    assert torch.get_rng_state().equal(before)
+    torch.manual_seed(2)
+    assert agcam.explain(tiny, pixels, 3, name).grid_map.equal(first.grid_map)
+
+
+@pytest.mark.parametrize("name", ["saliency", "smooth_grad", "integrated_gradients", "occlusion"])
+def test_without_captum_the_command_is_named(tiny, pixels, name, monkeypatch):
+    real = builtins.__import__
+
+    def absent(module, *rest):
+        if module.startswith("captum"):
+            raise ImportError(module)
+        return real(module, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(agcam.LoadError, match=r"pip install 'agcam\[captum\]'"):
+        agcam.explain(tiny, pixels, 3, name)
+
+
+def test_a_model_that_changes_its_mind_is_refused(resnet, square):
+
+    class Restless(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = resnet
+            self.calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return self.inner(x) * self.calls
+
+    with pytest.raises(agcam.ProofError, match="not deterministic"):
+        agcam.explain(Restless(), square, 3, "occlusion")
+
+
+def test_rise_needs_two_classes(square):
+    model = timm.create_model("test_resnet", num_classes=1)
+    with pytest.raises(agcam.TargetError, match="name another class or prompt"):
+        agcam.explain(model, square, 0, "rise")
+
+
+def test_a_picture_hidden_in_a_patch_is_found(monkeypatch):
+    """A model that reads the brightness of one cell: each method that asks points at it."""
+    monkeypatch.setattr(sys.modules["agcam.methods.rise"], "MASKS", 1000)
+
+    class Lamp(torch.nn.Module):
+        def forward(self, x):
+            light = x[..., 16:32, 32:48].mean((1, 2, 3))
+            return torch.stack([light, -light], 1)
+
+    pixels = torch.full((1, 3, 48, 64), 1.0) + 0.1 * torch.randn(
+        1, 3, 48, 64, generator=torch.Generator().manual_seed(0)
+    )
+    for name in ASKING:
+        grid_map = agcam.explain(Lamp(), pixels, 0, name).grid_map[0, 0]
+        assert int(grid_map.argmax()) == 1 * 4 + 2, name
+
+
+def test_what_does_not_run_is_told_in_a_sentence():
+    with pytest.raises(agcam.ModelError, match="does not run on an input of 224 x 200"):
+        agcam.explain(
+            timm.create_model("swin_tiny_patch4_window7_224"),
+            torch.randn(1, 3, 200, 224),
+            0,
+            "rise",
+        )
+    broken = timm.create_model("test_resnet")
+    torch.nn.init.constant_(broken.fc.bias, float("nan"))
+    with pytest.raises(agcam.ModelError, match="NaN or infinite logits"):
+        agcam.explain(broken, torch.randn(1, 3, 32, 32), 0, "saliency")
