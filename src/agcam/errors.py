@@ -50,3 +50,7 @@ class SaveError(AgcamError, OSError):
 
 class RunError(AgcamError, RuntimeError):
     """An evaluation cannot run, go on or be read as asked; what was stored before is kept."""
+
+
+class BusyError(AgcamError):
+    """The server has as much work as it takes at once; ask again in a moment."""

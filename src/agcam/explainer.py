@@ -23,7 +23,7 @@ from .explanation import Explanation
 from .families import load, weights_hash
 from .images import open_picture, prepare
 from .methods import METHODS
-from .tracing import Tracer, quiet, trace
+from .tracing import Evidence, Tracer, quiet, trace
 from .values import Classifier, Frame, Grid, Method, Preparation
 
 BATCH_SIZE: Final = 8
@@ -189,12 +189,37 @@ def _explain_batch(
     with quiet(classifier.module):
         ready = to_model(classifier, prepared.pixels[some])
         evidence = trace(classifier, ready, [method], tracer, chunk=chunk, report=watch.report)
-        logits, grid = evidence.recording.logits, evidence.recording.grid
-        names = _names(classifier, logits.shape[-1])
-        asked = targets.resolve(target, logits, names).to(logits.device)
-        asks = method.asks(grid) if method.asks is not None else 0
-        watch.total = asks * len(prepared.pixels) * asked.shape[1]
-        relevance = finite(evidence.relevance(method, asked), classifier, method)
+        return _ask(classifier, evidence, target, method, watch, len(prepared.pixels))
+
+
+def answer(
+    classifier: Classifier, evidence: Evidence, prepared: Prepared, target: Any, method: Method
+) -> Explanation:
+    """Explain pictures from a recording made before; call inside `quiet`.
+
+    `evidence` is of all of `prepared`; `target` is as in `explain`. For those who keep a recording
+    because they will be asked again.
+    """
+    pictures = len(prepared.pixels)
+    part = _ask(classifier, evidence, target, method, Watch(None), pictures)
+    return _assemble(classifier, method, prepared, [part])
+
+
+def _ask(
+    classifier: Classifier,
+    evidence: Evidence,
+    target: Any,
+    method: Method,
+    watch: Watch,
+    pictures: int,
+) -> _Part:
+    """Maps of every target; `pictures` are all that `watch` tells of, those of other parts too."""
+    logits, grid = evidence.recording.logits, evidence.recording.grid
+    names = _names(classifier, logits.shape[-1])
+    asked = targets.resolve(target, logits, names).to(logits.device)
+    asks = method.asks(grid) if method.asks is not None else 0
+    watch.total = asks * pictures * asked.shape[1]
+    relevance = finite(evidence.relevance(method, asked), classifier, method)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     exact = torch.promote_types(logits.dtype, torch.float32)
     return _Part(

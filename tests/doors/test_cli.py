@@ -470,12 +470,12 @@ def test_help_names_every_option_of_the_issue():
         assert option in out
 
 
-<<<<<<< HEAD
 def test_completeness_error_is_printed(place):
     status, told, _ = explain("cat.png", "--method", "libra_attcat", "--out", "out")
     assert status == 0
     assert "note: libra_attcat: completeness error at most" in told
-=======
+
+
 # Methods side by side
 
 
@@ -525,4 +525,3 @@ def test_compare_is_told_what_is_wrong(place, arguments, hint):
     assert status == 1
     assert hint in told
     assert told.count("\n") == 1
->>>>>>> oracle

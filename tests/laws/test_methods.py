@@ -22,6 +22,7 @@ from agcam.values import (
     LrpTrace,
     Oracle,
     PathTrace,
+    ReachTrace,
     ReadBlock,
     ReadTrace,
     RuledTrace,
@@ -37,9 +38,8 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
     def randn(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    if needs is ReadTrace:
-        shape = (batch, heads, len(reads), grid.tokens)
-        return ReadTrace([ReadBlock(randn(*shape), randn(*shape)) for _ in range(blocks)], grid)
+    if needs in (ReadTrace, ReachTrace):
+        return read_evidence(needs, randn, batch, heads, grid, blocks, reads)
     if needs is AttentionTrace:
         calls = [
             AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
@@ -83,6 +83,18 @@ def _probability(pixels, target):
     return _logits(pixels).softmax(-1).gather(1, target[:, None])[:, 0]
 
 
+def read_evidence(needs, randn, batch, heads, grid, blocks, reads):
+    shape = (batch, heads, len(reads), grid.tokens)
+    read = [ReadBlock(randn(*shape), randn(*shape)) for _ in range(blocks)]
+    if needs is ReadTrace:
+        return ReadTrace(read, grid)
+    calls = [
+        AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
+        for _ in range(blocks)
+    ]
+    return ReachTrace(read, tuple(calls), grid)
+
+
 def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
     square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
     if needs is LrpTrace:
@@ -104,9 +116,11 @@ def change(trace, tensor, batch=None, headless=None):
 
     `headless` is for tensors without heads, where it differs.
     """
-    if isinstance(trace, ReadTrace):
+    if isinstance(trace, ReadTrace | ReachTrace):
         blocks = [ReadBlock(tensor(b.scores), tensor(b.gradients)) for b in trace.blocks]
-        return ReadTrace(blocks, trace.grid)
+        reach = isinstance(trace, ReachTrace)
+        more = (change(AttentionTrace(trace.calls, (), trace.grid), tensor).calls,) if reach else ()
+        return type(trace)(blocks, *more, trace.grid)
     if isinstance(trace, AttentionTrace):
         calls = [
             AttentionCall(tensor(c.query), tensor(c.key), tensor(c.value), None, c.scale)
@@ -128,8 +142,8 @@ def change(trace, tensor, batch=None, headless=None):
         flat = headless or tensor
         return TokenTrace(flat(trace.features), flat(trace.gradients), trace.grid)
     if isinstance(trace, Oracle):
-        change = headless or tensor
-        return dataclasses.replace(trace, pixels=change(trace.pixels), target=change(trace.target))
+        flat = headless or tensor
+        return dataclasses.replace(trace, pixels=flat(trace.pixels), target=flat(trace.target))
     if isinstance(trace, LrpTrace | StreamTrace | PathTrace | AloneTrace):
         return change_later(trace, tensor, headless or tensor)
     return GridTrace(trace.batch if batch is None else batch, trace.grid)

@@ -15,6 +15,7 @@ from .evaluate import evaluate
 from .explain import explain
 from .lists import lists
 from .records import report, runs
+from .serve import serve
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ app.command()(evaluate)
 app.command()(report)
 app.command()(runs)
 app.add_typer(lists, name="list")
+app.command()(serve)
 
 
 def _version(wanted: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -29,24 +29,28 @@ _TURN = {
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
-def open_picture(source: str | Path | Image.Image | np.ndarray[Any, Any]) -> Image.Image:
-    """Open a file, an fsspec address, a PIL picture or an array as a new upright RGB picture.
+def open_picture(
+    source: str | Path | bytes | Image.Image | np.ndarray[Any, Any], *, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
+    """Open a file, its bytes, an fsspec address, a PIL picture or an array: an upright RGB copy.
 
     EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
     scaled by the full range of their type; of an animation the first frame is taken (of a given
     PIL picture, the frame where it stands). Arrays are (height, width[, 3 or 4]), uint8 or floats
-    in [0, 1]. What is given is never changed or closed.
+    in [0, 1]. What is given is never changed or closed. `max_pixels` bounds files and PIL pictures.
     Raises PictureError, one sentence that names the file and the cause.
     """
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "")) or "the picture"
-        return _decode(source, name)
+        return _decode(source, name, max_pixels)
+    if isinstance(source, bytes):
+        return _open_bytes(source, max_pixels)
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, str) and is_address(source):
-        return _open_address(source)
+        return _open_address(source, max_pixels)
     if isinstance(source, (str, Path)):
-        return _open_file(Path(source))
+        return _open_file(Path(source), max_pixels)
     raise PictureError(
         f"a {type(source).__name__} is not a picture; give a path, a PIL image or an array of "
         "shape (height, width, 3)"
@@ -69,14 +73,19 @@ class _Watched(io.BufferedReader):
         return data
 
 
-def _open_file(path: Path) -> Image.Image:
+def _open_bytes(data: bytes, max_pixels: int) -> Image.Image:
+    with _Watched(cast(io.RawIOBase, io.BytesIO(data))) as file:
+        return _read(file, "the picture", max_pixels)
+
+
+def _open_file(path: Path, max_pixels: int) -> Image.Image:
     try:
         if path.is_dir():
             raise PictureError(f"{path} is a folder, not a picture")
         if path.exists() and not path.is_file():
             raise PictureError(f"{path} is not a regular file")
         with _Watched(io.FileIO(path)) as file:
-            return _read(file, str(path))
+            return _read(file, str(path), max_pixels)
     except FileNotFoundError:
         raise PictureError(f"{path} does not exist") from None
     except PermissionError:
@@ -89,21 +98,21 @@ def _open_file(path: Path) -> Image.Image:
         raise PictureError(f"{str(path)!r} is not a file name: {error}") from error
 
 
-def _open_address(address: str) -> Image.Image:
+def _open_address(address: str, max_pixels: int) -> Image.Image:
     try:
         # Remote files are no raw files, but they have all that a buffered reader asks of one.
         with open_file(address) as raw, _Watched(raw) as file:  # type: ignore[arg-type]
-            return _read(file, address)
+            return _read(file, address, max_pixels)
     except FileNotFoundError:
         raise PictureError(f"{address} does not exist") from None
     except (OSError, ImportError) as error:
         raise PictureError(f"{address} could not be opened: {error}") from error
 
 
-def _read(file: _Watched, name: str) -> Image.Image:
+def _read(file: _Watched, name: str, max_pixels: int) -> Image.Image:
     if not file.peek(1):
         raise PictureError(f"{name} is empty")
-    return _decode(_recognise(file, name), name, file)
+    return _decode(_recognise(file, name), name, max_pixels, file)
 
 
 def _recognise(file: _Watched, path: str) -> Image.Image:
@@ -129,12 +138,14 @@ def _recognise(file: _Watched, path: str) -> Image.Image:
     raise PictureError(f"{path} is not a picture of a known format ({known}), whatever its name")
 
 
-def _decode(image: Image.Image, name: str, file: _Watched | None = None) -> Image.Image:
+def _decode(
+    image: Image.Image, name: str, max_pixels: int, file: _Watched | None = None
+) -> Image.Image:
     """Check the size, load the pixels, turn them upright, bring them to RGB; always a new image."""
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise PictureError(
-            f"{name} has {width} x {height} pixels, more than {MAX_PIXELS:,}; make it smaller first"
+            f"{name} has {width} x {height} pixels, more than {max_pixels:,}; make it smaller first"
         )
     if width * height == 0:
         raise PictureError(f"{name} has no pixels ({width} x {height})")

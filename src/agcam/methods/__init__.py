@@ -17,11 +17,13 @@ from ..values import (
     Method,
     Oracle,
     PathTrace,
+    ReachTrace,
     ReadTrace,
     StreamTrace,
     TokenTrace,
 )
 from .agcam import agcam
+from .agcam_spread import agcam_spread
 from .attcat import attcat
 from .attn_lrp import attn_lrp
 from .beyond_intuition import beyond_intuition_head, beyond_intuition_token
@@ -65,6 +67,14 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, replay of the read tokens",
         cite="Leem and Seo, Attention Guided CAM, AAAI 2024, arXiv 2402.04563",
+    ),
+    Method(
+        name="agcam_spread",
+        function=agcam_spread,
+        needs=ReachTrace,
+        class_specific=True,
+        passes="1 forward, replay of the read tokens, attention rows of a third of the blocks",
+        cite="agcam's own, after Leem and Seo, AGCAM: docs/better-map.md",
     ),
     Method(
         name="raw_attention",

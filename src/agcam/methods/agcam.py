@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from ..values import ReadTrace
 
 HEAD: Final = 1
 READ: Final = 1  # once heads are summed
+READ_OF_A_HEAD: Final = 2
 
 
 def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
@@ -26,3 +28,13 @@ def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
         for block in trace.blocks
     ]
     return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
+
+
+def contributions(trace: ReadTrace) -> Iterator[Float[Tensor, "batch head patch"]]:
+    """What each head of one block after the other adds to the map of `agcam`; never negative.
+
+    The terms of eq. 8 before they are summed: their sum over blocks and heads is the map.
+    """
+    for block in trace.blocks:
+        terms = (block.scores.sigmoid() * block.gradients.relu()).mean(READ_OF_A_HEAD)
+        yield terms[..., trace.grid.prefix :]

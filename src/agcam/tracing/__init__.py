@@ -25,6 +25,7 @@ from ..values import (
     Method,
     Oracle,
     PathTrace,
+    ReachTrace,
     ReadTrace,
     Recording,
     RuledTrace,
@@ -90,7 +91,7 @@ class Evidence:
         self._chunk, self._report = chunk, report
         self._asked: dict[type[Trace], _Asked] = {} if replay is None else {ReadTrace: replay}
         self._tapes: Tapes | None = None
-        self.completeness_errors: list[float] = []  # where a method's evidence knows them
+        self.completeness_errors: list[float] = []  # of the last map, where its evidence knows them
 
     def afresh(self) -> Evidence:
         """The same recording, and nothing else that was made of it since: that may be let go."""
@@ -108,6 +109,7 @@ class Evidence:
         A class-agnostic map is made once; where the replay is read, targets share passes back.
         """
         batch, asked = targets.shape
+        self.completeness_errors = []
         if not method.class_specific:
             return method.function(self.of(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
         maps = [method.function(trace) for trace in self._each(method, targets)]
@@ -131,7 +133,10 @@ class Evidence:
             return AttentionTrace(recording.calls, recording.layout.reads, recording.grid)
         if method.needs is GridTrace:
             return GridTrace(len(recording.logits), recording.grid)
-        return self.proved(method.needs).ask(target)
+        asked = self.proved(method.needs).ask(target)
+        if method.needs is ReachTrace and isinstance(asked, ReadTrace):
+            return ReachTrace(asked.blocks, recording.calls, recording.grid)
+        return asked
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
@@ -200,7 +205,7 @@ def trace(
     def evidence(layout: Layout) -> Evidence:
         if tracer is not None and layout.tracer != "none":
             layout = replace(layout, tracer=tracer)
-        whole = any(method.needs is AttentionTrace for method in methods)
+        whole = any(method.needs in (AttentionTrace, ReachTrace) for method in methods)
         replay = None
         if layout.tracer == "replay":
             replay = Replay(classifier, pixels, layout, whole)

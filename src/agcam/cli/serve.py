@@ -1,0 +1,57 @@
+"""`agcam serve`: the web page and the HTTP API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 7860
+
+
+def serve(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A model that visitors may ask; several times for several, the first is asked "
+            "unless they choose. Names as for `agcam explain`; no others are ever loaded."
+        ),
+    ] = None,
+    arch: Annotated[
+        str | None, typer.Option(help="What a --model that is a file of weights is for.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="0.0.0.0 lets other machines in; there is no password.")
+    ] = HOST,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = PORT,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None,
+    max_megabytes: Annotated[int, typer.Option(min=1, help="Largest picture.")] = 20,
+    memory_megabytes: Annotated[
+        int, typer.Option(min=1, help="Pictures and recordings kept for all visitors.")
+    ] = 1000,
+    queue: Annotated[int, typer.Option(min=1, help="Requests that wait before it is busy.")] = 62,
+) -> None:
+    """Open a page where people drop a picture and see what the model looked at."""
+    from pathlib import Path
+
+    from ..web import Limits, application, listen, warm
+    from ..web import serve as serve_
+    from .explain import load_model
+
+    place = listen(host, port)  # a port that is taken is told before models are loaded
+    models = {}
+    for name in model or ["demo"]:
+        file = arch is not None and Path(name).is_file()
+        loaded = load_model(name, arch if file else None, None, device)
+        models[loaded.name if file else name] = loaded
+    limits = Limits(
+        upload_bytes=max_megabytes * 1_000_000,
+        kept_bytes=memory_megabytes * 1_000_000,
+        waiting=queue,
+    )
+    app = application(models, limits)
+    warm(models)
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    typer.echo(f"agcam serves {', '.join(models)} on http://{shown}:{port} (Ctrl+C ends it)")
+    serve_(app, place)

@@ -1,0 +1,65 @@
+"""The web page and the HTTP API: one process, many people, nothing on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from socket import AddressFamily, create_server, socket
+from typing import Any
+
+from ..errors import LoadError
+from ..values import Classifier
+from .limits import Limits
+
+__all__ = ["Limits", "application", "listen", "serve", "warm"]
+
+
+def application(models: Mapping[str, Classifier], limits: Limits | None = None) -> Any:
+    """The page at `/` and the API beside it, as an ASGI application (FastAPI).
+
+    `models` are all that visitors can choose from, the first is asked unless they say otherwise.
+    Raises LoadError where the extra `agcam[app]` is not installed.
+    """
+    try:
+        from .app import assemble
+    except ImportError as error:
+        raise LoadError(f"{error.name} is not installed; run: pip install 'agcam[app]'") from error
+    return assemble(models, limits or Limits())
+
+
+def listen(host: str, port: int) -> socket:
+    """A socket that waits for visitors; raises LoadError where that address cannot be had."""
+    try:
+        family = AddressFamily.AF_INET6 if ":" in host else AddressFamily.AF_INET
+        return create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise LoadError(f"cannot listen on {host}:{port}: {reason}; try another --port.") from error
+
+
+def serve(app: Any, place: socket) -> None:
+    """Serve an application until it is interrupted."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=2,  # open pages keep a connection for ever
+    )
+    uvicorn.Server(config).run(sockets=[place])
+
+
+def warm(models: Mapping[str, Classifier]) -> None:
+    """Survey every model and hash its weights now, so that no visitor waits for it.
+
+    Raises ModelError for one that cannot be explained.
+    """
+    from PIL import Image
+
+    from ..explainer import explain
+
+    for model in models.values():
+        words = ["a photo"] if model.with_prompts and not model.class_names else None
+        explain(model, Image.new("RGB", (64, 64), "grey"), [words] if words else None)

@@ -1,0 +1,262 @@
+"""One picture on the desk: recorded once, asked about any class as often as somebody likes.
+
+No page, no protocol: bytes and names in, Explanations out. The page and its downloads use it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from ..errors import PictureError, TargetError, UnknownNameError
+from ..explainer import Prepared, answer, to_model
+from ..explanation import Explanation
+from ..images import open_picture, prepare
+from ..methods import METHODS
+from ..methods.agcam import contributions
+from ..registry import near_misses
+from ..tracing import Evidence, quiet, trace
+from ..tracing.replay import Replay
+from ..values import AttentionTrace, Classifier, Frame, GridTrace, Method, ReadTrace, Recording
+from .limits import Limits
+from .store import Key, Store
+
+SHOWN_SIDE: Final = 800  # pixels of the longer side on the page
+SHARE: Final = 4  # no graph takes more than this part of the memory
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a picture: `target` None is the predicted class; prompts are in order."""
+
+    model: str
+    method: str
+    target: int | None = None
+    prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One recording of a picture by one model, and the replay that was proved with it.
+
+    `evidence` is None where there is no replay, or where its graph is too large to keep.
+    """
+
+    model: str
+    prompts: tuple[str, ...]
+    classifier: Classifier
+    recording: Recording
+    prepared: Prepared
+    evidence: Evidence | None
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A picture as it came (`data`), as it is shown, and its last reading."""
+
+    data: bytes
+    name: str
+    size: tuple[int, int]
+    shown: Image.Image
+    reading: Reading | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for this picture."""
+        width, height = self.shown.size
+        read = 0 if self.reading is None else self.reading.nbytes
+        return len(self.data) + 3 * width * height + read
+
+
+class Desk:
+    """Models that are loaded, and the pictures that visitors have laid before them."""
+
+    def __init__(self, models: Mapping[str, Classifier], limits: Limits | None = None) -> None:
+        self.models = dict(models)
+        self.limits = limits or Limits()
+        self.store: Store[Sitting] = Store(self.limits)
+
+    def open(self, data: bytes) -> Image.Image:
+        """A picture within the limits, upright, RGB; raises PictureError."""
+        if len(data) > self.limits.upload_bytes:
+            raise PictureError(
+                f"the picture has {len(data) / 1e6:.0f} MB, more than "
+                f"{self.limits.upload_bytes / 1e6:.0f} MB; make it smaller first"
+            )
+        return open_picture(data, max_pixels=self.limits.pixels)
+
+    def lay(self, visitor: str, data: bytes, name: str) -> str:
+        """Open a picture and keep it for this visitor; returns the name it is asked for by."""
+        picture = self.open(data)
+        shown = picture.copy()
+        shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
+        key = secrets.token_urlsafe(16)
+        self.store.put((visitor, key), Sitting(data, name, picture.size, shown))
+        return key
+
+    def sitting(self, key: Key) -> Sitting:
+        """The picture of one visitor; raises PictureError where it is not (or no longer) there."""
+        found = self.store.get(key)
+        if found is None:
+            minutes = self.limits.kept_seconds / 60
+            raise PictureError(
+                f"this picture is no longer in memory: pictures are kept for {minutes:.0f} minutes "
+                "and then forgotten. Give it again."
+            )
+        return found
+
+    def classifier(self, model: str, prompts: Sequence[str] = ()) -> Classifier:
+        """One of the models that this server was started with; raises UnknownNameError."""
+        if model not in self.models:
+            close = near_misses(model, list(self.models))
+            hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(self.models)
+            raise UnknownNameError(f"this server has no model {model!r}; {hint}")
+        classifier = self.models[model]
+        if classifier.with_prompts is None or (classifier.class_names and not prompts):
+            return classifier
+        return classifier.with_prompts(self._prompts(prompts))
+
+    def explain(self, key: Key, question: Question) -> Explanation:
+        """Answer from the recording, on the picture in the size in which the page shows it."""
+        sitting = self.sitting(key)
+        full = self._answer(key, sitting, question)
+        return replace(full, pictures=(sitting.shown,), frames=_scaled(full.frames, sitting.shown))
+
+    def explain_whole(self, key: Key, question: Question) -> Explanation:
+        """The same on the original picture's own pixels, for downloads."""
+        sitting = self.sitting(key)
+        full = self._answer(key, sitting, question)
+        return replace(full, pictures=(self.open(sitting.data),))
+
+    def heads(
+        self, key: Key, question: Question
+    ) -> tuple[Float[Tensor, "block head rows columns"], str]:
+        """What each block and head added to AGCAM's map of the question's class, and its name."""
+        sitting = self.sitting(key)
+        agcam = METHODS["agcam"]
+        reading, evidence = self._read(key, sitting, question, agcam)
+        with quiet(reading.classifier.module):
+            logits = reading.recording.logits
+            target = logits.argmax(-1)
+            if question.target is not None:
+                target = torch.full_like(target, question.target)
+            asked = cast(ReadTrace, evidence.of(agcam, target))
+            blocks = list(contributions(asked))
+        grid = reading.recording.grid
+        maps = torch.stack(blocks, 1)[0].float().reshape(len(blocks), -1, grid.rows, grid.columns)
+        names, index = reading.classifier.class_names, int(target[0])
+        return maps.cpu(), names[index].split(",")[0] if names else f"class {index}"
+
+    def _answer(self, key: Key, sitting: Sitting, question: Question) -> Explanation:
+        method = METHODS[question.method]
+        reading, evidence = self._read(key, sitting, question, method)
+        with quiet(reading.classifier.module):
+            return answer(reading.classifier, evidence, reading.prepared, question.target, method)
+
+    def _read(
+        self, key: Key, sitting: Sitting, question: Question, method: Method
+    ) -> tuple[Reading, Evidence]:
+        """The recording made before if it serves, else a new one, which is kept in its place."""
+        reading = sitting.reading
+        asked = (question.model, question.prompts)
+        if reading is None or (reading.model, reading.prompts) != asked or _lacks(reading, method):
+            reading, evidence = self._record(sitting, question, method)
+            self.store.replace(key, replace(sitting, reading=reading))
+            return reading, evidence
+        if reading.evidence is not None and _is_light(method):
+            return reading, reading.evidence
+        return reading, Evidence(reading.classifier, reading.recording)
+
+    def _record(
+        self, sitting: Sitting, question: Question, method: Method
+    ) -> tuple[Reading, Evidence]:
+        classifier = self.classifier(question.model, question.prompts)
+        if classifier.preparation is None:
+            raise PictureError(f"{question.model} does not say how it wants its pictures")
+        pixels, frame = prepare(self.open(sitting.data), classifier.preparation)
+        prepared = Prepared(pixels[None], (frame,), (sitting.shown,), (sitting.name,))
+        with quiet(classifier.module):
+            evidence = trace(classifier, to_model(classifier, pixels[None]), [method])
+        kept, size = self._kept(classifier, evidence)
+        asked = question.model, question.prompts
+        reading = Reading(*asked, classifier, evidence.recording, prepared, kept, size)
+        return reading, evidence
+
+    def _kept(self, classifier: Classifier, evidence: Evidence) -> tuple[Evidence | None, int]:
+        """The replay alone, without graphs of whole passes, if there is room; and all bytes."""
+        recording = evidence.recording
+        tensors = list(_tensors(recording))
+        if recording.layout.tracer == "replay":
+            replay = cast(Replay, evidence.proved(ReadTrace))
+            size = _bytes([*tensors, *_graph(replay.logits)], classifier.module)
+            if size <= self.limits.kept_bytes // SHARE:
+                return Evidence(classifier, recording, replay), size
+        return None, _bytes(tensors, classifier.module)
+
+    def _prompts(self, prompts: Sequence[str]) -> list[str]:
+        given = list(dict.fromkeys(text.strip() for text in prompts if text.strip()))
+        if not given:
+            raise TargetError("this model compares pictures with words: describe what to look for.")
+        if len(given) > self.limits.prompts:
+            raise TargetError(f"at most {self.limits.prompts} descriptions at once, please.")
+        if max(map(len, given)) > self.limits.prompt_letters:
+            raise TargetError(f"a description has at most {self.limits.prompt_letters} letters.")
+        return given
+
+
+def _is_light(method: Method) -> bool:
+    return method.needs in (ReadTrace, AttentionTrace, GridTrace)
+
+
+def _lacks(reading: Reading, method: Method) -> bool:
+    return method.needs is AttentionTrace and not reading.recording.calls
+
+
+def _scaled(frames: tuple[Frame, ...], shown: Image.Image) -> tuple[Frame, ...]:
+    """The same window on a picture of another size."""
+    (frame,) = frames
+    across, down = shown.width / frame.width, shown.height / frame.height
+    left, top, right, bottom = frame.window
+    window = (left * across, top * down, right * across, bottom * down)
+    return (Frame(shown.width, shown.height, window),)
+
+
+def _bytes(tensors: Iterable[Tensor], module: nn.Module) -> int:
+    """Bytes of tensors, each memory counted once, the model's own weights not at all."""
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
+    weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
+    return sum(size for place, size in sizes.items() if place not in weights)
+
+
+def _graph(logits: Tensor) -> Iterator[Tensor]:
+    """What autograd keeps in order to go back from `logits`."""
+    nodes, seen = [logits.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        found = (getattr(node, name) for name in dir(node) if name.startswith("_saved_"))
+        yield from (value for value in found if isinstance(value, Tensor))
+        nodes += [below for below, _ in node.next_functions]
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor in nested tuples and frozen records."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _tensors(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from _tensors(getattr(value, name))

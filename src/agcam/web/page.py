@@ -1,0 +1,268 @@
+"""The page: Gradio's blocks, wired to the desk. What a map is, it leaves to the desk and panels."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from ..errors import AgcamError
+from ..explanation import Explanation
+from ..methods import METHODS
+from ..values import Classifier
+from . import panels
+from .desk import Desk, Question
+from .examples import examples
+from .gate import Gate
+from .guard import visitor_of
+from .layout import TITLE, Parts, choices_of, lay_out
+from .state import State, needs_words, restored
+
+Outputs = dict[Any, Any]
+
+
+def build(desk: Desk, gate: Gate) -> gr.Blocks:
+    """The page over a desk."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        parts = lay_out(desk)
+        _Wires(desk, gate, parts).connect(page)
+    # the gate is the queue: Gradio's own would only stand before it
+    page.queue(max_size=desk.limits.waiting, default_concurrency_limit=None, api_open=False)
+    return page
+
+
+class _Wires:
+    """Which event does what."""
+
+    def __init__(self, desk: Desk, gate: Gate, parts: Parts) -> None:
+        self.desk, self.gate, self.parts = desk, gate, parts
+
+    def connect(self, page: gr.Blocks) -> None:
+        """Tie events to handlers; none of them is an endpoint of Gradio's API."""
+        parts = self.parts
+        # always_last: a click while another is being answered is never lost
+        quiet: dict[str, Any] = {
+            "api_visibility": "private",
+            "show_progress": "hidden",
+            "trigger_mode": "always_last",
+        }
+        picture: dict[str, Any] = {**quiet, "outputs": parts.shown}
+        answers = [
+            parts.drop.picked(self.picked, parts.asked, **picture),
+            parts.said.asked(self.pressed, parts.asked, **picture),
+            parts.chosen.input(self.asked, parts.asked, **picture),
+            parts.method.input(self.asked, parts.asked, **picture),
+            parts.model.input(self.other_model, parts.asked, **picture),
+            parts.prompts.submit(self.other_words, parts.asked, **picture),
+            parts.ask.click(self.other_words, parts.asked, **picture),
+        ]
+        for slow in (parts.threshold, parts.opacity):
+            slow.change(self.asked, parts.asked, **picture)
+        parts.boxes.input(self.asked, parts.asked, **picture)
+        load = page.load(
+            self.load,
+            [parts.address],
+            js="() => [window.location.search]",
+            **picture,
+        )
+        load.then(None, js="() => window.agcam.start()", **quiet)
+        several = [*parts.asked, parts.several]
+        parts.compare.click(
+            self.compare, several, [parts.compared, parts.told], api_visibility="private"
+        )
+        parts.heads_panel.expand(lambda: True, None, parts.open_heads, **quiet).then(
+            self.heads, [parts.open_heads, *parts.asked], parts.heads, **quiet
+        )
+        parts.heads_panel.collapse(lambda: False, None, parts.open_heads, **quiet)
+        for event in (*answers, load):
+            event.then(self.heads, [parts.open_heads, *parts.asked], parts.heads, **quiet)
+
+    async def load(self, address: str, request: gr.Request) -> Outputs:
+        """Bring back what a link holds."""
+        start = State(next(iter(self.desk.models)))
+        state = restored(str(address or ""), start, self.desk.models, examples())
+        outputs = self._set(state)
+        if state.example:
+            outputs |= await self._lay_example(state, request)
+        return outputs
+
+    async def picked(
+        self, event: gr.EventData, request: gr.Request, key: str, example: str, *fields: Any
+    ) -> Outputs:
+        """A new picture: ask about the predicted class."""
+        data = event._data if isinstance(event._data, dict) else {}
+        state = self._state("", *fields)
+        if key:  # a class that came with a link is meant for the first picture
+            state = replace(state, target=None)
+        if data.get("error"):
+            return {self.parts.told: panels.told(str(data["error"])[:500])}
+        if data.get("example") in examples():
+            return await self._lay_example(replace(state, example=data["example"]), request)
+        return await self._show(str(data.get("picture", "")), state, request)
+
+    async def pressed(
+        self, event: gr.EventData, request: gr.Request, key: str, *fields: Any
+    ) -> Outputs:
+        """A class was pressed."""
+        index = event._data.get("index") if isinstance(event._data, dict) else None
+        state = self._state(*fields)
+        target = index if isinstance(index, int) else state.target
+        return await self._show(key, replace(state, target=target), request)
+
+    async def asked(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
+        """Something about the same picture was changed."""
+        return await self._show(key, self._state(*fields), request)
+
+    async def other_model(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
+        """Another model knows other classes: ask about what it predicts."""
+        state = replace(self._state(*fields), target=None)
+        return {**self._set(state), **await self._show(key, state, request)}
+
+    async def other_words(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
+        """Other descriptions: ask about the one that fits best."""
+        return await self._show(key, replace(self._state(*fields), target=None), request)
+
+    async def compare(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
+        """The same class by several methods, side by side."""
+        *known, several = fields
+        state = self._state(*known)
+        names = [name for name in several or [] if name in METHODS]
+        if not names:
+            return {self.parts.compared: panels.told("Tick the methods to compare.")}
+
+        def work() -> str:
+            place = (self._visitor(request), key)
+            made = [self._by(place, replace(state, method=name)) for name in names]
+            return panels.compared(made, state.look)
+
+        try:
+            return {self.parts.compared: await self.gate.run(work)}
+        except AgcamError as error:
+            return {self.parts.compared: panels.told(str(error))}
+
+    def _by(self, place: tuple[str, str], state: State) -> Explanation | tuple[str, str]:
+        self.desk.sitting(place)  # a picture that is gone is told once, not for each method
+        try:
+            return self.desk.explain(place, self._question(state))
+        except AgcamError as error:
+            return state.method, str(error)
+
+    async def heads(self, is_open: bool, request: gr.Request, key: str, *fields: Any) -> Any:
+        """Maps of blocks and heads, if somebody looks at them."""
+        if not is_open:
+            return gr.skip()
+        if not key:
+            return panels.told("Give a picture first.")
+        place, state = (self._visitor(request), key), self._state(*fields)
+
+        def work() -> str:
+            maps, name = self.desk.heads(place, self._question(state))
+            return panels.heads(name, maps.numpy())
+
+        try:
+            return await self.gate.run(work)
+        except AgcamError as error:
+            return panels.told(str(error))
+
+    async def _lay_example(self, state: State, request: gr.Request) -> Outputs:
+        example, visitor = examples()[state.example], self._visitor(request)
+        try:
+            key = await self.gate.run(lambda: self.desk.lay(visitor, example.data, example.name))
+        except AgcamError as error:
+            return {self.parts.told: panels.told(str(error))}
+        return await self._show(key, state, request)
+
+    async def _show(self, key: str, state: State, request: gr.Request) -> Outputs:
+        """Ask the desk, and show the answer or what went wrong in words."""
+        if not key:
+            return {self.parts.told: ""}  # nothing to show yet
+        place = (self._visitor(request), key)
+        try:
+            return await self.gate.run(lambda: self._draw(place, state))
+        except AgcamError as error:
+            return {self.parts.told: panels.told(str(error))}
+
+    def _draw(self, place: tuple[str, str], state: State) -> Outputs:
+        parts, classifier = self.parts, self.desk.models[state.model]
+        start = time.perf_counter()
+        question = self._question(state)
+        explanation = self.desk.explain(place, question)
+        index = int(explanation.target[0, 0])
+        state = replace(state, target=index)
+        query = {
+            "model": state.model,
+            "method": state.method,
+            "target": index,
+            "prompts": "\n".join(question.prompts),
+            "alpha": f"{state.opacity:g}",
+        }
+        view = panels.view(explanation, state.look)
+        spent = 1000 * (time.perf_counter() - start)
+        address = f"pictures/{place[1]}"
+        return {
+            parts.key: place[1],
+            parts.example: state.example,
+            parts.told: "",
+            parts.said: panels.said(explanation),
+            parts.view: view,
+            parts.chosen: self._chosen(classifier, explanation, index),
+            parts.downloads: panels.downloads(explanation, address, query, state.link(classifier)),
+            parts.compared: "",
+            parts.how: panels.how(explanation, spent),
+        }
+
+    def _chosen(self, classifier: Classifier, explanation: Explanation, index: int) -> Any:
+        if needs_words(classifier):
+            return gr.skip()
+        if classifier.class_names:
+            return index
+        numbers = range(explanation.logits.shape[1])  # how many there are is known only now
+        return gr.update(choices=[(f"class {n}", n) for n in numbers], value=index)
+
+    def _set(self, state: State) -> Outputs:
+        """The controls as the state says."""
+        parts, classifier = self.parts, self.desk.models[state.model]
+        words = needs_words(classifier)
+        return {
+            parts.model: state.model,
+            parts.method: state.method,
+            parts.chosen: gr.update(
+                choices=choices_of(classifier), value=state.target, visible=not words
+            ),
+            parts.prompts: gr.update(value="\n".join(state.prompts), visible=words),
+            parts.ask: gr.update(visible=words),
+            parts.threshold: state.threshold,
+            parts.opacity: state.opacity,
+            parts.boxes: state.boxes,
+        }
+
+    def _state(
+        self,
+        example: str,
+        model: str,
+        method: str,
+        chosen: Any,
+        prompts: str,
+        threshold: float,
+        opacity: float,
+        boxes: bool,
+    ) -> State:
+        _ = self.desk.models[model], METHODS[method]
+        return State(
+            model=model,
+            method=method,
+            target=chosen if isinstance(chosen, int) else None,
+            threshold=float(threshold),
+            opacity=float(opacity),
+            boxes=bool(boxes),
+            prompts=tuple(str(prompts or "").splitlines()),
+            example=example,
+        )
+
+    def _question(self, state: State) -> Question:
+        return state.question(self.desk.models[state.model])
+
+    def _visitor(self, request: gr.Request) -> str:
+        return visitor_of(request.headers.get("cookie", "")) or ""

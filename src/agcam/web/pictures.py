@@ -1,0 +1,109 @@
+"""The page's own addresses: a picture comes in as bytes, files go out; nothing touches a disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from ..errors import PictureError
+from ..explanation import Explanation, file_names
+from ..maps import heat_map, npy_bytes, png_bytes
+from .desk import Desk, Question
+from .gate import Gate
+from .problems import TooLargeError, TooSlowError
+
+
+async def body_of(request: Request, most: int, seconds: float) -> bytes:
+    """The body of a request, never more than `most` bytes of it in memory."""
+    told = request.headers.get("content-length", "0")
+    if told.isdecimal() and int(told) > most:
+        raise TooLargeError(_too_large(most))
+    parts: list[bytes] = []
+    size = 0
+    try:
+        with anyio.fail_after(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise TooLargeError(_too_large(most))
+                parts.append(part)
+    except TimeoutError:
+        raise TooSlowError(f"the picture did not arrive within {seconds:.0f} seconds.") from None
+    return b"".join(parts)
+
+
+def _too_large(most: int) -> str:
+    return f"the picture is larger than {most / 1e6:.0f} MB; make it smaller first."
+
+
+def _overlay(explanation: Explanation, alpha: float) -> bytes:
+    return png_bytes(explanation.overlay(alpha=alpha))
+
+
+def _map_png(explanation: Explanation, _: float) -> bytes:
+    return png_bytes(heat_map(explanation.pixel_map[0].normalized()[0]))
+
+
+def _map_npy(explanation: Explanation, _: float) -> bytes:
+    return npy_bytes(np.asarray(explanation.pixel_map[0][0], dtype=np.float32))
+
+
+def _manifest(explanation: Explanation, _: float) -> bytes:
+    return (json.dumps(explanation.manifest(), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+FILES: Final[dict[str, tuple[str, str, Callable[[Explanation, float], bytes]]]] = {
+    "overlay.png": ("heat map over the picture (PNG)", "image/png", _overlay),
+    "map.png": ("heat map alone (PNG)", "image/png", _map_png),
+    "map.npy": ("its numbers (.npy)", "application/octet-stream", _map_npy),
+    "manifest.json": ("how it was made (JSON)", "application/json", _manifest),
+}
+
+
+def routes(desk: Desk, gate: Gate) -> APIRouter:
+    """`POST /pictures` and `GET /pictures/KEY/FILE`, both for the visitor who calls."""
+    router = APIRouter(include_in_schema=False)
+    limits = desk.limits
+
+    @router.post("/pictures")
+    async def lay(request: Request, name: str = "picture") -> JSONResponse:
+        with gate.place():
+            data = await body_of(request, limits.upload_bytes, limits.upload_seconds)
+            visitor = request.state.visitor
+            key = await gate.work(lambda: desk.lay(visitor, data, name[:200]))
+        return JSONResponse({"picture": key})
+
+    @router.get("/pictures/{key}/{file}")
+    async def download(
+        request: Request,
+        key: str,
+        file: str,
+        model: str,
+        method: str,
+        target: int,
+        prompts: str = "",
+        alpha: float = 0.5,
+    ) -> Response:
+        if file not in FILES:
+            raise PictureError(f"there is no {file}; there are {', '.join(FILES)}.")
+        _, kind, make = FILES[file]
+        place = (request.state.visitor, key)
+        question = Question(model, method, target, tuple(prompts.splitlines()))
+
+        def work() -> tuple[bytes, str]:
+            explanation = desk.explain_whole(place, question)
+            stem = file_names([f"{explanation.sources[0]}"])[0]
+            return make(explanation, min(max(alpha, 0.0), 1.0)), stem
+
+        data, stem = await gate.run(work)
+        ascii_stem = stem.encode("ascii", "replace").decode().replace("?", "_")
+        named = f'attachment; filename="{ascii_stem}.{method}-{target}.{file}"'
+        return Response(data, media_type=kind, headers={"content-disposition": named})
+
+    return router

@@ -1,0 +1,62 @@
+"""What goes wrong, as HTTP says it: a status, and a sentence that names the fix."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ..errors import AgcamError, BusyError, PictureError
+
+
+class TooLargeError(PictureError):
+    """More bytes than the server takes."""
+
+
+class TooSlowError(PictureError):
+    """A picture that did not arrive in time."""
+
+
+class WrongKindError(PictureError):
+    """A body of a kind that the server does not read."""
+
+
+STATUS: Final[dict[type[AgcamError], int]] = {
+    BusyError: 503,
+    TooLargeError: 413,
+    TooSlowError: 408,
+    WrongKindError: 415,
+    AgcamError: 422,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the app be told as {"error": "a sentence"}."""
+
+    @app.exception_handler(AgcamError)
+    async def refused(_: Request, error: AgcamError) -> JSONResponse:
+        status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+        headers = {"retry-after": "5"} if status == 503 else {}
+        return JSONResponse({"error": str(error)}, status, headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"error": in_words(error.errors())}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def plain(_: Request, error: HTTPException) -> JSONResponse:
+        text = {404: "there is nothing here.", 405: "that is not done at this address."}
+        words = text.get(error.status_code, str(error.detail))
+        return JSONResponse({"error": words}, error.status_code, headers=error.headers)
+
+
+def in_words(errors: Any) -> str:
+    """Pydantic's findings as one line: where, and what."""
+    found = [
+        f"{'.'.join(str(part) for part in each['loc'] if part != 'body') or 'body'}: {each['msg']}"
+        for each in errors
+    ]
+    return "; ".join(found)[:1000]

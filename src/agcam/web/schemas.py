@@ -1,0 +1,102 @@
+"""What the HTTP API takes and gives, as its OpenAPI description says it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Draw = Literal["grid", "overlay"]
+
+
+class Ask(BaseModel):
+    """One picture, and which classes to explain."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"picture": "/9j/4AAQSkZJRg...", "classes": ["espresso"], "method": "agcam"}
+        },
+    )
+
+    picture: str = Field(description="The file's bytes in base64: JPEG, PNG, WebP, GIF, TIFF, ...")
+    classes: list[int | str] = Field(
+        default=[], max_length=32, description="Class numbers or names; none: the predicted class."
+    )
+    model: str | None = Field(default=None, description="One of /models; none: the first of them.")
+    method: str = Field(default="agcam", description="One of /methods.")
+    prompts: list[str] = Field(
+        default=[],
+        max_length=64,
+        description="For models that compare pictures with words: the descriptions to compare.",
+    )
+    draw: list[Draw] = Field(
+        default=["grid"],
+        max_length=2,
+        description="grid: raw relevance per patch, row by row; overlay: a PNG in base64 of the "
+        "heat map over the original picture.",
+    )
+
+
+class Said(BaseModel):
+    """One class, and how sure the model is of it."""
+
+    target: int = Field(description="The class's number.")
+    name: str
+    probability: float
+
+
+class Map(Said):
+    """Where the model saw one class; raw relevance, not normalized."""
+
+    grid: list[list[float]] | None = Field(default=None, description="rows x columns")
+    overlay: str | None = Field(default=None, description="PNG, base64")
+
+
+class Answer(BaseModel):
+    """What the model said, and where it saw the classes that were asked about."""
+
+    said: list[Said] = Field(description="The most probable classes, best first.")
+    maps: list[Map] = Field(description="In the order of `classes`.")
+    manifest: dict[str, Any] = Field(
+        description="Model, weights' hash, method, grid, window, versions, notes."
+    )
+
+
+class ModelRow(BaseModel):
+    """A model that this server answers for."""
+
+    name: str
+    family: str
+    classes: int | None = Field(description="None where words take the place of classes.")
+    prompts: bool = Field(description="Whether it compares pictures with words.")
+    notes: list[str]
+
+
+class MethodRow(BaseModel):
+    """A method that this server answers for."""
+
+    name: str
+    class_specific: bool
+    passes: str = Field(description="What it costs beside a plain forward pass.")
+    cite: str
+
+
+class Health(BaseModel):
+    """The server is there, and how much it remembers."""
+
+    status: Literal["ok"]
+    pictures: int
+    bytes: int
+
+
+class Problem(BaseModel):
+    """What went wrong, in a sentence that names the fix."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"error": "this model has no class 'tabi'; did you mean tabby?"}
+        }
+    )
+
+    error: str

@@ -1,0 +1,86 @@
+"""What agcam_spread promises beside its formula: chunks, linear memory, price, specificity."""
+
+import sys
+
+import pytest
+import timm
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+import agcam
+from agcam.methods import METHODS
+from agcam.values import AttentionCall, Grid, ReachTrace, ReadBlock
+
+METHOD = METHODS["agcam_spread"]
+MODULE = sys.modules["agcam.methods.agcam_spread"]  # the room re-exports a function of that name
+
+
+def reach(grid, heads=2, blocks=3, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+
+    def randn(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    row = (1, heads, 1, grid.tokens)
+    whole = (1, heads, grid.tokens, 4)
+    calls = [AttentionCall(*(randn(*whole) for _ in range(3)), None, 0.5) for _ in range(blocks)]
+    return ReachTrace([ReadBlock(randn(*row), randn(*row)) for _ in calls], tuple(calls), grid)
+
+
+class Largest(TorchDispatchMode):
+    """The number of elements of the largest tensor that any operation makes."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(tensor, torch.Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return made
+
+
+def test_in_chunks_is_at_once(monkeypatch):
+    trace = reach(Grid(5, 6, 2))
+    whole = METHOD.function(trace)
+    monkeypatch.setattr(MODULE, "ROWS_AT_ONCE", 4)
+    torch.testing.assert_close(METHOD.function(trace), whole)
+
+
+def test_no_matrix_of_tokens_squared_is_made(monkeypatch):
+    monkeypatch.setattr(MODULE, "ROWS_AT_ONCE", 8)
+    largest = {}
+    for side in (10, 20):
+        with Largest() as mode:
+            METHOD.function(reach(Grid(side, side, 1)))
+        largest[side] = mode.elements
+    assert largest[20] < 5 * largest[10]  # four times the tokens
+
+
+def test_multiplies_little_more_than_inference():
+    model = timm.create_model("vit_small_patch16_224", num_classes=10).eval()
+    pixels = torch.randn(1, 3, 224, 224)
+    agcam.explain(model, pixels, 0)  # the survey is paid once
+    with FlopCounterMode(display=False) as plain, torch.no_grad():
+        model(pixels)
+    with FlopCounterMode(display=False) as explained:
+        agcam.explain(model, pixels, 0, "agcam_spread")
+    assert explained.get_total_flops() < 1.05 * plain.get_total_flops()
+
+
+@pytest.mark.parametrize("grid", [Grid(1, 1, 1), Grid(1, 2, 1)])
+def test_smallest_grids_are_finite(grid):
+    assert torch.isfinite(METHOD.function(reach(grid))).all()
+
+
+def test_evidence_alone_makes_the_map_of_its_own_neighbourhood():
+    """One patch speaks for the class; patches 0 to 2 attend to each other, and so do 3 to 5."""
+    grid, far = Grid(2, 3, 1), 30.0
+    token = torch.eye(2, dtype=torch.float64)[[0, 0, 0, 0, 1, 1, 1]]
+    call = AttentionCall(far * token[None, None], token[None, None], token[None, None], None, 1.0)
+    scores, gradients = torch.zeros(2, 1, 1, 1, 7, dtype=torch.float64)
+    gradients[..., 2] = 1.0
+    relevance = METHOD.function(ReachTrace([ReadBlock(scores, gradients)], (call,), grid))[0]
+    assert (relevance[:3] > 0).all()
+    assert (relevance[3:] == 0).all()

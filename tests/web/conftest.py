@@ -1,0 +1,108 @@
+"""The API in this process, the page in a process of its own, and a browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for web_models and web_pictures
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MISSING = (
+    "the page's tests drive a real browser and found none: run `sudo apt-get install chromium`"
+)
+
+
+@pytest.fixture(scope="session")
+def api():
+    """The application, asked in this process."""
+    from starlette.testclient import TestClient
+    from web_models import LIMITS, assembled, models
+
+    made = models()
+    app = assembled(made, LIMITS)
+    with TestClient(app) as client:
+        client.models = made
+        client.desk = app.state.desk
+        yield client
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The address of a server of its own, which has a home and temporary folder of its own."""
+    home = tmp_path_factory.mktemp("server")
+    environment = {**os.environ, "TMPDIR": str(home), "HOME": str(home), "OMP_NUM_THREADS": "1"}
+    program = Path(__file__).with_name("web_models.py")
+    with subprocess.Popen(
+        [sys.executable, "-B", str(program)],
+        stdout=subprocess.PIPE,
+        cwd=home,
+        env=environment,
+        text=True,
+    ) as process:
+        port = process.stdout.readline().strip()
+        assert port, "the server did not start"
+        server = Server(f"http://127.0.0.1:{port}", home, process.pid)
+        yield server
+        process.terminate()
+        process.wait(30)
+
+
+class Server:
+    def __init__(self, address, home, pid):
+        self.address, self.home, self.pid = address, home, pid
+
+    def files(self):
+        """Every file of the server's home, temporary and working folder, with its size."""
+        return {path: path.stat().st_size for path in self.home.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")  # playwright's loop runs in this thread until it is closed
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.fail(MISSING)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, server):
+    """A new visitor's page: visit(query="", width=1280); nothing may be asked of other hosts."""
+    contexts, asked, problems = [], [], []
+
+    def open_page(query="", width=1280, height=900):
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(server.address + "/" + query)
+        page.wait_for_selector(".ag-drop")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+    elsewhere = [url for url in asked if not url.startswith((server.address, "data:", "blob:"))]
+    assert elsewhere == []

@@ -1,0 +1,405 @@
+"""The HTTP API, and what the server refuses, in this process."""
+
+import asyncio
+import base64
+import io
+import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import schemathesis
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.requests import Request
+from starlette.testclient import TestClient
+from web_models import LIMITS, NAMES, assembled, models
+from web_pictures import black, picture, png
+
+import agcam
+from agcam.methods import METHODS
+from agcam.web import Limits
+from agcam.web.pictures import body_of
+from agcam.web.problems import TooLargeError, TooSlowError
+
+
+def asked(api, seed=0, **fields):
+    return api.post("/explain", files={"picture": png(seed)}, data=fields)
+
+
+def refused(answer, status, words):
+    assert answer.status_code == status
+    assert list(answer.json()) == ["error"]
+    assert words in answer.json()["error"]
+    assert "Traceback" not in answer.text
+
+
+# What it answers
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_form_is_answered_as_by_explain(api, method):
+    answer = asked(api, classes=["tiger", "0"], method=method, draw=["grid", "overlay"])
+    assert answer.status_code == 200
+    ours = agcam.explain(api.models["tiny"], [picture(0)], [["tiger", 0]], method)
+    told = answer.json()
+    assert [row["name"] for row in told["maps"]] == ["tiger", "tabby"]
+    grids = torch.tensor([row["grid"] for row in told["maps"]])
+    torch.testing.assert_close(grids, ours.grid_map[0])
+    for number, row in enumerate(told["maps"]):
+        drawn = Image.open(io.BytesIO(base64.b64decode(row["overlay"])))
+        assert np.array_equal(np.asarray(drawn), np.asarray(ours.overlay(0, number)))
+    assert told["manifest"] == json.loads(json.dumps(ours.manifest()))
+    said = [(row["name"], row["probability"]) for row in told["said"]]
+    assert said == [(name, pytest.approx(value)) for name, value in ours.said()]
+
+
+def test_json_and_form_say_the_same(api):
+    form = asked(api, seed=1, classes=["zebra"], model="tiny")
+    body = {"picture": base64.b64encode(png(1)).decode(), "classes": ["zebra"], "model": "tiny"}
+    assert api.post("/explain", json=body).json() == form.json()
+
+
+def test_by_default_the_predicted_class_of_the_first_model(api):
+    told = asked(api).json()
+    assert told["manifest"]["model"] == "tiny"
+    assert told["manifest"]["method"] == "agcam"
+    assert told["maps"][0]["name"] == told["said"][0]["name"]
+    assert told["maps"][0]["overlay"] is None
+
+
+def test_prompts(api):
+    told = asked(api, model="words", prompts=["a cup", "a lynx"], classes=["a lynx"]).json()
+    assert {row["name"] for row in told["said"]} == {"a cup", "a lynx"}
+    assert [row["name"] for row in told["maps"]] == ["a lynx"]
+    refused(asked(api, model="words"), 422, "describe what to look for")
+
+
+def test_models_methods_health(api):
+    models = api.get("/models").json()
+    assert [(row["name"], row["classes"], row["prompts"]) for row in models] == [
+        ("tiny", len(NAMES), False),
+        ("other", 3, False),
+        ("words", None, True),
+    ]
+    methods = api.get("/methods").json()
+    assert [row["name"] for row in methods] == list(METHODS)
+    assert all(row["cite"] == METHODS[row["name"]].cite for row in methods)
+    assert api.get("/health").json()["status"] == "ok"
+
+
+def test_every_refusal_is_described(api):
+    described = api.get("/openapi.json").json()
+    responses = described["paths"]["/explain"]["post"]["responses"]
+    assert set(responses) == {"200", "408", "413", "415", "422", "503"}
+    for status in set(responses) - {"200"}:
+        schema = responses[status]["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Problem"}
+    bodies = described["paths"]["/explain"]["post"]["requestBody"]["content"]
+    assert set(bodies) == {"application/json", "multipart/form-data"}
+    assert bodies["application/json"]["schema"]["example"]
+
+
+# What it refuses, in words
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "words"),
+    [
+        (b"no picture", 422, "not a picture of a known format"),
+        (png(0)[:-2000], 422, "truncated"),
+        (b"", 422, "empty"),
+        (black(2100, 2100), 422, "2100 x 2100 pixels"),
+        (bytes(2_200_000), 413, "larger than 2 MB"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", 422, "not a picture"),
+    ],
+)
+def test_bad_pictures(api, data, status, words):
+    refused(api.post("/explain", files={"picture": data}), status, words)
+    refused(api.post("/pictures", content=data), status, words)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"classes": ["tigr"]}, "did you mean tiger"),
+        ({"classes": ["10"]}, "out of range"),
+        ({"classes": ["crane"]}, "names several classes"),
+        ({"classes": ["0"] * 33}, "at most 32"),
+        ({"model": "timm:vit_base_patch16_224"}, "this server has no model"),
+        ({"model": "/etc/passwd"}, "this server has no model"),
+        ({"model": "hf:evil/weights"}, "this server has no model"),
+        ({"method": "agcan"}, "did you mean agcam"),
+        ({"draw": ["svg"]}, "draw"),
+        ({"unknown": "1"}, "unknown"),
+    ],
+)
+def test_bad_questions(api, fields, words):
+    refused(asked(api, **fields), 422, words)
+
+
+@pytest.mark.parametrize(
+    "place", ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/cat.png", "C:\\cat.png"]
+)
+def test_a_path_or_an_address_is_refused(api, place):
+    refused(api.post("/explain", json={"picture": place}), 422, "address or a path is not taken")
+    refused(api.post("/explain", data={"picture": place}, files={"x": b""}), 422, "not taken")
+    refused(api.post("/pictures", content=place.encode()), 422, "not a picture")
+
+
+def test_other_bodies(api):
+    refused(api.post("/explain", content=b"x", headers={"content-type": "text/plain"}), 415, "form")
+    json_ = {"content-type": "application/json"}
+    refused(api.post("/explain", content=b"{", headers=json_), 422, "JSON")
+    refused(api.post("/explain", content=b"[" * 100_000, headers=json_), 422, "")
+    form = {"content-type": "multipart/form-data"}
+    refused(api.post("/explain", content=b"x", headers=form), 422, "form")
+    form = {"content-type": "multipart/form-data; boundary=b"}
+    refused(api.post("/explain", content=b"--c\r\nx", headers=form), 422, "form")
+
+
+def test_a_body_without_a_length_is_bounded_too():
+    sent = []
+
+    async def endless():
+        sent.append(1)
+        return {"type": "http.request", "body": bytes(100_000), "more_body": True}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, endless)
+    with pytest.raises(TooLargeError, match="larger than 2 MB"):
+        asyncio.run(body_of(request, 2_000_000, 60))
+    assert len(sent) == 21
+
+
+def test_a_picture_that_never_ends_does_not_hold_its_place():
+    async def waiting():
+        await asyncio.sleep(60)
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, waiting)
+    with pytest.raises(TooSlowError, match="did not arrive"):
+        asyncio.run(body_of(request, 2_000_000, 0.01))
+
+
+# What Gradio could do, and must not
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file/etc/passwd",
+        "/file=/etc/passwd",
+        "/gradio_api/proxy=http://127.0.0.1:1/",
+        "/gradio_api/upload_progress?upload_id=1",
+        "/gradio_api/openapi.json",
+        "/gradio_api/runs",
+        "/gradio_api/deep_link",
+        "/monitoring",
+        "/docs",
+        "/redoc",
+        "/config/../gradio_api/file=x",
+        "/assets/../../../../etc/passwd",
+        "/assets/%2e%2e/%2e%2e/%2e%2e/gradio/routes.py",
+        "/static//etc/passwd",
+        "/svelte/../../etc/passwd",
+        "/pictures/x/../../etc/passwd",
+        "/login",
+        "/token",
+    ],
+)
+def test_gradios_other_addresses_are_closed(api, path):
+    answer = api.get(path)
+    assert answer.status_code in (403, 404, 405, 422)
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/upload",
+        "/gradio_api/run/predict",
+        "/gradio_api/api/picked",
+        "/gradio_api/call/picked",
+        "/gradio_api/call/v2/picked",
+        "/gradio_api/component_server",
+        "/gradio_api/stream/1",
+        "/gradio_api/process_recording",
+        "/gradio_api/vibe-edit",
+        "/login",
+    ],
+)
+def test_gradios_own_api_is_closed(api, path):
+    refused(api.post(path, files={"files": b"x"}), 404, "nothing here")
+
+
+@pytest.fixture
+def trap():
+    """A server that nobody may call."""
+    called = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        stop = threading.Event()
+
+        def listen():
+            while not stop.is_set():
+                try:
+                    listener.accept()[0].close()
+                    called.append(1)
+                except OSError:
+                    continue
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/cat.png"
+        stop.set()
+        thread.join()
+    assert called == []
+
+
+def test_inputs_that_are_files_or_addresses_are_refused(api, trap):
+    """Gradio follows such an input of any component: it reads the file, it fetches the address."""
+    meta = {"meta": {"_type": "gradio.FileData"}}
+    for place in ({"path": "/etc/passwd"}, {"path": trap}, {"url": trap, "path": ""}):
+        for value in ({**place, **meta}, [{**place, **meta}], {"x": {**place, **meta}}):
+            for number in range(4):
+                event = {"data": [value], "fn_index": number, "session_hash": "s"}
+                answer = api.post("/gradio_api/queue/join", json=event)
+                refused(answer, 400, "a file or an address is refused")
+    refused(api.post("/gradio_api/queue/join", content=b"{"), 400, "JSON")
+    refused(api.post("/gradio_api/queue/join", content=b"[]"), 400, "JSON")
+    long = {"data": ["x" * 70_000], "fn_index": 0, "session_hash": "s"}
+    refused(api.post("/gradio_api/queue/join", json=long), 413, "never that long")
+
+
+def test_the_page_calls_nobody_and_sets_a_cookie(api):
+    api.cookies.clear()
+    answer = api.get("/")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'self'")
+    assert "http" not in policy
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "set-cookie" not in api.get("/").headers  # known from now on
+    config = api.get("/config").json()
+    assert config["analytics_enabled"] is False
+    assert "fonts.googleapis" not in answer.text
+    assert "@font-face" not in api.get("/theme.css").text
+    forged = {"cookie": "agcam_visitor=short; x=y"}
+    api.cookies.clear()
+    assert "set-cookie" in api.get("/", headers=forged).headers
+
+
+# Many at once
+
+
+def test_uploads_never_touch_the_disk(api, monkeypatch):
+    import tempfile
+
+    def none(*_, **__):
+        raise AssertionError("a temporary file was made")
+
+    for name in ("NamedTemporaryFile", "TemporaryFile", "mkstemp", "_TemporaryFileWrapper"):
+        monkeypatch.setattr(tempfile, name, none)
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", none)
+    large = png(0, (700, 700))  # 1.4 MB: above what forms keep in memory by themselves
+    assert len(large) > 1_100_000
+    assert api.post("/explain", files={"picture": large}).status_code == 200
+    assert api.post("/pictures", content=large).status_code == 200
+
+
+def test_many_pictures_at_once_are_all_answered_and_right(api):
+    """benchmarks/serve_load.py is the same with real pictures, times and memory."""
+    seeds = range(24)
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda seed: asked(api, seed, classes=["cup"]), seeds))
+    for seed, answer in zip(seeds, answers, strict=True):
+        assert answer.status_code == 200
+        alone = agcam.explain(api.models["tiny"], [picture(seed)], "cup")
+        grid = torch.tensor(answer.json()["maps"][0]["grid"])
+        torch.testing.assert_close(grid, alone.grid_map[0, 0])
+
+
+def test_memory_is_bounded_by_pictures_a_visitor(api):
+    before = api.get("/health").json()["pictures"]
+    api.get("/")
+    for seed in range(8):
+        assert api.post("/pictures", content=png(seed)).status_code == 200
+    assert api.get("/health").json()["pictures"] <= before + LIMITS.kept_pictures
+
+
+def test_pictures_are_forgotten_also_when_nobody_asks():
+    app = assembled(models(), Limits(kept_seconds=0.3))
+    with TestClient(app) as client:
+        assert client.post("/pictures", content=png(0)).status_code == 200
+        until = time.monotonic() + 60
+        while client.get("/health").json()["pictures"] and time.monotonic() < until:
+            time.sleep(0.05)  # /health looks, and drops nothing
+        assert client.get("/health").json() == {"status": "ok", "pictures": 0, "bytes": 0}
+
+
+def test_busy_is_said_politely():
+    app = assembled(models(), Limits(working=1, waiting=1))
+    gate_hold, entered = threading.Event(), threading.Event()
+    with TestClient(app) as client:
+        made = app.state.desk.models["tiny"].module
+
+        def slow(*_):
+            entered.set()
+            gate_hold.wait(30)
+
+        handle = made.register_forward_pre_hook(slow)
+        with ThreadPoolExecutor(2) as pool:
+            running = [pool.submit(asked, client, seed) for seed in range(2)]
+            assert entered.wait(30)
+            while client.app.state.gate.free:  # the second has its place
+                pass
+            answer = asked(client, 2)
+            refused(answer, 503, "try again")
+            assert answer.headers["retry-after"] == "5"
+            assert client.get("/health").json()["status"] == "ok"
+            gate_hold.set()
+            assert [each.result().status_code for each in running] == [200, 200]
+        handle.remove()
+
+
+# Whatever anybody sends
+
+
+@pytest.fixture(scope="session")
+def described():
+    return schemathesis.openapi.from_asgi("/openapi.json", assembled(models(), LIMITS))
+
+
+@pytest.mark.parametrize(
+    ("path", "verb", "examples"),
+    [
+        ("/explain", "POST", 60),
+        ("/models", "GET", 3),
+        ("/methods", "GET", 3),
+        ("/health", "GET", 3),
+    ],
+)
+def test_the_api_is_as_described(described, path, verb, examples):
+    """Schemathesis: every answer to whatever the description allows is one that it tells of.
+
+    But for one check: no schema says which bytes are a picture, or what a model's classes are.
+    """
+    operation = described[path][verb]
+
+    @settings(max_examples=examples, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(), st.booleans())
+    def holds(case, whole):
+        if whole and isinstance(case.body, dict):  # else hardly one has a picture that opens
+            form = case.media_type == "multipart/form-data"
+            case.body["picture"] = png(0) if form else base64.b64encode(png(0)).decode()
+        case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+    holds()
