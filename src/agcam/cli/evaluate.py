@@ -109,8 +109,8 @@ def _announce(made: Plan, workers: int) -> None:
         typer.echo(f"left out, for the model refuses it: {name}: {reason}")
     own = sum(made.method_seconds.values())
     typer.echo(
-        f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and {own:.2f} s "
-        f"a picture for the methods' own: about {_duration(made.seconds / workers)} with {workers} "
+        f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and {own:.2f} "
+        f"s a picture for the methods' own: about {_duration(made.seconds / workers)} with {workers} "
         f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
     )
 

@@ -24,6 +24,7 @@ from ..values import (
     Method,
     ReadTrace,
     Sample,
+    Trace,
     Truth,
 )
 
@@ -93,8 +94,8 @@ class Asked:
     ) -> None:
         self.classifier, self.items, self.methods = classifier, items, methods
         self.pixels = to_model(classifier, torch.stack([item.pixels for item in items]))
-        light = [method for method in methods if method.needs in LIGHT]
-        self._evidence = trace(classifier, self.pixels, light)
+        self._evidence = trace(classifier, self.pixels, methods, lazy=True)
+        self._held: type[Trace] = GridTrace  # the kind of evidence whose graph is in memory
         self.layout = self._evidence.recording.layout
         self.logits = self._evidence.recording.logits
         self.probabilities = precise(self.logits).softmax(-1)
@@ -115,7 +116,7 @@ class Asked:
         if method.name not in self._maps:
             self._maps[method.name] = self.maps_of(method, self.labels)
             if len(self._maps) == len(self.methods):
-                self._evidence.keep(ReadTrace)
+                self._hold(GridTrace)
         return self._maps[method.name]
 
     def said_maps(self, method: Method) -> Grids:
@@ -130,12 +131,17 @@ class Asked:
         """Maps of one class a picture, (picture, row, column), raw."""
         grid = self.layout.grid
         if method.needs not in LIGHT:
-            self._evidence.keep(method.needs)
+            self._hold(method.needs)
         relevance = precise(self._evidence.relevance(method, target[:, None]))
         maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
         finite = np.isfinite(maps).all(axis=(1, 2))
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
         return np.where(finite[:, None, None], maps, 0)
+
+    def _hold(self, needs: type[Trace]) -> None:
+        """One kind of graph at a time: those of a batch together do not fit into memory."""
+        if needs is not self._held:
+            self._evidence, self._held = self._evidence.afresh(), needs
 
     def right(self, picture: int) -> bool:
         """Whether the model's prediction is the label."""

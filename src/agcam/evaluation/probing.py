@@ -40,8 +40,8 @@ class Prober:
         self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
     ) -> Tensor:
         """Logits (probe, class) of each perturbed picture."""
-        parts = list(self._parts(pixels, filling, ranks, probes))
-        return torch.cat(parts)
+        with self._cast(pixels.device.type):  # around all of them: weights are cast once
+            return torch.cat(list(self._parts(pixels, filling, ranks, probes)))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits of pictures as they are, in the precision asked for."""

@@ -147,16 +147,6 @@ class Evidence:
             self._asked[kind] = self._make(kind)
         return self._asked[kind]
 
-    def keep(self, needs: type[Trace]) -> None:
-        """Let go of all graphs but the replay's and those of `needs`; asked, they are made again.
-
-        Many kinds of evidence of one batch at once do not fit into memory.
-        """
-        if needs not in _BY_RULES:
-            self._tapes = None
-        kept = {ReadTrace, needs}
-        self._asked = {kind: made for kind, made in self._asked.items() if kind in kept}
-
     def tracer(self, method: Method) -> str:
         """The name of the tracer that proved what `method` reads."""
         if method.needs is GridTrace and self.recording.layout.tracer == "none":
