@@ -110,9 +110,9 @@ def _announce(made: Plan, workers: int) -> None:
     own = sum(made.method_seconds.values())
     time = _duration(made.seconds / workers)
     typer.echo(
-        f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and {own:.2f} s "
-        f"a picture for the methods' own: about {time} with {workers} worker{'s' * (workers > 1)}; "
-        f"run {made.key[:12]}"
+        f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and "
+        f"{own:.2f} s a picture for the methods' own: about {time} with {workers} "
+        f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
     )
 
 
