@@ -71,10 +71,15 @@ def chosen(arguments):
     kept = arguments.work / "first-table.json"
     if kept.exists():
         return json.loads(kept.read_text())
+    from agcam.methods import METHODS
+    from agcam.values import Oracle
+
     torch.set_num_threads(1)
-    made = plan(configuration(arguments, "cost", ("all",), 4))
+    asking = [m.name for m in METHODS.values() if m.needs is Oracle and m.name != "saliency"]
+    made = plan(configuration(arguments, "cost", tuple(m for m in METHODS if m not in asking), 4))
     times = {name: took / made.seconds_a_forward for name, took in made.method_seconds.items()}
-    slow = {k: f"{ratio:.0f} times a plain pass" for k, ratio in times.items() if ratio > SLOWEST}
+    slow = {name: METHODS[name].passes for name in asking}
+    slow |= {k: f"{ratio:.0f} times a plain pass" for k, ratio in times.items() if ratio > SLOWEST}
     methods = [name for name in times if name not in slow]
     limits = {name: limit_of(arguments, name, methods, made) for name in RUNS}
     choice = {"methods": methods, "left": {**made.refused, **slow}, "limits": limits}

@@ -61,6 +61,7 @@ def evaluate(
     from .explain import read_names
 
     _ = ENGINES[engine]  # a wrong name is told before the model is loaded
+    typer.echo("loading, and trying every method on one picture ...", err=True)
     made = plan(
         Configuration(
             dataset=dataset,
