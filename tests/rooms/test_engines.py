@@ -56,7 +56,7 @@ def test_a_worker_that_cannot_start_says_why(engine):
 
 def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
     """Two actors; one is killed (SIGKILL) when the first rows have come."""
-    made = plan(configuration(lay_out(tmp_path, pictures=12), batch_size=1))
+    made = plan(configuration(lay_out(tmp_path, pictures=8), batch_size=1))
     killed = []
 
     def tell(rows):
@@ -75,7 +75,7 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
     assert run.finished
     carry_out(made, tmp_path / "local")
     with Store(tmp_path / "ray") as first, Store(tmp_path / "local") as second:
-        assert len(rows_of(first)[0]) == 12
+        assert len(rows_of(first)[0]) == 8
         assert rows_of(first) == rows_of(second)
 
 
