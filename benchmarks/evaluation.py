@@ -40,7 +40,7 @@ def removed(pixels, relevance, share, sign):
 def authors(model, pictures, labels, methods):
     """Areas (picture, method) of LeRF - MoRF."""
     import agcam
-    from agcam.evaluation.perturbation import relevance_on_input
+    from agcam.evaluation.probing import relevance_on_input
 
     areas = []
     for pixels, label in zip(pictures, labels, strict=True):

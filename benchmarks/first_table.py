@@ -1,24 +1,26 @@
 """The first real table: every affordable method, the demo model, real annotated pictures.
 
-    python benchmarks/first_table.py DATA [--out FOLDER] [--work FOLDER] [--workers N] [--quick]
+    python benchmarks/first_table.py DATA [--minutes N] [--out FOLDER] [--work FOLDER] [--workers N]
 
 DATA holds tiny-imagenet/, imagenet-boxes/ and coco/ as in their readers' layouts. Methods that take
 more than SLOWEST times a plain pass are left out and named. Numbers, and a report without pictures
 for each run, go to FOLDER; the store to the work folder, so that a stopped run goes on.
-About 20 minutes on two cores.
+As many pictures are taken as fit into the minutes, by the time that methods take on one picture.
 """
 
 import argparse
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 SLOWEST = 12.0  # times a plain pass
-RUNS = {
-    "localization": ("tiny_imagenet", "tiny-imagenet", "paper_localization,pointing,max_box", 120),
-    "instances": ("yolo", "coco", "instances,pointing,localization", 60),
-    "perturbation": ("imagenet_boxes", "imagenet-boxes", "paper,pointing,saco,sensitivity", 0),
-    "cost": ("imagenet_boxes", "imagenet-boxes", "cost", 8),
+LOCALIZATION = ("paper_localization", "pointing", "max_box")
+RUNS = {  # data set, folder, metrics, most samples, share of the time, passes a method
+    "localization": ("tiny_imagenet", "tiny-imagenet", LOCALIZATION, 200, 0.3, 0),
+    "instances": ("yolo", "coco", ("instances", "pointing", "localization"), 100, 0.25, 0),
+    "perturbation": ("imagenet_boxes", "imagenet-boxes", ("paper", "pointing"), 10, 0.35, 18),
+    "cost": ("imagenet_boxes", "imagenet-boxes", ("cost",), 8, 0.1, 12),
 }
 HEADS = {
     "localization": "One object a picture: Tiny ImageNet's validation pictures (64 x 64, enlarged)",
@@ -36,74 +38,75 @@ def parse():
     parser.add_argument("--work", type=Path, default=here.parent / "build")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--model", default="demo")
-    parser.add_argument("--quick", action="store_true", help="A tenth of it, to try the script.")
+    parser.add_argument("--minutes", type=float, default=20)
     return parser.parse_args()
 
 
-def configuration(arguments, name, methods):
+def configuration(arguments, name, methods, limit):
     from agcam.evaluation import Configuration
 
-    reader, folder, metrics, limit = RUNS[name]
-    names = tuple("class_sensitivity" if m == "sensitivity" else m for m in metrics.split(","))
+    reader, folder, metrics = RUNS[name][:3]
     return Configuration(
         dataset=reader,
         root=str(arguments.data / folder),
         model=arguments.model,
         methods=methods,
-        metrics=names,
-        limit=max(2, (limit or 10) // 10) if arguments.quick else limit,
+        metrics=metrics,
+        limit=limit,
         batch_size=4,
         precision="bfloat16" if name == "perturbation" else "as-is",
         threads=1,
     )
 
 
-def affordable(arguments):
-    """Methods by their time on one batch of noise, beside a plain pass; and those that are not."""
+def chosen(arguments):
+    """Methods that take no more than SLOWEST plain passes, the others and why, samples of each run.
+
+    Written down in the work folder, so that a stopped table goes on as the same runs.
+    """
     import torch
 
-    from agcam.evaluation import subject_of
-    from agcam.evaluation.batch import Asked
-    from agcam.evaluation.cost import _explained, _plain
-    from agcam.evaluation.run import _noise, _reason
-    from agcam.tracing import quiet
+    from agcam.evaluation import plan
+
+    kept = arguments.work / "first-table.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    from agcam.methods import METHODS
+    from agcam.values import Oracle
 
     torch.set_num_threads(1)
-    subject = subject_of(configuration(arguments, "cost", ("all",)))
-    noise, kept, left = _noise(subject, 1), [], {}
-    for method in subject.methods:
-        reason = _reason(subject, method, noise)
-        if not reason:
-            with quiet(subject.classifier.module):
-                asked = Asked(subject.classifier, noise, (method,))
-                plain, explained = timed(_plain(asked)), timed(_explained(asked, method))
-            reason = f"{explained / plain:.0f} times a plain pass" * (explained > SLOWEST * plain)
-        if reason:
-            left[method.name] = reason
-        else:
-            kept.append(method.name)
-    return tuple(kept), left
+    asking = [m.name for m in METHODS.values() if m.needs is Oracle and m.name != "saliency"]
+    made = plan(configuration(arguments, "cost", tuple(m for m in METHODS if m not in asking), 4))
+    times = {name: took / made.seconds_a_forward for name, took in made.method_seconds.items()}
+    slow = {name: METHODS[name].passes for name in asking}
+    slow |= {k: f"{ratio:.0f} times a plain pass" for k, ratio in times.items() if ratio > SLOWEST}
+    methods = [name for name in times if name not in slow]
+    limits = {name: limit_of(arguments, name, methods, made) for name in RUNS}
+    choice = {"methods": methods, "left": {**made.refused, **slow}, "limits": limits}
+    kept.write_text(json.dumps(choice))
+    return choice
 
 
-def timed(run):
-    run()
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def limit_of(arguments, name, methods, made):
+    """As many samples as fit into the run's share of the time."""
+    most, share, passes = RUNS[name][3:]
+    own = sum(made.method_seconds[method] for method in methods)
+    each = own + passes * len(methods) * made.seconds_a_forward
+    workers = 1 if name == "cost" else arguments.workers
+    return max(4, min(most, int(arguments.minutes * 60 * share * workers / each)))
 
 
-def evaluate(arguments, name, methods):
+def evaluate(arguments, name, methods, limit):
     """One run, its report, and its summary."""
     from agcam.engines import Limits
     from agcam.evaluation import carry_out, plan
     from agcam.metrics import SETS
     from agcam.records import Store, read_results, render_report, summarize
 
-    made = plan(configuration(arguments, name, methods))
+    made = plan(configuration(arguments, name, methods, limit))
     workers = 1 if name == "cost" else arguments.workers
-    print(
-        f"{name}: {made.forwards} passes, {made.seconds_a_forward * 1000:.0f} ms each", flush=True
-    )
+    minutes = made.seconds / workers / 60
+    print(f"{name}: {limit} samples, about {minutes:.0f} minutes", flush=True)
     run = carry_out(made, arguments.work / "first-table.sqlite", "local", Limits(workers=workers))
     with Store(arguments.work / "first-table.sqlite") as store:
         results = read_results(store, run.key)
@@ -160,7 +163,8 @@ def main():
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.work.mkdir(parents=True, exist_ok=True)
     start = time.time()
-    methods, left = affordable(arguments)
+    choice = chosen(arguments)
+    print(choice, flush=True)
     lines = [
         "# The first table",
         "",
@@ -169,9 +173,10 @@ def main():
         "`gaussian` are chance. With so few pictures only large differences mean something.",
         "",
     ]
-    lines += [f"Left out, {name}: {reason}." for name, reason in left.items()]
+    lines += [f"Left out, {name}: {reason}." for name, reason in choice["left"].items()]
     for name in RUNS:
-        results, columns = evaluate(arguments, name, methods)
+        methods, limit = tuple(choice["methods"]), choice["limits"][name]
+        results, columns = evaluate(arguments, name, methods, limit)
         lines += [f"\n## {HEADS[name]}\n"]
         lines += [
             f"{len(results.samples)} samples judged, {len(results.failures)} failures (among them "

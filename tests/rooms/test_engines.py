@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 import ray
+from engine_workers import doubling, dying, failing, refusing
 from small_runs import configuration, lay_out, rows_of
 
 from agcam import LoadError, RunError
@@ -25,33 +27,6 @@ def cluster():
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
         yield
         ray.shutdown()
-
-
-def doubling(folder):
-    """A worker that doubles, and dies at shard 3 the first time it meets it."""
-
-    def work(shard):
-        marker = folder / "died"
-        if shard == 3 and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return 2 * shard
-
-    return work
-
-
-def dying():
-    def work(shard):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    return work
-
-
-def failing():
-    def work(shard):
-        raise ValueError(f"shard {shard}")
-
-    return work
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -73,10 +48,6 @@ def test_an_error_of_the_work_is_raised_as_it_is(engine):
         list(ENGINES[engine](Limits(workers=2)).run(failing, [0]))
 
 
-def refusing():
-    raise LoadError("no such weights")
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_worker_that_cannot_start_says_why(engine):
     with pytest.raises(LoadError, match="no such weights"):
@@ -85,7 +56,7 @@ def test_a_worker_that_cannot_start_says_why(engine):
 
 def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
     """Two actors; one is killed (SIGKILL) when the first rows have come."""
-    made = plan(configuration(lay_out(tmp_path, pictures=12), batch_size=1))
+    made = plan(configuration(lay_out(tmp_path, pictures=8), batch_size=1))
     killed = []
 
     def tell(rows):
@@ -104,11 +75,21 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
     assert run.finished
     carry_out(made, tmp_path / "local")
     with Store(tmp_path / "ray") as first, Store(tmp_path / "local") as second:
-        assert len(rows_of(first)[0]) == 12
+        assert len(rows_of(first)[0]) == 8
         assert rows_of(first) == rows_of(second)
 
 
-def test_a_cluster_that_is_not_there_is_said():
-    ray.shutdown()
-    with pytest.raises(RunError, match="no Ray cluster could be reached at 127"):
-        list(ENGINES["ray"](Limits(address="127.0.0.1:1")).run(dying, [0]))
+def test_a_cluster_that_is_not_there_is_said(monkeypatch):
+    def unreachable(**options):
+        raise ConnectionError(f"nobody at {options['address']}")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", unreachable)
+    with pytest.raises(RunError, match="no Ray cluster could be reached at head:6379: nobody at"):
+        list(ENGINES["ray"](Limits(address="head:6379")).run(dying, [0]))
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RunError, match="needs Ray: pip install"):
+        list(ENGINES["ray"](Limits()).run(dying, [0]))

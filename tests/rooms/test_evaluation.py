@@ -28,8 +28,9 @@ from agcam.evaluation.configuration import opened, worker_of
 from agcam.evaluation.cost import _Held
 from agcam.evaluation.masks import nearest
 from agcam.evaluation.measures import chosen
-from agcam.evaluation.perturbation import rank_of, relevance_on_input
+from agcam.evaluation.probing import rank_of, relevance_on_input
 from agcam.evaluation.sanity import Randomization, rank_correlation
+from agcam.explainer import explain
 from agcam.families import load
 from agcam.methods import METHODS
 from agcam.metrics import METRICS, SETS
@@ -44,6 +45,7 @@ from agcam.values import (
     DataSet,
     MaskCase,
     Preparation,
+    ReadTrace,
     Sample,
     Truth,
 )
@@ -193,6 +195,19 @@ def test_a_mask_keeps_its_classes_when_it_is_resized():
     mask = np.array([[1, 0], [-1, 0]])
     assert nearest(mask, 4, 4).tolist() == [[1, 1, 0, 0]] * 2 + [[-1, -1, 0, 0]] * 2
     assert nearest(mask, 2, 2).tolist() == mask.tolist()
+
+
+def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classifier, pictures):
+    """From one recording of the batch, however many kinds of evidence the methods need."""
+    made = subject(classifier, pictures, ["morf"], methods=tuple(METHODS.values()))
+    asked, items = asked_of(made)
+    pixels = torch.stack([item.pixels for item in items])
+    for method in METHODS:
+        expected = explain(classifier, pixels, [0, 1], method).grid_map[:, 0].numpy()
+        found = asked.maps(METHODS[method])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+    assert set(asked._evidence._asked) <= {ReadTrace}
+    assert asked._evidence._tapes is None
 
 
 # Perturbation

@@ -99,7 +99,7 @@ def test_a_run_killed_ten_times_at_random_ends_with_the_same_rows(
             child = int(nursery.stdout.readline())
             while shards_of(path) <= seen[-1]:
                 time.sleep(0.002)
-            time.sleep(chance.random() * 0.05)
+            time.sleep(chance.random() * seconds_of_a_shard(path) / 2)
             os.kill(child, signal.SIGKILL)
             seen.append(shards_of(path))
         nursery.stdin.close()
@@ -108,6 +108,12 @@ def test_a_run_killed_ten_times_at_random_ends_with_the_same_rows(
     with Store(path) as store:
         assert len(store.runs()) == 1
         assert rows_of(store) == undisturbed
+
+
+def seconds_of_a_shard(path):
+    with Store(path, create=False) as store:
+        run = store.run()
+    return run.cost["seconds"] / run.done
 
 
 def shards_of(path):

@@ -61,6 +61,7 @@ def evaluate(
     from .explain import read_names
 
     _ = ENGINES[engine]  # a wrong name is told before the model is loaded
+    typer.echo("loading, and trying every method on one picture ...", err=True)
     made = plan(
         Configuration(
             dataset=dataset,
@@ -107,11 +108,12 @@ def _announce(made: Plan, workers: int) -> None:
     typer.echo(made.matched)
     for name, reason in made.refused.items():
         typer.echo(f"left out, for the model refuses it: {name}: {reason}")
-    seconds = made.forwards * made.seconds_a_forward / workers
+    own = sum(made.method_seconds.values())
+    time = _duration(made.seconds / workers)
     typer.echo(
-        f"{made.forwards:,} forward passes, about {_duration(seconds)} at "
-        f"{made.seconds_a_forward * 1000:.0f} ms each with {workers} workers, and the methods' own "
-        f"passes; run {made.key[:12]}"
+        f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and "
+        f"{own:.2f} s a picture for the methods' own: about {time} with {workers} "
+        f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
     )
 
 

@@ -3,7 +3,8 @@
 from .configuration import CHANCE, PRECISIONS, Configuration, subject_of
 from .evaluator import Evaluator, Subject
 from .measures import BUNDLES, MEASURES, Measure
-from .run import Plan, carry_out, plan, plan_of
+from .planning import Plan, plan, plan_of
+from .run import carry_out
 
 __all__ = [
     "BUNDLES",

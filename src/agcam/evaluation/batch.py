@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,8 +16,19 @@ from ..explainer import to_model
 from ..maps import to_pixels
 from ..records import Failure, Record, SampleRow
 from ..tracing import trace
-from ..values import Classifier, Frame, Method, Sample, Truth
+from ..values import (
+    AttentionTrace,
+    Classifier,
+    Frame,
+    GridTrace,
+    Method,
+    ReadTrace,
+    Sample,
+    Trace,
+    Truth,
+)
 
+LIGHT: Final = (ReadTrace, AttentionTrace, GridTrace)  # what one recording keeps for all
 Open = Callable[[Sample], tuple[Tensor, Frame]]
 Grids = NDArray[np.floating]
 
@@ -83,7 +94,8 @@ class Asked:
     ) -> None:
         self.classifier, self.items, self.methods = classifier, items, methods
         self.pixels = to_model(classifier, torch.stack([item.pixels for item in items]))
-        self._evidence = trace(classifier, self.pixels, methods)
+        self._evidence = trace(classifier, self.pixels, methods, lazy=True)
+        self._held: type[Trace] = GridTrace  # the kind of evidence whose graph is in memory
         self.layout = self._evidence.recording.layout
         self.logits = self._evidence.recording.logits
         self.probabilities = precise(self.logits).softmax(-1)
@@ -103,6 +115,8 @@ class Asked:
         """The labels' maps, (picture, row, column), raw."""
         if method.name not in self._maps:
             self._maps[method.name] = self.maps_of(method, self.labels)
+            if len(self._maps) == len(self.methods):
+                self._hold(GridTrace)
         return self._maps[method.name]
 
     def said_maps(self, method: Method) -> Grids:
@@ -116,11 +130,18 @@ class Asked:
     def maps_of(self, method: Method, target: Tensor) -> Grids:
         """Maps of one class a picture, (picture, row, column), raw."""
         grid = self.layout.grid
+        if method.needs not in LIGHT:
+            self._hold(method.needs)
         relevance = precise(self._evidence.relevance(method, target[:, None]))
         maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
         finite = np.isfinite(maps).all(axis=(1, 2))
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
         return np.where(finite[:, None, None], maps, 0)
+
+    def _hold(self, needs: type[Trace]) -> None:
+        """One kind of graph at a time: those of a batch together do not fit into memory."""
+        if needs is not self._held:
+            self._evidence, self._held = self._evidence.afresh(), needs
 
     def right(self, picture: int) -> bool:
         """Whether the model's prediction is the label."""

@@ -17,7 +17,8 @@ from .boxes import boxes
 from .cost import cost
 from .masks import masks
 from .measures import Measure, Test
-from .perturbation import Perturbation, Prober
+from .perturbation import Perturbation
+from .probing import Prober
 from .sanity import Randomization, class_sensitivity
 
 Judge = Callable[[Asked, Sequence[Measure], Book], None]

@@ -83,7 +83,7 @@ class Randomization:
         owned = [_owned(parameters, block) for block in dict.fromkeys(blocks)]
         inside = {name for names in owned for name in names}
         order = list(parameters)
-        first = min(order.index(name) for name in inside)
+        first = min((order.index(name) for name in inside), default=len(order))
         outside = [name for name in order if name not in inside]
         before = [name for name in outside if order.index(name) < first]
         after = [name for name in outside if name not in before]

@@ -1,0 +1,83 @@
+"""Perturbed pictures: which pixels go when, and what the model says, many pictures at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import ModelError
+from ..maps import resize_map
+from ..metrics.boxes import normalized
+from ..values import Classifier
+from .batch import precise
+
+
+class Probe(NamedTuple):
+    """One perturbed picture: the pixels whose rank is in [first, last) are replaced."""
+
+    picture: int
+    rank: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Prober:
+    """Asks the model about many perturbed pictures, some at a time."""
+
+    classifier: Classifier
+    batch_size: int
+    precision: torch.dtype | None = None
+
+    def ask(
+        self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
+    ) -> Tensor:
+        """Logits (probe, class) of each perturbed picture."""
+        with self._cast(pixels.device.type):  # around all of them: weights are cast once
+            return torch.cat(list(self._parts(pixels, filling, ranks, probes)))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits of pictures as they are, in the precision asked for."""
+        with torch.inference_mode(), self._cast(pixels.device.type):
+            logits = precise(self.classifier.predict(pixels))
+        if not bool(torch.isfinite(logits).all()):
+            raise ModelError(f"{self.classifier.name} gave NaN or infinite logits without pixels")
+        return logits
+
+    def _parts(
+        self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
+    ) -> Iterator[Tensor]:
+        table = torch.tensor(probes, device=pixels.device)
+        for some in torch.split(table, self.batch_size):
+            picture, rank, first, last = some.unbind(1)
+            at = ranks[rank]
+            gone = (at >= first[:, None, None]) & (at < last[:, None, None])
+            yield self.forward(torch.where(gone[:, None], filling[picture], pixels[picture]))
+
+    def _cast(self, device: str) -> AbstractContextManager[Any]:
+        return nullcontext() if self.precision is None else torch.autocast(device, self.precision)
+
+
+def relevance_on_input(grids: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Maps as the paper's perturbation takes them: min-max at the input's size, float32, plus 1.
+
+    The sum makes some pixels equal, as in the authors' program, so that ties fall alike.
+    """
+    maps = [normalized(resized) for resized in resize_map(grids, size)]
+    return np.asarray(np.stack(maps).astype(np.float32) + np.float32(1))
+
+
+def rank_of(relevance: Tensor, order: str) -> Tensor:
+    """(picture, row, column): when each pixel goes, 0 first; of equals the last goes first."""
+    flat = relevance.flatten(1)
+    going = torch.argsort(flat if order == "morf" else -flat, dim=1, stable=True).flip(1)
+    places = torch.arange(flat.shape[1], device=flat.device, dtype=torch.int32).expand_as(flat)
+    rank = torch.empty_like(places.contiguous()).scatter_(1, going, places.contiguous())
+    return rank.reshape(relevance.shape)
