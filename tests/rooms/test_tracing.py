@@ -293,6 +293,17 @@ def test_replay_runs_one_token_through_each_block(tiny, pixels):
     assert lengths == [17, 1, 1]  # of the last block only what the classifier reads
 
 
+def test_a_first_picture_takes_two_passes_more(tiny, pixels):
+    """A survey is an ordinary pass and one that shows the read tokens; its replay is the answer."""
+    passes = []
+    tiny.norm.register_forward_hook(lambda *_: passes.append(1))
+    agcam.explain(tiny, pixels[:1], 3)
+    assert len(passes) == 3
+    passes.clear()
+    agcam.explain(tiny, pixels[:1], 3)
+    assert len(passes) == 1
+
+
 def test_an_explanation_computes_less_than_a_plain_pass():
     """Counts of multiplications, on a model with the proportions of ViT-B: 12 blocks, 50 tokens."""
     model = timm.models.VisionTransformer(

@@ -23,8 +23,8 @@ from web_models import LIMITS, NAMES, assembled, models
 from web_pictures import black, picture, png
 
 import agcam
-from agcam.methods import METHODS
 from agcam.web import Limits
+from agcam.web.offered import OFFERED
 from agcam.web.pictures import body_of
 from agcam.web.problems import TooLargeError, TooSlowError
 
@@ -43,7 +43,7 @@ def refused(answer, status, words):
 # What it answers
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OFFERED)
 def test_a_form_is_answered_as_by_explain(api, method):
     answer = asked(api, classes=["tiger", "0"], method=method, draw=["grid", "overlay"])
     assert answer.status_code == 200
@@ -89,8 +89,8 @@ def test_models_methods_health(api):
         ("words", None, True),
     ]
     methods = api.get("/methods").json()
-    assert [row["name"] for row in methods] == list(METHODS)
-    assert all(row["cite"] == METHODS[row["name"]].cite for row in methods)
+    assert [row["name"] for row in methods] == list(OFFERED)
+    assert all(row["cite"] == OFFERED[row["name"]].cite for row in methods)
     assert api.get("/health").json()["status"] == "ok"
 
 

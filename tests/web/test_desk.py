@@ -15,11 +15,11 @@ from web_pictures import picture, png
 
 import agcam
 from agcam.errors import BusyError, PictureError, TargetError, UnknownNameError
-from agcam.methods import METHODS
 from agcam.values import AttentionTrace, GridTrace, ReadTrace
 from agcam.web import Limits
 from agcam.web.desk import Desk, Question
 from agcam.web.gate import Gate
+from agcam.web.offered import OFFERED
 from agcam.web.store import Store
 
 LIMITS = Limits(upload_bytes=100_000, pixels=50_000, kept_pictures=3, kept_seconds=60)
@@ -34,7 +34,7 @@ def laid(desk, seed=0, visitor="me"):
     return visitor, desk.lay(visitor, png(seed), "cat.png")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OFFERED)
 def test_the_desk_answers_what_explain_does(desk, method):
     key = laid(desk)
     model = desk.models["tiny"]
@@ -68,8 +68,8 @@ def test_a_method_that_needs_more_records_more_once(desk):
     handle = desk.models["tiny"].module.register_forward_hook(lambda *_: passes.append(1))
     key = laid(desk)
     desk.explain(key, Question("tiny", "agcam"))
-    whole = [name for name, row in METHODS.items() if row.needs is AttentionTrace]
-    light = [name for name, row in METHODS.items() if row.needs in (ReadTrace, GridTrace)]
+    whole = [name for name, row in OFFERED.items() if row.needs is AttentionTrace]
+    light = [name for name, row in OFFERED.items() if row.needs in (ReadTrace, GridTrace)]
     desk.explain(key, Question("tiny", whole[0]))
     known = len(passes)
     for method in (*light, *whole, *light):
@@ -79,7 +79,7 @@ def test_a_method_that_needs_more_records_more_once(desk):
     assert len(passes) - known <= 1
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OFFERED)
 def test_graphs_of_whole_passes_are_not_kept(desk, method):
     key = laid(desk)
     desk.explain(key, Question("tiny", method))
@@ -118,7 +118,7 @@ def test_a_large_graph_is_weighed_and_kept_only_where_there_is_room(room):
 
 def test_heads_add_up_to_the_map(desk):
     key = laid(desk)
-    maps, name = desk.heads(key, Question("tiny", list(METHODS)[-1], 1))
+    maps, name = desk.heads(key, Question("tiny", list(OFFERED)[-1], 1))
     whole = desk.explain(key, Question("tiny", "agcam", 1))
     assert maps.shape == (2, 3, 4, 4)
     assert name == "tiger"

@@ -17,6 +17,7 @@ def occlusion(oracle: Oracle) -> Float[Tensor, "batch patch"]:
     The paper slides a grey square and plots the class's probability; the logit does not saturate,
     and it is what the other methods explain. Computed by captum, as the ablation of one feature a
     patch: its Occlusion with window and stride of a patch, also where patches are not all equal.
+    Of a thing that covers many patches most stays seen when one is hidden: it may be low there.
     """
     attr = captum("occlusion")
     ablation = attr.FeatureAblation(oracle.logit)

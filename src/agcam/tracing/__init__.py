@@ -192,16 +192,14 @@ def trace(
     """
     outside = lazy or all(method.needs in FROM_OUTSIDE for method in methods)
 
-    def evidence(layout: Layout) -> Evidence:
+    whole = any(method.needs in (AttentionTrace, ReachTrace) for method in methods)
+
+    def evidence(layout: Layout, replay: Replay | None = None) -> Evidence:
         if tracer is not None and layout.tracer != "none":
-            layout = replace(layout, tracer=tracer)
-        whole = any(method.needs in (AttentionTrace, ReachTrace) for method in methods)
-        replay = None
+            layout, replay = replace(layout, tracer=tracer), None
         if layout.tracer == "replay":
-            replay = Replay(classifier, pixels, layout, whole)
-        recording = (
-            record(classifier, pixels, layout, whole) if replay is None else replay.recording
-        )
+            replay = replay or Replay(classifier, pixels, layout, whole)
+        recording = replay.recording if replay else record(classifier, pixels, layout, whole)
         found = Evidence(classifier, recording, replay, chunk=chunk, report=report)
         for method in () if lazy else methods:
             found.tracer(method)
@@ -214,9 +212,10 @@ def trace(
             return evidence(known[key])
         except (LayoutMismatchError, ModelError):
             del known[key]  # perhaps the model was changed since: look again
-    layout = known[key] = _lay_out(classifier, pixels[:1], outside)
+    layout, replay = _lay_out(classifier, pixels[:1], outside, whole)
+    known[key] = layout
     try:
-        return evidence(layout)
+        return evidence(layout, replay if len(pixels) == 1 else None)
     except LayoutMismatchError:
         logits_of(classifier, pixels)  # perhaps it is no model for these pictures: says why
         raise ModelError(
@@ -225,23 +224,26 @@ def trace(
         ) from None
 
 
-def _lay_out(classifier: Classifier, picture: Tensor, outside: bool) -> Layout:
+def _lay_out(
+    classifier: Classifier, picture: Tensor, outside: bool, whole: bool
+) -> tuple[Layout, Replay | None]:
     """Survey, and settle on the tracer: replay where it works, full autograd where it cannot.
 
     Here, once, the logits of the replay are compared with those of an ordinary pass. A model that
     cannot be traced gets a coarse grid if it is only asked from `outside`.
     """
     try:
-        layout = survey(classifier, picture)
+        layout, logits = survey(classifier, picture)
     except UntraceableError:
         if not outside:
             raise
-        return Layout.outside(coarse_grid(picture))
-    recording = record(classifier, picture, layout, whole=False)
+        return Layout.outside(coarse_grid(picture)), None
     try:
-        replay = Replay(classifier, picture, layout, whole=False)
-        prove_logits(classifier.name, recording, replay.logits)
+        replay = Replay(classifier, picture, layout, whole)
+        prove_logits(classifier.name, replay.recording, logits)
+    except torch.cuda.OutOfMemoryError:
+        raise
     except (ProofError, LayoutMismatchError, RuntimeError, IndexError, ValueError, TypeError):
         # its blocks count their tokens, or mix them outside attention
-        return replace(layout, tracer="full")
-    return layout
+        return replace(layout, tracer="full"), None
+    return layout, replay

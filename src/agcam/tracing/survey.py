@@ -48,6 +48,7 @@ class _Seen:
         self.stack: list[str] = []
         self.calls: list[tuple[str, int, int, int]] = []  # where, batch, queries, keys
         self.maps: list[tuple[int, int]] = []
+        self.logits = torch.empty(0)
 
     def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         queries, keys = call.query.shape[-2], call.key.shape[-2]
@@ -55,7 +56,7 @@ class _Seen:
         return as_torch()
 
 
-def survey(classifier: Classifier, pixels: Tensor) -> Layout:
+def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
     """Lay out a classifier for inputs of the size of `pixels` (1 3 height width).
 
     Raises UntraceableError, naming the reason, for models that are not isotropic ViT classifiers,
@@ -70,7 +71,7 @@ def survey(classifier: Classifier, pixels: Tensor) -> Layout:
     grid = _grid(seen, entry, token_dim, pixels, name)
     reads = _reads(classifier, pixels, blocks[-1], token_dim)
     kept = max(reads) + 1 if max(reads) < grid.prefix else grid.tokens
-    return Layout(grid, calls, blocks, reads, kept, token_dim)
+    return Layout(grid, calls, blocks, reads, kept, token_dim), seen.logits
 
 
 def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
@@ -79,7 +80,7 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
         for path, part in classifier.vision.named_modules():
             hooks.enter_context(hooked(part, _enter(seen, path), _leave(seen)))
         hooks.enter_context(listening(seen.answer))
-        try_out(classifier, pixels)
+        seen.logits = try_out(classifier, pixels)
     return seen
 
 

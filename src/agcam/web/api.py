@@ -16,9 +16,9 @@ from ..errors import PictureError
 from ..explainer import explain
 from ..explanation import Explanation
 from ..maps import png_bytes
-from ..methods import METHODS
 from .desk import Desk
 from .gate import Gate
+from .offered import OFFERED
 from .pictures import body_of
 from .problems import WrongKindError
 from .schemas import Answer, Ask, Health, Map, MethodRow, ModelRow, Problem, Said
@@ -99,7 +99,7 @@ def routes(desk: Desk, gate: Gate) -> APIRouter:
                 passes=row.passes,
                 cite=row.cite,
             )
-            for row in METHODS.values()
+            for row in OFFERED.values()
         ]
 
     @router.get("/health")
@@ -168,7 +168,7 @@ def _validated(make: Any) -> Ask:
 
 def _answer(desk: Desk, ask: Ask, data: bytes) -> Answer:
     model = ask.model if ask.model is not None else next(iter(desk.models))
-    _ = METHODS[ask.method]
+    _ = OFFERED[ask.method]
     classifier = desk.classifier(model, ask.prompts)
     known = set(classifier.class_names)
     picture = desk.open(data)

@@ -19,13 +19,22 @@ from ..errors import PictureError, TargetError, UnknownNameError
 from ..explainer import Prepared, answer, to_model
 from ..explanation import Explanation
 from ..images import open_picture, prepare
-from ..methods import METHODS
 from ..methods.agcam import contributions
 from ..registry import near_misses
 from ..tracing import Evidence, quiet, trace
 from ..tracing.replay import Replay
-from ..values import AttentionTrace, Classifier, Frame, GridTrace, Method, ReadTrace, Recording
+from ..values import (
+    AttentionTrace,
+    Classifier,
+    Frame,
+    GridTrace,
+    Method,
+    ReachTrace,
+    ReadTrace,
+    Recording,
+)
 from .limits import Limits
+from .offered import OFFERED
 from .store import Key, Store
 
 SHOWN_SIDE: Final = 800  # pixels of the longer side on the page
@@ -141,7 +150,7 @@ class Desk:
     ) -> tuple[Float[Tensor, "block head rows columns"], str]:
         """What each block and head added to AGCAM's map of the question's class, and its name."""
         sitting = self.sitting(key)
-        agcam = METHODS["agcam"]
+        agcam = OFFERED["agcam"]
         reading, evidence = self._read(key, sitting, question, agcam)
         with quiet(reading.classifier.module):
             logits = reading.recording.logits
@@ -156,7 +165,7 @@ class Desk:
         return maps.cpu(), names[index].split(",")[0] if names else f"class {index}"
 
     def _answer(self, key: Key, sitting: Sitting, question: Question) -> Explanation:
-        method = METHODS[question.method]
+        method = OFFERED[question.method]
         reading, evidence = self._read(key, sitting, question, method)
         with quiet(reading.classifier.module):
             return answer(reading.classifier, evidence, reading.prepared, question.target, method)
@@ -213,11 +222,11 @@ class Desk:
 
 
 def _is_light(method: Method) -> bool:
-    return method.needs in (ReadTrace, AttentionTrace, GridTrace)
+    return method.needs in (ReadTrace, AttentionTrace, ReachTrace, GridTrace)
 
 
 def _lacks(reading: Reading, method: Method) -> bool:
-    return method.needs is AttentionTrace and not reading.recording.calls
+    return method.needs in (AttentionTrace, ReachTrace) and not reading.recording.calls
 
 
 def _scaled(frames: tuple[Frame, ...], shown: Image.Image) -> tuple[Frame, ...]:

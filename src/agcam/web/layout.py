@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import gradio as gr
 
-from ..methods import METHODS
 from ..values import Classifier
 from . import panels
 from .desk import Desk
 from .examples import examples
+from .offered import OFFERED
 from .state import PROMPTS, needs_words
 
 TITLE: Final = "What did the model look at?"
@@ -135,14 +135,14 @@ def _controls(desk: Desk, first: str) -> dict[str, Any]:
         "model": gr.Dropdown(
             list(desk.models), value=first, label="Model", visible=len(desk.models) > 1
         ),
-        "method": gr.Dropdown(list(METHODS), value="agcam", label="Method", elem_id="method"),
+        "method": gr.Dropdown(list(OFFERED), value="agcam", label="Method", elem_id="method"),
     }
 
 
 def _below() -> dict[str, Any]:
     found: dict[str, Any] = {}
     with gr.Accordion("Compare methods", open=False):
-        names = list(METHODS)
+        names = list(OFFERED)
         found["several"] = gr.CheckboxGroup(names, value=names[:FIRST], label="Methods")
         found["compare"] = gr.Button("Compare", elem_id="compare")
         found["compared"] = gr.HTML("", elem_id="compared")

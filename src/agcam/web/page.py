@@ -10,7 +10,6 @@ import gradio as gr
 
 from ..errors import AgcamError
 from ..explanation import Explanation
-from ..methods import METHODS
 from ..values import Classifier
 from . import panels
 from .desk import Desk, Question
@@ -18,6 +17,7 @@ from .examples import examples
 from .gate import Gate
 from .guard import visitor_of
 from .layout import TITLE, Parts, choices_of, lay_out
+from .offered import OFFERED
 from .state import State, needs_words, restored
 
 Outputs = dict[Any, Any]
@@ -128,7 +128,7 @@ class _Wires:
         """The same class by several methods, side by side."""
         *known, several = fields
         state = self._state(*known)
-        names = [name for name in several or [] if name in METHODS]
+        names = [name for name in several or [] if name in OFFERED]
         if not names:
             return {self.parts.compared: panels.told("Tick the methods to compare.")}
 
@@ -249,7 +249,7 @@ class _Wires:
         opacity: float,
         boxes: bool,
     ) -> State:
-        _ = self.desk.models[model], METHODS[method]
+        _ = self.desk.models[model], OFFERED[method]
         return State(
             model=model,
             method=method,

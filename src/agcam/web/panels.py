@@ -16,11 +16,11 @@ from PIL import Image
 
 from ..explanation import Explanation
 from ..maps import colour_table, heat_map, overlay
-from ..methods import METHODS
 from ..metrics.localization import predicted_boxes
 from ..values import BoxCase
 from .api import said as top_of
 from .examples import Example, jpeg_address
+from .offered import OFFERED
 from .pictures import FILES
 
 TALLEST: Final = 560  # CSS pixels of the picture on the page
@@ -77,7 +77,7 @@ def view(explanation: Explanation, look: Look) -> str:
         "name": name,
         "percent": share,
         "method": explanation.method,
-        "class_specific": METHODS[explanation.method].class_specific,
+        "class_specific": OFFERED[explanation.method].class_specific,
         "hatched": bool(np.isnan(values).any()),
         "gradient": _gradient(),
         "text": f"{explanation.method} heat map for {name}, {share}: {where(values)}",
@@ -115,7 +115,7 @@ def compared(explanations: Sequence[Explanation | tuple[str, str]], look: Look) 
         small = overlay(item.pictures[0], values, alpha=look.opacity)
         small.thumbnail((COMPARED_SIDE, COMPARED_SIDE))
         name, _ = asked(item)
-        note = "" if METHODS[item.method].class_specific else "the same for every class"
+        note = "" if OFFERED[item.method].class_specific else "the same for every class"
         text = f"{item.method} heat map for {name}: {where(values)}"
         views.append(
             {
@@ -152,7 +152,7 @@ def heads(name: str, maps: NDArray[Any]) -> str:
 def how(explanation: Explanation, milliseconds: float) -> str:
     """What the map is, with what it was made, and why it can be believed."""
     entry = explanation.manifest()["targets"][0]
-    row = METHODS[explanation.method]
+    row = OFFERED[explanation.method]
     shown = {
         "model": explanation.model,
         "method": explanation.method,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from ..methods import METHODS
 from ..values import Classifier
 from .desk import Question
+from .offered import OFFERED
 from .panels import Look
 
 PROMPTS = ("a photo of a person", "a photo of an animal", "a photo of food", "a photo of a place")
@@ -66,7 +66,7 @@ def restored(query: str, start: State, models: dict[str, Classifier], known: Any
     state = start
     if first.get("model") in models:
         state = replace(state, model=first["model"])
-    if first.get("method") in METHODS:
+    if first.get("method") in OFFERED:
         state = replace(state, method=first["method"])
     number = first.get("class", "")
     if number.isdecimal() and int(number[:9]) < len(models[state.model].class_names):

@@ -1,0 +1,15 @@
+"""The methods that a server answers for: those that do not keep everybody else waiting."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..methods import METHODS
+from ..registry import Table
+from ..values import AloneTrace, Method, Oracle, PathTrace
+
+SLOW: Final = (Oracle, PathTrace, AloneTrace)  # they ask the model again, tens of times or more
+
+OFFERED: Final[Table[Method]] = Table(
+    "method of this server", {n: row for n, row in METHODS.items() if row.needs not in SLOW}
+)
