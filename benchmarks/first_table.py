@@ -148,7 +148,7 @@ def not_best(columns):
             continue
         best = column.best[0]
         apart = column.differences.get(best)
-        sure = apart is not None and not apart.low <= 0 <= apart.high
+        sure = apart is not None and apart.number >= 10 and not apart.low <= 0 <= apart.high
         interval = (
             ""
             if apart is None
