@@ -110,6 +110,8 @@ def apart(ours, theirs):
 @pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
 def test_a_batch_of_n_is_n_single_pictures(tiny, pixels, method, dtype, allowed):
     model = tiny.to(dtype)
+    if method == "agcam_spread":  # a root of differences: near zero it is as exact as a root is
+        allowed **= 0.5
     together = agcam.explain(model, pixels, [1, 2, 3], method)
     alone = [agcam.explain(model, pixels[k : k + 1], k + 1, method) for k in range(3)]
     in_parts = agcam.explain(model, pixels, [1, 2, 3], method, batch_size=2)

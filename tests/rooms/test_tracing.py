@@ -335,7 +335,7 @@ def test_every_method_runs_on_every_family(name):
     for method in METHODS:
         explanation = agcam.explain(model, pixels, 3, method)
         assert explanation.grid_map.isfinite().all()
-        if method != "grad_cam":  # its relu may leave nothing: all weighted heads negative
+        if method not in {"grad_cam", "grad_cam_tokens"}:  # a relu behind all: may leave nothing
             assert explanation.grid_map.abs().max() > 0
         assert method in {"random", "gaussian"} or apart_pictures(explanation) > 0
 
