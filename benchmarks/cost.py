@@ -5,19 +5,19 @@
 Needs `pip install -e ".[benchmarks]"`. Time: plain inference and each contestant in turn, in one
 process, after a warm-up; the ratio of each pair; median, least and greatest. A slow contestant is
 given fewer pairs (--seconds for each). Memory: the peak resident size of a fresh process that
-makes two passes (ru_maxrss), beside that of a plain one, and beside what plain inference needs:
-its peak less that of a process that only loads the model.
+makes two passes (Linux: VmHWM), beside that of a plain one.
 """
 
 import argparse
 import json
 import platform
-import resource
+import re
 import statistics
 import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 COLUMNS = ("contestant", "batch", "pairs", "time / plain (min to max)", "MB", "plain MB", "extra")
 
@@ -77,16 +77,22 @@ def peak(arguments, name, batch):
 
 def print_peak(arguments):
     made = prepared(arguments, arguments.batch[0])
-    run = made["plain" if arguments.peak == "loaded" else arguments.peak]()
-    for _ in range(0 if arguments.peak == "loaded" else 2):
-        run()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    run = made[arguments.peak]()
+    run()
+    run()
+    print(peak_of_this_process())
+
+
+def peak_of_this_process():
+    """Peak resident megabytes. (ru_maxrss would count what the parent held when it started us.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 def compare(arguments, batch):
     made = prepared(arguments, batch)
     plain = made.pop("plain")()
-    loaded, at_rest = (peak(arguments, name, batch) for name in ("loaded", "plain"))
+    at_rest = peak(arguments, "plain", batch)
     for name, make in made.items():
         try:
             found = ratios(make(), plain, arguments)
@@ -96,7 +102,7 @@ def compare(arguments, batch):
             print(f"| {name} | {batch} | | {type(error).__name__}: {reason} | | | |", flush=True)
             continue
         spread = f"{min(found):.2f} to {max(found):.2f}"
-        extra = (memory - at_rest) / max(at_rest - loaded, 1)
+        extra = memory / at_rest - 1
         print(
             f"| {name} | {batch} | {len(found)} | {statistics.median(found):.2f} ({spread}) "
             f"| {memory:.0f} | {at_rest:.0f} | {extra:+.2f} |",
@@ -114,8 +120,8 @@ def main():
 
     print(
         f"{arguments.model}, {arguments.threads} threads, torch {torch.__version__}, "
-        f"{platform.machine()}, {platform.system()}; extra: peak memory above plain's, in units of "
-        f"what plain inference needs beside the loaded model\n\n| {' | '.join(COLUMNS)} |\n"
+        f"{platform.machine()}, {platform.system()}; "
+        f"{arguments.pairs} pairs at most\n\n| {' | '.join(COLUMNS)} |\n"
         f"|{'---|' * len(COLUMNS)}"
     )
     for batch in arguments.batch:
