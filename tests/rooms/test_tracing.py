@@ -7,6 +7,7 @@ import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import agcam
@@ -318,6 +319,31 @@ def test_an_explanation_computes_less_than_a_plain_pass():
     assert explained.get_total_flops() < plain.get_total_flops()
 
 
+class _ShortProducts(TorchDispatchMode):
+    """Matrix products with few rows: a replayed token's linear layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in {torch.ops.aten.addmm.default, torch.ops.aten.mm.default}:
+            self.count += args[-2].shape[0] <= 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_replay_reads_no_weights_that_the_recorded_pass_has_read(tiny, pixels):
+    """Forward, only what the last block computes for the read token alone, and the classifier."""
+    classifier = agcam.load(tiny)
+    agcam.explain(tiny, pixels[:1], 3)
+    with quiet(tiny), _ShortProducts() as products:
+        evidence = trace(classifier, pixels[:1], [METHODS["agcam"]])
+    assert products.count == 4  # projection, both of the MLP, the classifier
+    with quiet(tiny), _ShortProducts() as products:
+        evidence.relevance(METHODS["agcam"], torch.tensor([[3]]))
+    assert products.count == 7  # the classifier; MLP and projection of both
+
+
 def test_logits_that_read_another_token_than_the_survey_saw_are_never_explained(tiny, pixels):
     """Behind the last block unread tokens are NaN: a classifier that reads them shows itself."""
     agcam.explain(tiny, pixels, 3)
@@ -335,7 +361,7 @@ def test_every_method_runs_on_every_family(name):
     for method in METHODS:
         explanation = agcam.explain(model, pixels, 3, method)
         assert explanation.grid_map.isfinite().all()
-        if method not in {"grad_cam", "grad_cam_tokens"}:  # a relu behind all: may leave nothing
+        if method not in {"grad_cam", "grad_cam_tokens", "layer_cam"}:  # a relu may leave nothing
             assert explanation.grid_map.abs().max() > 0
         assert method in {"random", "gaussian"} or apart_pictures(explanation) > 0
 

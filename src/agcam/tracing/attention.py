@@ -7,17 +7,16 @@ a lock and undone by the last one out; the listener is a ContextVar, so threads 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..values import AttentionCall
+from .swap import Swap
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """A listener: gets the call and a function that answers it as torch would."""
@@ -25,34 +24,17 @@ Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 _current: ContextVar[Answer | None] = ContextVar("agcam_listener", default=None)
 
 
-class _Swap:
-    """torch's attention function, ours while at least one thread listens."""
+class _Attention(Swap):
+    """torch's attention, and nn.MultiheadAttention's fast path, which goes around it, off."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.listeners = 0
-        self.original: Callable[..., Tensor] = F.scaled_dot_product_attention
-        self.fast_path = True
+    fast_path = True
 
-    def enter(self) -> None:
-        with self.lock:
-            if self.listeners == 0:
-                self.original = F.scaled_dot_product_attention
-                F.scaled_dot_product_attention = _dispatch
-                # nn.MultiheadAttention's fast path computes attention without calling us
-                self.fast_path = torch.backends.mha.get_fastpath_enabled()
-                torch.backends.mha.set_fastpath_enabled(False)
-            self.listeners += 1
+    def first_in(self) -> None:
+        self.fast_path = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
 
-    def leave(self) -> None:
-        with self.lock:
-            self.listeners -= 1
-            if self.listeners == 0:
-                F.scaled_dot_product_attention = self.original
-                torch.backends.mha.set_fastpath_enabled(self.fast_path)
-
-
-_swap = _Swap()
+    def last_out(self) -> None:
+        torch.backends.mha.set_fastpath_enabled(self.fast_path)
 
 
 def _dispatch(
@@ -68,7 +50,8 @@ def _dispatch(
     options: dict[str, Any] = {"scale": scale, **({"enable_gqa": True} if enable_gqa else {})}
 
     def as_torch() -> Tensor:
-        return _swap.original(query, key, value, attn_mask, dropout_p, is_causal, **options)
+        given = query, key, value, attn_mask, dropout_p, is_causal
+        return cast(Tensor, _swap.original(*given, **options))
 
     listener = _current.get()
     if listener is None:
@@ -80,6 +63,9 @@ def _dispatch(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     mask = _causal(query, key) if is_causal else attn_mask
     return listener(AttentionCall(query, key, value, mask, scale), as_torch)
+
+
+_swap = _Attention("scaled_dot_product_attention", _dispatch)
 
 
 def _causal(query: Tensor, key: Tensor) -> Tensor:

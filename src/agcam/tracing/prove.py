@@ -22,10 +22,15 @@ def prove(name: str, recorded: Tensor, replayed: Tensor, computed: torch.dtype) 
             f"{name}: the replay gave numbers of shape {tuple(replayed.shape)} instead of "
             f"{tuple(recorded.shape)}; no map was made."
         )
-    coarse = max((recorded.dtype, computed), key=lambda dtype: _TOLERANCE[dtype])
     scale = recorded.abs().amax().clamp(min=1e-6)
-    error = float(((replayed.detach() - recorded).abs().amax() / scale).nan_to_num(float("inf")))
-    if error > _TOLERANCE[coarse]:
+    error = (replayed.detach() - recorded).abs().amax() / scale
+    prove_error(name, float(error), recorded.dtype, computed)
+
+
+def prove_error(name: str, error: float, dtype: torch.dtype, computed: torch.dtype) -> None:
+    """Refuse an error that rounding cannot explain."""
+    coarse = max((dtype, computed), key=lambda precision: _TOLERANCE[precision])
+    if not error <= _TOLERANCE[coarse]:  # so that NaN is refused
         raise ProofError(
             f"{name}: what was replayed differs from what was recorded by {error:.1e} of the "
             f"largest (allowed for {str(coarse).removeprefix('torch.')}: {_TOLERANCE[coarse]:.0e}),"

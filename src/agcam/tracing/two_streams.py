@@ -24,7 +24,8 @@ from .hooks import (
     replace_stream,
     stream_of,
 )
-from .prove import prove
+from .linear import Linears, knowing
+from .prove import prove, prove_error
 from .record import Recorder, blocks_of, read_rows
 
 
@@ -49,6 +50,7 @@ class TwoStreams:
         self._own_run = False  # a block runs because we called it, not the model
         self._answers: Iterator[Tensor] | None = None  # while the read tokens are replayed
         self._entered = 0  # attention calls before the block that runs
+        self._linears = Linears(layout)
 
     def run(self, pixels: Tensor) -> Tensor:
         """Logits with the graph of the read tokens; raises unless proved."""
@@ -58,6 +60,7 @@ class TwoStreams:
                 open_.enter_context(hooked(block, self._enter, self._replay))
             open_.enter_context(hooked(last, self._finish, self._blind))
             open_.enter_context(listening(self._answer))
+            open_.enter_context(knowing(self._linears))
             open_.enter_context(torch.no_grad())
             logits = self.classifier.predict(pixels)
         done = self.recorder.count == len(self.layout.calls) and logits.requires_grad
@@ -77,11 +80,13 @@ class TwoStreams:
         if not self._own_run:
             self._arguments = args, kwargs
             self._entered = len(self.recorder.blocks)
+            self._linears.record()
 
     def _replay(self, block: nn.Module, _: object, __: object) -> None:
         if self._own_run:
             return
         args, kwargs = self._cut()
+        self._linears.replay()
         with torch.enable_grad(), self._alone(self._leaves()):
             self._stream = stream_of(block(*args, **kwargs))
 
@@ -92,6 +97,7 @@ class TwoStreams:
         with self._alone(None), suppress(_EnoughError):
             block(*args, **kwargs)
         self._prove(args, kwargs)
+        self._linears.replay()
         self._answers = self._leaves()
         torch.set_grad_enabled(True)  # from here on; `run` ends it
         return self._cut()
@@ -100,6 +106,7 @@ class TwoStreams:
         if self._own_run:
             return None
         self._answers = None
+        self._linears.record()
         stream, layout = stream_of(output), self.layout
         missing = layout.grid.tokens - layout.kept
         if not missing:
@@ -147,7 +154,11 @@ class TwoStreams:
         reads = torch.tensor(self.layout.reads, device=self._stream.device)
         recorded = _tokens(args, kwargs).index_select(dim, reads)
         replayed = self._stream.detach().index_select(dim, reads)
-        prove(name, recorded, replayed, self.recorder.blocks[0].value.dtype)
+        computed = self.recorder.blocks[0].value.dtype
+        prove(name, recorded, replayed, computed)
+        if self._linears.errors:
+            error = float(torch.stack(self._linears.errors).amax())
+            prove_error(name, error, recorded.dtype, computed)
 
 
 def _tokens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
