@@ -121,17 +121,18 @@ def _recognise(file: _Watched, path: str) -> Image.Image:
     Image.open is not used: it warns about large pictures, and the warning can be silenced only for
     all threads at once; here the size is checked in `_decode` instead.
     """
-    Image.init()
     prefix = file.read(16)
-    for name in _FORMATS:
-        factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None or (accept is not None and accept(prefix) is not True):
-            continue  # a str instead of True says that PIL was built without this format
-        try:
-            file.seek(0)
-            return factory(file, "")
-        except Exception as error:  # decoders of hostile bytes raise anything
-            raise PictureError(f"{path} is damaged: {_reason(error)}") from error
+    for learn in (Image.preinit, Image.init):  # the common formats first: all take 0.15 s to import
+        learn()
+        for name in _FORMATS:
+            factory, accept = Image.OPEN.get(name, (None, None))
+            if factory is None or (accept is not None and accept(prefix) is not True):
+                continue  # a str instead of True says that PIL was built without this format
+            try:
+                file.seek(0)
+                return factory(file, "")
+            except Exception as error:  # decoders of hostile bytes raise anything
+                raise PictureError(f"{path} is damaged: {_reason(error)}") from error
     if not prefix.strip(b"\0"):
         raise PictureError(f"{path} is damaged: it begins with zeros")
     known = ", ".join(_FORMATS)
