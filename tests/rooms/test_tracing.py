@@ -344,6 +344,18 @@ def test_a_replay_reads_no_weights_that_the_recorded_pass_has_read(tiny, pixels)
     assert products.count == 7  # the classifier; MLP and projection of both
 
 
+def test_many_targets_share_their_matrix_products(tiny, pixels):
+    """Ten targets of one picture are ten rows of one product, not ten products."""
+    classifier = agcam.load(tiny)
+    with quiet(tiny):
+        evidence = trace(classifier, pixels[:1], [METHODS["agcam"]])
+        with torch.profiler.profile(record_shapes=True) as profile:
+            evidence.relevance(METHODS["agcam"], torch.arange(10)[None])
+    products = [event.input_shapes[0] for event in profile.events() if event.name == "aten::mm"]
+    rows = [shape[0] for shape in products]  # as the graph asks (1), and as they are made (10)
+    assert sorted(rows) == [1] * 7 + [10] * 7  # the classifier, MLP and projection of both blocks
+
+
 def test_logits_that_read_another_token_than_the_survey_saw_are_never_explained(tiny, pixels):
     """Behind the last block unread tokens are NaN: a classifier that reads them shows itself."""
     agcam.explain(tiny, pixels, 3)

@@ -86,7 +86,10 @@ class _Known(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (weight,) = ctx.saved_tensors
-        return (gradient.to(weight.dtype) @ weight).to(ctx.dtype), None, None
+        rows = gradient.to(weight.dtype).reshape(-1, gradient.shape[-1])
+        # mm: under vmap it takes all targets at once, where @ would take them one by one
+        given = torch.mm(rows, weight).reshape(*gradient.shape[:-1], -1)
+        return given.to(ctx.dtype), None, None
 
 
 _current: ContextVar[Linears | None] = ContextVar("agcam_linears", default=None)
