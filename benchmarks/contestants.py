@@ -27,6 +27,7 @@ class Stage:
             import torchvision
 
             model = getattr(torchvision.models, name.removeprefix("torchvision:"))()
+            torch.nn.init.normal_(model.heads.head.weight, std=0.02)  # zero as torchvision makes it
         else:
             sized = {"img_size": size} if size else {}
             model = timm.create_model(name, **sized)
@@ -91,7 +92,7 @@ def torchcam_legrad(stage):
     """torchcam's LeGrad on all blocks; it knows torchvision's ViT only."""
     from torchcam.methods import LeGrad
 
-    cam = LeGrad(stage.model)
+    cam = LeGrad(stage.model, list(stage.model.encoder.layers))
 
     def run():
         scores = stage.model(stage.pixels)

@@ -67,6 +67,7 @@ def test_processes_give_the_same_rows_as_one(made, undisturbed, tmp_path):
 
 NURSERY = """
 import os, sys
+os.environ["OMP_NUM_THREADS"] = "1"  # a pool of threads does not survive a fork
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from small_runs import configuration
@@ -97,8 +98,10 @@ def test_a_run_killed_ten_times_at_random_ends_with_the_same_rows(
             nursery.stdin.write("go\n")
             nursery.stdin.flush()
             child = int(nursery.stdout.readline())
+            begun = time.monotonic()
             while shards_of(path) <= seen[-1]:
                 time.sleep(0.002)
+                assert time.monotonic() < begun + 120, "a shard takes a second, not minutes"
             time.sleep(chance.random() * seconds_of_a_shard(path) / 2)
             os.kill(child, signal.SIGKILL)
             seen.append(shards_of(path))
