@@ -74,6 +74,7 @@ def test_names_that_belong_to_one_room(word, homes):
     for path in SOURCE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        named |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         if word in (named if word != "print" else called):
             found.add(path.relative_to(SOURCE).as_posix())
