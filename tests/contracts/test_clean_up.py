@@ -15,6 +15,7 @@ def state(model):
     parts = dict(model.named_modules())
     return {
         "attention": F.scaled_dot_product_attention,
+        "linear": F.linear,
         "fast path": torch.backends.mha.get_fastpath_enabled(),
         "grad mode": torch.is_grad_enabled(),
         "inference mode": torch.is_inference_mode_enabled(),
