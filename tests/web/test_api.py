@@ -224,7 +224,8 @@ def test_gradios_other_addresses_are_closed(api, path):
     "path",
     [
         "/gradio_api/upload",
-        "/gradio_api/run/predict",
+        "/gradio_api/queue/join",
+        "/gradio_api/run/picked",
         "/gradio_api/api/picked",
         "/gradio_api/call/picked",
         "/gradio_api/call/v2/picked",
@@ -270,12 +271,12 @@ def test_inputs_that_are_files_or_addresses_are_refused(api, trap):
         for value in ({**place, **meta}, [{**place, **meta}], {"x": {**place, **meta}}):
             for number in range(4):
                 event = {"data": [value], "fn_index": number, "session_hash": "s"}
-                answer = api.post("/gradio_api/queue/join", json=event)
+                answer = api.post("/gradio_api/run/predict", json=event)
                 refused(answer, 400, "a file or an address is refused")
-    refused(api.post("/gradio_api/queue/join", content=b"{"), 400, "JSON")
-    refused(api.post("/gradio_api/queue/join", content=b"[]"), 400, "JSON")
+    refused(api.post("/gradio_api/run/predict", content=b"{"), 400, "JSON")
+    refused(api.post("/gradio_api/run/predict", content=b"[]"), 400, "JSON")
     long = {"data": ["x" * 70_000], "fn_index": 0, "session_hash": "s"}
-    refused(api.post("/gradio_api/queue/join", json=long), 413, "never that long")
+    refused(api.post("/gradio_api/run/predict", json=long), 413, "never that long")
 
 
 def test_the_page_calls_nobody_and_sets_a_cookie(api):

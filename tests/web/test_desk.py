@@ -21,6 +21,7 @@ from agcam.web.desk import Desk, Question
 from agcam.web.gate import Gate
 from agcam.web.offered import OFFERED
 from agcam.web.store import Store
+from agcam.web.turns import Turns
 
 LIMITS = Limits(upload_bytes=100_000, pixels=50_000, kept_pictures=3, kept_seconds=60)
 
@@ -283,3 +284,16 @@ def test_the_gate_bounds_work_and_says_so():
     assert asyncio.run(crowd()) == ["done"] * 3
     assert max(most) == 1
     assert asyncio.run(gate.run(lambda: 5)) == 5  # places were given back
+
+
+def test_an_older_question_is_overtaken_and_old_pages_are_forgotten():
+    turns = Turns(pages=2)
+    first = turns.take("a")
+    assert not turns.overtaken("a", first)
+    second = turns.take("a")
+    assert turns.overtaken("a", first)
+    assert not turns.overtaken("a", second)
+    other = turns.take("b")
+    turns.take("c")  # "a" is forgotten: its answers are shown
+    assert not turns.overtaken("a", first)
+    assert not turns.overtaken("b", other)

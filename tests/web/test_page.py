@@ -29,10 +29,14 @@ def press(page, number):
     bar = page.locator("#said button").nth(number)
     name = bar.locator(".ag-name").inner_text()
     bar.click()
+    await_name(page, name)
+    return name
+
+
+def await_name(page, name):
     page.wait_for_function(
         "n => document.querySelector('#view figcaption strong')?.innerText === n", arg=name
     )
-    return name
 
 
 def source(page):
@@ -55,6 +59,27 @@ def test_upload_and_three_classes(visit):
     assert first in maps
     text = page.get_attribute("#view img", "alt")
     assert re.match(rf"agcam heat map for {re.escape(first)}, .* highest in the", text)
+
+
+def test_fast_presses_are_never_lost(visit):
+    """Neither while another answer is on its way, nor while the list is drawn anew."""
+    page = visit()
+    give(page, png(0))
+    shown(page)
+    bars = page.locator("#said button")
+    names = bars.locator(".ag-name").all_inner_texts()
+    for number in (1, 2, 3, 4, 1, 2):
+        bars.nth(number).click()
+    await_name(page, names[2])
+    page.wait_for_selector("#said li:nth-child(3) button[aria-pressed=true]")
+    page.wait_for_timeout(300)
+    await_name(page, names[2])  # nor does an older answer come in later
+    bars.nth(3).click()
+    bars.nth(4).hover()
+    page.mouse.down()
+    page.wait_for_selector("#said li:nth-child(4) button[aria-pressed=true]")
+    page.mouse.up()
+    await_name(page, names[4])
 
 
 def test_another_class_by_typing_its_name(visit):
@@ -232,10 +257,13 @@ def test_a_link_restores_the_view(visit):
     press(page, 2)
     page.get_by_label("Boxes around what is above the threshold").check()
     page.wait_for_url("**boxes=1**")
+    page.get_by_role("button", name="Blocks and heads").click()
+    page.wait_for_url("**heads=1**")
     again = visit(page.url.split("/")[-1])
     assert shown(again) == shown(page)
     assert source(again) == source(page)
     assert again.get_by_label("Boxes around what is above the threshold").is_checked()
+    assert again.locator("#heads tbody tr").count() == 2
     assert again.locator("#view svg rect").count() == page.locator("#view svg rect").count()
 
 

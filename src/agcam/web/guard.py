@@ -30,9 +30,9 @@ OWN: Final = re.compile(
 )
 PAGE: Final = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/(assets|static|svelte)/.*"
-    r"|/gradio_api/(info/?|app_id/?|theme\.css|startup-events|queue/data|heartbeat/\w+)"
+    r"|/gradio_api/(info/?|app_id/?|theme\.css|startup-events|heartbeat/\w+)"
 )
-EVENTS: Final = re.compile(r"/gradio_api/(queue/join|cancel|reset)/?")
+EVENTS: Final = re.compile(r"/gradio_api/(run/predict|cancel|reset)/?")
 POLICY: Final = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"

@@ -29,7 +29,7 @@ class Parts:
 
     key: gr.State
     example: gr.State
-    open_heads: gr.State
+    heads_open: gr.State
     address: gr.Textbox
     told: gr.HTML
     drop: gr.HTML
@@ -64,6 +64,7 @@ class Parts:
             self.threshold,
             self.opacity,
             self.boxes,
+            self.heads_open,
         ]
 
     @property
@@ -77,6 +78,7 @@ class Parts:
             self.view,
             self.downloads,
             self.compared,
+            self.heads_panel,
             self.heads,
             self.how,
         ]
@@ -88,7 +90,7 @@ def lay_out(desk: Desk) -> Parts:
     found: dict[str, Any] = {
         "key": gr.State(""),
         "example": gr.State(""),
-        "open_heads": gr.State(False),
+        "heads_open": gr.State(False),
         "address": gr.Textbox(visible=False),
     }
     gr.HTML(f"<h1>{TITLE}</h1><p>{LEAD}</p>")

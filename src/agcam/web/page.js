@@ -54,11 +54,19 @@
 
   function classes(root, trigger, watch) {
     let pressed = null;
-    root.addEventListener("click", (event) => {
-      const button = event.target.closest("button[data-target]");
-      if (!button) return;
+    let held = null;
+    const classOf = (event) => event.target.closest("button[data-target]");
+    const ask = (button) => {
       pressed = button.dataset.target;
       trigger("asked", { index: Number(pressed) });
+    };
+    root.addEventListener("click", (event) => { if (classOf(event)) ask(classOf(event)); });
+    // the list may be drawn anew while a finger is down: the browser then sends no click
+    root.addEventListener("pointerdown", (event) => { held = classOf(event); });
+    root.addEventListener("pointerup", (event) => {
+      const button = classOf(event);
+      if (button && held && !held.isConnected && button.dataset.target === held.dataset.target) ask(button);
+      held = null;
     });
     watch("value", () => {  // the list was drawn anew: the keyboard stays where it was
       if (pressed !== null) root.querySelector(`button[data-target="${pressed}"]`)?.focus({ preventScroll: true });

@@ -19,6 +19,7 @@ from .guard import visitor_of
 from .layout import TITLE, Parts, choices_of, lay_out
 from .offered import OFFERED
 from .state import State, needs_words, restored
+from .turns import Turns
 
 Outputs = dict[Any, Any]
 
@@ -28,8 +29,6 @@ def build(desk: Desk, gate: Gate) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         parts = lay_out(desk)
         _Wires(desk, gate, parts).connect(page)
-    # the gate is the queue: Gradio's own would only stand before it
-    page.queue(max_size=desk.limits.waiting, default_concurrency_limit=None, api_open=False)
     return page
 
 
@@ -38,46 +37,46 @@ class _Wires:
 
     def __init__(self, desk: Desk, gate: Gate, parts: Parts) -> None:
         self.desk, self.gate, self.parts = desk, gate, parts
+        self.turns = Turns()
 
     def connect(self, page: gr.Blocks) -> None:
         """Tie events to handlers; none of them is an endpoint of Gradio's API."""
         parts = self.parts
-        # always_last: a click while another is being answered is never lost
-        quiet: dict[str, Any] = {
+        # the gate is the queue: Gradio's own loses answers of events that follow each other fast
+        # (its stream closes after one while the browser still counts on it for the next), and so
+        # does its rule that the last event waits; here each is asked, and the last one is shown
+        direct: dict[str, Any] = {
             "api_visibility": "private",
-            "show_progress": "hidden",
-            "trigger_mode": "always_last",
+            "trigger_mode": "multiple",
+            "queue": False,
         }
-        picture: dict[str, Any] = {**quiet, "outputs": parts.shown}
-        answers = [
-            parts.drop.picked(self.picked, parts.asked, **picture),
-            parts.said.asked(self.pressed, parts.asked, **picture),
-            parts.chosen.input(self.asked, parts.asked, **picture),
-            parts.method.input(self.asked, parts.asked, **picture),
-            parts.model.input(self.other_model, parts.asked, **picture),
-            parts.prompts.submit(self.other_words, parts.asked, **picture),
-            parts.ask.click(self.other_words, parts.asked, **picture),
-        ]
+        quiet: dict[str, Any] = {**direct, "show_progress": "hidden"}
+        picture: dict[str, Any] = {**quiet, "inputs": parts.asked, "outputs": parts.shown}
+        parts.drop.picked(self.picked, **picture)
+        parts.said.asked(self.pressed, **picture)
+        for chosen in (parts.chosen, parts.method, parts.boxes):
+            chosen.input(self.asked, **picture)
         for slow in (parts.threshold, parts.opacity):
-            slow.change(self.asked, parts.asked, **picture)
-        parts.boxes.input(self.asked, parts.asked, **picture)
-        load = page.load(
+            slow.change(self.asked, **picture)
+        parts.model.input(self.other_model, **picture)
+        parts.prompts.submit(self.other_words, **picture)
+        parts.ask.click(self.other_words, **picture)
+        page.load(
             self.load,
             [parts.address],
+            parts.shown,
             js="() => [window.location.search]",
-            **picture,
-        )
-        load.then(None, js="() => window.agcam.start()", **quiet)
+            **quiet,
+        ).then(None, js="() => window.agcam.start()", **quiet)
+        for event, is_open in (
+            (parts.heads_panel.expand, True),
+            (parts.heads_panel.collapse, False),
+        ):
+            event(lambda now=is_open: now, None, parts.heads_open, **quiet).then(
+                self.asked, **picture
+            )
         several = [*parts.asked, parts.several]
-        parts.compare.click(
-            self.compare, several, [parts.compared, parts.told], api_visibility="private"
-        )
-        parts.heads_panel.expand(lambda: True, None, parts.open_heads, **quiet).then(
-            self.heads, [parts.open_heads, *parts.asked], parts.heads, **quiet
-        )
-        parts.heads_panel.collapse(lambda: False, None, parts.open_heads, **quiet)
-        for event in (*answers, load):
-            event.then(self.heads, [parts.open_heads, *parts.asked], parts.heads, **quiet)
+        parts.compare.click(self.compare, several, [parts.compared, parts.told], **direct)
 
     async def load(self, address: str, request: gr.Request) -> Outputs:
         """Bring back what a link holds."""
@@ -149,23 +148,6 @@ class _Wires:
         except AgcamError as error:
             return state.method, str(error)
 
-    async def heads(self, is_open: bool, request: gr.Request, key: str, *fields: Any) -> Any:
-        """Maps of blocks and heads, if somebody looks at them."""
-        if not is_open:
-            return gr.skip()
-        if not key:
-            return panels.told("Give a picture first.")
-        place, state = (self._visitor(request), key), self._state(*fields)
-
-        def work() -> str:
-            maps, name = self.desk.heads(place, self._question(state))
-            return panels.heads(name, maps.numpy())
-
-        try:
-            return await self.gate.run(work)
-        except AgcamError as error:
-            return panels.told(str(error))
-
     async def _lay_example(self, state: State, request: gr.Request) -> Outputs:
         example, visitor = examples()[state.example], self._visitor(request)
         try:
@@ -179,10 +161,18 @@ class _Wires:
         if not key:
             return {self.parts.told: ""}  # nothing to show yet
         place = (self._visitor(request), key)
+        page = request.session_hash or ""
+        turn = self.turns.take(page)
+        overtaken: Outputs = {self.parts.told: gr.skip()}
+
+        def work() -> Outputs:
+            return overtaken if self.turns.overtaken(page, turn) else self._draw(place, state)
+
         try:
-            return await self.gate.run(lambda: self._draw(place, state))
+            answer = await self.gate.run(work)
         except AgcamError as error:
-            return {self.parts.told: panels.told(str(error))}
+            answer = {self.parts.told: panels.told(str(error))}
+        return overtaken if self.turns.overtaken(page, turn) else answer
 
     def _draw(self, place: tuple[str, str], state: State) -> Outputs:
         parts, classifier = self.parts, self.desk.models[state.model]
@@ -210,8 +200,17 @@ class _Wires:
             parts.chosen: self._chosen(classifier, explanation, index),
             parts.downloads: panels.downloads(explanation, address, query, state.link(classifier)),
             parts.compared: "",
+            parts.heads: self._heads(place, question) if state.heads else "",
             parts.how: panels.how(explanation, spent),
         }
+
+    def _heads(self, place: tuple[str, str], question: Question) -> str:
+        """Maps of blocks and heads, if somebody looks at them."""
+        try:
+            maps, name = self.desk.heads(place, question)
+        except AgcamError as error:
+            return panels.told(str(error))
+        return panels.heads(name, maps.numpy())
 
     def _chosen(self, classifier: Classifier, explanation: Explanation, index: int) -> Any:
         if needs_words(classifier):
@@ -236,6 +235,8 @@ class _Wires:
             parts.threshold: state.threshold,
             parts.opacity: state.opacity,
             parts.boxes: state.boxes,
+            parts.heads_open: state.heads,
+            parts.heads_panel: gr.update(open=state.heads),
         }
 
     def _state(
@@ -248,6 +249,7 @@ class _Wires:
         threshold: float,
         opacity: float,
         boxes: bool,
+        heads: bool,
     ) -> State:
         _ = self.desk.models[model], OFFERED[method]
         return State(
@@ -257,6 +259,7 @@ class _Wires:
             threshold=float(threshold),
             opacity=float(opacity),
             boxes=bool(boxes),
+            heads=bool(heads),
             prompts=tuple(str(prompts or "").splitlines()),
             example=example,
         )

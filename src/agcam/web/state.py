@@ -24,6 +24,7 @@ class State:
     threshold: float = 0.5
     opacity: float = 0.5
     boxes: bool = False
+    heads: bool = False
     prompts: tuple[str, ...] = PROMPTS
     example: str = ""
 
@@ -48,6 +49,8 @@ class State:
         pairs += [("threshold", f"{self.threshold:g}"), ("opacity", f"{self.opacity:g}")]
         if self.boxes:
             pairs.append(("boxes", 1))
+        if self.heads:
+            pairs.append(("heads", 1))
         pairs += [("prompt", text) for text in self.asked(classifier)]
         if self.example:
             pairs.append(("example", self.example))
@@ -80,6 +83,7 @@ def restored(query: str, start: State, models: dict[str, Classifier], known: Any
         threshold=_share(first.get("threshold"), start.threshold),
         opacity=_share(first.get("opacity"), start.opacity),
         boxes=first.get("boxes") == "1",
+        heads=first.get("heads") == "1",
     )
 
 
