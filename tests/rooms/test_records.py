@@ -192,6 +192,25 @@ def test_a_disk_that_fills_loses_nothing_that_was_said_to_be_stored(tmp_path):
         assert len(store.samples("key")) == 4 * len(said)
 
 
+def test_a_store_that_is_locked_while_it_is_opened_is_waited_for(tmp_path, monkeypatch):
+    """SQLite answers "locked" at once while another process recovers or closes the log."""
+    locked = sqlite3.OperationalError("database is locked")
+    answers, know = [locked, locked], Store._know
+
+    def sometimes(store):
+        if answers:
+            raise answers.pop()
+        know(store)
+
+    monkeypatch.setattr(Store, "_know", sometimes)
+    with Store(tmp_path / "store") as store:
+        assert store.runs() == []
+    answers += [locked]
+    monkeypatch.setattr("agcam.records.store.WAIT", -1.0)
+    with pytest.raises(RunError, match="in use by another program"):
+        Store(tmp_path / "store")
+
+
 def test_two_runs_write_to_one_store_at_once(tmp_path):
     def write(key):
         with Store(tmp_path / "store") as store:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from .rows import Failure, Record, Run, SampleRow, ShardRows
 from .schema import APPLICATION, TABLES, VERSION
 
 WAIT: Final = 60.0  # seconds for another run's transaction to end
+RETRY: Final = 0.01  # seconds
 SHORTEST: Final = 6  # letters of a run's key that name it
 
 
@@ -130,21 +132,35 @@ class Store:
         return [Failure(*row) for row in self._rows(query, self._number(key))]
 
     def _prepare(self) -> None:
-        """Know the file, or make its tables. Two processes may do so at once."""
-        try:
-            version = self._pragma("user_version")
-            empty = version == 0 and not self._pragma("schema_version")
-            if not empty and self._pragma("application_id") != APPLICATION:
-                raise RunError(f"{self.path} is a database of another program, not a store")
-            if version > VERSION:
-                raise RunError(
-                    f"{self.path} was written by a newer agcam (store version {version}, this one "
-                    f"knows {VERSION}); install that version, or name another file"
-                )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.DatabaseError as error:
-            raise RunError(f"{self.path} is not a store: {error}") from error
+        """Know the file, or make its tables. Two processes may do so at once.
+
+        SQLite does not wait for a lock by itself while it recovers a log or changes the mode.
+        """
+        end = time.monotonic() + WAIT
+        while True:
+            try:
+                return self._know()
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):  # the error's code came with Python 3.11
+                    raise RunError(f"{self.path} could not be opened: {error}") from error
+                if time.monotonic() > end:
+                    raise RunError(f"{self.path} is in use by another program: {error}") from error
+                time.sleep(RETRY)
+            except sqlite3.DatabaseError as error:
+                raise RunError(f"{self.path} is not a store: {error}") from error
+
+    def _know(self) -> None:
+        version = self._pragma("user_version")
+        empty = version == 0 and not self._pragma("schema_version")
+        if not empty and self._pragma("application_id") != APPLICATION:
+            raise RunError(f"{self.path} is a database of another program, not a store")
+        if version > VERSION:
+            raise RunError(
+                f"{self.path} was written by a newer agcam (store version {version}, this one "
+                f"knows {VERSION}); install that version, or name another file"
+            )
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
         if empty:
             self._make()
 
