@@ -8,12 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from . import targets
@@ -21,14 +19,12 @@ from ._version import __version__
 from .errors import ModelError, PictureError
 from .explanation import Explanation
 from .families import load, weights_hash
-from .images import open_picture, prepare
+from .images import Prepared, prepare_all
 from .methods import METHODS
 from .tracing import Evidence, Tracer, quiet, trace
-from .values import Classifier, Frame, Grid, Method, Preparation
+from .values import Classifier, Grid, Method
 
 BATCH_SIZE: Final = 8
-RGB: Final = 3
-BATCH_DIMS: Final = 4
 Progress = Callable[[int, int], None]
 """Is told, now and then, how much is done and how much there is, in pictures asked about."""
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
@@ -77,77 +73,6 @@ def ask_with(classifier: Classifier, target: Any) -> Classifier:
     if classifier.with_prompts is not None and not classifier.class_names:
         return classifier.with_prompts(targets.prompts_of(target))
     return classifier
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Pictures ready for the model, and the way back to them."""
-
-    pixels: Tensor
-    frames: tuple[Frame, ...]
-    pictures: tuple[Image.Image, ...]
-    sources: tuple[str, ...]
-
-
-def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
-    """Open and prepare pictures as the model wants them; tensors are taken as they are."""
-    if isinstance(pictures, Tensor):
-        return _take(classifier, pictures)
-    items = list(pictures) if isinstance(pictures, list | tuple) else [pictures]
-    if not items:
-        raise PictureError("no picture was given.")
-    if isinstance(items[0], Tensor):
-        raise PictureError("give prepared pictures as one tensor (batch, 3, height, width).")
-    if classifier.preparation is None:
-        raise ModelError(
-            f"{classifier.name}: how it wants its pictures is not known; give them prepared, as a "
-            "tensor (batch, 3, height, width)."
-        )
-    opened = [open_picture(item) for item in items]
-    ready = [prepare(picture, classifier.preparation) for picture in opened]
-    sources = [_source(item, number) for number, item in enumerate(items, 1)]
-    return Prepared(
-        pixels=torch.stack([pixels for pixels, _ in ready]),
-        frames=tuple(frame for _, frame in ready),
-        pictures=tuple(opened),
-        sources=tuple(sources),
-    )
-
-
-def _source(item: Any, number: int) -> str:
-    named = str(item) if isinstance(item, str | Path) else getattr(item, "filename", "")
-    return str(named) or f"picture-{number}"
-
-
-def _take(classifier: Classifier, pixels: Tensor) -> Prepared:
-    if pixels.ndim != BATCH_DIMS or pixels.shape[1] != RGB or not len(pixels):
-        raise PictureError(
-            f"a prepared tensor is (batch, 3, height, width), not {tuple(pixels.shape)}"
-            + ("; add the batch dimension: pixels[None]." if pixels.ndim == RGB else ".")
-        )
-    if not pixels.is_floating_point():
-        raise PictureError("a prepared tensor is floating and normalized; give arrays as numpy.")
-    if not bool(torch.isfinite(pixels).all()):
-        raise PictureError("the prepared tensor holds NaN or infinite values.")
-    height, width = pixels.shape[-2:]
-    return Prepared(
-        pixels=pixels.detach(),
-        frames=(Frame.whole(width, height),) * len(pixels),
-        pictures=tuple(_show(picture, classifier.preparation) for picture in pixels.detach()),
-        sources=tuple(f"picture-{number}" for number in range(1, len(pixels) + 1)),
-    )
-
-
-def _show(pixels: Tensor, preparation: Preparation | None) -> Image.Image:
-    """A prepared tensor as a picture: normalization undone, or min-max where it is unknown."""
-    values = pixels.float().cpu()
-    if preparation is not None:
-        mean, std = (torch.tensor(v)[:, None, None] for v in (preparation.mean, preparation.std))
-        values = values * std + mean
-    else:
-        low, high = values.min(), values.max()
-        values = (values - low) / (high - low).clamp(min=1e-12)
-    return Image.fromarray((values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
 
 
 @dataclass

@@ -7,8 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ..errors import PictureError, TargetError
-from .explain import asked_of, load_model, make_folder
+from ..errors import PictureError
+from .options import (
+    Alpha,
+    Arch,
+    BatchSize,
+    Classes,
+    Colormap,
+    Device,
+    Model,
+    Target,
+    Top,
+    asked_of,
+    load_model,
+    make_folder,
+    names_in,
+    refuse_both,
+)
 
 if TYPE_CHECKING:
     from ..comparison import Comparison, Cost
@@ -22,40 +37,26 @@ def compare(
     methods: Annotated[
         str, typer.Option(help="Names with commas between them, or all; see `agcam list methods`.")
     ] = USUAL,
-    model: Annotated[
-        str, typer.Option(help="As for `agcam explain`; also models that are not ViTs.")
-    ] = "demo",
-    arch: Annotated[
-        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
-    ] = None,
-    classes: Annotated[
-        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(help="Class number, class name or text prompt; may be given several times."),
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option(min=1, help="Ask about the K most probable classes.")
-    ] = None,
+    model: Model = "demo",
+    arch: Arch = None,
+    classes: Classes = None,
+    target: Target = None,
+    top: Top = None,
     out: Annotated[Path, typer.Option(help="Folder for the sheet.")] = Path("compared"),
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None,
-    alpha: Annotated[
-        float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")
-    ] = 0.5,
-    colormap: Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")] = "turbo",
-    batch_size: Annotated[int, typer.Option(min=1, help="Most pictures in one pass.")] = 8,
+    device: Device = None,
+    alpha: Alpha = 0.5,
+    colormap: Colormap = "turbo",
+    batch_size: BatchSize = 8,
 ) -> None:
     """Explain one picture by several methods, side by side, with the time and memory of each."""
-    if target and top:
-        raise TargetError("give --target or --top, not both.")
+    refuse_both(target, top)
     from ..comparison import compare as compare_
     from ..images import find_pictures
     from ..maps import colour_table
     from ..methods import METHODS
     from .progress import asking
 
-    names = list(METHODS) if methods == "all" else [name.strip() for name in methods.split(",")]
+    names = list(METHODS) if methods == "all" else names_in(methods)
     _ = [METHODS[name] for name in names], colour_table(colormap)  # told before the model is loaded
     found = find_pictures([picture])
     if len(found) != 1:

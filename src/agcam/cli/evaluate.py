@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import RunError
+from .options import Arch, Classes, Model, names_in, read_names
 
 if TYPE_CHECKING:
     from ..evaluation import Plan
@@ -23,15 +24,9 @@ Fit = Literal["model", "squash"]
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="See `agcam list datasets`.")],
     root: Annotated[str, typer.Argument(help="Its folder, file or fsspec address.")],
-    model: Annotated[
-        str, typer.Option(help="As for `agcam explain`: demo, timm:NAME, a file with --arch, ...")
-    ] = "demo",
-    arch: Annotated[
-        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
-    ] = None,
-    classes: Annotated[
-        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
-    ] = None,
+    model: Model = "demo",
+    arch: Arch = None,
+    classes: Classes = None,
     methods: Annotated[
         str, typer.Option(help="Names between commas, or all; the chance rows come by themselves.")
     ] = "agcam,rollout",
@@ -58,7 +53,6 @@ def evaluate(
     """Judge methods on a data set; a run that was stopped goes on where it was."""
     from ..engines import ENGINES, Limits
     from ..evaluation import Configuration, carry_out, plan
-    from .explain import read_names
 
     _ = ENGINES[engine]  # a wrong name is told before the model is loaded
     typer.echo("loading, and trying every method on one picture ...", err=True)
@@ -69,8 +63,8 @@ def evaluate(
             model=model,
             arch=arch,
             class_names=tuple(read_names(classes) or ()),
-            methods=_names(methods),
-            metrics=_names(metrics),
+            methods=names_in(methods),
+            metrics=names_in(metrics),
             limit=limit,
             batch_size=batch_size,
             precision=precision,
@@ -94,10 +88,6 @@ def evaluate(
 def _workers(device: str, threads: int) -> int:
     """As many as there are cores for; one on a GPU, which they would only share."""
     return max(1, (os.cpu_count() or 1) // threads) if device == "cpu" else 1
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _announce(made: Plan, workers: int) -> None:

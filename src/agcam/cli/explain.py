@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ..errors import (
-    AgcamError,
-    LoadError,
-    ModelError,
-    PictureError,
-    SaveError,
-    TargetError,
+from ..errors import AgcamError, ModelError, PictureError
+from .options import (
+    Alpha,
+    Arch,
+    BatchSize,
+    Classes,
+    Colormap,
+    Device,
+    Model,
+    Target,
+    Top,
+    asked_of,
+    load_model,
+    make_folder,
+    refuse_both,
 )
 
 if TYPE_CHECKING:
@@ -31,38 +39,20 @@ def explain(
         list[str],
         typer.Argument(help="Pictures, folders of pictures, or globs.", metavar="PICTURE..."),
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            help="timm:NAME, hf:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED, demo, or a "
-            "file of weights with --arch."
-        ),
-    ] = "demo",
-    arch: Annotated[
-        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
-    ] = None,
-    classes: Annotated[
-        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(help="Class number, class name or text prompt; may be given several times."),
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option(min=1, help="Explain the K most probable classes.")
-    ] = None,
+    model: Model = "demo",
+    arch: Arch = None,
+    classes: Classes = None,
+    target: Target = None,
+    top: Top = None,
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None,
-    alpha: Annotated[
-        float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")
-    ] = 0.5,
-    colormap: Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")] = "turbo",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass.")] = 8,
+    device: Device = None,
+    alpha: Alpha = 0.5,
+    colormap: Colormap = "turbo",
+    batch_size: BatchSize = 8,
 ) -> None:
     """Say what a model saw in pictures, and where; write overlays, maps and one HTML page."""
-    if target and top:
-        raise TargetError("give --target or --top, not both.")
+    refuse_both(target, top)
     from ..images import find_pictures
     from ..maps import colour_table
     from ..methods import METHODS
@@ -76,55 +66,6 @@ def explain(
     run.finish()
     if run.failures:
         raise typer.Exit(1)
-
-
-def make_folder(out: Path) -> None:
-    """Make the folder for what is written; SaveError where it cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SaveError(f"cannot make the folder {out}: {error.strerror}.") from error
-
-
-def load_model(
-    model: str, arch: str | None, classes: Path | None, device: str | None
-) -> Classifier:
-    """The classifier that the options name, on its device."""
-    from ..families import load
-
-    names = read_names(classes)
-    classifier = load(model, arch=arch, classes=names)
-    if device is not None:
-        try:
-            classifier.module.to(device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise LoadError(f"cannot use device {device!r}: {reason}") from error
-    return classifier
-
-
-def read_names(classes: Path | None) -> list[str] | None:
-    """Class names from a text file, one a line."""
-    if classes is None:
-        return None
-    try:
-        lines = classes.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LoadError(f"cannot read class names from {classes}: {error}.") from error
-    return [line.strip() for line in lines if line.strip()]
-
-
-def asked_of(
-    classifier: Classifier, target: list[str] | None, top: int | None, pictures: int
-) -> Any:
-    """What --target and --top ask of each picture; a name that is a number stays a name."""
-    from ..targets import Top
-
-    if target:
-        named = set(classifier.class_names)
-        items = [int(t) if t.isdecimal() and t not in named else t for t in target]
-        return [items] * pictures
-    return Top(top) if top else None
 
 
 @dataclass

@@ -37,7 +37,7 @@ def serve(
 
     from ..web import Limits, application, listen, warm
     from ..web import serve as serve_
-    from .explain import load_model
+    from .options import load_model
 
     place = listen(host, port)  # a port that is taken is told before models are loaded
     models = {}

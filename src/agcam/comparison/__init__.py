@@ -15,8 +15,9 @@ from torch import Tensor
 
 from .. import targets
 from ..errors import AgcamError, PictureError
-from ..explainer import BATCH_SIZE, Progress, Watch, ask_with, finite, prepare_all, to_model
+from ..explainer import BATCH_SIZE, Progress, Watch, ask_with, finite, to_model
 from ..families import load
+from ..images import prepare_all
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
 from ..tracing import Evidence, quiet, trace

@@ -1,7 +1,9 @@
 """Room `images`: open any picture safely, and prepare it the way a model wants it."""
 
+from .arrays import MAX_PIXELS
 from .find import find_pictures
-from .open import MAX_PIXELS, open_picture
+from .open import open_picture
 from .prepare import prepare
+from .prepared import Prepared, prepare_all
 
-__all__ = ["MAX_PIXELS", "find_pictures", "open_picture", "prepare"]
+__all__ = ["MAX_PIXELS", "Prepared", "find_pictures", "open_picture", "prepare", "prepare_all"]

@@ -11,8 +11,7 @@ from PIL import Image
 
 from ..addresses import is_address, open_file
 from ..errors import PictureError
-
-MAX_PIXELS = 200_000_000  # refused above, from the header, before a pixel is decoded
+from .arrays import MAX_PIXELS, from_array, to_8_bits
 
 # Photographs and their kin. Formats that PIL reads by running other programs (EPS), or that have no
 # signature (TGA takes any text file for a picture), are left out on purpose.
@@ -46,7 +45,7 @@ def open_picture(
     if isinstance(source, bytes):
         return _open_bytes(source, max_pixels)
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _to_rgb(from_array(source), "the array")
     if isinstance(source, str) and is_address(source):
         return _open_address(source, max_pixels)
     if isinstance(source, (str, Path)):
@@ -183,7 +182,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        image = _to_8_bits(image, name)
+        image = to_8_bits(image, name)
     elif image.mode in {"La", "RGBa"}:
         image = image.convert(image.mode.upper())  # undo premultiplied alpha
     if image.has_transparency_data:
@@ -191,65 +190,3 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.copy() if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
-    """Scale a deep grey picture by the full range of its type, never by its own extremes.
-
-    PIL's modes I and F hide the type of the file, so there the range is the smallest of
-    (1 for floats,) 8, 16 and 31 bits that holds the brightest pixel.
-    """
-    values = np.asarray(image)
-    low, high = float(values.min()), float(values.max())
-    ranges = [65535.0] if image.mode.startswith("I;16") else [255.0, 65535.0, 2.0**31 - 1]
-    if image.mode == "F":
-        ranges = [1.0, 255.0, 65535.0]
-    full = next((limit for limit in ranges if high <= limit), None)
-    if full is None or not low >= 0:
-        raise PictureError(
-            f"{name} holds grey values from {low:g} to {high:g}; scale them to 0 ... 1 or 0 ... 255"
-        )
-    rows = (np.rint(row * (255.0 / full)) for row in values)  # row by row: no large float copy
-    return Image.fromarray(np.stack([row.astype(np.uint8) for row in rows]))
-
-
-def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
-    shape = array.shape
-    flat = len(shape) == 2
-    if len(shape) == 4:
-        raise PictureError(f"an array of shape {shape} is several pictures; give a list of them")
-    if not flat and (len(shape) != 3 or shape[2] not in {3, 4}):
-        if shape[:1] in {(1,), (3,), (4,)} and len(shape) == 3:
-            raise PictureError(
-                f"an array of shape {shape} has its channels first; transpose it to (height, "
-                "width, channel): array.transpose(1, 2, 0)"
-            )
-        raise PictureError(
-            f"an array of shape {shape} is not a picture; (height, width), (height, width, 3) and "
-            "(height, width, 4) are"
-        )
-    if array.size == 0:
-        raise PictureError(f"an array of shape {shape} has no pixels")
-    if shape[0] * shape[1] > MAX_PIXELS:
-        raise PictureError(f"an array of shape {shape} has more than {MAX_PIXELS:,} pixels")
-    if array.dtype != np.uint8:
-        array = _array_to_8_bits(array)
-    return _to_rgb(Image.fromarray(np.ascontiguousarray(array)), "the array")
-
-
-def _array_to_8_bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    if not np.issubdtype(array.dtype, np.floating):
-        raise PictureError(
-            f"an array of {array.dtype} is not a picture; make it uint8 (0 ... 255) or "
-            "float (0 ... 1)"
-        )
-    low, high = float(array.min()), float(array.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise PictureError("the array holds NaN or infinite pixels; replace them with numbers")
-    if low < 0 or high > 1:
-        raise PictureError(
-            f"the array's floats run from {low:g} to {high:g}, not within 0 ... 1; divide by 255 "
-            "or undo the normalization"
-        )
-    scaled: np.ndarray[Any, Any] = np.rint(array * array.dtype.type(255))
-    return scaled.astype(np.uint8)

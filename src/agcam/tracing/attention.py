@@ -1,15 +1,13 @@
 """The one place that listens to attention.
 
 While somebody listens, `torch.nn.functional.scaled_dot_product_attention` is ours; it passes every
-call on unless the calling thread has a listener. The swap is process-wide, so it is counted under
-a lock and undone by the last one out; the listener is a ContextVar, so threads do not meet.
+call on unless the calling thread has a listener.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import torch
@@ -21,10 +19,8 @@ from .swap import Swap
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """A listener: gets the call and a function that answers it as torch would."""
 
-_current: ContextVar[Answer | None] = ContextVar("agcam_listener", default=None)
 
-
-class _Attention(Swap):
+class _Attention(Swap[Answer]):
     """torch's attention, and nn.MultiheadAttention's fast path, which goes around it, off."""
 
     fast_path = True
@@ -53,7 +49,7 @@ def _dispatch(
         given = query, key, value, attn_mask, dropout_p, is_causal
         return cast(Tensor, _swap.original(*given, **options))
 
-    listener = _current.get()
+    listener = _swap.listener
     if listener is None:
         return as_torch()
     if enable_gqa and key.shape[-3] != query.shape[-3]:
@@ -73,13 +69,6 @@ def _causal(query: Tensor, key: Tensor) -> Tensor:
     return torch.ones(shape, dtype=torch.bool, device=query.device).tril()
 
 
-@contextmanager
-def listening(answer: Answer) -> Iterator[None]:
+def listening(answer: Answer) -> AbstractContextManager[None]:
     """Let `answer` reply to every attention call of this thread while the context is open."""
-    token = _current.set(answer)
-    _swap.enter()
-    try:
-        yield
-    finally:
-        _swap.leave()
-        _current.reset(token)
+    return _swap.heard_by(answer)

@@ -7,9 +7,7 @@ ever. At batch 1 reading weights is most of what a replay would take.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, cast
 
 import torch
@@ -92,27 +90,17 @@ class _Known(torch.autograd.Function):
         return given.to(ctx.dtype), None, None
 
 
-_current: ContextVar[Linears | None] = ContextVar("agcam_linears", default=None)
-
-
 def _dispatch(tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    linears = _current.get()
+    linears = _swap.listener
     if linears is None:
         answer: Tensor = _swap.original(tokens, weight, bias)
         return answer
     return linears.answer(tokens, weight, bias)
 
 
-_swap: Final = Swap("linear", _dispatch)
+_swap: Final = Swap[Linears]("linear", _dispatch)
 
 
-@contextmanager
-def knowing(linears: Linears) -> Iterator[None]:
+def knowing(linears: Linears) -> AbstractContextManager[None]:
     """Let `linears` answer this thread's linear layers while the context is open."""
-    token = _current.set(linears)
-    _swap.enter()
-    try:
-        yield
-    finally:
-        _swap.leave()
-        _current.reset(token)
+    return _swap.heard_by(linears)

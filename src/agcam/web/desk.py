@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..errors import PictureError, TargetError, UnknownNameError
-from ..explainer import Prepared, answer, to_model
+from ..explainer import answer, to_model
 from ..explanation import Explanation
-from ..images import open_picture, prepare
+from ..images import Prepared, open_picture, prepare
 from ..methods.agcam import contributions
 from ..registry import near_misses
 from ..tracing import Evidence, quiet, trace
