@@ -1,13 +1,14 @@
 """Every method of the table beside `agcam_spread`, at the tests of docs/better-map.md.
 
-    python benchmarks/better_map.py run ROWS.jsonl --data FOLDER [--model demo] [--minutes 25]
+    python benchmarks/better_map.py ROWS.jsonl --data FOLDER [--model demo] [--minutes 25]
     python benchmarks/better_map_table.py ROWS.jsonl > docs/better-map-tables.md
 
-`run` adds a row for each picture, class and method to ROWS.jsonl; stopped and started again it
-goes on where it was, so that a new method of the table costs its own rows only. The sets take
-turns: whatever the time allows is spread over all of them. The table has means, bootstrap 95 %
-intervals and paired differences. Pictures of tiny-imagenet and coco take part only if
-`sha256(file name)` is odd: the even ones were tuned on.
+Adds a row for each picture, class and method to ROWS.jsonl; stopped and started again it goes on
+where it was, so that a new method of the table costs its own rows only. The sets take turns:
+whatever the time allows is spread over all of them. The table has means, bootstrap 95 % intervals
+and paired differences. Pictures of tiny-imagenet and coco take part only if `sha256(file name)` is
+odd; the even ones were tuned on, and are had with `--part tune`. `--methods NAME^P` takes a
+method's positive part to the power P.
 """
 
 import argparse
@@ -98,7 +99,11 @@ def rows_of(name, model, item, wanted):
     file, picture, targets, truths = item
     pixels = model.pixels(picture)
     with quiet(model.classifier.module):
-        evidence = trace(model.classifier, pixels, [METHODS[method] for method in wanted])
+        evidence = trace(
+            model.classifier,
+            pixels,
+            list({base_of(m)[0]: METHODS[base_of(m)[0]] for m in wanted}.values()),
+        )
         said = int(evidence.recording.logits.argmax())
         if name == "tiny" and said != targets[0]:
             return [{"set": name, "item": file, "method": each, "left out": 1} for each in wanted]
@@ -119,12 +124,26 @@ def maps_of(evidence, targets, wanted):
     for index, target in enumerate(targets):
         asked = {}
         for method in wanted:
-            row = METHODS[method]
+            name, power = base_of(method)
+            row = METHODS[name]
             if row.needs not in asked:
                 asked[row.needs] = evidence.of(row, torch.tensor([target]))
             relevance = row.function(asked[row.needs])[0].detach()
+            if power is not None:
+                relevance = (relevance / relevance.max()).clamp(min=0) ** power
             maps[method, index] = to_pixels(relevance, evidence.recording.grid)
     return maps
+
+
+def base_of(method):
+    """`NAME^POWER` as both; a name alone has no power, and its map stays as it is."""
+    name, _, power = method.partition("^")
+    return name, float(power) if power else None
+
+
+def known(method):
+    _ = METHODS[base_of(method)[0]]
+    return method
 
 
 def run(given):
@@ -137,7 +156,7 @@ def run(given):
         with given.rows.open() as file:
             rows = [json.loads(line) for line in file]
         done = {(row["set"], row["item"], row["method"]) for row in rows}
-    for name, item in in_turn(given.sets, given.data, model.classes):
+    for name, item in in_turn(given.sets, given.data, model.classes, given.part):
         wanted = [m for m in given.methods if (name, item[0], m) not in done]
         if time.monotonic() > end:
             return
@@ -149,19 +168,16 @@ def run(given):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True)
-    running = commands.add_parser("run")
-    running.add_argument("rows", type=Path)
-    running.add_argument("--data", type=Path, required=True)
-    running.add_argument("--model", choices=MODELS, default="demo")
-    running.add_argument("--minutes", type=float, default=25)
-    running.add_argument("--threads", type=int, default=2)
-    running.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
-    running.add_argument("--methods", nargs="+", choices=METHODS, default=TRACED)
-    running.set_defaults(do=run)
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", choices=MODELS, default="demo")
+    parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--part", choices=("report", "tune"), default="report")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
+    parser.add_argument("--methods", nargs="+", type=known, default=TRACED)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    arguments = parse()
-    arguments.do(arguments)
+    run(parse())

@@ -14,6 +14,7 @@ from PIL import Image
 SIDE = 224
 LEAST_AREA = 0.02  # of a class's boxes, as a share of a coco picture
 SETS = ("tiny", "coco", "imagenet-boxes", "mosaic-caltech", "mosaic-imagenet", "abpc")
+SPLIT = ("tiny", "coco")  # the others were never tuned on, and have no part to tune
 AT_ONCE = {"tiny": 4, "coco": 2, "imagenet-boxes": 2}
 SIZES = {"tiny": 120, "coco": 64, "mosaic-caltech": 20, "mosaic-imagenet": 20, "abpc": 20}
 
@@ -33,7 +34,7 @@ def squashed(path, side=SIDE):
         return picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
 
 
-def tiny(data, classes, which="report", count=SIZES["tiny"]):
+def tiny(data, classes, which, count=SIZES["tiny"]):
     """Pictures of 64 x 64 with one box: (file, picture, [class], [boxes])."""
     folder = data / "tiny-imagenet"
     files = {path.name: path for path in folder.rglob("*.JPEG")}
@@ -44,7 +45,7 @@ def tiny(data, classes, which="report", count=SIZES["tiny"]):
         yield row["file"], squashed(files[row["file"]]), [classes[row["synset"]]], [box]
 
 
-def coco(data, classes, which="report"):
+def coco(data, classes, which):
     """Photographs, every class with boxes in them that the model knows."""
     import yaml
 
@@ -113,9 +114,10 @@ def mosaics(pictures, count):
                 return
 
 
-def in_turn(names, data, classes):
+def in_turn(names, data, classes, which):
     """The sets' pictures in turn; mosaics, asked about four classes each, less often."""
-    streams = {name: iter(pictures_of(name, data, classes)) for name in names}
+    names = [name for name in names if name in SPLIT or which == "report"]
+    streams = {name: iter(pictures_of(name, data, classes, which)) for name in names}
     while streams:
         for name in list(streams):
             some = list(itertools.islice(streams[name], AT_ONCE.get(name, 1)))
@@ -124,7 +126,9 @@ def in_turn(names, data, classes):
                 del streams[name]
 
 
-def pictures_of(name, data, classes):
+def pictures_of(name, data, classes, which):
+    if name in SPLIT:
+        return {"tiny": tiny, "coco": coco}[name](data, classes, which)
     if name == "mosaic-caltech":
         return mosaics(caltech(data, classes), SIZES[name])
     if name == "mosaic-imagenet":
@@ -132,4 +136,4 @@ def pictures_of(name, data, classes):
     if name == "abpc":
         some = itertools.islice(one_per_class(data, classes), SIZES[name])
         return ((path.name, squashed(path), [target], [None]) for path, target in some)
-    return {"tiny": tiny, "coco": coco, "imagenet-boxes": imagenet_boxes}[name](data, classes)
+    return imagenet_boxes(data, classes)

@@ -2,9 +2,9 @@
 
     python benchmarks/better_map_table.py ROWS.jsonl [MORE.jsonl ...] > docs/better-map-tables.md
 
-Means with bootstrap 95 % intervals (2,000 resamples of pictures, all classes of a picture staying
-together), and `agcam_spread` less each other method on the same pictures. Only pictures that every
-method of a set was asked about take part.
+First all sets at a glance, then each with bootstrap 95 % intervals (2,000 resamples of pictures,
+all classes of a picture staying together), and our two methods less each other one on the same
+pictures. Only pictures that every method of a set was asked about take part.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-OURS = "agcam_spread"
+OURS = ("agcam_spread", "agcam_focus")
 RESAMPLES = 2000
 DELTAS = (0.3, 0.5, 0.7)
 BOXES = ("pixel accuracy", "IoU", "Dice", "energy", "best IoU", "MaxBoxAccV2")
@@ -27,6 +27,19 @@ COLUMNS = {
     "mosaic-imagenet": ("own cell",),
     "abpc": ("abpc", "lerf", "morf"),
 }
+GLANCE = (
+    {
+        "tiny": ("IoU", "best IoU", "MaxBoxAccV2", "energy"),
+        "coco": ("IoU", "best IoU", "MaxBoxAccV2", "energy"),
+        "several": ("covered", "found"),
+    },
+    {
+        "imagenet-boxes": ("IoU", "best IoU", "energy"),
+        "mosaic-caltech": ("own cell",),
+        "mosaic-imagenet": ("own cell",),
+        "abpc": ("abpc",),
+    },
+)
 TITLES = {
     "tiny": "Tiny ImageNet, report part, rightly predicted, the predicted class",
     "coco": "COCO, report part, every class of a picture that the head knows",
@@ -81,33 +94,59 @@ def text(samples, sign=""):
     return f"{samples[0]:{sign}.3f} ({low:{sign}.2f} to {high:{sign}.2f})"
 
 
+def items_of(methods):
+    """The pictures that every method was asked about."""
+    return sorted(set.intersection(*(set(found) for found in methods.values())))
+
+
+def glance(rows, wanted):
+    """One line a method: the means of several sets."""
+    wanted = {name: columns for name, columns in wanted.items() if name in rows}
+    found = defaultdict(dict)
+    for name, columns in wanted.items():
+        items = items_of(rows[name])
+        for method, of in rows[name].items():
+            for column in columns:
+                mean = resampled([of[item] for item in items], column, draws(len(items))[:1])[0]
+                found[method][name, column] = f"{mean:.3f}"
+    columns = [(name, column) for name, columns in wanted.items() for column in columns]
+    yield "| method | " + " | ".join(f"{name}: {column}" for name, column in columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for method, cells in found.items():
+        yield f"| {method} | " + " | ".join(cells.get(key, "-") for key in columns) + " |"
+    yield ""
+
+
 def table(methods, columns, note):
-    items = sorted(set.intersection(*(set(found) for found in methods.values())))
+    items = items_of(methods)
     weights = draws(len(items))
     found = {
         (method, column): resampled([of[item] for item in items], column, weights)
         for method, of in methods.items()
         for column in columns
     }
-    classes = sum(len(methods[OURS][item]) for item in items)
+    classes = sum(len(methods[OURS[0]][item]) for item in items)
     yield f"### {note}\n\n{len(items)} pictures, {classes} maps a method.\n"
     yield f"| method | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}"
     for method in methods:
         cells = " | ".join(text(found[method, column]) for column in columns)
         yield f"| {method} | {cells} |"
-    yield f"\n`{OURS}` less the other, on the same pictures:\n"
-    yield f"| less | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}"
-    for method in methods:
-        if method != OURS:
-            gaps = (found[OURS, column] - found[method, column] for column in columns)
-            yield f"| {method} | {' | '.join(text(gap, '+') for gap in gaps)} |"
+    for ours in OURS:
+        yield f"\n`{ours}` less the other, on the same pictures:\n"
+        yield f"| less | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}"
+        for method in methods:
+            if method != ours:
+                gaps = (found[ours, column] - found[method, column] for column in columns)
+                yield f"| {method} | {' | '.join(text(gap, '+') for gap in gaps)} |"
     yield ""
 
 
 def main(paths):
-    rows = read(paths)
+    rows = {name: methods for name, methods in read(paths).items() if OURS[0] in methods}
+    for wanted in GLANCE:
+        print("\n".join(glance(rows, wanted)))
     for name, columns in COLUMNS.items():
-        if OURS in rows[name]:
+        if name in rows:
             print("\n".join(table(rows[name], columns, TITLES[name])))
 
 

@@ -273,7 +273,7 @@ def test_names_are_escaped_on_the_page(place):
         (("--target", "-1"), "class names are not known; give a number"),
         (("--classes", "names.txt", "--target", "dalmatain"), "did you mean dalmatian?"),
         (("--method", "agcan"), "no method is called 'agcan'; did you mean agcam?"),
-        (("--method", "xyzzy"), "known: agcam, agcam_spread, raw_attention"),
+        (("--method", "xyzzy"), "known: agcam, agcam_spread, agcam_focus"),
         (("--colormap", "turbos"), "did you mean turbo"),
         (("--classes", "no.txt"), "cannot read class names from no.txt"),
         (("--classes", "cat.png"), "cannot read class names from cat.png"),

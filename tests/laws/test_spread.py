@@ -1,4 +1,4 @@
-"""What agcam_spread promises beside its formula: chunks, linear memory, price, specificity."""
+"""What agcam_spread and agcam_focus promise beside their formula: chunks, memory, price."""
 
 import sys
 
@@ -39,6 +39,13 @@ class Largest(TorchDispatchMode):
             if isinstance(tensor, torch.Tensor):
                 self.elements = max(self.elements, tensor.numel())
         return made
+
+
+def test_focus_is_the_fourth_power_of_spread():
+    """The same order of the same patches: only how steep they stand differs."""
+    trace = reach(Grid(5, 6, 2))
+    focus = METHODS["agcam_focus"].function(trace)
+    torch.testing.assert_close(focus, METHOD.function(trace) ** 4)
 
 
 def test_in_chunks_is_at_once(monkeypatch):

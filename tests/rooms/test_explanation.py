@@ -112,6 +112,8 @@ def test_a_batch_of_n_is_n_single_pictures(tiny, pixels, method, dtype, allowed)
     model = tiny.to(dtype)
     if method == "agcam_spread":  # a root of differences: near zero it is as exact as a root is
         allowed **= 0.5
+    if method == "agcam_focus":  # a square of differences of nearly equal numbers
+        allowed *= 20
     together = agcam.explain(model, pixels, [1, 2, 3], method)
     alone = [agcam.explain(model, pixels[k : k + 1], k + 1, method) for k in range(3)]
     in_parts = agcam.explain(model, pixels, [1, 2, 3], method, batch_size=2)

@@ -23,6 +23,7 @@ from ..values import (
     TokenTrace,
 )
 from .agcam import agcam
+from .agcam_focus import agcam_focus
 from .agcam_spread import agcam_spread
 from .attcat import attcat
 from .attn_lrp import attn_lrp
@@ -71,6 +72,14 @@ _ROWS = [
     Method(
         name="agcam_spread",
         function=agcam_spread,
+        needs=ReachTrace,
+        class_specific=True,
+        passes="1 forward, replay of the read tokens, attention rows of a third of the blocks",
+        cite="agcam's own, after Leem and Seo, AGCAM: docs/better-map.md",
+    ),
+    Method(
+        name="agcam_focus",
+        function=agcam_focus,
         needs=ReachTrace,
         class_specific=True,
         passes="1 forward, replay of the read tokens, attention rows of a third of the blocks",

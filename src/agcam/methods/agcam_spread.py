@@ -37,13 +37,18 @@ def agcam_spread(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
     The root is part of the map, the same for every picture: it changes no order, and puts the edge
     of what is shown nearer to half of the greatest value.
     """
+    return reached(trace).sqrt()
+
+
+def reached(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
+    """`(V (A e))+`, as above: evidence, spread over what belongs together, above its mean."""
     blocks = len(trace.calls)
     relevance = _above_mean(_evidence(trace, max(1, round(blocks / 6))))
     behind_middle = trace.calls[blocks // 2 : blocks // 2 + max(1, round(blocks / 6))]
     last = trace.calls[-max(1, round(blocks / 3)) :]
     relevance = _spread(relevance, _mean([_attention(call, trace) for call in behind_middle]))
     relevance = _spread(relevance, _mean([_likeness(call, trace) for call in last]))
-    return _above_mean(relevance).sqrt()
+    return _above_mean(relevance)
 
 
 def _evidence(trace: ReachTrace, count: int) -> Tensor:

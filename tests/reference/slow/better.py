@@ -1,4 +1,4 @@
-"""Our own map, from its formula."""
+"""Our own maps, from their formula."""
 
 import numpy as np
 
@@ -19,7 +19,15 @@ def spread(links, relevance):
     return result
 
 
-def agcam_spread(vit, picture, target, step=1e-5):
+def agcam_spread(vit, picture, target):
+    return np.sqrt(reached(vit, picture, target))
+
+
+def agcam_focus(vit, picture, target):
+    return reached(vit, picture, target) ** 2
+
+
+def reached(vit, picture, target, step=1e-5):
     """Signed contributions of the last sixth, spread by attention, then by likeness of values."""
     scores, values, _ = vit.run(picture)
     attentions, depth = [softmax(s) for s in scores], vit.depth
@@ -47,4 +55,4 @@ def agcam_spread(vit, picture, target, step=1e-5):
         likeness = likeness + softmax(cosine / 0.2)
     relevance = above_mean(evidence[1:])
     relevance = spread(sum(a[:, 1:, 1:].mean(0) for a in behind_middle), relevance)
-    return np.sqrt(above_mean(spread(likeness, relevance)))
+    return above_mean(spread(likeness, relevance))
