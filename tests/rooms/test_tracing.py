@@ -441,6 +441,15 @@ def test_a_pass_back_serves_many_targets(tiny, pixels):
     assert len(passes) == 1
 
 
+@pytest.mark.parametrize("method", ["rollout", "agcam_spread"])
+def test_a_recording_that_kept_no_attention_is_not_read_for_it(tiny, pixels, method):
+    classifier = agcam.load(tiny)
+    with quiet(tiny):
+        evidence = trace(classifier, pixels, [METHODS["agcam"]])
+        with pytest.raises(agcam.ModelError, match="name the method when the recording is made"):
+            evidence.of(METHODS[method], torch.zeros(len(pixels), dtype=torch.long))
+
+
 def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     passes = []

@@ -20,6 +20,7 @@ from agcam.web import Limits
 from agcam.web.desk import Desk, Question
 from agcam.web.gate import Gate
 from agcam.web.offered import OFFERED
+from agcam.web.panels import boxes_of
 from agcam.web.store import Store
 from agcam.web.turns import Turns
 
@@ -297,3 +298,16 @@ def test_an_older_question_is_overtaken_and_old_pages_are_forgotten():
     turns.take("c")  # "a" is forgotten: its answers are shown
     assert not turns.overtaken("a", first)
     assert not turns.overtaken("b", other)
+
+
+def test_boxes_are_the_protocols_on_what_the_model_saw(desk):
+    """A map that is high in the upper left quarter alone: the box is found at 224 x 224."""
+    explanation = desk.explain(laid(desk), Question("tiny", "agcam"))
+    quarter = torch.zeros(1, 1, 4, 4)
+    quarter[..., :2, :2] = 1.0
+    left, top, right, bottom = explanation.frames[0].window
+    assert left > 0  # the sides were cropped
+    ((x0, y0, x1, y1),) = boxes_of(replace(explanation, grid_map=quarter), 0.5)
+    assert (x0, y0) == (left, top)
+    assert (x1 - left) / (right - left) == pytest.approx(112 / 224)
+    assert (y1 - top) / (bottom - top) == pytest.approx(112 / 224)

@@ -54,6 +54,7 @@ TRACERS: Final[tuple[Tracer, ...]] = ("replay", "full")
 
 CHUNK: Final = 8  # pictures in one pass, where a method asks about many
 FROM_OUTSIDE: Final = (Oracle, GridTrace)  # evidence for which nothing is traced
+_OF_EVERY_BLOCK: Final = (AttentionTrace, ReachTrace)  # the recording keeps every attention call
 _BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
     LrpTrace: Lrp,
     LibraTrace: Libra,
@@ -129,7 +130,13 @@ class Evidence:
     def of(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
         recording = self.recording
-        if method.needs is AttentionTrace and recording.calls:
+        if method.needs in _OF_EVERY_BLOCK and not recording.calls:
+            self.proved(method.needs)  # a model that cannot be traced is refused for its own reason
+            raise ModelError(
+                f"this recording did not keep what {method.name} reads, every block's attention; "
+                "name the method when the recording is made."
+            )
+        if method.needs is AttentionTrace:
             return AttentionTrace(recording.calls, recording.layout.reads, recording.grid)
         if method.needs is GridTrace:
             return GridTrace(len(recording.logits), recording.grid)
@@ -192,7 +199,7 @@ def trace(
     """
     outside = lazy or all(method.needs in FROM_OUTSIDE for method in methods)
 
-    whole = any(method.needs in (AttentionTrace, ReachTrace) for method in methods)
+    whole = any(method.needs in _OF_EVERY_BLOCK for method in methods)
 
     def evidence(layout: Layout, replay: Replay | None = None) -> Evidence:
         if tracer is not None and layout.tracer != "none":

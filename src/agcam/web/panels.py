@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..explanation import Explanation
-from ..maps import colour_table, heat_map, overlay
+from ..maps import colour_table, heat_map, overlay, resize_map
 from ..metrics.localization import predicted_boxes
 from ..values import BoxCase
 from .api import said as top_of
@@ -25,6 +25,7 @@ from .pictures import FILES
 
 TALLEST: Final = 560  # CSS pixels of the picture on the page
 COMPARED_SIDE: Final = 360
+PROTOCOL_SIDE: Final = 224
 NO_BOXES: Final = np.zeros((0, 4))
 
 
@@ -66,14 +67,13 @@ def view(explanation: Explanation, look: Look) -> str:
     """The heat map over the picture, and the boxes around what is above the threshold."""
     values = explanation.pixel_map[0].normalized()[0]
     picture = explanation.pictures[0]
-    found = predicted_boxes(BoxCase(values, NO_BOXES), look.threshold) if look.boxes else NO_BOXES
     name, share = asked(explanation)
     shown = {
         "source": jpeg_address(overlay(picture, values, alpha=look.opacity)),
         "width": picture.width,
         "height": picture.height,
         "widest": max(120, round(TALLEST * picture.width / picture.height)),
-        "boxes": found.tolist(),
+        "boxes": boxes_of(explanation, look.threshold).round(1).tolist() if look.boxes else [],
         "name": name,
         "percent": share,
         "method": explanation.method,
@@ -83,6 +83,16 @@ def view(explanation: Explanation, look: Look) -> str:
         "text": f"{explanation.method} heat map for {name}, {share}: {where(values)}",
     }
     return _panel("view", it=shown)
+
+
+def boxes_of(explanation: Explanation, threshold: float) -> NDArray[Any]:
+    """The paper's boxes, found at 224 x 224, on the part of the shown picture that was seen."""
+    frame = explanation.frames[0]
+    left, top, right, bottom = frame.window
+    relevance = resize_map(explanation.grid_map[0, 0].numpy(), PROTOCOL_SIDE)
+    found = predicted_boxes(BoxCase(relevance, NO_BOXES), threshold) / PROTOCOL_SIDE
+    placed = found * np.tile([right - left, bottom - top], 2) + np.tile([left, top], 2)
+    return np.asarray(placed.clip(0, np.tile([frame.width, frame.height], 2)))
 
 
 def where(values: NDArray[Any]) -> str:
