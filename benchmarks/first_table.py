@@ -169,11 +169,11 @@ def main():
         "# The first table",
         "",
         f"`python benchmarks/first_table.py DATA`: the model `{arguments.model}`, all methods, "
-        "means with 95 % bootstrap intervals, the best of a column in bold. The rows `random` and",
-        "`gaussian` are chance. With so few pictures only large differences mean something.",
+        "means with 95 % bootstrap intervals, the best of a column in bold.",
+        "The rows `random` and `gaussian` are chance. With so few pictures only large differences mean something.",
         "",
     ]
-    lines += [f"Left out, {name}: {reason}." for name, reason in choice["left"].items()]
+    lines += [f"- Left out: {name}, {reason}." for name, reason in choice["left"].items()]
     for name in RUNS:
         methods, limit = tuple(choice["methods"]), choice["limits"][name]
         results, columns = evaluate(arguments, name, methods, limit)

@@ -1,4 +1,4 @@
-"""Draw docs/images/better-map.jpg: photographs of scikit-image under agcam and agcam_spread.
+"""Draw docs/images/better-map.jpg: photographs of scikit-image under agcam and our two maps.
 
 python scripts/draw_better_map.py
 """
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 import agcam
 
 TARGET = Path(__file__).parent.parent / "docs" / "images" / "better-map.jpg"
-METHODS = ("agcam", "agcam_spread")
+METHODS = ("agcam", "agcam_spread", "agcam_focus")
 SIDE = 180
 ASKED = (
     ("coffee", "espresso"),
