@@ -170,7 +170,8 @@ def main():
         "",
         f"`python benchmarks/first_table.py DATA`: the model `{arguments.model}`, all methods, "
         "means with 95 % bootstrap intervals, the best of a column in bold.",
-        "The rows `random` and `gaussian` are chance. With so few pictures only large differences mean something.",
+        "The rows `random` and `gaussian` are chance. With so few pictures only large differences",
+        "mean something.",
         "",
     ]
     lines += [f"- Left out: {name}, {reason}." for name, reason in choice["left"].items()]
