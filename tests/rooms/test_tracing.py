@@ -441,6 +441,25 @@ def test_a_pass_back_serves_many_targets(tiny, pixels):
     assert len(passes) == 1
 
 
+def test_a_pass_back_ends_at_the_first_block_that_is_read(tiny, pixels):
+    """A method that reads the last blocks has the gradients of all, and does not pay for all."""
+    agcam.explain(tiny, pixels, 3)  # the survey is paid once
+    target = torch.tensor([1, 2, 3])
+    first, last = [], []
+    tiny.blocks[0].mlp.fc1.register_full_backward_hook(lambda *_: first.append(1))
+    tiny.blocks[-1].mlp.fc1.register_full_backward_hook(lambda *_: last.append(1))
+    with quiet(tiny):
+        asked = trace(agcam.load(tiny), pixels, [METHODS["agcam"]]).of(METHODS["agcam"], target)
+        assert (first, last) == ([], [])
+        end = list(asked.blocks[-1:])
+        assert (first, last) == ([], [1])
+        whole = list(asked.blocks)
+        assert (first, last) == ([1], [1, 1])
+        assert len(asked.blocks) == len(tiny.blocks)
+    torch.testing.assert_close(end[0].gradients, whole[-1].gradients)
+    torch.testing.assert_close(asked.blocks[-1].gradients, whole[-1].gradients)
+
+
 @pytest.mark.parametrize("method", ["rollout", "agcam_spread"])
 def test_a_recording_that_kept_no_attention_is_not_read_for_it(tiny, pixels, method):
     classifier = agcam.load(tiny)

@@ -53,12 +53,11 @@ def reached(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
 
 def _evidence(trace: ReachTrace, count: int) -> Tensor:
     """Signed contributions of the patches to the target's logit, last `count` blocks."""
-    first, total = len(trace.calls) - count, torch.zeros(())
-    for index, block in enumerate(trace.blocks):
-        if index >= first:
-            contribution = block.scores.softmax(-1) * block.gradients
-            total = contribution.sum(HEAD).mean(READ) + total.to(contribution)
-    return total[:, trace.grid.prefix :]
+    maps = [
+        (block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ)
+        for block in trace.blocks[-count:]
+    ]
+    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
 
 
 def _above_mean(relevance: Tensor) -> Tensor:

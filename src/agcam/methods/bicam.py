@@ -24,7 +24,7 @@ def bicam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
     speaks against the class. Where several tokens are read, the mean over their rows.
     """
     maps = [
-        (block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ) for block in trace.blocks
+        (block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ)
+        for block in trace.blocks[len(trace.blocks) // 3 :]
     ]
-    last = maps[len(maps) // 3 :]
-    return sum(last[1:], last[0])[:, trace.grid.prefix :]
+    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]

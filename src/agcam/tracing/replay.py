@@ -7,8 +7,9 @@ gradient of the whole; `alpha[block, head, read, j] = < d y / d output[head, rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final, overload
 
 import torch
 from torch import Tensor
@@ -44,39 +45,60 @@ class Replay:
         """Trace `targets` (batch, asked), several columns at a time, side by side in the batch.
 
         A trace of k columns has batch * k rows: all columns of the first picture come first. One
-        backward pass, which reads every weight once, serves a whole trace.
+        backward pass, which reads every weight once, serves a whole trace; it is made when the
+        trace's blocks are read.
         """
         batch, classes = self.logits.shape
         for some in torch.split(targets.to(self.logits.device), self._columns(batch), dim=1):
             chosen = torch.nn.functional.one_hot(some.T, classes).to(self.logits.dtype)
-            flows = self._flows(chosen)
-            yield ReadTrace(
-                _Blocks(self.recording.blocks, flows, some.shape[1]), self.recording.grid
-            )
+            flows = partial(self._flows, chosen)
+            blocks = _Blocks(self.recording.blocks, self._outputs, flows, some.shape[1])
+            yield ReadTrace(blocks, self.recording.grid)
 
     def _columns(self, batch: int) -> int:
         return max(1, ROWS_AT_ONCE // (batch * self.recording.layout.kept))
 
-    def _flows(self, chosen: Tensor) -> tuple[Tensor, ...]:
-        """Gradients at every attention's output, (asked batch head read dim)."""
+    def _flows(self, chosen: Tensor, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Gradients at these attentions' outputs, (asked batch head read dim)."""
         if len(chosen) == 1:
-            flows = torch.autograd.grad(self.logits, self._outputs, chosen[0], retain_graph=True)
+            flows = torch.autograd.grad(self.logits, outputs, chosen[0], retain_graph=True)
             return tuple(flow[None] for flow in flows)
         return torch.autograd.grad(
-            self.logits, self._outputs, chosen, retain_graph=True, is_grads_batched=True
+            self.logits, outputs, chosen, retain_graph=True, is_grads_batched=True
         )
 
 
-class _Blocks:
-    """Blocks made one at a time, so that no more than one holds its gradient rows."""
+class _Blocks(Sequence[ReadBlock]):
+    """Blocks made one at a time, so that no more than one holds its gradient rows.
+
+    The pass back is made when they are read, and ends at the first of them: a method that reads
+    the last two blocks (`blocks[-2:]`) pays for two.
+    """
 
     def __init__(
-        self, records: tuple[BlockRecord, ...], flows: tuple[Tensor, ...], asked: int
+        self,
+        records: Sequence[BlockRecord],
+        outputs: Sequence[Tensor],
+        flows: Callable[[Sequence[Tensor]], tuple[Tensor, ...]],
+        asked: int,
     ) -> None:
-        self.records, self.flows, self.asked = records, flows, asked
+        self.records, self.outputs, self.flows, self.asked = records, outputs, flows, asked
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> ReadBlock: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Blocks: ...
+    def __getitem__(self, index: int | slice) -> ReadBlock | _Blocks:
+        if isinstance(index, slice):
+            return _Blocks(self.records[index], self.outputs[index], self.flows, self.asked)
+        at = range(len(self))[index]
+        return next(iter(self[at : at + 1]))
 
     def __iter__(self) -> Iterator[ReadBlock]:
-        for record, flow in zip(self.records, self.flows, strict=True):
+        for record, flow in zip(self.records, self.flows(self.outputs), strict=True):
             scores = record.scores
             beside = flow.movedim(0, 2).flatten(2, 3).to(scores.dtype)  # batch head asked*read dim
             gradients = beside @ record.value.to(scores.dtype).mT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,12 +91,12 @@ class ReadBlock:
 
 @dataclass(frozen=True)
 class ReadTrace:
-    """A recording asked about one target a picture; blocks may be made one at a time, lazily.
+    """A recording asked about one target a picture; blocks may be made when they are read.
 
     `gradients = d y_target / d attention`, the inputs of every self-attention detached.
     """
 
-    blocks: Iterable[ReadBlock]
+    blocks: Sequence[ReadBlock]
     grid: Grid
 
 
@@ -117,7 +117,7 @@ class ReachTrace:
     factors; memory grows with tokens, not with their square.
     """
 
-    blocks: Iterable[ReadBlock]
+    blocks: Sequence[ReadBlock]
     calls: tuple[AttentionCall, ...]
     grid: Grid
 
