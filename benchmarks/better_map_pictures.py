@@ -13,10 +13,24 @@ from PIL import Image
 
 SIDE = 224
 LEAST_AREA = 0.02  # of a class's boxes, as a share of a coco picture
-SETS = ("tiny", "coco", "imagenet-boxes", "mosaic-caltech", "mosaic-imagenet", "abpc")
+SETS = (
+    "tiny",
+    "coco",
+    "imagenet-boxes",
+    "mosaic-caltech",
+    "mosaic-imagenet",
+    "abpc-caltech",
+    "abpc-imagenet",
+)
 SPLIT = ("tiny", "coco")  # the others were never tuned on, and have no part to tune
 AT_ONCE = {"tiny": 4, "coco": 2, "imagenet-boxes": 2}
-SIZES = {"tiny": 120, "coco": 64, "mosaic-caltech": 20, "mosaic-imagenet": 20, "abpc": 20}
+SIZES = {
+    "tiny": 120,
+    "mosaic-caltech": 25,
+    "mosaic-imagenet": 25,
+    "abpc-caltech": 20,
+    "abpc-imagenet": 20,
+}
 
 
 def part(name):
@@ -87,13 +101,21 @@ def one_per_class(data, classes):
             yield path, target
 
 
-def caltech(data, classes):
-    folder = data / "caltech101"
-    known = {"Faces_easy": "face", "Motorbikes": "motorcycle", "airplanes": "airplane"}
-    for path in shuffled(folder.glob("*/*.jpg"), lambda path: f"{path.parent.name}/{path.name}"):
-        name = known.get(path.parent.name, path.parent.name.lower().replace("_", " "))
-        if name in classes:
+def caltech(data, classes, seen):
+    for path in shuffled((data / "caltech101").glob("*/*.jpg"), caltech_name):
+        name = caltech_class(path)
+        if name in classes and caltech_name(path) not in seen:
             yield path, classes[name]
+
+
+def caltech_name(path):
+    """File names are the same in all folders."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def caltech_class(path):
+    known = {"Faces_easy": "face", "Motorbikes": "motorcycle", "airplanes": "airplane"}
+    return known.get(path.parent.name, path.parent.name.lower().replace("_", " "))
 
 
 def mosaics(pictures, count):
@@ -114,10 +136,10 @@ def mosaics(pictures, count):
                 return
 
 
-def in_turn(names, data, classes, which):
+def in_turn(names, data, model, which):
     """The sets' pictures in turn; mosaics, asked about four classes each, less often."""
     names = [name for name in names if name in SPLIT or which == "report"]
-    streams = {name: iter(pictures_of(name, data, classes, which)) for name in names}
+    streams = {name: iter(pictures_of(name, data, model, which)) for name in names}
     while streams:
         for name in list(streams):
             some = list(itertools.islice(streams[name], AT_ONCE.get(name, 1)))
@@ -126,14 +148,17 @@ def in_turn(names, data, classes, which):
                 del streams[name]
 
 
-def pictures_of(name, data, classes, which):
+def pictures_of(name, data, model, which):
+    classes = model.classes
     if name in SPLIT:
         return {"tiny": tiny, "coco": coco}[name](data, classes, which)
-    if name == "mosaic-caltech":
-        return mosaics(caltech(data, classes), SIZES[name])
-    if name == "mosaic-imagenet":
-        return mosaics(one_per_class(data, classes), SIZES[name])
-    if name == "abpc":
-        some = itertools.islice(one_per_class(data, classes), SIZES[name])
-        return ((path.name, squashed(path), [target], [None]) for path, target in some)
-    return imagenet_boxes(data, classes)
+    if name == "imagenet-boxes":
+        return imagenet_boxes(data, classes)
+    if name.endswith("caltech"):
+        pictures = caltech(data, classes, model.seen)
+    else:
+        pictures = one_per_class(data, classes)
+    if name.startswith("mosaic"):
+        return mosaics(pictures, SIZES[name])
+    some = itertools.islice(pictures, SIZES[name])
+    return ((caltech_name(path), squashed(path), [target], [None]) for path, target in some)

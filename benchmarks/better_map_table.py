@@ -21,23 +21,25 @@ BOXES = ("pixel accuracy", "IoU", "Dice", "energy", "best IoU", "MaxBoxAccV2")
 COLUMNS = {
     "tiny": BOXES,
     "coco": (*BOXES[1:], "shown"),
-    "several": ("covered", "found", "shown", "IoU", "energy"),
+    "several": ("covered", "covered, same area", "found", "shown", "IoU", "energy"),
     "imagenet-boxes": BOXES[1:],
     "mosaic-caltech": ("own cell",),
     "mosaic-imagenet": ("own cell",),
-    "abpc": ("abpc", "lerf", "morf"),
+    "abpc-imagenet": ("abpc", "lerf", "morf"),
+    "abpc-caltech": ("abpc", "lerf", "morf"),
 }
 GLANCE = (
     {
         "tiny": ("IoU", "best IoU", "MaxBoxAccV2", "energy"),
         "coco": ("IoU", "best IoU", "MaxBoxAccV2", "energy"),
-        "several": ("covered", "found"),
+        "several": ("covered", "covered, same area", "found"),
     },
     {
         "imagenet-boxes": ("IoU", "best IoU", "energy"),
         "mosaic-caltech": ("own cell",),
         "mosaic-imagenet": ("own cell",),
-        "abpc": ("abpc",),
+        "abpc-imagenet": ("abpc",),
+        "abpc-caltech": ("abpc",),
     },
 )
 TITLES = {
@@ -47,7 +49,8 @@ TITLES = {
     "imagenet-boxes": "imagenet-boxes, the true class, or the predicted one if the head knows none",
     "mosaic-caltech": "mosaics of Caltech-101: share of the positive map in the own cell",
     "mosaic-imagenet": "mosaics of imagenet-one-per-class",
-    "abpc": "imagenet-one-per-class: perturbation, the true class, right or wrong",
+    "abpc-imagenet": "imagenet-one-per-class: perturbation, the true class, right or wrong",
+    "abpc-caltech": "Caltech-101: perturbation, the true class, right or wrong",
 }
 
 

@@ -74,7 +74,7 @@ _ROWS = [
         function=agcam_spread,
         needs=ReachTrace,
         class_specific=True,
-        passes="1 forward, replay of the read tokens, attention rows of a third of the blocks",
+        passes="1 forward, replay of the read tokens, rows of links in half of the blocks",
         cite="agcam's own, after Leem and Seo, AGCAM: docs/better-map.md",
     ),
     Method(
@@ -82,7 +82,7 @@ _ROWS = [
         function=agcam_focus,
         needs=ReachTrace,
         class_specific=True,
-        passes="1 forward, replay of the read tokens, attention rows of a third of the blocks",
+        passes="1 forward, replay of the read tokens, rows of links in half of the blocks",
         cite="agcam's own, after Leem and Seo, AGCAM: docs/better-map.md",
     ),
     Method(

@@ -6,14 +6,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..values import ReachTrace
-from .agcam_spread import reached
+from .agcam_spread import above_mean, reached
 
 
 def agcam_focus(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
-    """`L = ((V (A e))+)^2`: the patches of `agcam_spread`, in the same order, with a square.
+    """`L = ((V A e+)+)^2`, `x+ = relu(x - mean x)`: what `agcam_spread` finds, steeper.
 
-    Where `agcam_spread` takes a root, to show all of a thing, this takes a square, to have its mass
-    inside the thing and on the parts that speak for the class most. One map cannot do both: see
-    docs/better-map.md.
+    Where `agcam_spread` keeps a little of the background and takes a root, to show all of a thing,
+    this takes off all of it and squares, to have its mass inside the thing and on the parts that
+    speak for the class most. One map cannot do both: see docs/better-map.md.
     """
-    return reached(trace).square()
+    return above_mean(reached(trace)).square()

@@ -17,13 +17,14 @@ READ: Final = 1  # once heads are summed
 FROM: Final = -2  # the rows of a matrix of links
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows, never tokens squared
 TEMPERATURE: Final = 0.2  # of the likeness of values, a cosine
+BACKGROUND: Final = 0.9  # of the mean: a thing that fills the picture lifts the mean itself
 
 Links = Callable[[], Iterator[tuple[slice, Tensor]]]
 """How strongly each patch is linked to each other: positive rows, (batch, some, patch) a time."""
 
 
 def agcam_spread(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
-    """`L = sqrt((V (A e))+)` with evidence `e = (sum of a * alpha)+` and `x+ = relu(x - mean x)`.
+    """`L = sqrt((V A e+ - 0.9 mean)+)` with evidence `e = sum of a * alpha`, `e+` above its mean.
 
     e: attention after softmax times AGCAM's gradient, with its sign, at the read row, summed over
     heads and the last sixth of the blocks. Less its mean over the patches (the background), what
@@ -34,21 +35,26 @@ def agcam_spread(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
     the middle; in V it is `exp(cosine / 0.2)` of the values of i and j, heads side by side, each
     less its mean over the patches, mean over the last third of the blocks; its own is as unlike as
     can be (cosine -1).
-    The root is part of the map, the same for every picture: it changes no order, and puts the edge
-    of what is shown nearer to half of the greatest value.
+    Then most of the mean is taken off again. The root is part of the map, the same for every
+    picture: it changes no order, and puts the edge of what is shown nearer to half of the greatest
+    value.
     """
-    return reached(trace).sqrt()
+    return above_mean(reached(trace), BACKGROUND).sqrt()
 
 
 def reached(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
-    """`(V (A e))+`, as above: evidence, spread over what belongs together, above its mean."""
+    """`V A e+`, as above: evidence, spread over what belongs together."""
     blocks = len(trace.calls)
-    relevance = _above_mean(_evidence(trace, max(1, round(blocks / 6))))
+    relevance = above_mean(_evidence(trace, max(1, round(blocks / 6))))
     behind_middle = trace.calls[blocks // 2 : blocks // 2 + max(1, round(blocks / 6))]
     last = trace.calls[-max(1, round(blocks / 3)) :]
     relevance = _spread(relevance, _mean([_attention(call, trace) for call in behind_middle]))
-    relevance = _spread(relevance, _mean([_likeness(call, trace) for call in last]))
-    return _above_mean(relevance)
+    return _spread(relevance, _mean([_likeness(call, trace) for call in last]))
+
+
+def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
+    """What is above this share of the mean over the patches, by how much."""
+    return (relevance - share * relevance.mean(-1, keepdim=True)).relu()
 
 
 def _evidence(trace: ReachTrace, count: int) -> Tensor:
@@ -58,10 +64,6 @@ def _evidence(trace: ReachTrace, count: int) -> Tensor:
         for block in trace.blocks[-count:]
     ]
     return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
-
-
-def _above_mean(relevance: Tensor) -> Tensor:
-    return (relevance - relevance.mean(-1, keepdim=True)).relu()
 
 
 def _spread(relevance: Tensor, links: Links) -> Tensor:

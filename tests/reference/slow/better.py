@@ -6,8 +6,8 @@ from slow.peers import slope
 from slow.vit import softmax
 
 
-def above_mean(x):
-    return np.maximum(x - x.mean(), 0)
+def above_mean(x, share=1):
+    return np.maximum(x - share * x.mean(), 0)
 
 
 def spread(links, relevance):
@@ -20,11 +20,11 @@ def spread(links, relevance):
 
 
 def agcam_spread(vit, picture, target):
-    return np.sqrt(reached(vit, picture, target))
+    return np.sqrt(above_mean(reached(vit, picture, target), 0.9))
 
 
 def agcam_focus(vit, picture, target):
-    return reached(vit, picture, target) ** 2
+    return above_mean(reached(vit, picture, target)) ** 2
 
 
 def reached(vit, picture, target, step=1e-5):
@@ -55,4 +55,4 @@ def reached(vit, picture, target, step=1e-5):
         likeness = likeness + softmax(cosine / 0.2)
     relevance = above_mean(evidence[1:])
     relevance = spread(sum(a[:, 1:, 1:].mean(0) for a in behind_middle), relevance)
-    return above_mean(spread(likeness, relevance))
+    return spread(likeness, relevance)
