@@ -147,7 +147,8 @@ def table(methods, columns, note):
 def main(paths):
     rows = {name: methods for name, methods in read(paths).items() if OURS[0] in methods}
     for wanted in GLANCE:
-        print("\n".join(glance(rows, wanted)))
+        if any(name in rows for name in wanted):
+            print("\n".join(glance(rows, wanted)))
     for name, columns in COLUMNS.items():
         if name in rows:
             print("\n".join(table(rows[name], columns, TITLES[name])))
