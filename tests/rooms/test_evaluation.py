@@ -311,6 +311,24 @@ def test_rank_correlation_is_spearmans():
     assert rank_correlation(constant, constant) == 1
 
 
+@pytest.mark.parametrize("metrics", [["energy_pointing_game"], ["sanity"], ["randomization"]])
+def test_a_plan_knows_how_many_maps_are_made(classifier, pictures, metrics):
+    made, calls = subject(classifier, pictures, metrics), []
+
+    def counted(trace):
+        calls.append(1)
+        return METHODS["agcam"].function(trace)
+
+    method = replace(METHODS["agcam"], function=counted)
+    one = replace(made, methods=(method,), batch_size=1)
+    planned = plan_of(one)
+    assert planned.own_seconds == planned.maps * planned.method_seconds["agcam"]
+    evaluator = Evaluator(one)
+    calls.clear()
+    evaluator(0)
+    assert len(calls) == planned.maps
+
+
 def test_randomization_leaves_the_model_and_its_copy_as_they_were(classifier, pictures):
     before = {name: tensor.clone() for name, tensor in classifier.module.state_dict().items()}
     made = subject(classifier, pictures, ["randomization", "class_sensitivity"])

@@ -98,11 +98,10 @@ def _announce(made: Plan, workers: int) -> None:
     typer.echo(made.matched)
     for name, reason in made.refused.items():
         typer.echo(f"left out, for the model refuses it: {name}: {reason}")
-    own = sum(made.method_seconds.values())
     time = _duration(made.seconds / workers)
     typer.echo(
         f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and "
-        f"{own:.2f} s a picture for the methods' own: about {time} with {workers} "
+        f"{made.own_seconds:.2f} s a picture for the methods' own: about {time} with {workers} "
         f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
     )
 

@@ -27,7 +27,8 @@ TRUTHS_TRIED: Final = 20
 class Plan:
     """What will be run, and what it takes; `refused` says why methods were left out.
 
-    `method_seconds` is what each method's recording and map of one picture took.
+    `method_seconds` is what each method's recording and map of one picture took; the metrics ask
+    for `maps` of them.
     """
 
     subject: Subject
@@ -36,6 +37,7 @@ class Plan:
     forwards: int
     seconds_a_forward: float
     method_seconds: dict[str, float]
+    maps: int
     configuration: Configuration | None = None
 
     @property
@@ -46,8 +48,13 @@ class Plan:
     @property
     def seconds(self) -> float:
         """About how long one worker takes."""
-        known = _known(self.subject)
-        return self.forwards * self.seconds_a_forward + known * sum(self.method_seconds.values())
+        own = _known(self.subject) * self.own_seconds
+        return self.forwards * self.seconds_a_forward + own
+
+    @property
+    def own_seconds(self) -> float:
+        """What the methods take for one picture, beside the forward passes that are counted."""
+        return self.maps * sum(self.method_seconds.values())
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -82,8 +89,8 @@ def plan_of(subject: Subject) -> Plan:
     subject = replace(subject, methods=kept)
     _check_truths(subject)
     each, blocks = _measure(subject)
-    forwards = _forwards(subject, blocks)
-    return Plan(subject, description(subject), refused, forwards, each, seconds)
+    forwards, maps = _forwards(subject, blocks), _maps(subject, blocks)
+    return Plan(subject, description(subject), refused, forwards, each, seconds, maps)
 
 
 def _noise(subject: Subject, pictures: int) -> list[Item]:
@@ -182,6 +189,17 @@ def _forwards(subject: Subject, blocks: int) -> int:
     groups = bool(subject.of_test("groups"))
     perturbation = Evaluator(replace(subject, measures=())).perturbation
     each = 1 + perturbation.forwards(fills, groups, len(subject.methods))
-    each += (blocks + 2) * bool(subject.of_test("randomization"))
+    each += _stages(blocks) * bool(subject.of_test("randomization"))
     each += 2 * 3 * len(subject.methods) * bool(subject.of_test("cost"))
     return _known(subject) * each
+
+
+def _maps(subject: Subject, blocks: int) -> int:
+    """Maps of one picture that each method makes: its own, and those it is compared with."""
+    others = _stages(blocks) * bool(subject.of_test("randomization"))
+    return 1 + others + bool(subject.of_test("sensitivity"))
+
+
+def _stages(blocks: int) -> int:
+    """Of randomization: what follows the blocks, each block, what precedes them."""
+    return blocks + 2
