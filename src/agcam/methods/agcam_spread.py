@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..values import AttentionCall, ReachTrace
+from .bicam import signed
 
 HEAD: Final = 1
-READ: Final = 1  # once heads are summed
 FROM: Final = -2  # the rows of a matrix of links
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows, never tokens squared
 TEMPERATURE: Final = 0.2  # of the likeness of values, a cosine
@@ -45,8 +45,9 @@ def agcam_spread(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
 def reached(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
     """`V A e+`, as above: evidence, spread over what belongs together."""
     blocks = len(trace.calls)
-    relevance = above_mean(_evidence(trace, max(1, round(blocks / 6))))
-    behind_middle = trace.calls[blocks // 2 : blocks // 2 + max(1, round(blocks / 6))]
+    sixth = max(1, round(blocks / 6))
+    relevance = above_mean(signed(trace.blocks[-sixth:], trace.grid))
+    behind_middle = trace.calls[blocks // 2 : blocks // 2 + sixth]
     last = trace.calls[-max(1, round(blocks / 3)) :]
     relevance = _spread(relevance, _mean([_attention(call, trace) for call in behind_middle]))
     return _spread(relevance, _mean([_likeness(call, trace) for call in last]))
@@ -55,15 +56,6 @@ def reached(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
 def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
     """What is above this share of the mean over the patches, by how much."""
     return (relevance - share * relevance.mean(-1, keepdim=True)).relu()
-
-
-def _evidence(trace: ReachTrace, count: int) -> Tensor:
-    """Signed contributions of the patches to the target's logit, last `count` blocks."""
-    maps = [
-        (block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ)
-        for block in trace.blocks[-count:]
-    ]
-    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
 
 
 def _spread(relevance: Tensor, links: Links) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import ReadTrace
+from ..values import Grid, ReadBlock, ReadTrace
 
 HEAD: Final = 1
 READ: Final = 1  # once heads are summed
@@ -23,8 +24,10 @@ def bicam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
     is AGCAM's gradient (eq. 3 to 7), which has value and gradient in it. Negative where a patch
     speaks against the class. Where several tokens are read, the mean over their rows.
     """
-    maps = [
-        (block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ)
-        for block in trace.blocks[len(trace.blocks) // 3 :]
-    ]
-    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
+    return signed(trace.blocks[len(trace.blocks) // 3 :], trace.grid)
+
+
+def signed(blocks: Sequence[ReadBlock], grid: Grid) -> Float[Tensor, "batch patch"]:
+    """`sum over blocks and heads of softmax(S) * alpha`: what patches add to the target's logit."""
+    maps = [(block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ) for block in blocks]
+    return sum(maps[1:], maps[0])[:, grid.prefix :]
