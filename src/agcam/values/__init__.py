@@ -25,7 +25,7 @@ from .evidence import (
     Recording,
     TokenTrace,
 )
-from .model import Classifier, Family, Layout
+from .model import Classifier, Family, Layout, Scores
 from .more_passes import AloneTrace, PathTrace
 from .picture import Frame, Grid, Preparation
 from .rows import Method, Metric, SetMetric
@@ -69,6 +69,7 @@ __all__ = [
     "Recording",
     "RuledTrace",
     "Sample",
+    "Scores",
     "SetMetric",
     "StreamBlock",
     "StreamTrace",

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from .picture import Grid, Preparation
 
 
+Scores = Literal["softmax", "sigmoid", "none", "probability"]
+"""How logits become probabilities.
+
+"softmax": exactly one class is right; "sigmoid": each class for itself (multi-label, one logit);
+"none": there are no probabilities (regression, embeddings); "probability": the outputs are
+probabilities already, because the model ends in a softmax or sigmoid of its own.
+"""
+
+
 @dataclass(frozen=True)
 class Classifier:
-    """A model ready to be asked: pixels in, logits out, and what its classes are called.
+    """A model ready to be run: pixels in, logits out, and what its classes are called.
 
-    `module` is the user's own module, never changed; `predict` runs it on prepared pixels
-    (batch, 3, height, width) and returns logits (batch, class); `tower` is the part of it that
-    holds the vision blocks. `with_prompts` makes a classifier over text prompts (CLIP-like).
+    `module` is the user's own module, never changed. `predict` runs it on prepared pixels
+    (batch, channel, height, width) and returns logits (batch, class), or raises ModelError where
+    there are none. `output` gives what the module itself returns, whole, also where it has no
+    classifier. `tower` is the part that holds the vision blocks. `scores` says how logits become
+    probabilities. `with_prompts` makes a classifier over text prompts (CLIP-like).
     """
 
     module: nn.Module
@@ -29,6 +40,8 @@ class Classifier:
     tower: nn.Module | None = None
     with_prompts: Callable[[Sequence[str]], Classifier] | None = None
     notes: tuple[str, ...] = ()
+    scores: Scores = "softmax"
+    output: Callable[..., Any] | None = None
 
     @property
     def vision(self) -> nn.Module:
