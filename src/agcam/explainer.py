@@ -200,10 +200,11 @@ def _assemble(
         tracer=parts[0].tracer,
         grid=parts[0].grid,
         versions=versions(),
-        notes=(*classifier.notes, *_completeness(method, parts)),
+        notes=(*classifier.notes, *prepared.notes, *_completeness(method, parts)),
         frames=prepared.frames,
         pictures=prepared.pictures,
         sources=prepared.sources,
+        preparation=prepared.preparation,
     )
 
 

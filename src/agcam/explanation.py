@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .errors import SaveError
 from .maps import PixelMap, heat_map, npy_bytes, overlay, png_bytes, to_pixels, write_atomically
-from .values import Frame, Grid
+from .values import Frame, Grid, Preparation, Transform, manifest_of
 
 SCHEMA_VERSION: Final = 1
 NOTEBOOK_SIDE: Final = 320
@@ -63,6 +63,7 @@ class Explanation:
     frames: tuple[Frame, ...]
     pictures: tuple[Image.Image, ...]
     sources: tuple[str, ...]
+    preparation: Preparation | Transform | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -104,6 +105,7 @@ class Explanation:
             "source": self.sources[picture],
             "size": [frame.width, frame.height],
             "window": list(frame.window),
+            "preparation": manifest_of(self.preparation),
             "model": self.model,
             "family": self.family,
             "weights_sha256": self.weights_hash,

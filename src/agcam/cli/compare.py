@@ -54,6 +54,7 @@ def compare(
     from ..images import find_pictures
     from ..maps import colour_table
     from ..methods import METHODS
+    from ..values import words_for
     from .progress import asking
 
     names = list(METHODS) if methods == "all" else names_in(methods)
@@ -69,6 +70,9 @@ def compare(
             classifier, found[0], asked, names, batch_size=batch_size, progress=progress
         )
     _write(done, out, alpha, colormap)
+    typer.echo(f"preparation: {words_for(done.preparation)}")
+    for note in done.notes:
+        typer.echo(f"note: {note}")
     if all(column.refusal for column in done.columns):
         raise typer.Exit(1)
 
@@ -76,6 +80,7 @@ def compare(
 def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     from ..explanation import file_names
     from ..maps import sheet_page, sheet_png, write_atomically
+    from ..values import words_for
     from .table import print_table
 
     rows = list(_rows(done))
@@ -87,7 +92,8 @@ def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     footer = (
         f"{done.model} said {said}. A method's time is what it would take alone: the recorded pass "
         "and the evidence that it shares with others (made once here) and its own work. Peak "
-        "memory is above what was held before, weights and all."
+        "memory is above what was held before, weights and all. Preparation: "
+        f"{words_for(done.preparation)}."
     )
     stem, sheet = file_names([done.source])[0], done.sheet()
     colours = (

@@ -92,9 +92,14 @@ def _workers(device: str, threads: int) -> int:
 
 def _announce(made: Plan, workers: int) -> None:
     """What will be run and what it takes, before it starts."""
+    from ..values import note_of, words_for
+
     subject = made.subject
     names = ", ".join(method.name for method in subject.methods)
     typer.echo(f"{subject.classifier.name} on {len(subject.dataset.samples)} samples: {names}")
+    typer.echo(f"preparation: {words_for(subject.classifier.preparation)}")
+    for note in (*subject.classifier.notes, *note_of(subject.classifier.preparation)):
+        typer.echo(f"note: {note}")
     typer.echo(made.matched)
     for name, reason in made.refused.items():
         typer.echo(f"left out, for the model refuses it: {name}: {reason}")

@@ -166,15 +166,18 @@ class _Run:
     def finish(self) -> None:
         """Write the page, print the table and say where things are."""
         from ..maps import render_page, write_atomically
+        from ..values import words_for
         from .table import print_table
 
         if self.rows:
             print_table(("picture", "the model said", "explained"), self.rows)
         page = self.out / "index.html"
         done = f"{len(self.rows)} explained, {len(self.failures)} failed"
-        footer = f"{self.method} of {self.classifier.name}. {done}."
+        prepared = f"preparation: {words_for(self.classifier.preparation)}"
+        footer = f"{self.method} of {self.classifier.name}. {done}. {prepared}."
         html = render_page("What the model looked at", self.cards, footer, self.colormap)
         write_atomically(page, html.encode())
+        typer.echo(prepared)
         for note in dict.fromkeys((*self.classifier.notes, *self.notes)):
             typer.echo(f"note: {note}")
         typer.echo(f"{done}; overlays, maps and manifests are in {self.out}, the page is {page}")

@@ -21,7 +21,7 @@ from ..images import prepare_all
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
 from ..tracing import Evidence, quiet, trace
-from ..values import Classifier, Frame, Method, Oracle
+from ..values import Classifier, Frame, Method, Oracle, Preparation, Transform
 from .meter import Cost, Meter
 
 __all__ = ["Column", "Comparison", "Cost", "compare"]
@@ -60,6 +60,8 @@ class Comparison:
     columns: tuple[Column, ...]
     forward: Cost
     recording: Cost
+    preparation: Preparation | Transform | None = None
+    notes: tuple[str, ...] = ()
 
     def sheet(self) -> Sheet:
         """The maps on the picture's pixels, ready to be drawn."""
@@ -120,6 +122,8 @@ def compare(
         ),
         columns=tuple(columns[row.name] for row in rows),
         forward=bench.forward,
+        preparation=prepared.preparation,
+        notes=(*classifier.notes, *prepared.notes),
         recording=bench.recording,
     )
 

@@ -19,7 +19,7 @@ from ..explainer import versions
 from ..families import load, weights_hash
 from ..images import open_picture, prepare
 from ..methods import METHODS
-from ..values import Classifier, DataSet, Frame, Method, Preparation, Sample
+from ..values import Classifier, DataSet, Frame, Method, Preparation, Sample, Transform
 from .evaluator import Evaluator, Subject
 from .match import match
 from .measures import chosen
@@ -105,13 +105,13 @@ def classifier_of(configuration: Configuration) -> Classifier:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise LoadError(f"cannot use device {configuration.device!r}: {reason}") from error
-    if configuration.fit and classifier.preparation is not None:
+    if configuration.fit and isinstance(classifier.preparation, Preparation):
         squashed = replace(classifier.preparation, fit="squash", resize=None)
         classifier = replace(classifier, preparation=squashed)
     return classifier
 
 
-def opened(sample: Sample, preparation: Preparation) -> tuple[Tensor, Frame]:
+def opened(sample: Sample, preparation: Preparation | Transform) -> tuple[Tensor, Frame]:
     """A sample's picture, as the model wants it."""
     return prepare(open_picture(sample.address), preparation)
 
@@ -132,7 +132,7 @@ def description(subject: Subject) -> dict[str, Any]:
             "device": "cpu" if parameter is None else parameter.device.type,
             "preparation": None
             if classifier.preparation is None
-            else asdict(classifier.preparation),
+            else classifier.preparation.numbers(),
         },
         "methods": [method.name for method in subject.methods],
         "metrics": {measure.name: asdict(measure) for measure in subject.measures},

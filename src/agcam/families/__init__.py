@@ -11,7 +11,7 @@ from torch import nn
 
 from ..errors import LoadError, ModelError, UnknownNameError
 from ..registry import Table
-from ..values import Classifier, Family
+from ..values import Classifier, Family, Preparation
 from . import demo, hf_vit, open_clip_vit, timm_vit, torchvision_vit
 from .checkpoint import load_checkpoint
 from .fingerprint import weights_hash
@@ -70,8 +70,16 @@ def _wrap(module: nn.Module) -> Classifier:
     name = type(inner).__name__
     for family in FAMILIES.values():
         if family.owns(inner):
-            return family.wrap(inner, name)
+            return _guessed(family.wrap(inner, name))
     return Classifier(module=inner, predict=inner, name=name, family="module")
+
+
+def _guessed(classifier: Classifier) -> Classifier:
+    """Weights that came without a word on how they were trained: the preparation is a guess."""
+    preparation = classifier.preparation
+    if not isinstance(preparation, Preparation):
+        return classifier
+    return replace(classifier, preparation=replace(preparation, guess=True))
 
 
 def _from_file(path: Path, arch: str | None) -> Classifier:
@@ -80,7 +88,7 @@ def _from_file(path: Path, arch: str | None) -> Classifier:
     family, _, architecture = arch.partition(":")
     if not architecture:
         raise UnknownNameError(f"--arch takes FAMILY:NAME (timm:vit_base_patch16_224), not {arch}.")
-    return load_checkpoint(path, FAMILIES[family], architecture)
+    return _guessed(load_checkpoint(path, FAMILIES[family], architecture))
 
 
 def _from_name(name: str) -> Classifier:

@@ -27,6 +27,7 @@ PREPARATION: Final = Preparation(
     fit="crop",
     resize=224,
     interpolation="bicubic",
+    source="the demo's own",
 )
 
 

@@ -26,6 +26,7 @@ def preparation_of(processor: Any) -> Preparation:
         "std": tuple(processor.image_std) if _does(processor, "normalize") else (1.0,) * 3,
         "interpolation": RESAMPLE[int(getattr(processor, "resample", 2) or 0)],
         "crop_rounding": "floor",
+        "source": f"the image processor {type(processor).__name__}",
     }
     if "height" in size:
         resized = (size["height"], size["width"])
@@ -60,9 +61,11 @@ def usual_preparation(config: Any) -> Preparation | None:
         if kind is None:
             continue
         try:
-            preparation = preparation_of(kind())
+            usual = preparation_of(kind())
         except LoadError:
             return None  # prepared tensors can still be explained
+        source = f"the usual one of {type(config).__name__} (no image processor came with it)"
+        preparation = replace(usual, source=source, guess=True)
         return preparation if size is None else _for_input(preparation, size)
     return None
 

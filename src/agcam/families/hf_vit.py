@@ -77,9 +77,9 @@ def wrap_pipeline(pipeline: Any) -> Classifier:
 
 def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) -> Classifier:
     """Put module, preparation, names and prompts together."""
-    preparation, notes = _preparation(module, processor)
+    preparation = _preparation(module, processor)
     if hasattr(module, "get_text_features"):
-        return _contrastive(module, name, preparation, tokenizer, notes)
+        return _contrastive(module, name, preparation, tokenizer)
     return Classifier(
         module=module,
         predict=lambda pixels: _logits(module, pixels),
@@ -87,18 +87,16 @@ def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) 
         family="hf",
         preparation=preparation,
         class_names=_class_names(module),
-        notes=notes,
     )
 
 
-def _preparation(module: Any, processor: Any) -> tuple[Preparation | None, tuple[str, ...]]:
+def _preparation(module: Any, processor: Any) -> Preparation | None:
     timm_module = getattr(module, "timm_model", None)
     if timm_module is not None:
-        return timm_vit.preparation_of(timm_module), ()
+        return timm_vit.preparation_of(timm_module)
     if processor is not None:
-        return preparation_of(processor), ()
-    note = "preparation: the usual one of this architecture (no image processor came with it)"
-    return usual_preparation(module.config), (note,)
+        return preparation_of(processor)
+    return usual_preparation(module.config)
 
 
 def _logits(module: nn.Module, pixels: Tensor) -> Tensor:
@@ -125,7 +123,6 @@ def _contrastive(
     name: str,
     preparation: Preparation | None,
     tokenizer: Any,
-    notes: tuple[str, ...],
 ) -> Classifier:
     size = _any_size(module.get_image_features)
 
@@ -147,7 +144,6 @@ def _contrastive(
         family="hf",
         preparation=preparation,
         tower=module.vision_model,
-        notes=notes,
     )
     return contrastive(
         bare,

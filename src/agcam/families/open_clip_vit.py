@@ -101,6 +101,7 @@ def _preparation(visual: Any) -> Preparation:
         resize=height if height == width else (height, width),
         interpolation=(config.get("interpolation") or "bicubic") if square else "bicubic",
         fill=config.get("fill_color") or 0,
+        source="open_clip's preprocess_cfg of the model" if config else "open_clip's usual one",
     )
 
 

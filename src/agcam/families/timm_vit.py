@@ -82,8 +82,16 @@ def preparation_of(module: nn.Module) -> Preparation:
         fit=fit,
         resize=resize,
         interpolation=config["interpolation"],
+        source=f"timm's configuration of {config_name(module)}",
         fill=tuple(round(255 * value) for value in config["mean"]) if fit == "pad" else 0,
     )
+
+
+def config_name(module: nn.Module) -> str:
+    """What timm calls the architecture and weights that a module's configuration is of."""
+    config = getattr(module, "pretrained_cfg", None) or {}
+    name, tag = config.get("architecture") or type(module).__name__, config.get("tag")
+    return f"{name}.{tag}" if tag else str(name)
 
 
 def _input_size(module: nn.Module, configured: tuple[int, ...]) -> tuple[int, int]:

@@ -66,8 +66,8 @@ def _classifier(module: nn.Module, name: str, weights: Any) -> Classifier:
         fit="crop",
         resize=round(size * 256 / 224) if transform is None else transform.resize_size[0],
         interpolation="bilinear" if transform is None else transform.interpolation.value,
+        source=f"torchvision's transforms of {weights}" if weights else "torchvision's usual one",
     )
-    notes = () if weights else ("preparation: torchvision's usual one (weights not known)",)
     return Classifier(
         module=module,
         predict=module,
@@ -75,7 +75,6 @@ def _classifier(module: nn.Module, name: str, weights: Any) -> Classifier:
         family="torchvision",
         preparation=preparation,
         class_names=_class_names(module, weights),
-        notes=notes,
     )
 
 

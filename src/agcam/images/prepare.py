@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError
-from ..values import Frame, Preparation
+from ..values import Frame, Preparation, Transform
 
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -21,18 +21,21 @@ _LARGE = 30_000_000  # pixels after resizing
 
 
 def prepare(
-    picture: Image.Image, preparation: Preparation
-) -> tuple[Float[Tensor, "3 height width"], Frame]:
+    picture: Image.Image, preparation: Preparation | Transform
+) -> tuple[Float[Tensor, "channel height width"], Frame]:
     """Resize, crop or pad, scale to [0, 1], normalize; and say which window the model saw.
 
     Pixels are (value / 255 - mean) / std, float32, equal to those of timm, torchvision and
     open_clip on PIL pictures, rounding of sizes included. The Frame's window is exact: input pixel
     i of a side of n pixels has its centre at left + (i + 1/2) * (right - left) / n in the original.
-    `picture` is RGB and upright (see `open_picture`) and is not changed.
+    `picture` is RGB and upright (see `open_picture`) and is not changed. A Transform is run as it
+    is, and the window is measured.
     Raises PictureError for other modes.
     """
     if picture.mode != "RGB":
         raise PictureError(f"a picture of mode {picture.mode} must be opened with open_picture")
+    if isinstance(preparation, Transform):
+        return preparation.run(picture), preparation.frame(picture.size)
     width, height = picture.size
     new_height, new_width = resized_size((height, width), preparation)
     rows, columns = preparation.size

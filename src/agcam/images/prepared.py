@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ModelError, PictureError
-from ..values import Classifier, Frame, Preparation
+from ..values import Classifier, Frame, Preparation, Transform, note_of
 from .open import open_picture
 from .prepare import prepare
 
@@ -21,12 +21,17 @@ BATCH_DIMS: Final = 4
 
 @dataclass(frozen=True)
 class Prepared:
-    """Pictures ready for the model, and the way back to them."""
+    """Pictures ready for the model, and the way back to them.
+
+    `preparation` is None where they were given prepared.
+    """
 
     pixels: Tensor
     frames: tuple[Frame, ...]
     pictures: tuple[Image.Image, ...]
     sources: tuple[str, ...]
+    preparation: Preparation | Transform | None = None
+    notes: tuple[str, ...] = ()
 
 
 def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
@@ -51,6 +56,8 @@ def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
         frames=tuple(frame for _, frame in ready),
         pictures=tuple(opened),
         sources=tuple(sources),
+        preparation=classifier.preparation,
+        notes=note_of(classifier.preparation),
     )
 
 
@@ -78,7 +85,7 @@ def _take(classifier: Classifier, pixels: Tensor) -> Prepared:
     )
 
 
-def _show(pixels: Tensor, preparation: Preparation | None) -> Image.Image:
+def _show(pixels: Tensor, preparation: Preparation | Transform | None) -> Image.Image:
     """A prepared tensor as a picture: normalization undone, or min-max where it is unknown."""
     values = pixels.float().cpu()
     if preparation is not None:

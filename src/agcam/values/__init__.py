@@ -27,7 +27,8 @@ from .evidence import (
 )
 from .model import Classifier, Family, Layout, Scores
 from .more_passes import AloneTrace, PathTrace
-from .picture import Frame, Grid, Preparation
+from .picture import Frame, Grid
+from .preparation import Preparation, Transform, manifest_of, note_of, words_for
 from .rows import Method, Metric, SetMetric
 from .samples import DataSet, Reader, Sample, Truth
 from .trace import Trace
@@ -75,5 +76,9 @@ __all__ = [
     "StreamTrace",
     "TokenTrace",
     "Trace",
+    "Transform",
     "Truth",
+    "manifest_of",
+    "note_of",
+    "words_for",
 ]

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from .picture import Grid, Preparation
-
+from .picture import Grid
+from .preparation import Preparation, Transform
 
 Scores = Literal["softmax", "sigmoid", "none", "probability"]
 """How logits become probabilities.
@@ -35,7 +35,7 @@ class Classifier:
     predict: Callable[[Tensor], Tensor]
     name: str
     family: str
-    preparation: Preparation | None = None
+    preparation: Preparation | Transform | None = None
     class_names: tuple[str, ...] = ()
     tower: nn.Module | None = None
     with_prompts: Callable[[Sequence[str]], Classifier] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -42,25 +41,3 @@ class Frame:
     def whole(cls, width: int, height: int) -> Frame:
         """The model saw all of the picture."""
         return cls(width, height, (0.0, 0.0, float(width), float(height)))
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """How a model wants its pictures, as data: resize, centre crop, scale, normalize.
-
-    `size` is the (height, width) of the input. `fit` is how the picture is brought to it:
-    "crop" resizes the short side to `resize` and crops the centre, "squash" resizes both sides,
-    "pad" resizes the long side and fills the rest with `fill` (one grey or red, green, blue;
-    0 ... 255). `resize` is `size` where it is None. `crop_rounding` is what the library does with
-    half a pixel when it centres the crop: timm, torchvision, open_clip round it, Hugging Face
-    cuts it off.
-    """
-
-    size: tuple[int, int]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    fit: Literal["crop", "squash", "pad"] = "crop"
-    resize: int | tuple[int, int] | None = None
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
-    fill: int | tuple[int, int, int] = 0
-    crop_rounding: Literal["round", "floor"] = "round"

@@ -32,6 +32,7 @@ from ..values import (
     ReachTrace,
     ReadTrace,
     Recording,
+    note_of,
 )
 from .limits import Limits
 from .offered import OFFERED
@@ -191,7 +192,14 @@ class Desk:
         if classifier.preparation is None:
             raise PictureError(f"{question.model} does not say how it wants its pictures")
         pixels, frame = prepare(self.open(sitting.data), classifier.preparation)
-        prepared = Prepared(pixels[None], (frame,), (sitting.shown,), (sitting.name,))
+        prepared = Prepared(
+            pixels[None],
+            (frame,),
+            (sitting.shown,),
+            (sitting.name,),
+            preparation=classifier.preparation,
+            notes=note_of(classifier.preparation),
+        )
         with quiet(classifier.module):
             evidence = trace(classifier, to_model(classifier, pixels[None]), [method])
         kept, size = self._kept(classifier, evidence)
