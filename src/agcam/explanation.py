@@ -6,8 +6,8 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, count
 from pathlib import Path
@@ -25,6 +25,7 @@ from .values import Frame, Grid, Preparation, Transform, manifest_of
 
 SCHEMA_VERSION: Final = 1
 NOTEBOOK_SIDE: Final = 320
+TOP: Final = 5  # classes of which a manifest tells the probability
 
 
 class PixelMaps(tuple[PixelMap, ...]):
@@ -94,8 +95,25 @@ class Explanation:
         self, picture: int = 0, asked: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
     ) -> Image.Image:
         """The heat map over the original picture; `alpha` is the weight of the map."""
-        values = self.pixel_map[picture].normalized()[asked]
+        values = self._normalized(picture, asked)
         return overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
+
+    def _normalized(self, picture: int, asked: int) -> PixelMap:
+        """One map (H, W) within [0, 1]; the other targets' maps are not spread over pixels."""
+        grid_map = self.grid_map[picture, asked : asked + 1].numpy()
+        values: PixelMap = to_pixels(grid_map, self.frames[picture]).normalized()[0]
+        return values
+
+    def shrunk(self, side: int) -> Explanation:
+        """The same maps on smaller pictures, for drawing: no side of one is above `side` pixels."""
+        pictures = []
+        for picture in self.pictures:
+            small = picture.copy()
+            small.thumbnail((side, side), Image.Resampling.LANCZOS)
+            pictures.append(small)
+        sizes = zip(self.frames, pictures, strict=True)
+        frames = tuple(frame.scaled(small.width, small.height) for frame, small in sizes)
+        return replace(self, pictures=tuple(pictures), frames=frames)
 
     def manifest(self, picture: int = 0) -> dict[str, Any]:
         """Everything but the pixels, ready for JSON."""
@@ -115,8 +133,14 @@ class Explanation:
             "versions": dict(self.versions),
             "notes": list(self.notes),
             "prediction": self._class(picture, int(self.prediction[picture])),
+            "top": [self._class(picture, index) for index in self._most_probable(picture)],
             "targets": [self._asked(picture, asked) for asked in range(self.target.shape[1])],
         }
+
+    def _most_probable(self, picture: int) -> list[int]:
+        logits = self.logits[picture]
+        best: list[int] = logits.topk(min(TOP, len(logits))).indices.tolist()
+        return best
 
     def _class(self, picture: int, index: int) -> dict[str, Any]:
         return {
@@ -151,25 +175,45 @@ class Explanation:
             raise SaveError(f"{len(stems)} names for {len(self)} pictures: give one a picture.")
         written: list[Path] = []
         for picture, stem in enumerate(stems):
-            files = dict(self._files(picture, stem, alpha, colormap))
-            written += _write_all(Path(folder), files)
+            written += self.save_one(folder, picture, stem, alpha=alpha, colormap=colormap)
         return written
 
+    def save_one(
+        self,
+        folder: str | Path,
+        picture: int,
+        stem: str,
+        *,
+        alpha: float = 0.5,
+        colormap: str = "turbo",
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> list[Path]:
+        """Write one picture's files as `save` does, the manifest last; `stem` begins their names.
+
+        `more` is put into the manifest. A picture whose manifest is there is there whole.
+        """
+        return _write_all(Path(folder), self._files(picture, stem, alpha, colormap, more))
+
+    def file_stems(self, picture: int, stem: str) -> list[str]:
+        """How the names of each target's files begin, where the picture's begin with `stem`."""
+        indices = self.target[picture].tolist()
+        return [f"{stem}.{index}-{_slug(self.name_of(index))}" for index in indices]
+
     def _files(
-        self, picture: int, stem: str, alpha: float, colormap: str
+        self, picture: int, stem: str, alpha: float, colormap: str, more: Mapping[str, Any]
     ) -> Iterator[tuple[str, bytes]]:
         manifest = self.manifest(picture)
-        yield f"{stem}.npy", npy_bytes(np.asarray(self.pixel_map[picture], dtype=np.float32))
-        normalized = self.pixel_map[picture].normalized()
-        for asked, entry in enumerate(manifest["targets"]):
-            name = f"{stem}.{entry['class']}-{_slug(entry['name'])}"
-            over = overlay(
-                self.pictures[picture], normalized[asked], alpha=alpha, colormap=colormap
-            )
+        raw = to_pixels(self.grid_map[picture].numpy(), self.frames[picture])
+        yield f"{stem}.npy", npy_bytes(np.asarray(raw, dtype=np.float32))
+        del raw
+        names = self.file_stems(picture, stem)
+        for asked, (entry, name) in enumerate(zip(manifest["targets"], names, strict=True)):
+            values = self._normalized(picture, asked)
+            over = overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
             entry["files"] = {"overlay": f"{name}.overlay.png", "map": f"{name}.map.png"}
             yield f"{name}.overlay.png", png_bytes(over)
-            yield f"{name}.map.png", png_bytes(heat_map(normalized[asked], colormap))
-        manifest["map_file"] = f"{stem}.npy"
+            yield f"{name}.map.png", png_bytes(heat_map(values, colormap))
+        manifest |= {"map_file": f"{stem}.npy", **more}
         yield f"{stem}.json", (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
     def _repr_html_(self) -> str:
@@ -199,10 +243,10 @@ class Explanation:
         return f"Explanation({pictures} by {self.method} of {self.model}; said: {names})"
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+def _write_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
     written: list[Path] = []
     try:
-        for name, data in files.items():
+        for name, data in files:
             write_atomically(folder / name, data)
             written.append(folder / name)
     except BaseException:

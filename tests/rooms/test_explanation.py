@@ -421,8 +421,8 @@ def test_save_writes_what_the_manifest_names(tiny, photograph, tmp_path):
     manifest = json.loads((folder / "Züri-hund.json").read_text(encoding="utf-8"))
     assert set(manifest) == {
         *("schema_version", "source", "size", "window", "preparation", "model", "family"),
-        "weights_sha256",
-        *("method", "tracer", "grid", "versions", "notes", "prediction", "targets", "map_file"),
+        *("weights_sha256", "method", "tracer", "grid", "versions", "notes", "prediction", "top"),
+        *("targets", "map_file"),
     }
     assert manifest["schema_version"] == 1
     assert manifest["source"] == str(tmp_path / "Züri hund.png")

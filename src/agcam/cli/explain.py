@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import AgcamError, ModelError, PictureError
+from ..errors import ModelError, PictureError, SaveError
+from .explained import EMBEDDED, Explained, request_of
 from .options import (
     Alpha,
     Arch,
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from ..maps import Card
     from ..values import Classifier
 
-PAGE_SIDE: Final = 480  # pixels of a picture's longer side on the HTML page
+_OF_ITS_NAME: Final = {None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
+"""Why one picture's files cannot be written, and others' can."""
 
 
 def explain(
@@ -50,6 +53,10 @@ def explain(
     alpha: Alpha = 0.5,
     colormap: Colormap = "turbo",
     batch_size: BatchSize = 8,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on: what is done in --out, asked the same, is kept."),
+    ] = False,
 ) -> None:
     """Say what a model saw in pictures, and where; write overlays, maps and one HTML page."""
     refuse_both(target, top)
@@ -61,32 +68,52 @@ def explain(
     _ = METHODS[method], colour_table(colormap)  # a wrong name is told before the model is loaded
     make_folder(out)
     classifier = load_model(model, arch, classes, device)
-    run = _Run(classifier, target, top, method, out, alpha, colormap, batch_size)
-    run.over(paths)
-    run.finish()
-    if run.failures:
+    asked = {"method": method, "target": target, "top": top, "alpha": alpha, "colormap": colormap}
+    images = len(paths) * (1 + (top or len(target or [0])))
+    done = Explained(out, request_of(classifier, **asked), images <= EMBEDDED, alpha, colormap)
+    if resume:
+        done.tidy()
+    run = _Run(classifier, target, top, method, batch_size, done, resume)
+    page = done.write_page("What the model looked at", run.over(paths), run.footer)
+    run.finish(out, page)
+    if run.failed:
         raise typer.Exit(1)
 
 
 @dataclass
 class _Run:
-    """One call of the command: what was asked, and what came of it so far."""
+    """One call of the command: what was asked, and in words what came of it so far."""
 
     classifier: Classifier
     target: list[str] | None
     top: int | None
     method: str
-    out: Path
-    alpha: float
-    colormap: str
     batch_size: int
+    done: Explained
+    resume: bool
     rows: list[tuple[str, str, str]] = field(default_factory=list)
-    cards: list[Card] = field(default_factory=list)
-    failures: list[tuple[Path, str]] = field(default_factory=list)
+    failed: int = 0
+    known: int = 0  # pictures that were done before
     notes: dict[str, None] = field(default_factory=dict)  # in order, each once
 
-    def over(self, paths: list[Path]) -> None:
-        """Explain all pictures, some at a time; a bad one is told of and the rest go on."""
+    @property
+    def footer(self) -> str:
+        """What was done, in a line."""
+        return f"{self.method} of {self.classifier.name}. {self.prepared}."
+
+    @property
+    def prepared(self) -> str:
+        """How pictures are prepared for the model."""
+        from ..values import words_for
+
+        return f"preparation: {words_for(self.classifier.preparation)}"
+
+    def over(self, paths: list[Path]) -> Iterator[Card]:
+        """Explain all pictures, some at a time; a bad one is told of and the rest go on.
+
+        Nothing is kept of a picture but its row of the table. A pass holds the same pictures when
+        the run goes on as when it was not interrupted, so that it gives the same numbers.
+        """
         from rich.progress import track
 
         from ..explanation import file_names
@@ -94,15 +121,17 @@ class _Run:
         names = dict(zip(paths, file_names([str(path) for path in paths]), strict=True))
         starts = range(0, len(paths), self.batch_size)
         for start in track(starts, "explaining", disable=len(starts) < 2 or self._asks()):
-            some = paths[start : start + self.batch_size]
-            for good, explanation in self._explain(some):
-                explanation.save(
-                    self.out,
-                    names=[names[path] for path in good],
-                    alpha=self.alpha,
-                    colormap=self.colormap,
+            some = {path: names[path] for path in paths[start : start + self.batch_size]}
+            there = {path: self.done.found(path, some[path]) for path in some if self.resume}
+            found = {path: manifest for path, manifest in there.items() if manifest is not None}
+            self.known += len(found)
+            made = iter(found.items()) if len(found) == len(some) else self._made(some, found)
+            for path, manifest in made:
+                yield (
+                    self._fail(path, manifest)
+                    if isinstance(manifest, str)
+                    else self._tell(manifest)
                 )
-                self._show(explanation)
 
     def _asks(self) -> bool:
         """Whether the method shows a bar of its own."""
@@ -110,7 +139,31 @@ class _Run:
 
         return METHODS[self.method].asks is not None
 
-    def _explain(self, paths: list[Path]) -> Iterator[tuple[list[Path], Explanation]]:
+    def _made(
+        self, some: dict[Path, str], found: dict[Path, dict[str, Any]]
+    ) -> Iterator[tuple[Path, dict[str, Any] | str]]:
+        """A manifest or, in words, why there is none, for each picture."""
+        from .explained import THUMBNAIL_SIDE
+
+        for paths, explanation in self._explain(list(some)):
+            if isinstance(explanation, str):
+                yield paths[0], explanation
+                continue
+            small = explanation.shrunk(THUMBNAIL_SIDE)
+            for number, path in enumerate(paths):
+                yield path, found.get(path) or self._saved(explanation, small, number, path, some)
+
+    def _saved(
+        self, explanation: Explanation, small: Explanation, number: int, path: Path, some: Any
+    ) -> dict[str, Any] | str:
+        try:
+            return self.done.save(explanation, small, number, path, some[path])
+        except SaveError as error:
+            if getattr(error.__cause__, "errno", None) in _OF_ITS_NAME:
+                return str(error)
+            raise SaveError(f"{error}; with --resume the run goes on where it stopped.") from error
+
+    def _explain(self, paths: list[Path]) -> Iterator[tuple[list[Path], Explanation | str]]:
         from ..explainer import explain as explain_
         from .progress import asking
 
@@ -125,59 +178,43 @@ class _Run:
                     batch_size=self.batch_size,
                     progress=progress,
                 )
-            yield paths, done
         except (PictureError, ModelError) as error:
             if len(paths) == 1:
                 if isinstance(error, ModelError) and not self.rows:
                     raise  # it is the model, not this picture
-                self._fail(paths[0], error)
+                yield paths, str(error)
                 return
             for path in paths:  # find the bad one; the others are explained
                 yield from self._explain([path])
+        else:
+            yield paths, done
 
-    def _fail(self, path: Path, error: AgcamError) -> None:
+    def _fail(self, path: Path, why: str) -> Card:
         from ..maps import Card
 
-        self.failures.append((path, str(error)))
-        self.cards.append(Card(title=str(path), error=str(error)))
-        typer.echo(f"agcam: {error}", err=True)
+        self.failed += 1
+        typer.echo(f"agcam: {why}", err=True)
+        return Card(title=str(path), error=why)
 
-    def _show(self, explanation: Explanation) -> None:
-        from ..maps import Card, MapView
+    def _tell(self, manifest: dict[str, Any]) -> Card:
+        self.notes.update(dict.fromkeys(manifest["notes"]))
+        card = self.done.card(manifest)
+        first = ", ".join(f"{name} {value:.0%}" for name, value in card.said[:3])
+        asked = ", ".join(view.target for view in card.maps)
+        self.rows.append((Path(card.title).name, first, asked))
+        return card
 
-        self.notes.update(dict.fromkeys(explanation.notes))
-        for picture, source in enumerate(explanation.sources):
-            said = explanation.said(picture)
-            asked = [explanation.name_of(int(i)) for i in explanation.target[picture]]
-            first = ", ".join(f"{name} {value:.0%}" for name, value in said[:3])
-            self.rows.append((Path(source).name, first, ", ".join(asked)))
-            small = explanation.pictures[picture].copy()
-            small.thumbnail((PAGE_SIDE, PAGE_SIDE))
-            maps = []
-            for column, name in enumerate(asked):
-                over = explanation.overlay(
-                    picture, column, alpha=self.alpha, colormap=self.colormap
-                )
-                over.thumbnail((PAGE_SIDE, PAGE_SIDE))
-                relevance = explanation.grid_map[picture, column]
-                maps.append(MapView(name, over, float(relevance.min()), float(relevance.max())))
-            self.cards.append(Card(title=source, picture=small, said=said, maps=tuple(maps)))
-
-    def finish(self) -> None:
-        """Write the page, print the table and say where things are."""
-        from ..maps import render_page, write_atomically
-        from ..values import words_for
+    def finish(self, out: Path, page: Path) -> None:
+        """Print the table and say where things are."""
         from .table import print_table
 
         if self.rows:
             print_table(("picture", "the model said", "explained"), self.rows)
-        page = self.out / "index.html"
-        done = f"{len(self.rows)} explained, {len(self.failures)} failed"
-        prepared = f"preparation: {words_for(self.classifier.preparation)}"
-        footer = f"{self.method} of {self.classifier.name}. {done}. {prepared}."
-        html = render_page("What the model looked at", self.cards, footer, self.colormap)
-        write_atomically(page, html.encode())
-        typer.echo(prepared)
+        typer.echo(self.prepared)
         for note in dict.fromkeys((*self.classifier.notes, *self.notes)):
             typer.echo(f"note: {note}")
-        typer.echo(f"{done}; overlays, maps and manifests are in {self.out}, the page is {page}")
+        before = f" ({self.known} of them before)" if self.known else ""
+        typer.echo(
+            f"{len(self.rows)} explained{before}, {self.failed} failed; overlays, maps and "
+            f"manifests are in {out}, the page is {page}"
+        )

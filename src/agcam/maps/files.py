@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import secrets
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,31 @@ def write_atomically(path: str | Path, data: bytes, *, sync: bool = False) -> No
         if isinstance(error, (OSError, ValueError)):  # ValueError: NUL in the name
             raise SaveError(f"{path} could not be written: {_cause(error, path)}") from error
         raise
+
+
+def write_as_it_comes(path: str | Path, pieces: Iterable[str]) -> None:
+    """Write a text piece by piece, each line at once: a reader sees what there is so far.
+
+    A letter that UTF-8 cannot hold (half of a pair, as in names of files that are not UTF-8) is
+    written as its escape. Raises SaveError, and whatever making a piece raises.
+    """
+    path = Path(path)
+    with _saving(path):
+        file = path.open("w", 1, encoding="utf-8", errors="backslashreplace", newline="\n")
+    with file:
+        for piece in pieces:
+            with _saving(path):
+                file.write(piece)
+        with _saving(path):
+            file.flush()
+
+
+@contextlib.contextmanager
+def _saving(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise SaveError(f"{path} could not be written: {_cause(error, path)}") from error
 
 
 def _cause(error: OSError | ValueError, path: Path) -> str:

@@ -1,29 +1,38 @@
-"""One HTML page that holds everything: pictures, overlays, what was said, what failed."""
+"""One HTML page of pictures, overlays, what was said, what failed; made a card at a time."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jinja2 import Environment, StrictUndefined, Template
 from PIL import Image, features
 
 from .render import colour_table
 
+SMALL: Final = "webp" if features.check("webp") else "jpeg"
 _TALLEST = 480  # CSS pixels on the page
 _LONGEST = 900  # pixels of an embedded picture's longer side: sharp on a phone, small in the file
+
+
+class Thumbnail(NamedTuple):
+    """A small picture that is encoded already: its address for the page, and its size in pixels."""
+
+    address: str
+    width: int
+    height: int
 
 
 class MapView(NamedTuple):
     """One target's overlay, and the lowest and highest raw relevance that its colours stand for."""
 
     target: str
-    overlay: Image.Image
+    overlay: Image.Image | Thumbnail
     low: float
     high: float
 
@@ -37,55 +46,69 @@ class Card:
     """
 
     title: str
-    picture: Image.Image | None = None
+    picture: Image.Image | Thumbnail | None = None
     said: tuple[tuple[str, float], ...] = ()
     maps: tuple[MapView, ...] = ()
     error: str | None = None
 
 
-def render_page(title: str, cards: Sequence[Card], footer: str, colormap: str = "turbo") -> str:
-    """One self-contained HTML page of all cards, in the order given.
+def render_page(title: str, cards: Iterable[Card], footer: str, colormap: str = "turbo") -> str:
+    """One HTML page of all cards, in the order given.
 
-    Pictures are embedded (at most 900 pixels on the longer side); nothing is loaded from elsewhere
-    and no script runs. All texts are escaped. `colormap` is that of the overlays, for the legend.
-    Raises UnknownNameError for an unknown colormap.
+    Pictures are embedded (at most 900 pixels on the longer side), thumbnails stay where they are;
+    nothing is loaded from elsewhere and no script runs. All texts are escaped. `colormap` is that
+    of the overlays, for the legend. Raises UnknownNameError for an unknown colormap.
     """
-    return template("page.html.j2").render(
-        title=title,
-        cards=[_for_template(card) for card in cards],
-        explained=sum(card.error is None for card in cards),
-        failed=sum(card.error is not None for card in cards),
-        footer=footer,
-        gradient=gradient(colormap),
+    return "".join(page_pieces(title, cards, footer, colormap))
+
+
+def page_pieces(
+    title: str, cards: Iterable[Card], footer: str, colormap: str = "turbo"
+) -> Iterator[str]:
+    """The same page piece by piece; each card is taken when the one before it was given out."""
+    count = {"explained": 0, "failed": 0}
+
+    def counted() -> Iterator[dict[str, object]]:
+        for card in cards:
+            count["explained" if card.error is None else "failed"] += 1
+            yield _for_template(card)
+
+    return template("page.html.j2").generate(
+        title=title, cards=counted(), count=count, footer=footer, gradient=gradient(colormap)
     )
 
 
 def _for_template(card: Card) -> dict[str, object]:
-    pictures = [card.picture] if card.picture else [view.overlay for view in card.maps]
+    picture = None if card.picture is None else _shown(card.picture)
+    overlays = [_shown(view.overlay) for view in card.maps]
+    views = overlays if picture is None else [picture]
     return {
         "title": card.title,
-        "picture": None if card.picture is None else data_uri(card.picture),
-        "size": None if card.picture is None else card.picture.size,
-        "broad": None if card.picture is None else _broad(card.picture),
-        "tall": any(picture.width < picture.height * 0.8 for picture in pictures),
+        "picture": picture,
+        "tall": any(view.width < view.height * 0.8 for view in views),
         "said": [(name, _percent(part), _width(part)) for name, part in card.said],
         "best": card.said[0][0] if card.said else "",
         "maps": [
             {
                 "target": view.target,
-                "overlay": data_uri(view.overlay),
-                "size": view.overlay.size,
-                "broad": _broad(view.overlay),
+                "overlay": overlay,
                 "low": f"{view.low:.3g}",
                 "high": f"{view.high:.3g}",
             }
-            for view in card.maps
+            for view, overlay in zip(card.maps, overlays, strict=True)
         ],
         "error": card.error,
     }
 
 
-def _broad(picture: Image.Image) -> int:
+def _shown(picture: Image.Image | Thumbnail) -> Thumbnail:
+    """Where the page finds the picture: embedded, unless it lies somewhere already."""
+    if isinstance(picture, Thumbnail):
+        return picture
+    return Thumbnail(data_uri(picture), *picture.size)
+
+
+def broad(picture: Thumbnail) -> int:
     """How broad the picture may be shown, so that it fits a screen's height."""
     return max(60, round(_TALLEST * picture.width / picture.height))
 
@@ -103,11 +126,19 @@ def data_uri(picture: Image.Image) -> str:
     """Encode the picture, made smaller if need be, as a data: address."""
     small = picture.convert("RGB")
     small.thumbnail((_LONGEST, _LONGEST), Image.Resampling.LANCZOS)
-    form = "WEBP" if features.check("webp") else "JPEG"
+    return data_address(small_file(small))
+
+
+def small_file(picture: Image.Image) -> bytes:
+    """Encode the picture as a small file, WebP where this machine can, else JPEG."""
     buffer = io.BytesIO()
-    small.save(buffer, format=form, quality=86)
-    text = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/{form.lower()};base64,{text}"
+    picture.convert("RGB").save(buffer, format=SMALL.upper(), quality=86)
+    return buffer.getvalue()
+
+
+def data_address(file: bytes) -> str:
+    """What `small_file` gave, as a data: address."""
+    return f"data:image/{SMALL};base64,{base64.b64encode(file).decode('ascii')}"
 
 
 def gradient(colormap: str) -> str:
@@ -124,4 +155,5 @@ def template(name: str) -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals["broad"] = broad
     return environment.from_string(source)

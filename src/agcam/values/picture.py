@@ -41,3 +41,9 @@ class Frame:
     def whole(cls, width: int, height: int) -> Frame:
         """The model saw all of the picture."""
         return cls(width, height, (0.0, 0.0, float(width), float(height)))
+
+    def scaled(self, width: int, height: int) -> Frame:
+        """The same window on the same picture in another size, in pixels."""
+        across, down = width / self.width, height / self.height
+        left, top, right, bottom = self.window
+        return Frame(width, height, (left * across, top * down, right * across, bottom * down))

@@ -1,0 +1,133 @@
+"""`agcam explain` over many pictures: memory does not grow, and a killed run goes on."""
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from test_cli import ENVIRONMENT, MODEL, Page, agcam_process, explain, picture, place  # noqa: F401
+
+from agcam.explanation import Explanation
+
+
+@pytest.fixture
+def many(place):  # noqa: F811
+    """Twelve pictures, the fifth of which is none."""
+    Path("many").mkdir()
+    for number in range(12):
+        picture(number, (40 + number, 50)).save(f"many/{number:02}.png")
+    Path("many/04.png").write_text("not a picture")
+    return place
+
+
+def files(folder):
+    """Every file below a folder, with its bytes."""
+    found = (path for path in Path(folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+ASKED = ("many", "--target", "1", "--target", "3", "--batch-size", "3")
+
+
+def test_kill_9_and_resume_give_the_same_files(many):
+    whole = agcam_process("explain", *ASKED, *MODEL, "--out", "whole")
+    assert whole.returncode == 1  # one is no picture
+    for wanted in (1, 4, 8):
+        out = Path(f"killed-{wanted}")
+        command = [sys.executable, "-m", "agcam", "explain", *ASKED, *MODEL, "--out", str(out)]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+        ) as process:
+            until = time.monotonic() + 120
+            while len(list(out.glob("*.json"))) < wanted and time.monotonic() < until:
+                time.sleep(0.001)
+            os.kill(process.pid, signal.SIGKILL)
+        assert len(list(out.glob("*.json"))) >= wanted
+        resumed = agcam_process("explain", *ASKED, *MODEL, "--out", str(out), "--resume")
+        assert resumed.returncode == 1
+        assert "11 explained" in resumed.stdout
+        assert files(out) == files("whole")
+
+
+def asked(*arguments):
+    """Explain with --resume; how many pictures were explained anew."""
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = Explanation.save_one
+        patch.setattr(Explanation, "save_one", lambda *a, **k: made.append(1) or real(*a, **k))
+        status, out, _ = explain("cat.png", "album", *arguments, "--resume")
+    assert status == 0
+    assert "2 explained" in out
+    return len(made)
+
+
+def test_only_what_is_done_and_asked_the_same_is_kept(place):  # noqa: F811
+    assert asked("--target", "1") == 2
+    assert asked("--target", "1") == 0
+    for other in (
+        ("--target", "2"),
+        ("--top", "2"),
+        ("--target", "2", "--method", "rollout"),
+        ("--target", "2", "--alpha", "0.3"),
+        ("--target", "2", "--colormap", "viridis"),
+        ("--target", "2", "--classes", "names.txt"),
+    ):
+        assert asked(*other) == 2
+        assert asked(*other) == 0
+    picture(9).save("cat.png")  # another picture of the same name
+    assert asked(*other) == 1
+    Path("explained/thumbnails/cat.webp").unlink()
+    assert asked(*other) == 1
+    Path("explained/cat.json").write_text("{")
+    assert asked(*other) == 1
+    assert Page("explained/index.html").tags.count("img") == 4
+
+
+def test_no_picture_is_kept(many, monkeypatch):
+    """The living pictures are counted at every save: they are those of one pass."""
+    alive = []
+    real = Explanation.save_one
+
+    def save_one(*arguments, **options):
+        gc.collect()
+        alive.append(sum(issubclass(type(each), Image.Image) for each in gc.get_objects()))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(Explanation, "save_one", save_one)
+    assert explain("many", "--batch-size", "1")[0] == 1
+    assert len(alive) == 11
+    assert max(alive[2:]) <= alive[1]
+
+
+def test_many_thumbnails_stay_files_and_the_page_stays_small(many, monkeypatch):
+    module = sys.modules["agcam.cli.explain"]  # the command has the same name
+    monkeypatch.setattr(module, "EMBEDDED", 10)
+    assert explain("many")[0] == 1
+    page = Page("explained/index.html")
+    assert len(page.addresses) == 22
+    assert all(Path("explained", address).is_file() for address in page.addresses)
+    assert Path("explained/index.html").stat().st_size < 40_000
+    assert "11 pictures explained, 1 could not be" in page.text
+
+
+def test_the_page_grows_as_pictures_are_done(many, monkeypatch):
+    shown = []
+    real = Explanation.save_one
+
+    def save_one(*arguments, **options):
+        page = Path("explained/index.html")
+        shown.append(Page(page).tags.count("article") if page.exists() else 0)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(Explanation, "save_one", save_one)
+    assert explain("many", "--batch-size", "1")[0] == 1
+    assert shown == sorted(shown)
+    assert shown[-1] >= 10
+    manifest = json.loads(Path("explained/00.json").read_text())
+    assert len(manifest["top"]) == 4
