@@ -1,5 +1,6 @@
 """Work for engines, in a file that imports nothing heavy: every worker's process imports it."""
 
+import hashlib
 import os
 import signal
 
@@ -35,3 +36,23 @@ def failing():
 
 def refusing():
     raise LoadError("no such weights")
+
+
+def busy(folder):
+    """A worker that names its process and is then at one step for hours, without Python's lock."""
+
+    def work(shard):
+        (folder / f"{os.getpid()}.pid").touch()
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 10**11 // 60)
+
+    return work
+
+
+def holding(folder):
+    """The same with Python's lock held, so that no other thread of the process can run."""
+
+    def work(shard):
+        (folder / f"{os.getpid()}.pid").touch()
+        return sum(range(10**13))
+
+    return work

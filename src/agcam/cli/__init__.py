@@ -16,17 +16,23 @@ from .explain import explain
 from .lists import lists
 from .records import report, runs
 from .serve import serve
+from .stopping import install, stopped
 
 __all__ = ["app", "main"]
 
 
 class _OneLineErrors(TyperGroup):
-    """What agcam refuses is told in one line on stderr, with exit status 1."""
+    """What agcam refuses is told in one line on stderr, with exit status 1; so is being stopped."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except AgcamError as error:
+        except BaseException as error:
+            status = stopped()
+            if status is not None:  # whatever a library made of the exception
+                raise typer.Exit(status) from error
+            if not isinstance(error, AgcamError):
+                raise
             typer.echo(f"agcam: {error}", err=True)
             raise typer.Exit(1) from error
 
@@ -64,6 +70,7 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    install()
     for stream in (sys.stdout, sys.stderr):  # class names are not ASCII; terminals may be
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -12,6 +12,7 @@ import typer
 
 from ..errors import RunError
 from .options import Arch, Classes, Model, names_in, read_names
+from .stopping import advise
 
 if TYPE_CHECKING:
     from ..evaluation import Plan
@@ -54,6 +55,7 @@ def evaluate(
     from ..engines import ENGINES, Limits
     from ..evaluation import Configuration, carry_out, plan
 
+    advise("nothing was stored yet; start the same command again")
     _ = ENGINES[engine]  # a wrong name is told before the model is loaded
     typer.echo("loading, and trying every method on one picture ...", err=True)
     made = plan(
@@ -135,18 +137,25 @@ def _progress(made: Plan, path: Path) -> Iterator[Tell]:
         TextColumn("{task.completed}/{task.total} shards, {task.fields[rate]}"),
         TimeRemainingColumn(),
     )
+    total = made.subject.shards
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=made.subject.shards, completed=done, rate="")
+        task = bar.add_task("", total=total, completed=done, rate="")
         forwards = 0
+        advise(_going_on(done, total, path))
 
         def tell(rows: ShardRows) -> None:
-            nonlocal forwards
-            forwards += rows.forwards
+            nonlocal forwards, done
+            forwards, done = forwards + rows.forwards, done + 1
+            advise(_going_on(done, total, path))
             elapsed = bar.tasks[0].elapsed or 0.0
             rate = f"{forwards / elapsed:.1f} passes a second" if elapsed else ""
             bar.update(task, advance=1, rate=rate)
 
         yield tell
+
+
+def _going_on(done: int, total: int, path: Path) -> str:
+    return f"{done} of {total} shards are in {path}; the same command goes on from there"
 
 
 def _finish(path: Path, run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ RETRIES: Final = 3  # times that work is given out again after the loss of worke
 
 Work = Callable[[int], Any]
 Start = Callable[[], Work]
+Rows = Generator[tuple[int, Any], None, None]
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Engine(ABC):
         return False
 
     @abstractmethod
-    def run(self, start: Start, shards: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    def run(self, start: Start, shards: Sequence[int]) -> Rows:
         """Shards and what `start()(shard)` gave, as they come. Raises RunError.
 
         An error that the work raises is raised here; a worker that is lost is replaced, and its
-        shards are worked on again.
+        shards are worked on again. Closing the generator ends the workers, whatever they are at.
         """

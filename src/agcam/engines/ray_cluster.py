@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import AgcamError, RunError
-from .engine import RETRIES, Engine, Start
+from .engine import RETRIES, Engine, Rows, Start
 
 
 class RayEngine(Engine):
@@ -15,7 +15,7 @@ class RayEngine(Engine):
     Every machine of the cluster needs agcam, the model and the data set at the same names.
     """
 
-    def run(self, start: Start, shards: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    def run(self, start: Start, shards: Sequence[int]) -> Rows:
         """As `Engine.run`."""
         ray = _library()
         ours = not ray.is_initialized()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,9 +37,10 @@ def carry_out(
     with Store(path) as store, _alone(path, made.key):
         done = store.begin(made.key, made.stored, made.subject.shards)
         left = [shard for shard in range(made.subject.shards) if shard not in done]
-        for shard, rows in worker.run(_start(made, worker), left):
-            store.append(made.key, shard, rows)
-            tell(rows)
+        with closing(worker.run(_start(made, worker), left)) as done_shards:
+            for shard, rows in done_shards:
+                store.append(made.key, shard, rows)
+                tell(rows)
         store.finish(made.key)
         return store.run(made.key)
 
