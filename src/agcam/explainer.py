@@ -39,6 +39,7 @@ def explain(
     batch_size: int = BATCH_SIZE,
     tracer: Tracer | None = None,
     progress: Progress | None = None,
+    preparation: Any = None,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was found.
 
@@ -48,14 +49,15 @@ def explain(
     number, a name, `Top(k)`, a list (one a picture), a list of lists (several a picture), a text
     prompt for CLIP-like models. `batch_size` is the most pictures that the model is given at once,
     also by methods that ask it about many. `tracer` "full" asks for full autograd instead of the
-    replay. `progress(done, total)` is called by methods that ask again, after each pass.
+    replay. `preparation` says how pictures are prepared, as in `agcam.load`.
+    `progress(done, total)` is called by methods that ask again, after each pass.
 
     Raises an AgcamError that names the fix; never returns a map that was not proved.
     """
     if batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size}.")
     row = METHODS[method]
-    classifier = ask_with(load(model), target)
+    classifier = ask_with(load(model, preparation=preparation), target)
     prepared = prepare_all(classifier, pictures)
     parts: list[_Part] = []
     watch = Watch(progress)

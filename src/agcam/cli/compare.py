@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import PictureError
+from .loading import Loading, loads_models
 from .options import (
     Alpha,
-    Arch,
     BatchSize,
-    Classes,
     Colormap,
-    Device,
     Model,
     Target,
     Top,
     asked_of,
-    load_model,
     make_folder,
     names_in,
     refuse_both,
@@ -32,21 +29,21 @@ USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
 HEADERS: Final = ("method", "seconds", "x forward", "peak MB")
 
 
+@loads_models
 def compare(
     picture: Annotated[str, typer.Argument(help="A picture.", metavar="PICTURE")],
     methods: Annotated[
         str, typer.Option(help="Names with commas between them, or all; see `agcam list methods`.")
     ] = USUAL,
     model: Model = "demo",
-    arch: Arch = None,
-    classes: Classes = None,
     target: Target = None,
     top: Top = None,
     out: Annotated[Path, typer.Option(help="Folder for the sheet.")] = Path("compared"),
-    device: Device = None,
     alpha: Alpha = 0.5,
     colormap: Colormap = "turbo",
     batch_size: BatchSize = 8,
+    *,
+    loading: Loading,
 ) -> None:
     """Explain one picture by several methods, side by side, with the time and memory of each."""
     refuse_both(target, top)
@@ -63,7 +60,7 @@ def compare(
     if len(found) != 1:
         raise PictureError(f"{picture} is {len(found)} pictures; one is compared at a time.")
     make_folder(out)
-    classifier = load_model(model, arch, classes, device)
+    classifier = loading.load(model)
     asked = asked_of(classifier, target, top, 1)
     with asking("asking the model") as progress:
         done = compare_(

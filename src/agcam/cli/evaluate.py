@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import RunError
-from .options import Arch, Classes, Model, names_in, read_names
+from .loading import Loading, loads_models, read_names
+from .options import Model, names_in
 from .stopping import advise
 
 if TYPE_CHECKING:
@@ -19,15 +21,12 @@ if TYPE_CHECKING:
     from ..evaluation.run import Tell
     from ..records import Run, ShardRows
 
-Fit = Literal["model", "squash"]
 
-
+@loads_models
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="See `agcam list datasets`.")],
     root: Annotated[str, typer.Argument(help="Its folder, file or fsspec address.")],
     model: Model = "demo",
-    arch: Arch = None,
-    classes: Classes = None,
     methods: Annotated[
         str, typer.Option(help="Names between commas, or all; the chance rows come by themselves.")
     ] = "agcam,rollout",
@@ -42,20 +41,19 @@ def evaluate(
     precision: Annotated[
         str, typer.Option(help="Of perturbed pictures' passes: as-is, bfloat16, float16.")
     ] = "as-is",
-    fit: Annotated[
-        Fit, typer.Option(help="How pictures are resized: as the model wants, or squashed.")
-    ] = "model",
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps.")] = "cpu",
     engine: Annotated[str, typer.Option(help="local (processes) or ray.")] = "local",
     address: Annotated[str, typer.Option(help="The Ray cluster; none: this machine.")] = "",
     workers: Annotated[int, typer.Option(min=0, help="0: cores / threads; 1 on a GPU.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1,
+    *,
+    loading: Loading,
 ) -> None:
     """Judge methods on a data set; a run that was stopped goes on where it was."""
     from ..engines import ENGINES, Limits
     from ..evaluation import Configuration, carry_out, plan
 
     advise("nothing was stored yet; start the same command again")
+    device = loading.device or "cpu"
     _ = ENGINES[engine]  # a wrong name is told before the model is loaded
     typer.echo("loading, and trying every method on one picture ...", err=True)
     made = plan(
@@ -63,15 +61,15 @@ def evaluate(
             dataset=dataset,
             root=root,
             model=model,
-            arch=arch,
-            class_names=tuple(read_names(classes) or ()),
+            arch=loading.arch,
+            class_names=tuple(read_names(loading.classes) or ()),
             methods=names_in(methods),
             metrics=names_in(metrics),
             limit=limit,
             batch_size=batch_size,
             precision=precision,
-            fit="squash" if fit == "squash" else "",
             device=device,
+            **asdict(loading.changes),
             threads=threads,
         )
     )

@@ -12,18 +12,15 @@ import typer
 
 from ..errors import ModelError, PictureError, SaveError
 from .explained import EMBEDDED, Explained, request_of
+from .loading import Loading, loads_models
 from .options import (
     Alpha,
-    Arch,
     BatchSize,
-    Classes,
     Colormap,
-    Device,
     Model,
     Target,
     Top,
     asked_of,
-    load_model,
     make_folder,
     refuse_both,
 )
@@ -37,19 +34,17 @@ _OF_ITS_NAME: Final = {None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 """Why one picture's files cannot be written, and others' can."""
 
 
+@loads_models
 def explain(
     pictures: Annotated[
         list[str],
         typer.Argument(help="Pictures, folders of pictures, or globs.", metavar="PICTURE..."),
     ],
     model: Model = "demo",
-    arch: Arch = None,
-    classes: Classes = None,
     target: Target = None,
     top: Top = None,
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
-    device: Device = None,
     alpha: Alpha = 0.5,
     colormap: Colormap = "turbo",
     batch_size: BatchSize = 8,
@@ -57,6 +52,8 @@ def explain(
         bool,
         typer.Option("--resume", help="Go on: what is done in --out, asked the same, is kept."),
     ] = False,
+    *,
+    loading: Loading,
 ) -> None:
     """Say what a model saw in pictures, and where; write overlays, maps and one HTML page."""
     refuse_both(target, top)
@@ -67,7 +64,7 @@ def explain(
     paths = find_pictures(pictures)
     _ = METHODS[method], colour_table(colormap)  # a wrong name is told before the model is loaded
     make_folder(out)
-    classifier = load_model(model, arch, classes, device)
+    classifier = loading.load(model)
     asked = {"method": method, "target": target, "top": top, "alpha": alpha, "colormap": colormap}
     images = len(paths) * (1 + (top or len(target or [0])))
     done = Explained(out, request_of(classifier, **asked), images <= EMBEDDED, alpha, colormap)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import LoadError, SaveError, TargetError
+from ..errors import SaveError, TargetError
 
 if TYPE_CHECKING:
     from ..values import Classifier
@@ -19,16 +19,11 @@ Model = Annotated[
         "file of weights with --arch."
     ),
 ]
-Arch = Annotated[str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")]
-Classes = Annotated[
-    Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
-]
 Target = Annotated[
     list[str] | None,
     typer.Option(help="Class number, class name or text prompt; may be given several times."),
 ]
 Top = Annotated[int | None, typer.Option(min=1, help="Ask about the K most probable classes.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")]
 Alpha = Annotated[float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")]
 Colormap = Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Most pictures in one pass.")]
@@ -51,34 +46,6 @@ def make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SaveError(f"cannot make the folder {out}: {error.strerror}.") from error
-
-
-def load_model(
-    model: str, arch: str | None, classes: Path | None, device: str | None
-) -> Classifier:
-    """The classifier that the options name, on its device."""
-    from ..families import load
-
-    names = read_names(classes)
-    classifier = load(model, arch=arch, classes=names)
-    if device is not None:
-        try:
-            classifier.module.to(device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise LoadError(f"cannot use device {device!r}: {reason}") from error
-    return classifier
-
-
-def read_names(classes: Path | None) -> list[str] | None:
-    """Class names from a text file, one a line."""
-    if classes is None:
-        return None
-    try:
-        lines = classes.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LoadError(f"cannot read class names from {classes}: {error}.") from error
-    return [line.strip() for line in lines if line.strip()]
 
 
 def asked_of(

@@ -6,10 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
+from .loading import Loading, loads_models
+
 HOST: Final = "127.0.0.1"
 PORT: Final = 7860
 
 
+@loads_models
 def serve(
     model: Annotated[
         list[str] | None,
@@ -18,32 +21,33 @@ def serve(
             "unless they choose. Names as for `agcam explain`; no others are ever loaded."
         ),
     ] = None,
-    arch: Annotated[
-        str | None, typer.Option(help="What a --model that is a file of weights is for.")
-    ] = None,
     host: Annotated[
         str, typer.Option(help="0.0.0.0 lets other machines in; there is no password.")
     ] = HOST,
     port: Annotated[int, typer.Option(min=1, max=65535)] = PORT,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Largest picture.")] = 20,
     memory_megabytes: Annotated[
         int, typer.Option(min=1, help="Pictures and recordings kept for all visitors.")
     ] = 1000,
     queue: Annotated[int, typer.Option(min=1, help="Requests that wait before it is busy.")] = 62,
+    *,
+    loading: Loading,
 ) -> None:
-    """Open a page where people drop a picture and see what the model looked at."""
+    """Open a page where people drop a picture and see what the model looked at.
+
+    The options of loading are those of every --model; --arch is that of files.
+    """
+    from dataclasses import replace
     from pathlib import Path
 
     from ..web import Limits, application, listen, warm
     from ..web import serve as serve_
-    from .options import load_model
 
     place = listen(host, port)  # a port that is taken is told before models are loaded
     models = {}
     for name in model or ["demo"]:
-        file = arch is not None and Path(name).is_file()
-        loaded = load_model(name, arch if file else None, None, device)
+        file = loading.arch is not None and Path(name).is_file()
+        loaded = (loading if file else replace(loading, arch=None)).load(name)
         models[loaded.name if file else name] = loaded
     limits = Limits(
         upload_bytes=max_megabytes * 1_000_000,

@@ -86,15 +86,17 @@ def compare(
     *,
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
+    preparation: Any = None,
 ) -> Comparison:
     """Explain one picture by several methods from one recorded pass, and measure each.
 
-    `model`, `picture`, `target` are those of `explain`, for one picture. A method that the model
-    does not admit is no error: its column holds the reason. `progress(done, total)` counts the
-    pictures that methods ask the model about. Raises an AgcamError where nothing can be explained.
+    `model`, `picture`, `target`, `preparation` are those of `explain`, for one picture. A method
+    that the model does not admit is no error: its column holds the reason.
+    `progress(done, total)` counts the pictures that methods ask the model about. Raises an
+    AgcamError where nothing can be explained.
     """
     rows = [METHODS[name] for name in dict.fromkeys(methods)]
-    classifier = ask_with(load(model), target)
+    classifier = ask_with(load(model, preparation=preparation), target)
     prepared = prepare_all(classifier, picture)
     if len(prepared.pixels) != 1:
         raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")

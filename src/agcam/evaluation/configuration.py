@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -19,7 +19,7 @@ from ..explainer import versions
 from ..families import load, weights_hash
 from ..images import open_picture, prepare
 from ..methods import METHODS
-from ..values import Classifier, DataSet, Frame, Method, Preparation, Sample, Transform
+from ..values import Changes, Classifier, DataSet, Frame, Method, Preparation, Sample, Transform
 from .evaluator import Evaluator, Subject
 from .match import match
 from .measures import chosen
@@ -38,7 +38,8 @@ class Configuration:
 
     `limit` takes that many samples, spread evenly over the data set's order (0: all).
     `precision` is that of perturbed pictures' passes; maps are made in the model's own.
-    `fit` "squash" resizes both sides, as the paper does, instead of the model's own crop.
+    `size`, `mean`, `std`, `fit`, `resize` and `interpolation` are stated instead of the model's own
+    preparation where they are not empty (`fit` "squash" resizes both sides, as the paper does).
     """
 
     dataset: str
@@ -52,8 +53,18 @@ class Configuration:
     batch_size: int = 8
     precision: str = "as-is"
     device: str = "cpu"
-    fit: Literal["", "squash"] = ""
+    fit: Literal["", "crop", "squash", "pad"] = ""
     threads: int = 0
+    size: tuple[int, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    resize: tuple[int, ...] = ()
+    interpolation: Literal["", "nearest", "bilinear", "bicubic", "lanczos"] = ""
+
+    @property
+    def changes(self) -> Changes:
+        """What is stated of the preparation."""
+        return Changes(**{field.name: getattr(self, field.name) for field in fields(Changes)})
 
 
 def subject_of(configuration: Configuration) -> Subject:
@@ -97,17 +108,19 @@ def worker_of(configuration: Configuration, key: str) -> Evaluator:
 
 
 def classifier_of(configuration: Configuration) -> Classifier:
-    """The model by its name, on its device, with its own preparation or the paper's squash."""
-    names = list(configuration.class_names) or None
-    classifier = load(configuration.model, arch=configuration.arch, classes=names)
+    """The model by its name, on its device, with its own preparation or what is stated of it."""
+    changes = configuration.changes
+    classifier = load(
+        configuration.model,
+        arch=configuration.arch,
+        classes=list(configuration.class_names) or None,
+        preparation=changes if changes.stated else None,
+    )
     try:
         classifier.module.to(configuration.device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise LoadError(f"cannot use device {configuration.device!r}: {reason}") from error
-    if configuration.fit and isinstance(classifier.preparation, Preparation):
-        squashed = replace(classifier.preparation, fit="squash", resize=None)
-        classifier = replace(classifier, preparation=squashed)
     return classifier
 
 

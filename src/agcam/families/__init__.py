@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from torch import nn
 
@@ -15,8 +15,9 @@ from ..values import Classifier, Family, Preparation
 from . import demo, hf_vit, open_clip_vit, timm_vit, torchvision_vit
 from .checkpoint import load_checkpoint
 from .fingerprint import weights_hash
+from .given import prepared_as
 
-__all__ = ["FAMILIES", "load", "weights_hash"]
+__all__ = ["FAMILIES", "load", "prepared_as", "weights_hash"]
 
 _ROWS = [
     timm_vit.FAMILY,
@@ -33,14 +34,24 @@ FORMS: Final = (
 
 
 def load(
-    model: object, *, arch: str | None = None, classes: Sequence[str] | None = None
+    model: object,
+    *,
+    arch: str | None = None,
+    classes: Sequence[str] | None = None,
+    preparation: Any = None,
 ) -> Classifier:
     """A classifier from a name, a file of weights, a module or a pipeline.
 
     `arch` ("timm:NAME") says what a file of weights is for; `classes` names the classes (their
-    text prompts, for CLIP-like models). Raises LoadError, UnknownNameError or ModelError.
+    text prompts, for CLIP-like models). `preparation` says how pictures are prepared: an
+    `agcam.Preparation`, or the user's own torchvision, timm or albumentations transform, Hugging
+    Face image processor or function of a PIL picture, which is run as it is while the part of the
+    picture that it shows is measured. Raises LoadError, UnknownNameError, ModelError, or
+    PictureError for a preparation that does not work.
     """
     classifier = _resolve(model, arch)
+    if preparation is not None:
+        classifier = prepared_as(classifier, preparation)
     if classes is None:
         return classifier
     if classifier.with_prompts is not None:

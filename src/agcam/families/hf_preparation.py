@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from ..errors import LoadError
-from ..values import Preparation
+from ..values import Preparation, scaled_resize
 
 RESAMPLE: Final[dict[int, Literal["nearest", "lanczos", "bilinear", "bicubic"]]] = {
     0: "nearest",
@@ -73,12 +73,7 @@ def usual_preparation(config: Any) -> Preparation | None:
 def _for_input(preparation: Preparation, size: int | Sequence[int]) -> Preparation:
     """The same preparation for another input size: the resize grows or shrinks along."""
     height, width = (size, size) if isinstance(size, int) else size
-    old = preparation.size
-    if isinstance(preparation.resize, int):
-        resize: int | tuple[int, int] = round(preparation.resize * height / old[0])
-    else:
-        rows, columns = preparation.resize or old
-        resize = (round(rows * height / old[0]), round(columns * width / old[1]))
+    resize = scaled_resize(preparation, (height, width))
     return replace(preparation, size=(height, width), resize=resize)
 
 

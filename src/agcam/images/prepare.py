@@ -35,7 +35,7 @@ def prepare(
     if picture.mode != "RGB":
         raise PictureError(f"a picture of mode {picture.mode} must be opened with open_picture")
     if isinstance(preparation, Transform):
-        return preparation.run(picture), preparation.frame(picture.size)
+        return _run(picture, preparation)
     width, height = picture.size
     new_height, new_width = resized_size((height, width), preparation)
     rows, columns = preparation.size
@@ -52,6 +52,18 @@ def prepare(
         (top + rows) * height / new_height,
     )
     return _normalize(seen, preparation), Frame(width, height, window)
+
+
+def _run(picture: Image.Image, transform: Transform) -> tuple[Tensor, Frame]:
+    """The user's own program, twice: one that gives two answers does not say what was seen."""
+    frame = transform.frame(picture.size)
+    pixels, again = transform.run(picture), transform.run(picture)
+    if not torch.equal(pixels.nan_to_num(), again.nan_to_num()):
+        raise PictureError(
+            "the transform is random, so it does not say what the model saw; give the one that is "
+            "used for evaluation."
+        )
+    return pixels, frame
 
 
 def resized_size(size: tuple[int, int], preparation: Preparation) -> tuple[int, int]:

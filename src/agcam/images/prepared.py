@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ModelError, PictureError
+from ..transforms import looks_alike
 from ..values import Classifier, Frame, Preparation, Transform, note_of
 from .open import open_picture
 from .prepare import prepare
@@ -57,7 +58,27 @@ def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
         pictures=tuple(opened),
         sources=tuple(sources),
         preparation=classifier.preparation,
-        notes=note_of(classifier.preparation),
+        notes=(*note_of(classifier.preparation), *_unlike(classifier, opened, ready)),
+    )
+
+
+def _unlike(
+    classifier: Classifier, opened: list[Image.Image], ready: list[tuple[Tensor, Frame]]
+) -> tuple[str, ...]:
+    """A note where a program's pixels do not resemble the window that was measured."""
+    if not isinstance(classifier.preparation, Transform):
+        return ()
+    unlike = [
+        number
+        for number, (picture, (pixels, frame)) in enumerate(zip(opened, ready, strict=True), 1)
+        if not looks_alike(pixels, picture, frame)
+    ]
+    if not unlike:
+        return ()
+    return (
+        f"preparation: the transform's pixels of picture {unlike[0]} do not resemble the part of "
+        "it that was measured, so the map may lie elsewhere; if the transform looks for something "
+        "to cut out, do that first and explain what is cut",
     )
 
 

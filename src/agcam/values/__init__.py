@@ -28,10 +28,19 @@ from .evidence import (
 from .model import Classifier, Family, Layout, Scores
 from .more_passes import AloneTrace, PathTrace
 from .picture import Frame, Grid
-from .preparation import Preparation, Transform, manifest_of, note_of, words_for
+from .preparation import (
+    Changes,
+    Preparation,
+    Transform,
+    manifest_of,
+    note_of,
+    scaled_resize,
+    words_for,
+)
 from .rows import Method, Metric, SetMetric
 from .samples import DataSet, Reader, Sample, Truth
 from .trace import Trace
+from .words import shown
 
 __all__ = [
     "AloneTrace",
@@ -42,6 +51,7 @@ __all__ = [
     "BlockTrace",
     "BoxCase",
     "Case",
+    "Changes",
     "Classifier",
     "CurveCase",
     "DataSet",
@@ -80,5 +90,7 @@ __all__ = [
     "Truth",
     "manifest_of",
     "note_of",
+    "scaled_resize",
+    "shown",
     "words_for",
 ]

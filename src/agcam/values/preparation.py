@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
 from PIL import Image
 from torch import Tensor
 
+from ..errors import PictureError
 from .picture import Frame
 
 Fit = Literal["crop", "squash", "pad"]
@@ -30,7 +32,8 @@ class Preparation:
 
     `source` says in words where it comes from; `guess` is True where it is only the usual one of an
     architecture, so that the weights may have been trained with another. Neither takes part in
-    comparisons.
+    comparisons. Raises PictureError for sizes below one pixel, a std of zero, or numbers that do
+    not fit together.
     """
 
     size: tuple[int, int]
@@ -43,6 +46,19 @@ class Preparation:
     crop_rounding: Literal["round", "floor"] = "round"
     source: str = field(default="", compare=False)
     guess: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise PictureError(f"a size is (height, width) in pixels, not {self.size}")
+        if len(self.mean) != len(self.std) or not self.mean:
+            raise PictureError(
+                f"mean and std have one number for each channel, not {len(self.mean)} and "
+                f"{len(self.std)}"
+            )
+        if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0:
+            raise PictureError(
+                f"mean and std are finite and std is above zero, not {self.mean} and {self.std}"
+            )
 
     @property
     def channels(self) -> int:
@@ -81,6 +97,91 @@ class Transform:
     def numbers(self) -> dict[str, Any]:
         """All that is known of it, ready for JSON."""
         return {"size": self.size, "mean": self.mean, "std": self.std, "program": self.source}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a user states of a preparation; the rest stays as the model has it.
+
+    Empty is not stated. One number for `mean` or `std` is that of every channel. Another `size`
+    scales `resize` along, another `fit` resizes to the size itself, unless `resize` is stated too.
+    """
+
+    size: tuple[int, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    fit: Fit | Literal[""] = ""
+    resize: tuple[int, ...] = ()
+    interpolation: Interpolation | Literal[""] = ""
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        """The names of what is stated."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name))
+
+    def made_in(self, base: Preparation | None) -> Preparation:
+        """The base with the changes; a model without one needs size, mean and std.
+
+        Raises PictureError where these lack, or do not fit together.
+        """
+        if base is None:
+            lacking = [name for name in ("size", "mean", "std") if not getattr(self, name)]
+            if lacking:
+                raise PictureError(
+                    "how this model wants its pictures is not known: say "
+                    f"{' and '.join(lacking)} too (--size --mean --std)"
+                )
+            base = Preparation(_pair(self.size), self.mean, self.std)
+        size = _pair(self.size) if self.size else base.size
+        channels = max(len(self.mean), len(self.std), 1)
+        channels = base.channels if channels == 1 else channels
+        return replace(
+            base,
+            size=size,
+            mean=_each(self.mean, channels) or base.mean,
+            std=_each(self.std, channels) or base.std,
+            fit=self.fit or base.fit,
+            resize=self._resized(base, size),
+            interpolation=self.interpolation or base.interpolation,
+            source=f"{', '.join(self.stated)} given by the user, the rest: {base.source}"
+            if len(self.stated) < len(fields(self)) and base.source
+            else "given by the user",
+            guess=base.guess and not (self.size and self.mean and self.std),
+        )
+
+    def _resized(self, base: Preparation, size: tuple[int, int]) -> int | tuple[int, int] | None:
+        if self.resize:
+            return self.resize[0] if len(self.resize) == 1 else _pair(self.resize)
+        if base.resize is None or (self.fit and self.fit != base.fit):
+            return None
+        return scaled_resize(base, size)
+
+
+def scaled_resize(base: Preparation, size: tuple[int, int]) -> int | tuple[int, int] | None:
+    """The `resize` of a preparation whose input has another size: it grows or shrinks along."""
+    if base.resize is None or size == base.size:
+        return base.resize
+    if isinstance(base.resize, int) and (size[0] == size[1] or base.size[0] != base.size[1]):
+        return max(1, round(base.resize * min(size) / min(base.size)))
+    sides = (base.resize, base.resize) if isinstance(base.resize, int) else base.resize
+    scaled = (
+        max(1, round(side * new / old))
+        for side, new, old in zip(sides, size, base.size, strict=True)
+    )
+    rows, columns = scaled
+    return rows, columns
+
+
+def _pair(values: tuple[int, ...]) -> tuple[int, int]:
+    if len(values) not in {1, 2} or min(values) < 1:
+        raise PictureError(
+            f"a size is one or two whole numbers of pixels, height and width, not {values}"
+        )
+    return values[0], values[-1]
+
+
+def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return values * channels if len(values) == 1 else values
 
 
 def manifest_of(preparation: Preparation | Transform | None) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""How the model is loaded: one set of options for every command that loads one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+from ..errors import LoadError, PictureError
+
+if TYPE_CHECKING:
+    from ..values import Changes, Classifier
+
+
+@dataclass(frozen=True)
+class Loading:
+    """The options that say how a model is loaded; a command takes them all by `@loads_models`."""
+
+    arch: Annotated[
+        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
+    ] = None
+    classes: Annotated[
+        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
+    ] = None
+    size: Annotated[
+        str, typer.Option(help="Pixels of the model's input: 224, or height,width.")
+    ] = ""
+    mean: Annotated[
+        str, typer.Option(help="Subtracted from pixels in 0 ... 1: one number, or one a channel.")
+    ] = ""
+    std: Annotated[str, typer.Option(help="Pixels are divided by it: one number or several.")] = ""
+    fit: Annotated[
+        Literal["model", "crop", "squash", "pad"],
+        typer.Option(help="Cut the centre out, squash, or pad; model: as the model has it."),
+    ] = "model"
+    resize: Annotated[
+        str, typer.Option(help="Pixels of the short side before the cut (pad: of the long side).")
+    ] = ""
+    interpolation: Annotated[
+        Literal["model", "nearest", "bilinear", "bicubic", "lanczos"],
+        typer.Option(help="The filter that resizes; model: as the model has it."),
+    ] = "model"
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None
+
+    @property
+    def changes(self) -> Changes:
+        """What is stated of the preparation; PictureError for what is no number."""
+        from ..values import Changes
+
+        return Changes(
+            size=_numbers("--size", self.size, int),
+            mean=_numbers("--mean", self.mean, float),
+            std=_numbers("--std", self.std, float),
+            fit="" if self.fit == "model" else self.fit,
+            resize=_numbers("--resize", self.resize, int),
+            interpolation="" if self.interpolation == "model" else self.interpolation,
+        )
+
+    def load(self, model: str) -> Classifier:
+        """The classifier of that name, on its device, prepared as stated."""
+        from ..families import load
+
+        changes = self.changes
+        names = read_names(self.classes)
+        classifier = load(
+            model, arch=self.arch, classes=names, preparation=changes if changes.stated else None
+        )
+        if self.device is not None:
+            try:
+                classifier.module.to(self.device)
+            except (RuntimeError, AssertionError) as error:
+                reason = str(error).splitlines()[0]
+                raise LoadError(f"cannot use device {self.device!r}: {reason}") from error
+        return classifier
+
+
+def loads_models(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Loading` in the place of its parameter `loading`."""
+    hints = get_type_hints(command, include_extras=True)
+    shared = get_type_hints(Loading, include_extras=True)
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name == "loading":
+            parameters += [
+                inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=field.default,
+                    annotation=shared[field.name],
+                )
+                for field in fields(Loading)
+            ]
+        else:
+            parameters.append(
+                parameter.replace(
+                    kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[parameter.name]
+                )
+            )
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        loading = Loading(**{field.name: given.pop(field.name) for field in fields(Loading)})
+        command(**given, loading=loading)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def read_names(classes: Path | None) -> list[str] | None:
+    """Class names from a text file, one a line."""
+    if classes is None:
+        return None
+    try:
+        lines = classes.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadError(f"cannot read class names from {classes}: {error}.") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _numbers(option: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
+    """The numbers of an option, between commas, spaces or an x."""
+    words = text.replace(",", " ").replace("x", " ").split()
+    try:
+        return tuple(kind(word) for word in words)
+    except ValueError:
+        whole = "whole numbers" if kind is int else "numbers"
+        raise PictureError(f"{option} takes {whole} between commas, not {text!r}") from None
