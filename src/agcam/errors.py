@@ -52,5 +52,9 @@ class RunError(AgcamError, RuntimeError):
     """An evaluation cannot run, go on or be read as asked; what was stored before is kept."""
 
 
+class DamageError(RunError):
+    """A store is damaged so that a run of it cannot be read as a whole."""
+
+
 class BusyError(AgcamError):
     """The server has as much work as it takes at once; ask again in a moment."""

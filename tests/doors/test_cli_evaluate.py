@@ -1,11 +1,15 @@
 """`agcam evaluate`, `report`, `runs`: as a stranger would, and with a newcomer's mistakes."""
 
 import csv
+import io
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from agcam.cli import app
@@ -151,3 +155,58 @@ def test_a_run_that_is_not_there_is_told(evaluated):
 def test_what_there_is_can_be_listed():
     assert "set_max_box_accuracy" in run("list", "metrics").output
     assert "pascal_voc" in run("list", "datasets").output
+
+
+def test_any_name_that_a_file_can_have_is_judged_reported_and_gone_on_with(laid_out, tmp_path):
+    names = [b"caf\xe9.png", b"\xff\xfe.png", b"=1+1.png", b"\x1b[2Jx.png", b"two\nlines.png"]
+    folder = tmp_path / "set" / "class 1"
+    folder.mkdir(parents=True)
+    for name in names:
+        shutil.copyfile(laid_out / "00.png", folder / os.fsdecode(name))
+    store, out = tmp_path / "runs.sqlite", tmp_path / "out"
+    whole = command(laid_out, store, "--methods", "agcam", "--metrics", "abpc")
+    whole[1:3] = ["folder", str(folder.parent)]
+    for time in range(2):
+        done = run(*whole)
+        assert done.exit_code == 0, done.output
+        assert "5 samples judged, 0 failures" in done.output
+        assert ("3 of 3 shards are in" in done.output) == bool(time)
+    assert run("report", store, "--out", out).exit_code == 0
+    rows = list(csv.DictReader(io.StringIO((out / "rows.csv").read_text())))
+    assert {row["name"] for row in rows} == {
+        f"class 1/{name}"
+        for name in (
+            "caf\\xe9.png",
+            "\\xff\\xfe.png",
+            "=1+1.png",
+            "\\x1b[2Jx.png",
+            "two\\nlines.png",
+        )
+    }
+    assert "\x1b" not in (out / "report.html").read_text()
+    with Store(store, create=False) as opened:
+        stored = {os.fsencode(sample.name) for sample in opened.samples(opened.run().key)}
+    assert stored == {b"class 1/" + name for name in names}
+
+
+def test_weights_of_one_name_in_two_folders_are_told_apart(laid_out, tmp_path):
+    store = tmp_path / "runs.sqlite"
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        weights = tmp_path / folder / "best.pth"
+        shutil.copyfile(laid_out / "weights.pth", weights)
+        asked = command(laid_out, store, "--methods", "agcam", "--metrics", "abpc", "--limit", "1")
+        asked[asked.index("--model") + 1] = str(weights)
+        if folder == "second":
+            state = torch.load(weights)
+            state["head.bias"] += 1
+            torch.save(state, weights)
+        assert run(*asked).exit_code == 0
+    listed = run("runs", store).output.replace("\n", "").replace(" ", "")
+    with Store(store) as opened:
+        models = [found.model for found in opened.runs()]
+    assert models == [f"{tmp_path}/{f}/best.pth (timm:test_vit)" for f in ("first", "second")]
+    assert "first" in listed
+    assert "second" in listed
+    run("report", store, "--out", tmp_path / "out", "--no-pictures")
+    assert f"<h1>{models[1]}" in (tmp_path / "out/report.html").read_text()

@@ -22,6 +22,7 @@ from agcam.records import (
     ShardRows,
     Store,
     csv_files,
+    opening,
     parquet_bytes,
     read_results,
     render_report,
@@ -195,18 +196,18 @@ def test_a_disk_that_fills_loses_nothing_that_was_said_to_be_stored(tmp_path):
 def test_a_store_that_is_locked_while_it_is_opened_is_waited_for(tmp_path, monkeypatch):
     """SQLite answers "locked" at once while another process recovers or closes the log."""
     locked = sqlite3.OperationalError("database is locked")
-    answers, know = [locked, locked], Store._know
+    answers, know = [locked, locked], opening.know
 
-    def sometimes(store):
+    def sometimes(*arguments):
         if answers:
             raise answers.pop()
-        know(store)
+        return know(*arguments)
 
-    monkeypatch.setattr(Store, "_know", sometimes)
+    monkeypatch.setattr(opening, "know", sometimes)
     with Store(tmp_path / "store") as store:
         assert store.runs() == []
     answers += [locked]
-    monkeypatch.setattr("agcam.records.store.WAIT", -1.0)
+    monkeypatch.setattr("agcam.records.opening.WAIT", -1.0)
     with pytest.raises(RunError, match="in use by another program"):
         Store(tmp_path / "store")
 

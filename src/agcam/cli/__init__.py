@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import AgcamError
+from ..wording import printable
 from .compare import compare
 from .evaluate import evaluate
 from .explain import explain
@@ -33,7 +34,7 @@ class _OneLineErrors(TyperGroup):
                 raise typer.Exit(status) from error
             if not isinstance(error, AgcamError):
                 raise
-            typer.echo(f"agcam: {error}", err=True)
+            typer.echo(f"agcam: {printable(error)}", err=True)
             raise typer.Exit(1) from error
 
 

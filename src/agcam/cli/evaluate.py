@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RunError
+from ..wording import printable
 from .loading import Loading, loads_models, read_names
 from .options import Model, names_in
 from .stopping import advise
@@ -100,9 +101,10 @@ def _announce(made: Plan, workers: int) -> None:
     typer.echo(f"preparation: {words_for(subject.classifier.preparation)}")
     for note in (*subject.classifier.notes, *note_of(subject.classifier.preparation)):
         typer.echo(f"note: {note}")
-    typer.echo(made.matched)
+    for line in made.matched.splitlines():
+        typer.echo(printable(line))
     for name, reason in made.refused.items():
-        typer.echo(f"left out, for the model refuses it: {name}: {reason}")
+        typer.echo(f"left out, for the model refuses it: {name}: {printable(reason)}")
     time = _duration(made.seconds / workers)
     typer.echo(
         f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and "

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ..errors import AgcamError
+from ..errors import AgcamError, DamageError, RunError
 
 if TYPE_CHECKING:
-    from ..records import Column, Results, Run, Shown
+    from ..records import Column, Results, Run, Shown, Store
 
 File = Annotated[Path, typer.Argument(help="The store that `agcam evaluate --store` made.")]
 
@@ -24,20 +25,33 @@ def runs(store: File) -> None:
         rows = [_line(run) for run in opened.runs()]
     header = ("run", "started", "data set", "model", "methods", "shards", "samples", "failures")
     print_table(header, rows)
+    _refuse_damage(opened)
 
 
 def _line(run: Run) -> tuple[str, ...]:
     said = run.configuration
+    counts = f"{run.done} of {run.shards}", str(run.samples), str(run.failures)
+    if not said:
+        return run.key[:12], run.started, "(damaged)", "(damaged)", "(damaged)", *counts
     return (
         run.key[:12],
         run.started,
         f"{said['dataset']['name']} ({said['dataset']['samples']})",
-        said["model"]["name"],
+        run.model,
         ", ".join(said["methods"]),
-        f"{run.done} of {run.shards}",
-        str(run.samples),
-        str(run.failures),
+        *counts,
     )
+
+
+def _refuse_damage(store: Store) -> None:
+    """RunError where a part could not be read."""
+    damage = store.damage
+    if damage.number:
+        parts = "a part" if damage.number == 1 else f"{damage.number} parts"
+        raise RunError(
+            f"{store.path} is damaged: {parts} of it could not be read ({damage.reason}); all else "
+            "was"
+        )
 
 
 def report(
@@ -57,17 +71,38 @@ def report(
     from ..records import Store, csv_files, parquet_bytes, read_results, render_report
 
     with Store(store, create=False) as opened:
-        results = read_results(opened, run)
-        columns = summary_of(results)
-        shown, note = _pictures(results) if pictures else ([], "They were not asked for.")
-        write_atomically(out / "report.html", render_report(results, columns, shown, note).encode())
-        for name, text in csv_files(opened, results, columns).items():
-            write_atomically(out / name, text.encode())
-        table = parquet_bytes(opened, results)
+        try:
+            with opened.one_moment():
+                results = read_results(opened, run)
+                found = replace(opened.damage)  # exports would count it again
+                columns = summary_of(results)
+                texts = csv_files(opened, results, columns)
+                table = parquet_bytes(opened, results)
+                opened.damage = found
+        except DamageError as error:
+            _salvage(opened, out, error)
+    for name, text in texts.items():
+        write_atomically(out / name, text.encode())
     if table is not None:
         write_atomically(out / "rows.parquet", table)
+    shown, note = _pictures(results) if pictures else ([], "They were not asked for.")
+    write_atomically(out / "report.html", render_report(results, columns, shown, note).encode())
     _print(store, results, columns)
     typer.echo(f"the page is {out / 'report.html'}; rows, failures and means lie beside it")
+    _refuse_damage(opened)
+
+
+def _salvage(store: Store, out: Path, error: DamageError) -> NoReturn:
+    """Write every row that can be read, and raise what was wrong."""
+    from ..maps import write_atomically
+    from ..records import salvaged_csv
+
+    text = salvaged_csv(store)
+    rows = text.count("\n") - 1
+    if not rows:
+        raise RunError(f"{error}; no row of it can be read") from error
+    write_atomically(out / "salvaged.csv", text.encode())
+    raise RunError(f"{error}; the {rows} rows that can be read are in {out / 'salvaged.csv'}")
 
 
 def _pictures(results: Results) -> tuple[list[Shown], str]:

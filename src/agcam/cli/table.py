@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..wording import printable
+
 
 def print_table(
     headers: Sequence[str],
@@ -27,7 +29,7 @@ def print_table(
             justify="right" if numbers and place else "left",
         )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     Console(markup=False, highlight=False).print(table)
 
 

@@ -137,7 +137,7 @@ def description(subject: Subject) -> dict[str, Any]:
         "dataset": {
             "name": dataset.name,
             "samples": len(dataset.samples),
-            "sha256": _hash(dataset, subject.classes),
+            "sha256": dataset_hash(subject),
         },
         "model": {
             "name": classifier.name,
@@ -160,10 +160,12 @@ def key_of(described: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def _hash(dataset: DataSet, classes: Sequence[int | None]) -> str:
+def dataset_hash(subject: Subject) -> str:
     """Of the samples' names and labels, in order, and the classes' match; not of where they lie."""
+    dataset = subject.dataset
     rows = [(sample.name, sample.label) for sample in dataset.samples]
-    return hashlib.sha256(json.dumps([rows, dataset.classes, classes]).encode()).hexdigest()
+    text = json.dumps([rows, dataset.classes, subject.classes])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _methods(names: Sequence[str]) -> tuple[Method, ...]:

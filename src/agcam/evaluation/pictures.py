@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..maps import overlay, to_pixels
 from ..records import Results, Shown
 from ..tracing import quiet
 from .batch import Asked, Item, read_truth
-from .configuration import Configuration, subject_of
+from .configuration import Configuration, dataset_hash, subject_of
 from .evaluator import Subject
 
 SIDE: Final = 280  # pixels of a picture's longer side on the page
@@ -31,18 +31,7 @@ BY: Final = (
 
 def shown_pictures(results: Results, each: int = 3) -> list[Shown]:
     """For each method its `each` best and worst pictures, with map and boxes. Raises AgcamError."""
-    source = results.run.configuration.get("source")
-    if source is None:
-        raise RunError("the run was of a model without a name, so its maps cannot be made again")
-    listed: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in source.items()
-    }
-    subject = subject_of(Configuration(**listed))
-    if (
-        weights_hash(subject.classifier.module)
-        != results.run.configuration["model"]["weights_sha256"]
-    ):
-        raise RunError("the model's weights are not those of the run any more")
+    subject = _subject(results.run.configuration)
     wanted = list(_wanted(results, each))
     items = {number: _item(subject, number) for number in {one[3] for one in wanted}}
     maps = {number: _maps(subject, item) for number, item in items.items()}
@@ -51,6 +40,25 @@ def shown_pictures(results: Results, each: int = 3) -> list[Shown]:
         for method, metric, best, number, value in wanted
         for jpeg in [_jpeg(items[number], maps[number][method])]
     ]
+
+
+def _subject(stored: Mapping[str, Any]) -> Subject:
+    """What was judged, made again. Raises RunError where it is not the same any more."""
+    source = stored.get("source")
+    if source is None:
+        raise RunError("the run was of a model without a name, so its maps cannot be made again")
+    try:
+        listed: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in source.items()
+        }
+        subject = subject_of(Configuration(**listed))
+    except (TypeError, AttributeError) as error:
+        raise RunError(f"what the run was made of is damaged: {error}") from error
+    if weights_hash(subject.classifier.module) != stored["model"].get("weights_sha256"):
+        raise RunError("the model's weights are not those of the run any more")
+    if dataset_hash(subject) != stored["dataset"].get("sha256"):
+        raise RunError("the data set is not that of the run any more")
+    return subject
 
 
 def _wanted(results: Results, each: int) -> Iterator[tuple[str, str, bool, int, float]]:

@@ -1,6 +1,6 @@
 """Room `records`: the store of runs, what it says in numbers, and the report. No torch."""
 
-from .export import csv_files, parquet_bytes
+from .export import csv_files, parquet_bytes, salvaged_csv
 from .report import Shown, render_report
 from .results import OURS, Results, read_results
 from .rows import Failure, Record, Run, SampleRow, ShardRows
@@ -25,6 +25,7 @@ __all__ = [
     "parquet_bytes",
     "read_results",
     "render_report",
+    "salvaged_csv",
     "summarize",
     "text_tables",
 ]

@@ -1,4 +1,8 @@
-"""A run's rows as CSV and Parquet, for other programs."""
+r"""A run's rows as CSV and Parquet, for other programs.
+
+Text that is not printable is written as `\x1b`; in CSV a `'` stands before what a spreadsheet
+would take for a formula. The store has the text as it was.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from ..wording import cell, printable
 from .results import Results
 from .store import Store
 from .summary import Column
@@ -28,6 +33,22 @@ def csv_files(store: Store, results: Results, columns: Sequence[Column]) -> dict
     }
 
 
+def salvaged_csv(store: Store) -> str:
+    """Every row of every run that can still be read, where the runs themselves cannot be."""
+    return _csv(("run", *COLUMNS, "message"), _salvaged(store))
+
+
+def _salvaged(store: Store) -> Iterator[tuple[Any, ...]]:
+    for number in store.numbers():
+        samples = {sample.sample: sample for sample in store.samples(number)}
+        for record in store.records(number):
+            known = samples.get(record.sample, (record.sample, "", "", ""))
+            yield (number, *known[:4], record.method, record.metric, record.value, "")
+        for failed in store.failures(number):
+            sample, name, method, metric, message = failed
+            yield (number, sample, name, "", "", method, metric, "", message)
+
+
 def parquet_bytes(store: Store, results: Results) -> bytes | None:
     """Every number with its curve; None where pyarrow is not installed (`agcam[parquet]`)."""
     try:
@@ -36,7 +57,7 @@ def parquet_bytes(store: Store, results: Results) -> bytes | None:
     except ImportError:
         return None
     columns = zip((*COLUMNS, "curve"), zip(*_rows(store, results), strict=True), strict=False)
-    table = pyarrow.table({name: list(values) for name, values in columns})
+    table = pyarrow.table({name: list(map(_plain, values)) for name, values in columns})
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(table, sink)
     return bytes(sink.getvalue())
@@ -45,7 +66,9 @@ def parquet_bytes(store: Store, results: Results) -> bytes | None:
 def _rows(store: Store, results: Results) -> Iterator[tuple[Any, ...]]:
     samples = {sample.sample: sample for sample in results.samples}
     for record in store.records(results.run.key):
-        known = samples[record.sample]
+        known = samples.get(record.sample)
+        if known is None:
+            continue  # damage, which was counted when the results were read
         curve = None if record.curve is None else list(record.curve)
         yield (*known[:4], record.method, record.metric, record.value, curve)
 
@@ -54,5 +77,9 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([cell(v) if isinstance(v, str) else v for v in row] for row in rows)
     return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value

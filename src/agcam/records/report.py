@@ -11,7 +11,9 @@ from importlib.resources import files
 from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
 
+from ..wording import printable
 from .draw import CHANCE, charts
 from .results import OURS, Results
 from .summary import Column, Estimate
@@ -54,8 +56,18 @@ def render_report(
         enough=ENOUGH,
         ours=OURS,
         chance=CHANCE,
-        configuration=json.dumps(run.configuration, indent=1, ensure_ascii=False),
+        configuration=_lines(json.dumps(run.configuration, indent=1, ensure_ascii=False)),
     )
+
+
+def _lines(text: str) -> Markup:
+    """Text of several lines, each of them printable."""
+    return Markup("\n").join(map(printable, text.split("\n")))
+
+
+def _output(value: Any) -> Any:
+    """What a template shows: our own markup as it is, other text printable."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _ordered(methods: Sequence[str]) -> list[str]:
@@ -121,7 +133,11 @@ def _galleries(shown: Sequence[Shown], methods: Sequence[str]) -> list[dict[str,
 @lru_cache(maxsize=1)
 def _template() -> Template:
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_output,
     )
     environment.filters["short"] = lambda number: f"{number:.4f}"
     text = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import Failure, Run, SampleRow
+from ..errors import DamageError
+from .damage import Damage
+from .rows import Failure, Record, Run, SampleRow
 from .store import Store
 
 OURS: Final = "agcam"  # the method that the others are compared with
@@ -39,28 +41,73 @@ class Results:
 
 
 def read_results(store: Store, key: str = "") -> Results:
-    """All of a run, which may be named by the beginning of its key. Raises RunError."""
-    run = store.run(key)
-    samples = store.samples(run.key)
-    methods = tuple(run.configuration["methods"])
-    metrics = tuple(run.configuration["metrics"])
-    row = {sample.sample: index for index, sample in enumerate(samples)}
-    column = {name: index for index, name in enumerate(methods)}
-    values = {name: np.full((len(samples), len(methods)), np.nan) for name in metrics}
-    curves = _Curves(len(methods))
-    sets: dict[str, NDArray[np.float64]] = {}
-    for record in store.records(run.key):
-        place = row[record.sample], column[record.method]
-        if record.value is not None:
-            values[record.metric][place] = record.value
-        elif record.curve is not None:
-            shape = (len(samples), len(methods), len(record.curve))
-            sets.setdefault(record.metric, np.full(shape, np.nan))[place] = record.curve
-            continue
-        if record.curve is not None:
-            curves.add(record.metric, column[record.method], record.curve)
-    failures = tuple(store.failures(run.key))
-    return Results(run, tuple(samples), failures, methods, values, curves.means(), sets)
+    """All of a run at one moment, which may be named by the beginning of its key.
+
+    What is damaged is left out and counted in `store.damage`. Raises RunError for no such run,
+    DamageError for one whose description is damaged.
+    """
+    with store.one_moment():
+        run = store.run(key)
+        if not run.configuration:
+            raise DamageError(
+                f"{store.path}: the description of run {run.key[:12]} is damaged "
+                f"({store.damage.reason}), so that its rows cannot be summarized"
+            )
+        filled = _Tables(run, store.samples(run.key), store.damage)
+        for record in store.records(run.key):
+            filled.add(record)
+        return filled.results(tuple(store.failures(run.key)))
+
+
+class _Tables:
+    """Arrays that are filled record by record; one that fits nowhere is damage."""
+
+    def __init__(self, run: Run, samples: Sequence[SampleRow], damage: Damage) -> None:
+        self.run, self.samples, self.damage = run, samples, damage
+        self.methods = tuple(run.configuration["methods"])
+        self.row = {sample.sample: index for index, sample in enumerate(samples)}
+        self.column = {name: index for index, name in enumerate(self.methods)}
+        shape = len(samples), len(self.methods)
+        self.values = {name: np.full(shape, np.nan) for name in run.configuration["metrics"]}
+        self.curves = _Curves(len(self.methods))
+        self.sets: dict[str, NDArray[np.float64]] = {}
+
+    def add(self, record: Record) -> None:
+        if (
+            record.sample not in self.row
+            or record.method not in self.column
+            or record.metric not in self.values
+        ):
+            self.damage.note(f"a row of {record[:3]} belongs to nothing in its run")
+            return
+        place = self.row[record.sample], self.column[record.method]
+        try:
+            if record.value is None:
+                self._keep(record.metric, place, record.curve or ())
+                return
+            if record.curve is not None:
+                self.curves.add(record.metric, place[1], record.curve)
+            self.values[record.metric][place] = record.value
+        except ValueError:
+            self.damage.note(f"the curve of {record[:3]} has another length than the others")
+
+    def _keep(self, metric: str, place: tuple[int, int], numbers: Sequence[float]) -> None:
+        shape = (len(self.samples), len(self.methods), len(numbers))
+        kept = self.sets.setdefault(metric, np.full(shape, np.nan))
+        if kept.shape != shape:
+            raise ValueError
+        kept[place] = numbers
+
+    def results(self, failures: tuple[Failure, ...]) -> Results:
+        return Results(
+            self.run,
+            tuple(self.samples),
+            failures,
+            self.methods,
+            self.values,
+            self.curves.means(),
+            self.sets,
+        )
 
 
 class _Curves:
@@ -72,9 +119,12 @@ class _Curves:
         self.counts: dict[str, NDArray[np.float64]] = {}
 
     def add(self, metric: str, method: int, curve: tuple[float, ...]) -> None:
+        """Raises ValueError for a curve of another length than the metric's first."""
         if metric not in self.sums:
             self.sums[metric] = np.zeros((self.methods, len(curve)))
             self.counts[metric] = np.zeros((self.methods, 1))
+        if self.sums[metric].shape[1] != len(curve):
+            raise ValueError
         self.sums[metric][method] += curve
         self.counts[metric][method] += 1
 

@@ -67,3 +67,13 @@ class Run:
     samples: int = 0
     failures: int = 0
     cost: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The model's name, which for a file of weights is its path as it was given."""
+        name = str(self.configuration["model"]["name"])
+        source = self.configuration.get("source") or {}
+        given = str(source.get("model", "")) if isinstance(source, Mapping) else ""
+        file = given.replace("\\", "/").rpartition("/")[2]
+        beginning = file != given and name.startswith(file)
+        return given + name[len(file) :] if beginning else name

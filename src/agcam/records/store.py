@@ -8,42 +8,41 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import RunError
+from ..errors import DamageError, RunError
+from . import damage
+from .damage import FAULTS, Damage, configuration_of
+from .opening import open_to_read, open_to_write, transaction
 from .rows import Failure, Record, Run, SampleRow, ShardRows
-from .schema import APPLICATION, TABLES, VERSION
+from .scan import Row, scan
+from .stored_text import from_stored, to_stored
 
-WAIT: Final = 60.0  # seconds for another run's transaction to end
-RETRY: Final = 0.01  # seconds
-SHORTEST: Final = 6  # letters of a run's key that name it
+MOST_SAMPLES: Final = 100_000  # looked for where the run's description is damaged
 
 
 class Store:
-    """A store at a path, made where there is none (`create`); use as a context manager.
+    """A store at a path, made where there is none (`create`), or one that is only read.
 
-    Raises RunError for a file that is not a store, one of a newer version, a full disk.
+    Use as a context manager. `damage` counts what could not be read. Raises RunError for a file
+    that is not a store, one of a newer version, a full disk.
     """
 
     def __init__(self, path: str | Path, *, create: bool = True) -> None:
         self.path = Path(path)
-        if not create and not self.path.is_file():
-            raise RunError(f"{self.path} is not there; `agcam evaluate --store FILE` makes a store")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise RunError(f"{self.path} cannot be opened as a store: {error}") from error
-        try:
-            self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
+        self.damage = Damage()
+        self._open = ExitStack()
+        if create:
+            self._connection = open_to_write(self.path)
+            self._open.callback(self._connection.close)
+        else:
+            with ExitStack() as stack:
+                self._connection = open_to_read(self.path, stack)
+                self._open = stack.pop_all()
 
     def __enter__(self) -> Store:
         return self
@@ -53,7 +52,20 @@ class Store:
 
     def close(self) -> None:
         """Close the file; rows that were appended stay."""
-        self._connection.close()
+        self._open.close()
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All that is read in this block is of one moment, whoever writes meanwhile."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):  # nothing was written; a damaged page ends it by itself
+                self._connection.execute("ROLLBACK")
 
     def begin(self, key: str, configuration: Mapping[str, Any], shards: int) -> set[int]:
         """Enter a run, or find it again: returns the numbers of the shards that are done."""
@@ -79,7 +91,7 @@ class Store:
                 return
             connection.executemany(
                 "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?)",
-                ((run, *row) for row in rows.samples),
+                ((run, row.sample, to_stored(row.name), *row[2:]) for row in rows.samples),
             )
             connection.executemany(
                 "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
@@ -87,7 +99,7 @@ class Store:
             )
             connection.executemany(
                 "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)",
-                ((run, *row) for row in rows.failures),
+                ((run, row.sample, *map(to_stored, row[1:])) for row in rows.failures),
             )
 
     def finish(self, key: str) -> None:
@@ -98,8 +110,10 @@ class Store:
             )
 
     def runs(self) -> list[Run]:
-        """Every run, the oldest first."""
-        return [self._run(*row) for row in self._rows("SELECT * FROM runs ORDER BY run")]
+        """Every run, the oldest first; one whose description is damaged has none (`{}`)."""
+        with self.one_moment():
+            found = [self._run(*row) for row in self._rows("SELECT * FROM runs ORDER BY run")]
+        return [run for run in found if run is not None]
 
     def run(self, key: str = "") -> Run:
         """The run whose key begins with `key`; the last one if it is empty. Raises RunError."""
@@ -107,118 +121,112 @@ class Store:
         found = [run for run in known if run.key.startswith(key)] if key else known[-1:]
         if len(found) == 1:
             return found[0]
+        if not found and self.damage.number:
+            raise DamageError(f"{self.path} is damaged: {self.damage.reason}")
         if not known:
             raise RunError(f"{self.path} holds no run yet")
         keys = ", ".join(run.key[:12] for run in found or known)
         said = f"{len(found)} runs of that name" if found else "no run of that name"
         raise RunError(f"{self.path}: {key!r} is {said}; its runs: {keys}")
 
-    def samples(self, key: str) -> list[SampleRow]:
-        """The samples of a run in the data set's order."""
-        query = "SELECT sample, name, label, prediction, probability FROM samples WHERE run = ?"
-        return [SampleRow(*row) for row in self._rows(query, self._number(key))]
+    def samples(self, key: str | int) -> list[SampleRow]:
+        """The samples of a run, by its key or number, in the data set's order."""
+        columns = "sample, name, label, prediction, probability"
+        return list(self._scan("samples", columns, self._number(key), damage.sample_row))
 
-    def records(self, key: str) -> Iterator[Record]:
+    def numbers(self) -> list[int]:
+        """How the runs are numbered in every table, whether or not their own table can be read."""
+        found = set()
+        for table in ("runs", "samples", "failures"):
+            with suppress(RunError):
+                found |= {row[0] for row in self._rows(f"SELECT DISTINCT run FROM {table}")}
+        return sorted(number for number in found if isinstance(number, int))
+
+    def records(self, key: str | int) -> Iterator[Record]:
         """The numbers of a run, in the order sample, method, metric."""
-        query = "SELECT sample, method, metric, value, curve FROM records WHERE run = ?"
-        number = self._number(key)
-        for sample, method, metric, value, curve in self._connection.execute(query, (number,)):
-            points = None if curve is None else tuple(json.loads(curve))
-            yield Record(sample, method, metric, value, points)
+        columns = "sample, method, metric, value, curve"
+        return self._scan("records", columns, self._number(key), damage.record)
 
-    def failures(self, key: str) -> list[Failure]:
+    def failures(self, key: str | int) -> list[Failure]:
         """What could not be judged, in the data set's order."""
-        query = "SELECT sample, name, method, metric, message FROM failures WHERE run = ?"
-        return [Failure(*row) for row in self._rows(query, self._number(key))]
+        columns = "sample, name, method, metric, message"
+        return list(self._scan("failures", columns, self._number(key), damage.failure))
 
-    def _prepare(self) -> None:
-        """Know the file, or make its tables. Two processes may do so at once.
+    def _scan(
+        self, table: str, columns: str, run: int, make: Callable[[Sequence[Any]], Row]
+    ) -> Iterator[Row]:
+        query = f"SELECT {columns} FROM {table} WHERE run = ?"
+        return scan(self._connection, self.damage, query, run, make, self._most)
 
-        SQLite does not wait for a lock by itself while it recovers a log or changes the mode.
-        """
-        end = time.monotonic() + WAIT
-        while True:
-            try:
-                return self._know()
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error):  # the error's code came with Python 3.11
-                    raise RunError(f"{self.path} could not be opened: {error}") from error
-                if time.monotonic() > end:
-                    raise RunError(f"{self.path} is in use by another program: {error}") from error
-                time.sleep(RETRY)
-            except sqlite3.DatabaseError as error:
-                raise RunError(f"{self.path} is not a store: {error}") from error
-
-    def _know(self) -> None:
-        version = self._pragma("user_version")
-        empty = version == 0 and not self._pragma("schema_version")
-        if not empty and self._pragma("application_id") != APPLICATION:
-            raise RunError(f"{self.path} is a database of another program, not a store")
-        if version > VERSION:
-            raise RunError(
-                f"{self.path} was written by a newer agcam (store version {version}, this one "
-                f"knows {VERSION}); install that version, or name another file"
-            )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        if empty:
-            self._make()
-
-    def _make(self) -> None:
-        with self._writing() as connection:
-            if self._pragma("user_version"):
-                return  # another process was faster
-            for statement in TABLES.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _pragma(self, name: str) -> int:
-        return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+    def _most(self, run: int) -> int:
+        """One more than the last number that a sample of a run can have."""
+        try:
+            text = self._rows("SELECT configuration FROM runs WHERE run = ?", run)[0][0]
+            return int(configuration_of(text)["dataset"]["samples"])
+        except (RunError, ValueError, IndexError):
+            return MOST_SAMPLES
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it or nothing."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._connection):
                 yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
         except sqlite3.IntegrityError as error:
             raise RunError(f"{self.path}: a row was refused ({error}); nothing of its shard") from (
                 error
             )
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             raise RunError(
                 f"{self.path} could not be written: {error}. What was stored before is kept: make "
                 "room and start the same command again, it goes on from there"
             ) from error
+        except FAULTS as error:
+            raise self._unreadable(error) from error
 
     def _rows(self, query: str, *values: object) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise RunError(f"{self.path} could not be read: {error}") from error
+        except FAULTS as error:
+            raise self._unreadable(error) from error
 
-    def _number(self, key: str) -> int:
+    def _unreadable(self, error: Exception) -> RunError:
+        if isinstance(error, sqlite3.OperationalError):
+            return RunError(f"{self.path} could not be read: {error}")
+        return DamageError(f"{self.path} is damaged: {error}; begin anew with another --store")
+
+    def _number(self, key: str | int) -> int:
+        if isinstance(key, int):
+            return key
         found = self._rows("SELECT run FROM runs WHERE key = ?", key)
         if not found:
             raise RunError(f"{self.path} has no run {key}")
         return int(found[0][0])
 
-    def _run(self, number: int, key: str, text: str, shards: int, start: str, end: str) -> Run:
-        count = "SELECT count(*), total(forwards), total(seconds) FROM shards WHERE run = ?"
-        done, forwards, seconds = self._rows(count, number)[0]
-        samples, failures = (
-            self._rows(f"SELECT count(*) FROM {table} WHERE run = ?", number)[0][0]
-            for table in ("samples", "failures")
+    def _run(self, number: int, *values: Any) -> Run | None:
+        """A run, {} for a description that is damaged; None where even its name is."""
+        names = self.damage.sound(lambda row: tuple(map(from_stored, row)), values[:1] + values[3:])
+        if names is None or not isinstance(values[2], int):
+            return None
+        configuration = self.damage.sound(lambda row: configuration_of(row[0]), values[1:2]) or {}
+        key, start, end = names
+        done, samples, failures = (
+            self._total("count(*)", table, number) for table in ("shards", "samples", "failures")
         )
-        cost = {"forwards": forwards, "seconds": seconds}
-        return Run(key, json.loads(text), shards, start, end, done, samples, failures, cost)
+        cost = {
+            name: self._total(f"total({name})", "shards", number)
+            for name in ("forwards", "seconds")
+        }
+        shown = int(done), int(samples), int(failures)
+        return Run(key, configuration, values[2], start, end, *shown, cost)
+
+    def _total(self, what: str, table: str, run: int) -> float:
+        query = f"SELECT {what} FROM {table} WHERE run = ?"
+        try:
+            return float(self._connection.execute(query, (run,)).fetchone()[0])
+        except FAULTS as error:
+            self.damage.note(error)
+            return 0.0
 
 
 def _now() -> str:

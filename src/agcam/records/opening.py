@@ -1,0 +1,169 @@
+"""A store's file: opened to be written, or opened to be read and left as it is.
+
+A reader switches no mode. Where SQLite can make no files beside the store (a read-only folder, a
+full disk), a store whose log is empty is read as it stands, and one with a log from a copy.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import RunError
+from .damage import FAULTS
+from .schema import APPLICATION, TABLES, VERSION
+from .stored_text import decoded
+
+WAIT: Final = 60.0  # seconds for another run's transaction to end
+RETRY: Final = 0.01  # seconds
+LOG: Final = "-wal"
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """The store at a path, made where there is none. Raises RunError."""
+    if path.exists() and not path.is_file():
+        raise RunError(f"{path} is not a file, and so no store")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise RunError(f"{path} cannot be opened as a store: {error}") from error
+    try:
+        connection.text_factory = decoded
+        _patiently(path, lambda: prepare(path, connection))
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise RunError(f"{path} could not be opened: {error}") from error
+        raise
+    return connection
+
+
+def open_to_read(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    """The store at a path as it is; `stack` closes it. Raises RunError."""
+    try:
+        there = path.is_file()
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be opened as a store: {error}") from error
+    if not there:
+        raise RunError(f"{path} is not there; `agcam evaluate --store FILE` makes a store")
+    reasons: list[sqlite3.Error] = []
+    for attempt in (_in_place, _as_it_stands, _from_a_copy):
+        try:
+            return attempt(path, stack)
+        except sqlite3.OperationalError as error:
+            reasons.append(error)
+        except OSError as error:
+            reasons.append(sqlite3.OperationalError(str(error)))
+    raise RunError(f"{path} could not be opened: {reasons[0]}") from reasons[0]
+
+
+def _in_place(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    return _connected(path, path, "mode=rw", stack)
+
+
+def _as_it_stands(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    """Without locks and log: right where the log is empty and nobody can write."""
+    log = Path(f"{path}{LOG}")
+    if log.exists() and log.stat().st_size:
+        raise OSError("its log is not empty")
+    return _connected(path, path, "mode=ro&immutable=1", stack)
+
+
+def _from_a_copy(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agcam-")))
+    files = [Path(f"{path}{end}") for end in ("", LOG)]
+    before = [file.stat().st_mtime_ns for file in files]
+    for file in files:
+        shutil.copyfile(file, folder / file.name)
+    if before != [file.stat().st_mtime_ns for file in files]:
+        raise OSError("it was written to while it was copied; try again")
+    return _connected(path, folder / path.name, "mode=rw", stack)
+
+
+def _connected(path: Path, file: Path, how: str, stack: ExitStack) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{file.absolute().as_uri()}?{how}", uri=True, timeout=WAIT, isolation_level=None
+    )
+    try:
+        connection.text_factory = decoded
+        connection.execute("PRAGMA trusted_schema = OFF")  # the file may be anybody's
+        connection.execute("PRAGMA cell_size_check = ON")
+        known = _patiently(path, lambda: know(path, connection))
+    except BaseException:
+        connection.close()
+        raise
+    stack.callback(connection.close)
+    if not known:
+        raise RunError(f"{path} holds no run yet")
+    return connection
+
+
+def know(path: Path, connection: sqlite3.Connection) -> bool:
+    """Whether the file has its tables already. Raises RunError for another program's file."""
+    version = _pragma(connection, "user_version")
+    empty = version == 0 and not _pragma(connection, "schema_version")
+    if not empty and _pragma(connection, "application_id") != APPLICATION:
+        raise RunError(f"{path} is a database of another program, not a store")
+    if version > VERSION:
+        raise RunError(
+            f"{path} was written by a newer agcam (store version {version}, this one "
+            f"knows {VERSION}); install that version, or name another file"
+        )
+    return not empty
+
+
+def prepare(path: Path, connection: sqlite3.Connection) -> None:
+    """Know the file, or make its tables. Two processes may do so at once."""
+    known = know(path, connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    if known:
+        return
+    with transaction(connection):
+        if _pragma(connection, "user_version"):
+            return  # another process was faster
+        for statement in TABLES.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written, or nothing. Raises sqlite3.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):  # the first error says more
+                connection.execute("ROLLBACK")
+        raise
+
+
+def _patiently(path: Path, act: Callable[[], Any]) -> Any:
+    """SQLite does not wait for a lock by itself while it recovers a log or changes the mode."""
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            return act()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):  # the error's code came with Python 3.11
+                raise
+            if time.monotonic() > end:
+                raise RunError(f"{path} is in use by another program: {error}") from error
+            time.sleep(RETRY)
+        except FAULTS as error:
+            raise RunError(f"{path} is not a store: {error}") from error
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
