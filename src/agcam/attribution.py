@@ -20,18 +20,23 @@ class Attribution:
         self.classifier = load(model)
         self.method = method
 
-    def attribute(self, inputs: Any, target: Any = None, **_: object) -> Any:
+    def attribute(
+        self, inputs: Any, target: Any = None, additional_forward_args: Any = None, **_: object
+    ) -> Any:
         """Relevance per input pixel, in the shape of `inputs` (batch 3 height width).
 
         Raw, bilinear from patches to pixels, the same in every channel; on the device of the
-        inputs. `target`: one class for all, or one a picture. A tuple of one tensor, which some
-        of captum's metrics give, is answered with a tuple.
+        inputs. `target`: one class for all, or one a picture. `additional_forward_args`: what the
+        model's `forward` takes after the picture, one tensor or a tuple. A tuple of one tensor,
+        which some of captum's metrics give, is answered with a tuple.
         """
         if isinstance(inputs, tuple) and len(inputs) == 1:
-            return (self.attribute(inputs[0], target),)
+            return (self.attribute(inputs[0], target, additional_forward_args),)
         if not isinstance(inputs, Tensor):
             raise PictureError("the inputs are one prepared tensor (batch, 3, height, width).")
-        explanation = explain(self.classifier, inputs, target, self.method)
+        explanation = explain(
+            self.classifier, inputs, target, self.method, inputs=additional_forward_args
+        )
         if explanation.target.shape[1] != 1:
             raise TargetError("an attribution is for one class a picture; for several, explain().")
         maps = np.stack([pixel_map[0] for pixel_map in explanation.pixel_map])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from . import targets
 from ._version import __version__
 from .errors import ModelError, PictureError
 from .explanation import Explanation
-from .families import load, weights_hash
+from .families import Inputs, load, run_by, settle, weights_hash
 from .images import Prepared, prepare_all
 from .methods import METHODS
 from .tracing import Evidence, Tracer, quiet, trace
@@ -40,6 +40,7 @@ def explain(
     tracer: Tracer | None = None,
     progress: Progress | None = None,
     preparation: Any = None,
+    inputs: Any = None,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was found.
 
@@ -50,7 +51,9 @@ def explain(
     prompt for CLIP-like models. `batch_size` is the most pictures that the model is given at once,
     also by methods that ask it about many. `tracer` "full" asks for full autograd instead of the
     replay. `preparation` says how pictures are prepared, as in `agcam.load`.
-    `progress(done, total)` is called by methods that ask again, after each pass.
+    `progress(done, total)` is called by methods that ask again, after each pass. `inputs` are what
+    the model's `forward` takes beside the picture, a dict by name or a tuple by position; tensors
+    with one row for each picture go with their pictures, all else is given whole.
 
     Raises an AgcamError that names the fix; never returns a map that was not proved.
     """
@@ -59,14 +62,15 @@ def explain(
     row = METHODS[method]
     classifier = ask_with(load(model, preparation=preparation), target)
     prepared = prepare_all(classifier, pictures)
+    classifier, further = settled(classifier, prepared.pixels, inputs, batch_size)
     parts: list[_Part] = []
     watch = Watch(progress)
-    for start in range(0, len(prepared.pixels), batch_size):
-        some = slice(start, start + batch_size)
+    step = batch_size if further is None else 1
+    for start in range(0, len(prepared.pixels), step):
+        some = slice(start, start + step)
         asked = targets.part(target, some, len(prepared.pixels))
-        parts.append(
-            _explain_batch(classifier, prepared, some, asked, row, tracer, batch_size, watch)
-        )
+        one = classifier if further is None else further.bind(classifier, start)
+        parts.append(_explain_batch(one, prepared, some, asked, row, tracer, batch_size, watch))
     return _assemble(classifier, row, prepared, parts)
 
 
@@ -75,6 +79,25 @@ def ask_with(classifier: Classifier, target: Any) -> Classifier:
     if classifier.with_prompts is not None and not classifier.class_names:
         return classifier.with_prompts(targets.prompts_of(target))
     return classifier
+
+
+def settled(
+    classifier: Classifier, pixels: Tensor, inputs: Any = None, at_once: int = BATCH_SIZE
+) -> tuple[Classifier, Inputs | None]:
+    """The classifier as its first output shows it to be, and what goes with each picture.
+
+    Raises ModelError where the output holds no logits, or where `inputs` do not fit the pictures.
+    """
+    further = Inputs.of(classifier, inputs, len(pixels))
+    with quiet(classifier.module):
+        if further is None:
+            return settle(classifier, to_model(classifier, pixels[:1])), None
+        first = to_model(classifier, pixels[:at_once])
+        found = settle(further.bind(classifier, 0), first)
+        assert classifier.output is not None, "else the inputs had been refused"
+        found = run_by(found, classifier.output)
+        further.prove(found, first)
+    return replace(found, notes=(*found.notes, further.note())), further
 
 
 @dataclass
@@ -171,9 +194,15 @@ def finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
 
 def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Pixels where, and in the precision in which, the model's weights are."""
-    weight = next(classifier.module.parameters(), None)
+    weights = list(classifier.module.parameters())
+    weight = next((some for some in weights if some.is_floating_point()), None)
     if weight is None:
         return pixels.clone()
+    if any(some.is_meta for some in weights):
+        raise ModelError(
+            f"{classifier.name} has weights on the meta device, shapes without numbers: load them "
+            "first (to_empty and load_state_dict, or without device_map)."
+        )
     if weight.is_inference():
         raise ModelError(
             f"{classifier.name} was made inside torch.inference_mode(), so torch cannot "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,7 +26,10 @@ class Loading:
         str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
     ] = None
     classes: Annotated[
-        Path | None, typer.Option(help="A text file with one class name (or prompt) a line.")
+        Path | None,
+        typer.Option(
+            help="A text file with one class name (or prompt) a line; or id2label as JSON."
+        ),
     ] = None
     size: Annotated[
         str, typer.Option(help="Pixels of the model's input: 224, or height,width.")
@@ -46,6 +50,12 @@ class Loading:
         typer.Option(help="The filter that resizes; model: as the model has it."),
     ] = "model"
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code", help="Run the code that a Hugging Face model brings along."
+        ),
+    ] = False
 
     @property
     def changes(self) -> Changes:
@@ -68,7 +78,11 @@ class Loading:
         changes = self.changes
         names = read_names(self.classes)
         classifier = load(
-            model, arch=self.arch, classes=names, preparation=changes if changes.stated else None
+            model,
+            arch=self.arch,
+            classes=names,
+            preparation=changes if changes.stated else None,
+            trust_remote_code=self.trust_remote_code,
         )
         if self.device is not None:
             try:
@@ -113,14 +127,18 @@ def loads_models(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_names(classes: Path | None) -> list[str] | None:
-    """Class names from a text file, one a line."""
+    """Class names from a text file, one a line, or from a JSON list, id2label or label2id."""
     if classes is None:
         return None
+    from ..families import class_names
+
     try:
-        lines = classes.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        text = classes.read_text(encoding="utf-8")
+        if classes.suffix == ".json":
+            return list(class_names(json.loads(text)))
+    except (OSError, ValueError) as error:
         raise LoadError(f"cannot read class names from {classes}: {error}.") from error
-    return [line.strip() for line in lines if line.strip()]
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _numbers(option: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:

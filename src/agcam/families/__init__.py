@@ -1,111 +1,140 @@
-"""The table of model families, and the one way from what a user has to a classifier."""
+"""The one way from what a user has to a classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from torch import nn
 
 from ..errors import LoadError, ModelError, UnknownNameError
-from ..registry import Table
-from ..values import Classifier, Family, Preparation
-from . import demo, hf_vit, open_clip_vit, timm_vit, torchvision_vit
-from .checkpoint import load_checkpoint
+from ..values import Classifier
+from . import hf_vit
+from .checkpoints import load_checkpoint
 from .fingerprint import weights_hash
 from .given import prepared_as
+from .heads import class_count
+from .inputs import Inputs, run_by
+from .modules import guessed, wrap
+from .names import class_names
+from .outputs import At, Predict, Refusal
+from .settle import settle
+from .table import FAMILIES, FORMS
+from .wrappers import peeled
 
-__all__ = ["FAMILIES", "load", "prepared_as", "weights_hash"]
-
-_ROWS = [
-    timm_vit.FAMILY,
-    hf_vit.FAMILY,
-    torchvision_vit.FAMILY,
-    open_clip_vit.FAMILY,
-    demo.FAMILY,
+__all__ = [
+    "FAMILIES",
+    "Inputs",
+    "class_names",
+    "load",
+    "prepared_as",
+    "run_by",
+    "settle",
+    "weights_hash",
 ]
-FAMILIES: Table[Family] = Table("family", {row.name: row for row in _ROWS})
-FORMS: Final = (
-    "timm:NAME, hf:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED, demo, or a file of weights "
-    "with --arch"
-)
 
 
 def load(
     model: object,
     *,
     arch: str | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Any = None,
     preparation: Any = None,
+    logits: Callable[[Any], Any] | None = None,
+    trust_remote_code: bool = False,
 ) -> Classifier:
-    """A classifier from a name, a file of weights, a module or a pipeline.
+    """A classifier from a name, a file of weights, a folder, a module or a pipeline.
 
-    `arch` ("timm:NAME") says what a file of weights is for; `classes` names the classes (their
-    text prompts, for CLIP-like models). `preparation` says how pictures are prepared: an
-    `agcam.Preparation`, or the user's own torchvision, timm or albumentations transform, Hugging
-    Face image processor or function of a PIL picture, which is run as it is while the part of the
-    picture that it shows is measured. Raises LoadError, UnknownNameError, ModelError, or
-    PictureError for a preparation that does not work.
+    `arch` ("timm:NAME") says what a file of weights is for; `classes` names the classes: a list in
+    the order of the outputs, `id2label`, `label2id` or a ClassLabel (text prompts, for CLIP-like
+    models). `preparation` says how pictures are prepared: an `agcam.Preparation`, or the user's own
+    torchvision, timm or albumentations transform, Hugging Face image processor or function of a PIL
+    picture, which is run as it is while the part of the picture that it shows is measured.
+    `logits` says where the logits (batch, class) are in what the model gives, for models that give
+    several tensors: `lambda y: y[0]`. `trust_remote_code` lets a Hugging Face model run code of its
+    own, never by default. Raises LoadError, UnknownNameError, ModelError, or PictureError for a
+    preparation that does not work.
     """
-    classifier = _resolve(model, arch)
+    classifier = _resolve(model, arch, trust_remote_code)
     if preparation is not None:
         classifier = prepared_as(classifier, preparation)
+    if logits is not None:
+        classifier = _with_logits(classifier, logits)
     if classes is None:
         return classifier
+    return _named(classifier, class_names(classes))
+
+
+def _with_logits(classifier: Classifier, where: Callable[[Any], Any]) -> Classifier:
+    if classifier.output is None:
+        raise ModelError(f"{classifier.name} has no output in which logits could be named.")
+    predict = Predict(classifier.output, At(classifier.name, where))
+    headless = isinstance(classifier.predict, Refusal)
+    return replace(classifier, predict=predict, scores="softmax" if headless else classifier.scores)
+
+
+def _named(classifier: Classifier, names: tuple[str, ...]) -> Classifier:
     if classifier.with_prompts is not None:
-        return classifier.with_prompts(list(classes))
-    return replace(classifier, class_names=tuple(classes))
+        return classifier.with_prompts(list(names))
+    inner = peeled(classifier.module)
+    count = class_count(inner) if classifier.family != "module" else None
+    if count is not None and isinstance(classifier.predict, Predict) and count != len(names):
+        raise ModelError(
+            f"{classifier.name} has {count} classes, but {len(names)} class names were given."
+        )
+    return replace(classifier, class_names=names)
 
 
-def _resolve(model: object, arch: str | None) -> Classifier:
+def _resolve(model: object, arch: str | None, trust: bool) -> Classifier:
     if isinstance(model, Classifier):
         return model
     if isinstance(model, nn.Module):
-        return _wrap(model)
+        return wrap(model)
     if hf_vit.is_pipeline(model):
         return hf_vit.wrap_pipeline(model)
-    if isinstance(model, Path) or (isinstance(model, str) and arch is not None):
+    if isinstance(model, str | Path) and arch is not None:
         return _from_file(Path(model), arch)
+    if isinstance(model, Path) or (isinstance(model, str) and Path(model).expanduser().exists()):
+        return _from_path(Path(model).expanduser(), trust)
     if isinstance(model, str):
-        return _from_name(model)
+        return _from_name(model, trust)
     raise ModelError(
         f"a model is a torch module, a Hugging Face pipeline or a name ({FORMS}), "
         f"not {type(model).__name__}."
     )
 
 
-def _wrap(module: nn.Module) -> Classifier:
-    inner = getattr(module, "_orig_mod", module)  # torch.compile wraps the module it was given
-    name = type(inner).__name__
-    for family in FAMILIES.values():
-        if family.owns(inner):
-            return _guessed(family.wrap(inner, name))
-    return Classifier(module=inner, predict=inner, name=name, family="module")
-
-
-def _guessed(classifier: Classifier) -> Classifier:
-    """Weights that came without a word on how they were trained: the preparation is a guess."""
-    preparation = classifier.preparation
-    if not isinstance(preparation, Preparation):
-        return classifier
-    return replace(classifier, preparation=replace(preparation, guess=True))
-
-
-def _from_file(path: Path, arch: str | None) -> Classifier:
-    if arch is None:
-        raise LoadError(f"{path} is a file: name what it is for, --arch timm:NAME.")
+def _from_file(path: Path, arch: str) -> Classifier:
     family, _, architecture = arch.partition(":")
     if not architecture:
         raise UnknownNameError(f"--arch takes FAMILY:NAME (timm:vit_base_patch16_224), not {arch}.")
-    return _guessed(load_checkpoint(path, FAMILIES[family], architecture))
+    return guessed(load_checkpoint(path.expanduser(), FAMILIES[family], architecture))
 
 
-def _from_name(name: str) -> Classifier:
+def _from_path(path: Path, trust: bool) -> Classifier:
+    """A folder as Hugging Face or timm writes it says itself what it is; a file does not."""
+    if not path.is_dir():
+        raise LoadError(f"{path} is a file: name what it is for, --arch timm:NAME.")
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LoadError(
+            f"{path} is a folder without a config.json; give a folder written by save_pretrained, "
+            "or a file of weights in it with --arch timm:NAME."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise LoadError(f"{path / 'config.json'} cannot be read ({error}).") from error
+    by_timm = isinstance(config, dict) and "architecture" in config and "model_type" not in config
+    return _from_name(f"timm:local-dir:{path}" if by_timm else f"hf:{path}", trust)
+
+
+def _from_name(name: str, trust: bool) -> Classifier:
     family, colon, rest = name.partition(":")
-    if colon or family in FAMILIES:
-        return FAMILIES[family].load(rest)
-    if Path(name).exists():
-        raise LoadError(f"{name} is a file: name what it is for, --arch timm:NAME.")
-    raise UnknownNameError(f"no model is called {name!r}; a model is {FORMS}.")
+    if not colon and family not in FAMILIES:
+        raise UnknownNameError(f"no model is called {name!r}; a model is {FORMS}.")
+    if trust and family == "hf":
+        return hf_vit.load(rest, trust_remote_code=True)
+    return FAMILIES[family].load(rest)

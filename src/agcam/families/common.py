@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 from torch import nn
 
 
-def comes_from(module: nn.Module, library: str) -> bool:
-    """Whether a module's type, or one it inherits from, is defined in `library`."""
-    return any(kind.__module__.split(".")[0] == library for kind in type(module).__mro__)
+def comes_from(module: nn.Module, *libraries: str) -> bool:
+    """Whether a module's type, or one it inherits from, is defined in one of `libraries`."""
+    return any(kind.__module__.split(".")[0] in libraries for kind in type(module).__mro__)
+
+
+def is_hugging_face(module: nn.Module) -> bool:
+    """Whether a module is a model of transformers, not a layer of one nor a wrapper (PEFT)."""
+    return any(
+        kind.__name__ == "PreTrainedModel" and kind.__module__.startswith("transformers.")
+        for kind in type(module).__mro__
+    )
+
+
+def any_size(function: Any) -> dict[str, bool]:
+    """Let position embeddings follow the input's size, where a Hugging Face model can."""
+    if "interpolate_pos_encoding" in inspect.signature(function).parameters:
+        return {"interpolate_pos_encoding": True}
+    return {}
 
 
 def unreachable(name: str, error: Exception) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from agcam.errors import LoadError
 from agcam.values import Classifier, Family, Preparation
 
+from .assemble import classifier_of
 from .demo_tower import ARCHITECTURE, blank_tower, tower_state
 
 HEAD: Final = Path(__file__).with_name("demo_head.npz")
@@ -84,11 +85,10 @@ def wrap(module: nn.Module, name: str) -> Classifier:
     """Take a module of the demo's architecture; name its classes if its head has our size."""
     names = read_head().names
     known = getattr(module, "num_classes", None) == len(names)
-    return Classifier(
-        module=module,
-        predict=module,
-        name=name,
-        family="demo",
+    return classifier_of(
+        module,
+        name,
+        "demo",
         preparation=PREPARATION,
         class_names=names if known else (),
         notes=(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -10,9 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import LoadError, TargetError
-from ..values import Classifier, Family, Preparation
+from ..values import Classifier, Family, Preparation, Scores
 from . import timm_vit
-from .common import comes_from, missing, unreachable
+from .assemble import classifier_of as assemble
+from .common import any_size, is_hugging_face, unreachable
+from .heads import class_count, headless
+from .hf_loading import library, load_parts
 from .hf_preparation import preparation_of, usual_preparation
 from .prompts import contrastive
 
@@ -22,38 +24,27 @@ NO_TOKENIZER: Final = (
 )
 
 
-def _library() -> Any:
-    try:
-        import transformers
-    except ImportError as error:
-        raise LoadError(missing("transformers", "hf")) from error
-    return transformers
+def load(name: str, *, trust_remote_code: bool = False) -> Classifier:
+    """`name` on the hub, or a folder written by `save_pretrained`; code in it is not run."""
+    module, processor, tokenizer, why = load_parts(name, trust_remote_code)
+    classifier = classifier_of(module, f"hf:{name}", processor, tokenizer)
+    return headless(classifier, why) if why else classifier
 
 
-def load(name: str) -> Classifier:
-    """`name` on the hub, or a folder written by `save_pretrained`."""
-    library = _library()
-    try:
-        config = library.AutoConfig.from_pretrained(name)
-        contrastive = hasattr(config, "vision_config") and hasattr(config, "text_config")
-        kind = library.AutoModel if contrastive else library.AutoModelForImageClassification
-        module = kind.from_pretrained(name).eval()
-        tokenizer = library.AutoTokenizer.from_pretrained(name) if contrastive else None
-        processor = library.AutoImageProcessor.from_pretrained(name)
-    except Exception as error:
-        raise LoadError(unreachable(f"hf:{name}", error)) from error
-    return classifier_of(module, f"hf:{name}", processor, tokenizer)
-
-
-def build(name: str, classes: int | None) -> nn.Module:
+def build(
+    name: str, classes: int | None, *, size: int | None = None, channels: int | None = None
+) -> nn.Module:
     """The bare architecture from a configuration (hub name or folder), untrained."""
-    library = _library()
+    transformers = library()
+    given = {"num_labels": classes, "image_size": size, "num_channels": channels}
     try:
-        options = {} if classes is None else {"num_labels": classes}
-        config = library.AutoConfig.from_pretrained(name, **options)
+        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+        for option, value in given.items():
+            if value is not None:
+                setattr(config, option, value)
     except Exception as error:
         raise LoadError(unreachable(f"hf:{name}", error)) from error
-    return cast(nn.Module, library.AutoModelForImageClassification.from_config(config))
+    return cast(nn.Module, transformers.AutoModelForImageClassification.from_config(config))
 
 
 def wrap(module: nn.Module, name: str) -> Classifier:
@@ -80,13 +71,15 @@ def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) 
     preparation = _preparation(module, processor)
     if hasattr(module, "get_text_features"):
         return _contrastive(module, name, preparation, tokenizer)
-    return Classifier(
-        module=module,
-        predict=lambda pixels: _logits(module, pixels),
-        name=name,
-        family="hf",
+    scores, notes = _scores(module.config)
+    return assemble(
+        module,
+        name,
+        "hf",
         preparation=preparation,
         class_names=_class_names(module),
+        notes=notes,
+        scores=scores,
     )
 
 
@@ -99,15 +92,13 @@ def _preparation(module: Any, processor: Any) -> Preparation | None:
     return usual_preparation(module.config)
 
 
-def _logits(module: nn.Module, pixels: Tensor) -> Tensor:
-    return cast(Tensor, module(pixel_values=pixels, **_any_size(module.forward)).logits)
-
-
-def _any_size(function: Any) -> dict[str, bool]:
-    """Let position embeddings follow the input's size, where the model can."""
-    if "interpolate_pos_encoding" in inspect.signature(function).parameters:
-        return {"interpolate_pos_encoding": True}
-    return {}
+def _scores(config: Any) -> tuple[Scores | None, tuple[str, ...]]:
+    """How the library itself trains and reads the head: by `problem_type`, else by its size."""
+    kind = getattr(config, "problem_type", None)
+    if kind is None and getattr(config, "num_labels", None) == 1:
+        return "none", ("one output without a problem_type: a regression, as in transformers",)
+    kinds: dict[str, Scores] = {"multi_label_classification": "sigmoid", "regression": "none"}
+    return kinds.get(kind or ""), ()
 
 
 def _class_names(module: Any) -> tuple[str, ...]:
@@ -115,7 +106,8 @@ def _class_names(module: Any) -> tuple[str, ...]:
     named = tuple(str(names[key]) for key in sorted(names, key=int))
     if all(name == f"LABEL_{index}" for index, name in enumerate(named)):
         return ()  # the library's placeholders
-    return named
+    count = class_count(module)
+    return named if count in {None, len(named)} else ()  # a head of the user's own
 
 
 def _contrastive(
@@ -124,7 +116,7 @@ def _contrastive(
     preparation: Preparation | None,
     tokenizer: Any,
 ) -> Classifier:
-    size = _any_size(module.get_image_features)
+    size = any_size(module.get_image_features)
 
     def encode_image(pixels: Tensor) -> Tensor:
         return _features(module.get_image_features(pixel_values=pixels, **size))
@@ -140,6 +132,7 @@ def _contrastive(
     bare = Classifier(
         module=module,
         predict=encode_image,
+        output=encode_image,
         name=name,
         family="hf",
         preparation=preparation,
@@ -165,7 +158,7 @@ def _listed() -> list[str]:
 FAMILY = Family(
     name="hf",
     cite="Wolf et al., Transformers, EMNLP 2020",
-    owns=lambda module: comes_from(module, "transformers"),
+    owns=is_hugging_face,
     load=load,
     wrap=wrap,
     build=build,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..errors import LoadError, UnknownNameError
 from ..registry import near_misses
 from ..values import Classifier, Family, Preparation
+from .assemble import classifier_of
 from .common import comes_from, missing, unreachable
 from .prompts import contrastive
 
@@ -26,6 +27,12 @@ def _library() -> Any:
     except ImportError as error:
         raise LoadError(missing("open_clip", "open-clip")) from error
     return open_clip
+
+
+def owns(module: nn.Module) -> bool:
+    """Whether this is a model of open_clip, or an image tower of one."""
+    parts = ("encode_image", "image_size")
+    return comes_from(module, "open_clip") and any(hasattr(module, part) for part in parts)
 
 
 def load(name: str) -> Classifier:
@@ -64,6 +71,8 @@ def _known(architecture: str) -> None:
 
 def wrap(module: nn.Module, name: str) -> Classifier:
     """An open_clip model as it is, with CLIP's tokenizer for its prompts."""
+    if not hasattr(module, "encode_image"):
+        return classifier_of(module, name, "open_clip", preparation=_preparation(module))
     tokenizer = _library().SimpleTokenizer(context_length=getattr(module, "context_length", 77))
     return _classifier(module, name, tokenizer)
 
@@ -73,6 +82,7 @@ def _classifier(module: nn.Module, name: str, tokenizer: Callable[..., Tensor]) 
     bare = Classifier(
         module=module,
         predict=model.encode_image,
+        output=model.encode_image,
         name=name,
         family="open_clip",
         preparation=_preparation(model.visual),
@@ -112,7 +122,7 @@ def _listed() -> list[str]:
 FAMILY = Family(
     name="open_clip",
     cite="Ilharco et al., OpenCLIP, 2021",
-    owns=lambda module: comes_from(module, "open_clip"),
+    owns=owns,
     load=load,
     wrap=wrap,
     build=build,

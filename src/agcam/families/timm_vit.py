@@ -10,13 +10,21 @@ from torch import nn
 from ..errors import LoadError, UnknownNameError
 from ..registry import near_misses
 from ..values import Classifier, Family, Preparation
+from .assemble import classifier_of
 from .common import comes_from, unreachable
+from .heads import class_count
 
 FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
     "center": "crop",
     "squash": "squash",
     "border": "pad",
 }
+
+
+def owns(module: nn.Module) -> bool:
+    """Whether this is a model of timm, not a layer of it."""
+    parts = ("forward_features", "pretrained_cfg", "default_cfg")
+    return comes_from(module, "timm") and any(hasattr(module, part) for part in parts)
 
 
 def load(name: str) -> Classifier:
@@ -31,12 +39,20 @@ def load(name: str) -> Classifier:
     return wrap(module.eval(), f"timm:{name}")
 
 
-def build(name: str, classes: int | None) -> nn.Module:
-    """The bare architecture, untrained, with a head of `classes` (None: the library's own)."""
+def build(
+    name: str,
+    classes: int | None,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    pool: str | None = None,
+) -> nn.Module:
+    """The bare architecture, untrained; None is the library's own, no classes are no head."""
     import timm
 
     _known(name)
-    options = {} if classes is None else {"num_classes": classes}
+    given = {"num_classes": classes, "img_size": size, "in_chans": channels, "global_pool": pool}
+    options = {option: value for option, value in given.items() if value is not None}
     return cast(nn.Module, timm.create_model(name, pretrained=False, **options))
 
 
@@ -52,11 +68,10 @@ def _known(name: str) -> None:
 
 def wrap(module: nn.Module, name: str) -> Classifier:
     """A timm module as it is: preparation and class names from its own configuration."""
-    return Classifier(
-        module=module,
-        predict=module,
-        name=name,
-        family="timm",
+    return classifier_of(
+        module,
+        name,
+        "timm",
         preparation=preparation_of(module),
         class_names=class_names_of(module),
     )
@@ -106,7 +121,7 @@ def class_names_of(module: nn.Module) -> tuple[str, ...]:
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
     config = getattr(module, "pretrained_cfg", {}) or {}
-    classes = getattr(module, "num_classes", 0)
+    classes = class_count(module) or getattr(module, "num_classes", 0)
     names = config.get("label_names")
     if names and len(names) == classes:
         described = config.get("label_descriptions") or {}
@@ -129,7 +144,7 @@ def _listed() -> list[str]:
 FAMILY = Family(
     name="timm",
     cite="Wightman, PyTorch Image Models",
-    owns=lambda module: comes_from(module, "timm"),
+    owns=owns,
     load=load,
     wrap=wrap,
     build=build,

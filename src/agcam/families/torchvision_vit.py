@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from torch import nn
 
 from ..errors import LoadError, UnknownNameError
 from ..registry import near_misses
 from ..values import Classifier, Family, Preparation
+from .assemble import classifier_of
 from .common import comes_from, missing, unreachable
+from .heads import class_count
 
 IMAGENET_CLASSES = 1000
+HEADS: Final = ("heads", "head", "classifier", "fc")
 
 
 def _models() -> Any:
@@ -20,6 +23,14 @@ def _models() -> Any:
     except ImportError as error:
         raise LoadError(missing("torchvision", "torchvision")) from error
     return torchvision.models
+
+
+def owns(module: nn.Module) -> bool:
+    """Whether this is a model that torchvision offers, not a layer of one."""
+    if not comes_from(module, "torchvision"):
+        return False
+    models = _models()
+    return any(getattr(models, kind.__name__, None) is kind for kind in type(module).__mro__)
 
 
 def load(name: str) -> Classifier:
@@ -36,11 +47,23 @@ def load(name: str) -> Classifier:
     return _classifier(module, f"torchvision:{name}", weights)
 
 
-def build(name: str, classes: int | None) -> nn.Module:
-    """The bare architecture, untrained, with a head of `classes` (None: the library's own)."""
+def build(
+    name: str, classes: int | None, *, size: int | None = None, channels: int | None = None
+) -> nn.Module:
+    """The bare architecture, untrained; None is the library's own, no classes are no head."""
     _known(name)
-    options = {} if classes is None else {"num_classes": classes}
-    return cast(nn.Module, _models().get_model(name, weights=None, **options))
+    if channels is not None:
+        raise LoadError(
+            f"the file is for {channels} channels, and torchvision builds {name} for 3; build the "
+            "module yourself, load the file into it, and give agcam the module."
+        )
+    given = {"num_classes": classes or None, "image_size": size}
+    options = {option: value for option, value in given.items() if value is not None}
+    module = _models().get_model(name, weights=None, **options)
+    for head in HEADS if classes == 0 else ():
+        if hasattr(module, head):
+            setattr(module, head, nn.Identity())
+    return cast(nn.Module, module)
 
 
 def _known(name: str) -> None:
@@ -68,11 +91,10 @@ def _classifier(module: nn.Module, name: str, weights: Any) -> Classifier:
         interpolation="bilinear" if transform is None else transform.interpolation.value,
         source=f"torchvision's transforms of {weights}" if weights else "torchvision's usual one",
     )
-    return Classifier(
-        module=module,
-        predict=module,
-        name=name,
-        family="torchvision",
+    return classifier_of(
+        module,
+        name,
+        "torchvision",
         preparation=preparation,
         class_names=_class_names(module, weights),
     )
@@ -80,8 +102,7 @@ def _classifier(module: nn.Module, name: str, weights: Any) -> Classifier:
 
 def _class_names(module: nn.Module, weights: Any) -> tuple[str, ...]:
     if weights is None:
-        linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
-        if not linear or linear[-1].out_features != IMAGENET_CLASSES:
+        if class_count(module) != IMAGENET_CLASSES:
             return ()
         weights = _models().ViT_B_16_Weights.DEFAULT
     return tuple(weights.meta["categories"])
@@ -94,7 +115,7 @@ def _listed() -> list[str]:
 FAMILY = Family(
     name="torchvision",
     cite="TorchVision maintainers, TorchVision",
-    owns=lambda module: comes_from(module, "torchvision"),
+    owns=owns,
     load=load,
     wrap=wrap,
     build=build,

@@ -56,7 +56,9 @@ class Family:
     `owns` says whether a module comes from this library (by the name of its type's module);
     `load` makes a classifier from a name; `wrap` from a module that the user already has;
     `listed` gives the names that `load` takes, as far as the library can list them offline.
-    `build` makes the bare module of an architecture, untrained, for a checkpoint file.
+    `build` makes the bare module of an architecture, untrained, for a checkpoint file: by its name,
+    the number of classes (None: the library's own, 0: no classifier) and, only where the file needs
+    others than the library's own, `size` (side of the input in pixels), `channels` and `pool`.
     """
 
     name: str
@@ -64,7 +66,7 @@ class Family:
     owns: Callable[[nn.Module], bool]
     load: Callable[[str], Classifier]
     wrap: Callable[[nn.Module, str], Classifier]
-    build: Callable[[str, int | None], nn.Module]
+    build: Callable[..., nn.Module]
     listed: Callable[[], list[str]]
 
 

@@ -1,0 +1,170 @@
+"""Logits in whatever a model gives: a tensor, a tuple, a dictionary, a dataclass, nested."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from torch import Tensor
+
+from ..errors import ModelError
+
+NO_LOGITS: Final = re.compile(
+    r"loss.*|aux.*|.*hidden.*|attentions?|pooler_output|.*feat(ure)?s?|.*embed(ding|s|dings)?", re.I
+)
+"""Names under which models give other things than logits."""
+DEEPEST: Final = 4
+INSTEAD: Final = (
+    "give it a head, load a variant that has one, or name a target that is a function of its "
+    "output: target=lambda y: y[..., 0]"
+)
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Logits (batch, class): the module's output, and where in it they are."""
+
+    output: Callable[..., Any]
+    pick: Callable[[Any], Tensor]
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Run the module on prepared pixels; ModelError where it gives no logits."""
+        return self.pick(self.output(pixels))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Stands for `predict` where a model has no classifier: raises ModelError, and says why."""
+
+    name: str
+    why: str
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Raise."""
+        raise ModelError(f"{self.name} is a backbone without a classifier ({self.why}); {INSTEAD}.")
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A tensor in an output: how to write it, from `y`, and the names on the way."""
+
+    code: str
+    names: tuple[str, ...]
+    tensor: Tensor
+
+    def of(self, output: Any) -> Any:
+        """The tensor at the same place of another output; LookupError where there is none."""
+        found = {leaf.code: leaf.tensor for leaf in leaves(output)}
+        return found[self.code]
+
+    def __str__(self) -> str:
+        return f"{self.code} {tuple(self.tensor.shape)}"
+
+
+def leaves(output: Any, code: str = "y", names: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """Every tensor in an output, in order."""
+    if isinstance(output, Tensor):
+        yield Leaf(code, names, output)
+    if isinstance(output, Tensor) or len(names) >= DEEPEST:
+        return
+    for step, name, value in _inside(output):
+        yield from leaves(value, code + step, (*names, name))
+
+
+def _inside(output: Any) -> Iterator[tuple[str, str, Any]]:
+    """How each part is written, what it is called, and the part."""
+    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+        for field in dataclasses.fields(output):
+            yield f".{field.name}", field.name, getattr(output, field.name)
+    elif isinstance(output, Mapping):
+        for key, value in output.items():
+            yield f"[{key!r}]".replace("'", '"'), str(key), value
+    elif isinstance(output, tuple) and hasattr(output, "_fields"):
+        for name in output._fields:
+            yield f".{name}", name, getattr(output, name)
+    elif isinstance(output, tuple | list):
+        for index, value in enumerate(output):
+            yield f"[{index}]", "", value
+
+
+def find(output: Any, name: str) -> Leaf:
+    """The one tensor that can be logits (batch, class); ModelError where there is not just one.
+
+    A tensor by itself is it, also (batch,), one logit a picture. Hidden states, losses and
+    auxiliary heads are none; what is called `logits` comes before others.
+    """
+    if isinstance(output, Tensor):
+        return Leaf("y", (), output)
+    every = list(leaves(output))
+    flat = [leaf for leaf in every if leaf.tensor.ndim == 2 and leaf.tensor.is_floating_point()]
+    able = [leaf for leaf in flat if not any(map(NO_LOGITS.fullmatch, leaf.names))]
+    named = [leaf for leaf in able if leaf.names[-1].casefold() == "logits"]
+    if len(named) == 1 or len(able) == 1:
+        return (named if len(named) == 1 else able)[0]
+    if able:
+        raise ModelError(
+            f"{name} gives {len(able)} tensors that may be logits, y = {_kind(output)} with "
+            f"{_few(able)}: say which, agcam.load(model, logits=lambda y: {able[0].code})."
+        )
+    raise ModelError(
+        f"{name} is a backbone without a classifier: it gives no logits (batch, class), but y = "
+        f"{_kind(output)} with {_few(every) or 'no tensor'}; say where they are, "
+        "agcam.load(model, logits=lambda y: ...), or name a target that is a function of it, "
+        f"target=lambda y: {every[0].code if every else 'y'}[..., 0]."
+    )
+
+
+@dataclass(frozen=True)
+class Anywhere:
+    """Finds the logits anew in each output."""
+
+    name: str
+
+    def __call__(self, output: Any) -> Tensor:
+        """Logits (batch, class); ModelError as `find` and `as_logits` raise it."""
+        return as_logits(find(output, self.name).tensor, self.name)
+
+
+@dataclass(frozen=True)
+class At:
+    """Takes the logits where they were found, or where the user says they are."""
+
+    name: str
+    where: Callable[[Any], Any]
+
+    def __call__(self, output: Any) -> Tensor:
+        """Logits (batch, class); ModelError where they are not there."""
+        try:
+            found = self.where(output)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{self.name}: no logits where they were to be, in {_kind(output)} "
+                f"({type(error).__name__}: {error})."
+            ) from error
+        return as_logits(found, self.name)
+
+
+def as_logits(tensor: Any, name: str) -> Tensor:
+    """The tensor as (batch, class); ModelError where it is of another kind."""
+    if not isinstance(tensor, Tensor):
+        raise ModelError(f"{name}: the logits are a tensor (batch, class), not {_kind(tensor)}.")
+    if tensor.ndim < 2:
+        return tensor.reshape(-1, 1)  # one logit a picture, squeezed
+    if tensor.ndim != 2 or not tensor.shape[1]:
+        raise ModelError(
+            f"{name} gives {tuple(tensor.shape)} instead of logits (batch, class): it is a "
+            f"backbone, an encoder without a classifier; {INSTEAD}."
+        )
+    return tensor
+
+
+def _kind(output: Any) -> str:
+    kind = type(output).__name__
+    return kind if isinstance(output, tuple | list | dict) else f"a {kind}"
+
+
+def _few(found: list[Leaf]) -> str:
+    return ", ".join(map(str, found[:4])) + (", ..." if len(found) > 4 else "")

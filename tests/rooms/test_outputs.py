@@ -1,0 +1,368 @@
+"""Whatever a model gives and takes: logits found, or asked for in words; inputs kept in step."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import pytest
+import timm
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import agcam
+from agcam import LoadError, ModelError
+from agcam.families.outputs import as_logits, find
+
+few = settings(max_examples=40, deadline=None)
+
+
+def tower(**options):
+    torch.manual_seed(0)
+    return timm.create_model("test_vit", **{"num_classes": 5, **options}).eval()
+
+
+def pixels(batch=1, side=160):
+    return torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+class Gives(nn.Module):
+    """A model that gives its logits in a structure."""
+
+    def __init__(self, after, inner=None):
+        super().__init__()
+        self.inner, self.after = inner or tower(), after
+
+    def forward(self, x):
+        return self.after(self.inner(x))
+
+
+@dataclasses.dataclass
+class Output:
+    logits: Any
+    loss: Any = None
+
+
+class Pair(NamedTuple):
+    out: Any
+    aux_logits: Any
+
+
+LOGITS = torch.randn(2, 5)
+others = st.sampled_from(
+    [
+        ("loss", torch.tensor(0.3)),
+        ("hidden_states", (torch.zeros(2, 9, 4), torch.zeros(2, 9, 4))),
+        ("attentions", torch.zeros(2, 3, 9, 9)),
+        ("features", torch.zeros(2, 64)),
+        ("embedding", torch.zeros(2, 64)),
+        ("last_hidden_state", torch.zeros(2, 9, 4)),
+        ("pooler_output", torch.zeros(2, 64)),
+        ("aux", torch.zeros(2, 5)),
+        ("predicted", torch.zeros(2, 1, dtype=torch.int64)),
+        ("label", "cat"),
+        ("nothing", None),
+    ]
+)
+
+
+@few
+@given(beside=st.lists(others, max_size=4), key=st.sampled_from(["logits", "out", "y", "scores"]))
+def test_the_one_candidate_of_a_dictionary_is_taken(beside, key):
+    leaf = find({**dict(beside), key: LOGITS}, "it")
+    assert leaf.tensor is LOGITS
+    assert leaf.code == f'y["{key}"]'
+
+
+@few
+@given(
+    before=st.lists(st.sampled_from([torch.tensor(1.0), torch.zeros(2, 9, 4), None, "a"])),
+    nest=st.integers(0, 2),
+    kind=st.sampled_from([tuple, list]),
+)
+def test_the_one_candidate_of_nested_sequences_is_taken(before, nest, kind):
+    output = kind([*before, LOGITS])
+    for _ in range(nest):
+        output = kind([output, torch.tensor(0.0)])
+    leaf = find(output, "it")
+    assert leaf.tensor is LOGITS
+    assert leaf.code == "y" + "[0]" * nest + f"[{len(before)}]"
+
+
+@pytest.mark.parametrize(
+    ("after", "code"),
+    [
+        (lambda y: (y, y.mean()), "y[0]"),
+        (lambda y: [y], "y[0]"),
+        (lambda y: {"logits": y, "loss": y.sum()}, 'y["logits"]'),
+        (lambda y: {"logits": y, "cls_logits": y + 1, "distillation_logits": y - 1}, 'y["logits"]'),
+        (lambda y: Output(y, y.sum()), "y.logits"),
+        (lambda y: Pair(y, y + 1), "y.out"),
+        (lambda y: {"head": (y, None)}, 'y["head"][0]'),
+    ],
+)
+def test_a_structure_is_explained_as_its_logits_are(after, code):
+    found = agcam.explain(Gives(after), pixels(2), 3)
+    expected = agcam.explain(tower(), pixels(2), 3)
+    assert found.grid_map.equal(expected.grid_map)
+    assert found.logits.equal(expected.logits)
+    assert any(note.startswith(f"logits: {code} of y") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("after", "hint"),
+    [
+        (lambda y: [y[:, :2], y[:, 2:]], "y[0] (1, 2), y[1] (1, 3)"),
+        (lambda y: {"a": y, "b": y}, 'logits=lambda y: y["a"]'),
+        (lambda y: {"features": y}, 'y["features"] (1, 5)'),
+        (lambda y: {"loss": y.mean()}, "backbone without a classifier"),
+        (lambda y: None, "no tensor"),
+        (lambda y: y[:, :, None], "(1, 5, 1) instead of logits"),
+    ],
+)
+def test_what_is_not_clear_is_asked_for_in_a_sentence(after, hint):
+    with pytest.raises(ModelError) as caught:
+        agcam.explain(Gives(after), pixels())
+    assert hint in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "lambda y" in str(caught.value)
+
+
+def test_the_line_that_is_named_helps():
+    two = Gives(lambda y: [y[:, :2], y[:, 2:]])
+    chosen = agcam.load(two, logits=lambda y: torch.cat(y, 1))
+    found = agcam.explain(chosen, pixels(), 3)
+    assert found.grid_map.equal(agcam.explain(tower(), pixels(), 3).grid_map)
+    with pytest.raises(ModelError, match="no logits where they were to be"):
+        agcam.explain(agcam.load(two, logits=lambda y: y["a"]), pixels())
+
+
+@pytest.mark.parametrize("squeeze", [lambda y: y[:, 0], lambda y: y.squeeze()])
+def test_one_logit_a_picture_squeezed(squeeze):
+    model = Gives(squeeze, tower(num_classes=1))
+    found = agcam.explain(model, pixels(), 0)
+    assert found.logits.equal(agcam.explain(model.inner, pixels(), 0).logits)
+    assert any("sigmoid" in note for note in found.notes)
+
+
+def test_only_numbers_are_logits():
+    with pytest.raises(ModelError, match="a tensor"):
+        as_logits([1, 2], "it")
+
+
+@pytest.mark.parametrize(
+    ("model", "scores"),
+    [
+        (tower, "softmax"),
+        (lambda: tower(num_classes=1), "sigmoid"),
+        (lambda: Gives(lambda y: y), "softmax"),
+        (lambda: Gives(lambda y: y, tower(num_classes=1)), "sigmoid"),
+        (lambda: Gives(lambda y: y.softmax(-1)), "probability"),
+        (lambda: Gives(lambda y: {"y": y.softmax(-1)[:, :]}), "probability"),
+        (lambda: Gives(lambda y: y.log_softmax(-1).exp()), "probability"),
+        (lambda: Gives(lambda y: y.log_softmax(-1)), "softmax"),
+        (lambda: Gives(lambda y: y.sigmoid()), "probability"),
+        (lambda: Gives(lambda y: y.sigmoid(), tower(num_classes=1)), "probability"),
+        (lambda: nn.Sequential(tower(), nn.Softmax(-1)), "probability"),
+        (lambda: nn.DataParallel(nn.Sequential(tower(), nn.Sigmoid())), "probability"),
+    ],
+)
+def test_how_logits_become_probabilities_is_seen(model, scores):
+    from agcam.explainer import settled
+
+    classifier, _ = settled(agcam.load(model().eval()), pixels())
+    assert classifier.scores == scores
+
+
+@pytest.mark.parametrize("end", [nn.Softmax(-1), nn.Sigmoid()])
+def test_a_head_that_was_replaced_is_seen(end):
+    from agcam.explainer import settled
+
+    model = tower()
+    model.head = nn.Sequential(model.head, end)
+    assert settled(agcam.load(model), pixels())[0].scores == "probability"
+
+
+@pytest.mark.parametrize(
+    ("options", "scores"),
+    [
+        ({"num_labels": 3}, "softmax"),
+        ({"num_labels": 3, "problem_type": "multi_label_classification"}, "sigmoid"),
+        ({"num_labels": 3, "problem_type": "regression"}, "none"),
+        ({"num_labels": 1}, "none"),
+        ({"num_labels": 1, "problem_type": "multi_label_classification"}, "sigmoid"),
+        ({"num_labels": 3, "problem_type": "single_label_classification"}, "softmax"),
+    ],
+)
+def test_hugging_face_says_how_itself(options, scores):
+    transformers = pytest.importorskip("transformers")
+    small = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 3}
+    config = transformers.ViTConfig(**small, intermediate_size=48, image_size=64, **options)
+    assert agcam.load(transformers.ViTForImageClassification(config)).scores == scores
+
+
+class Both(nn.Module):
+    """A picture and a row of a table; perhaps a scale for all."""
+
+    def __init__(self, by_name=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.backbone = timm.create_model("test_vit", num_classes=0)
+        self.head = nn.Linear(64 + 3, 5)
+
+    def forward(self, x, table, scale=1.0):
+        return self.head(torch.cat([self.backbone(x), table], 1)) * scale
+
+
+class Fixed(nn.Module):
+    """The same model with one row bound to it."""
+
+    def __init__(self, both, row, scale):
+        super().__init__()
+        self.both, self.row, self.scale = both, row, scale
+
+    def forward(self, x):
+        return self.both(x, self.row.expand(len(x), -1), self.scale)
+
+
+TABLE = torch.randn(3, 3, generator=torch.Generator().manual_seed(2)) * 3
+
+
+@pytest.mark.parametrize("method", list(agcam.METHODS))
+def test_further_inputs_go_with_their_pictures_in_every_method(method):
+    model = Both().eval()
+    scale = torch.tensor(2.0)
+    given = {"table": TABLE, "scale": scale}
+    if method in {"legrad", "recipro_cam"}:  # several token streams of a picture, but one row
+        with pytest.raises(ModelError, match="choose another method"):
+            agcam.explain(model, pixels(3), 3, method, inputs=given)
+        return
+    torch.manual_seed(0)
+    found = agcam.explain(model, pixels(3), 3, method, inputs=given, batch_size=2)
+    assert "inputs: table row by row with the pictures; scale whole" in found.notes
+    for picture in range(3):
+        fixed = Fixed(model, TABLE[picture : picture + 1], scale).eval()
+        expected = agcam.explain(fixed, pixels(3)[picture : picture + 1], 3, method, batch_size=2)
+        assert found.logits[picture].equal(expected.logits[0])
+        torch.testing.assert_close(found.grid_map[picture], expected.grid_map[0])
+
+
+@pytest.mark.parametrize("given", [{"table": TABLE}, (TABLE,), [TABLE], TABLE])
+def test_inputs_by_name_and_by_position(given):
+    model = Both().eval()
+    found = agcam.explain(model, pixels(3), 3, inputs=given)
+    torch.testing.assert_close(found.logits, model(pixels(3), TABLE).detach())
+
+
+def test_captum_s_own_name():
+    model = Both().eval()
+    door = agcam.Attribution(model)
+    maps = door.attribute(pixels(3), 3, additional_forward_args=(TABLE,))
+    found = agcam.explain(model, pixels(3), 3, inputs=(TABLE,))
+    assert torch.equal(maps[:, 0], torch.from_numpy(door_map(found)))
+
+
+def door_map(explanation):
+    import numpy as np
+
+    return np.stack([pixel_map[0] for pixel_map in explanation.pixel_map])
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (None, 'cannot run without table; give what it needs beside the picture: inputs={"table"'),
+        ({"tabel": TABLE}, "forward takes (x, table, scale) and cannot run without table"),
+        ({"table": TABLE, "more": 1}, "does not fit the inputs that were given"),
+        ((TABLE, 1.0, 2.0), "does not fit the inputs that were given"),
+    ],
+    ids=["none", "misspelt", "more", "too many"],
+)
+@pytest.mark.parametrize("around", [lambda m: m, nn.DataParallel, lambda m: Gives(None, m)])
+def test_inputs_that_do_not_fit_are_told(given, hint, around):
+    model = around(Both().eval())
+    if isinstance(model, Gives):
+        model.forward = lambda x, table, scale=1.0: model.inner(x, table, scale)
+    with pytest.raises(ModelError) as caught:
+        agcam.explain(model, pixels(3), 3, inputs=given)
+    assert hint in str(caught.value)
+
+
+class Weighed(nn.Module):
+    """Takes a weight for each class, whatever the pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = tower(num_classes=3)
+
+    def forward(self, x, weights):
+        return self.inner(x) * weights
+
+
+def test_an_input_that_only_looks_as_if_it_belonged_to_the_pictures_is_refused():
+    model, weights = Weighed().eval(), torch.tensor([1.0, -2.0, 3.0])
+    whole = agcam.explain(model, pixels(2), 1, inputs=(weights,))
+    torch.testing.assert_close(whole.logits, model(pixels(2), weights).detach())
+    with pytest.raises(ModelError, match="one at a time"):  # three pictures, three classes
+        agcam.explain(model, pixels(3), 1, inputs=(weights,))
+
+
+def test_hugging_face_takes_its_own_inputs():
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    small = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 3}
+    config = transformers.ViTConfig(**small, intermediate_size=48, image_size=64, num_labels=3)
+    model = transformers.ViTForImageClassification(config).eval()
+    hidden = {"output_hidden_states": True}
+    found = agcam.explain(model, pixels(2, 64), 1, inputs=hidden)
+    torch.testing.assert_close(found.grid_map, agcam.explain(model, pixels(2, 64), 1).grid_map)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["cat", "dog", "owl", "cow", "hen"],
+        ("cat", "dog", "owl", "cow", "hen"),
+        {4: "hen", 0: "cat", 1: "dog", 2: "owl", 3: "cow"},
+        {"0": "cat", "1": "dog", "2": "owl", "3": "cow", "4": "hen"},
+        {"hen": 4, "cat": 0, "dog": 1, "owl": 2, "cow": 3},
+        type("ClassLabel", (), {"names": ["cat", "dog", "owl", "cow", "hen"]})(),
+    ],
+    ids=["list", "tuple", "id2label", "id2label of JSON", "label2id", "ClassLabel"],
+)
+def test_class_names_in_any_form(classes):
+    classifier = agcam.load(tower(), classes=classes)
+    assert classifier.class_names == ("cat", "dog", "owl", "cow", "hen")
+    assert (
+        agcam.load(
+            tower(),
+            classes={"label": classes, "image": None} if hasattr(classes, "names") else classes,
+        ).class_names
+        == classifier.class_names
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "hint"),
+    [
+        (["cat"], ModelError, "has 5 classes, but 1 class names"),
+        ({0: "cat", 2: "dog"}, LoadError, "numbers 0 to 1, each once; 1 has none"),
+        ({"cat": 0, "dog": 0}, LoadError, "1 has none"),
+        ("cat", LoadError, "class names are a list"),
+        ([], LoadError, "class names are a list"),
+        ({}, LoadError, "all has none"),
+        ([1, 2, 3, 4, 5], LoadError, "a class name is a string, not 1"),
+        ({"a": "b"}, LoadError, "class names are a list"),
+        (5, LoadError, "class names are a list"),
+    ],
+)
+def test_class_names_that_do_not_fit(classes, error, hint):
+    with pytest.raises(error) as caught:
+        agcam.load(tower(), classes=classes)
+    assert hint in str(caught.value)
+
+
+def test_a_head_of_the_user_s_own_on_a_known_model_has_no_names_of_the_old_one():
+    model = timm.create_model("test_vit")
+    model.head = nn.Linear(64, 3)  # timm's own count of classes stays at 1000
+    assert agcam.explain(model.eval(), pixels(), 2).class_names == ()
