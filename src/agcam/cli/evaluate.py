@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import RunError
+from ..errors import LoadError, RunError
 from ..wording import printable
 from .loading import Loading, loads_models, read_names
 from .options import Model, names_in
@@ -54,6 +54,11 @@ def evaluate(
     from ..evaluation import Configuration, carry_out, plan
 
     advise("nothing was stored yet; start the same command again")
+    if loading.trust_remote_code:
+        raise LoadError(
+            "evaluate rebuilds its model from its name, in every worker and from the store, and "
+            "never runs a model's own code there: load it in Python, and evaluate its weights."
+        )
     device = loading.device or "cpu"
     _ = ENGINES[engine]  # a wrong name is told before the model is loaded
     typer.echo("loading, and trying every method on one picture ...", err=True)
