@@ -318,3 +318,80 @@ def test_code_of_a_folder_is_not_run_unless_this_very_call_says_so(tmp_path, mon
     with pytest.raises(LoadError):  # the configuration alone makes no model, but it is read
         agcam.load(f"hf:{tmp_path}", trust_remote_code=True)
     assert ran.exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # torch's own
+@pytest.mark.parametrize("kind", ["traced", "scripted", "fx"])
+def test_programs_of_torch_s_own_are_asked_from_outside(kind):
+    plain = nn.Sequential(nn.Conv2d(3, 4, 16, 16), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    example = pixels(side=64)
+    make = {
+        "traced": lambda: torch.jit.trace(plain, example),
+        "scripted": lambda: torch.jit.script(plain),
+        "fx": lambda: torch.fx.symbolic_trace(plain),
+    }[kind]
+    found = agcam.explain(make(), example, 2, "occlusion")
+    assert found.grid_map.equal(agcam.explain(plain, example, 2, "occlusion").grid_map)
+    with pytest.raises(ModelError, match="nothing to trace"):
+        agcam.explain(make(), example, 2)
+
+
+def test_a_program_of_one_picture_is_told_to_be_given_one():
+    plain = nn.Sequential(nn.Conv2d(3, 4, 16, 16), nn.Flatten(), nn.Linear(64, 4)).eval()
+    program = torch.export.export(plain, (pixels(side=64),)).module()
+    with pytest.raises(ModelError, match=r"8 pictures at once .*batch_size=1"):
+        agcam.explain(program, pixels(side=64), 2, "occlusion")
+    found = agcam.explain(program, pixels(side=64), 2, "occlusion", batch_size=1)
+    torch.testing.assert_close(
+        found.grid_map, agcam.explain(plain, pixels(side=64), 2, "occlusion").grid_map
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_quantised_weights_have_a_hash_of_their_own():
+    from agcam.families import weights_hash
+
+    def quantised(shift):
+        model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4, bias=False)).eval()
+        model[1].weight.data = torch.arange(48.0).reshape(4, 12) / 48 + shift
+        return torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+
+    assert weights_hash(quantised(0)) == weights_hash(quantised(0))
+    assert weights_hash(quantised(0)) != weights_hash(quantised(0.5))
+
+
+def test_weights_on_the_meta_device_are_told():
+    with pytest.raises(ModelError, match="meta device"):
+        agcam.explain(timm.create_model("test_vit", device="meta"), pixels())
+
+
+def test_a_name_that_is_no_file_s_is_told():
+    with pytest.raises(agcam.UnknownNameError, match="no model is called"):
+        agcam.load("a" * 5000)
+
+
+def test_a_folder_called_like_a_family_does_not_hide_it(tmp_path, monkeypatch):
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    from agcam.families import _is_path
+
+    assert not _is_path("demo")
+    assert _is_path("./demo")
+
+
+def test_a_clip_that_was_made_a_classifier(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    small = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.CLIPConfig(
+        text_config={"hidden_size": 32, "vocab_size": 99, **small},
+        vision_config={"hidden_size": 32, "image_size": 64, "patch_size": 16, **small},
+        id2label={0: "cat", 1: "dog", 2: "owl"},
+    )
+    model = transformers.CLIPForImageClassification(config).eval()
+    model.save_pretrained(tmp_path)  # and no image processor
+    classifier = agcam.load(tmp_path)
+    assert classifier.class_names == ("cat", "dog", "owl")
+    assert classifier.preparation.guess
+    found = agcam.explain(classifier, pixels(side=64), "owl")
+    torch.testing.assert_close(found.logits, model(pixels(side=64)).logits.detach())

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .. import targets
 from ..errors import AgcamError, PictureError
-from ..explainer import BATCH_SIZE, Progress, Watch, ask_with, finite, to_model
+from ..explainer import BATCH_SIZE, Progress, Watch, ask_with, finite, settled, to_model
 from ..families import load
 from ..images import prepare_all
 from ..maps import Sheet, SheetColumn, to_pixels
@@ -87,11 +87,12 @@ def compare(
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
     preparation: Any = None,
+    inputs: Any = None,
 ) -> Comparison:
     """Explain one picture by several methods from one recorded pass, and measure each.
 
-    `model`, `picture`, `target`, `preparation` are those of `explain`, for one picture. A method
-    that the model does not admit is no error: its column holds the reason.
+    `model`, `picture`, `target`, `preparation`, `inputs` are those of `explain`, for one picture.
+    A method that the model does not admit is no error: its column holds the reason.
     `progress(done, total)` counts the pictures that methods ask the model about. Raises an
     AgcamError where nothing can be explained.
     """
@@ -100,6 +101,9 @@ def compare(
     prepared = prepare_all(classifier, picture)
     if len(prepared.pixels) != 1:
         raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
+    classifier, further = settled(classifier, prepared.pixels, inputs)
+    if further is not None:
+        classifier = further.bind(classifier, 0)
     with quiet(classifier.module):
         pixels = to_model(classifier, prepared.pixels)
         watch = Watch(progress)

@@ -97,7 +97,7 @@ def _resolve(model: object, arch: str | None, trust: bool) -> Classifier:
         return hf_vit.wrap_pipeline(model)
     if isinstance(model, str | Path) and arch is not None:
         return _from_file(Path(model), arch)
-    if isinstance(model, Path) or (isinstance(model, str) and Path(model).expanduser().exists()):
+    if isinstance(model, Path) or (isinstance(model, str) and _is_path(model)):
         return _from_path(Path(model).expanduser(), trust)
     if isinstance(model, str):
         return _from_name(model, trust)
@@ -105,6 +105,16 @@ def _resolve(model: object, arch: str | None, trust: bool) -> Classifier:
         f"a model is a torch module, a Hugging Face pipeline or a name ({FORMS}), "
         f"not {type(model).__name__}."
     )
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name that is no family's is that of a file or folder."""
+    if name.partition(":")[0] in FAMILIES:
+        return False
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, RuntimeError):  # too long for a file's name; no home folder
+        return False
 
 
 def _from_file(path: Path, arch: str) -> Classifier:
@@ -117,7 +127,8 @@ def _from_file(path: Path, arch: str) -> Classifier:
 def _from_path(path: Path, trust: bool) -> Classifier:
     """A folder as Hugging Face or timm writes it says itself what it is; a file does not."""
     if not path.is_dir():
-        raise LoadError(f"{path} is a file: name what it is for, --arch timm:NAME.")
+        kind = "is a file" if path.exists() else "does not exist; where it is a file"
+        raise LoadError(f"{path} {kind}: name what it is for, --arch timm:NAME.")
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import weakref
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,27 +15,63 @@ _known: weakref.WeakKeyDictionary[nn.Module, tuple[object, str]] = weakref.WeakK
 
 
 def weights_hash(module: nn.Module) -> str:
-    """SHA-256 over names, types, shapes and bytes of all parameters and buffers.
+    """SHA-256 over names, types, shapes and bytes of all parameters, buffers and packed weights.
 
     Kept until a tensor is written to (torch counts writes, but not those through `.data` or a
-    numpy view) or replaced.
+    numpy view) or replaced; made anew each time where torch cannot tell (quantised models, tensors
+    made of others).
     """
-    state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    if any(tensor.is_inference() or tensor.is_meta for tensor in state.values()):
-        return _hash(state)
+    state: dict[str, Any] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    packed = _packed(module, state)
+    if packed or any(_is_untold(tensor) for tensor in state.values()):
+        return _hash({**state, **packed})
     key = tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in state.items())
     if module not in _known or _known[module][0] != key:
         _known[module] = (key, _hash(state))
     return _known[module][1]
 
 
-def _hash(state: dict[str, Tensor]) -> str:
+def _packed(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What quantised layers hold beside parameters and buffers."""
+    if not any("quantized" in type(part).__module__ for part in module.modules()):
+        return {}
+    return {name: value for name, value in module.state_dict().items() if name not in state}
+
+
+def _is_untold(tensor: Tensor) -> bool:
+    return tensor.is_inference() or tensor.is_meta or hasattr(tensor, "__tensor_flatten__")
+
+
+def _hash(state: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     for name in sorted(state):
-        tensor = state[name].detach()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        if not tensor.is_meta:
-            # bytes, also of types that numpy does not know (bfloat16)
-            flat = tensor.contiguous().cpu().reshape(-1).view(torch.uint8)
-            digest.update(flat.numpy().data)
+        _feed(digest, name, state[name])
     return digest.hexdigest()
+
+
+def _feed(digest: Any, name: str, value: Any) -> None:
+    if isinstance(value, Tensor) and hasattr(value, "__tensor_flatten__"):  # it is made of others
+        for part in value.__tensor_flatten__()[0]:
+            _feed(digest, f"{name}.{part}", getattr(value, part))
+    elif isinstance(value, Tensor):
+        _feed_tensor(digest, name, value.detach())
+    elif isinstance(value, tuple | list):
+        for index, part in enumerate(value):
+            _feed(digest, f"{name}.{index}", part)
+    elif isinstance(value, torch.ScriptObject):
+        file = io.BytesIO()
+        torch.save(value, file)
+        digest.update(f"{name}\n".encode() + file.getvalue())
+    else:
+        digest.update(f"{name} {value!r}\n".encode())
+
+
+def _feed_tensor(digest: Any, name: str, tensor: Tensor) -> None:
+    digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+    if tensor.is_meta:
+        return
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()  # its scales are part of what it stands for
+    # bytes, also of types that numpy does not know (bfloat16)
+    flat = tensor.contiguous().cpu().reshape(-1).view(torch.uint8)
+    digest.update(flat.numpy().data)

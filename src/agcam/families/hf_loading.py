@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from torch import nn
@@ -37,9 +38,9 @@ def load_parts(name: str, trust: bool) -> tuple[nn.Module, Any, Any, str]:
     try:
         config = transformers.AutoConfig.from_pretrained(name, **options)
         module, why = _model(transformers, name, config, options)
-        both = hasattr(config, "vision_config") and hasattr(config, "text_config")
+        both = _compares(config)
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options) if both else None
-        processor = transformers.AutoImageProcessor.from_pretrained(name, **options)
+        processor = _processor(transformers, name, options)
     except LoadError:
         raise
     except Exception as error:
@@ -49,14 +50,30 @@ def load_parts(name: str, trust: bool) -> tuple[nn.Module, Any, Any, str]:
     return module.eval(), processor, tokenizer, why
 
 
+def _compares(config: Any) -> bool:
+    """Whether the model compares pictures with text, and was not made a classifier since."""
+    both = hasattr(config, "vision_config") and hasattr(config, "text_config")
+    kinds = getattr(config, "architectures", None) or ()
+    return both and not any(kind.endswith("ForImageClassification") for kind in kinds)
+
+
+def _processor(transformers: Any, name: str, options: dict[str, bool]) -> Any:
+    """The image processor, or None for a folder that was saved without one."""
+    try:
+        return transformers.AutoImageProcessor.from_pretrained(name, **options)
+    except OSError:
+        if Path(name).is_dir() and not (Path(name) / "preprocessor_config.json").exists():
+            return None
+        raise
+
+
 def _model(
     transformers: Any, name: str, config: Any, options: dict[str, bool]
 ) -> tuple[nn.Module, str]:
-    both = hasattr(config, "vision_config") and hasattr(config, "text_config")
     classifiers = transformers.AutoModelForImageClassification
     remote = getattr(config, "auto_map", None) or {}
     known = type(config) in classifiers._model_mapping or classifiers.__name__ in remote
-    kind = classifiers if known and not both else transformers.AutoModel
+    kind = classifiers if known and not _compares(config) else transformers.AutoModel
     module, lacking = _read(kind, name, options)
     if kind is transformers.AutoModel:
         if any("pooler" in key for key in lacking):  # never read where there is none

@@ -23,7 +23,7 @@ def calling(module: nn.Module, name: str) -> Callable[..., Any]:
     ModelError, before anything runs, where `forward` needs inputs that are not given.
     """
     inner = peeled(module)
-    takes = inspect.signature(inner.forward)
+    takes = _signature(inner)
     options: dict[str, Any] = any_size(inner.forward) if is_hugging_face(inner) else {}
     by_name = is_hugging_face(inner) and "pixel_values" in takes.parameters
 
@@ -40,6 +40,14 @@ def calling(module: nn.Module, name: str) -> Callable[..., Any]:
         return module(*args, **given)
 
     return output
+
+
+def _signature(module: nn.Module) -> inspect.Signature:
+    """What `forward` takes; anything, where Python cannot tell (TorchScript)."""
+    try:
+        return inspect.signature(module.forward)
+    except (TypeError, ValueError):
+        return inspect.signature(lambda *args, **kwargs: (args, kwargs))
 
 
 def run_by(classifier: Classifier, output: Callable[..., Any]) -> Classifier:

@@ -109,6 +109,14 @@ def find(output: Any, name: str) -> Leaf:
             f"{name} gives {len(able)} tensors that may be logits, y = {_kind(output)} with "
             f"{_few(able)}: say which, agcam.load(model, logits=lambda y: {able[0].code})."
         )
+    other = next((leaf for leaf in every if leaf.names[-1:] == ("logits",)), None)
+    if other is not None:
+        raise ModelError(
+            f"{name} is no image classifier: its {other} are no logits (batch, class); say how "
+            "they become some, "
+            f"agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or name a "
+            f"target that is a function of them, target=lambda y: {other.code}[..., 0]."
+        )
     raise ModelError(
         f"{name} is a backbone without a classifier: it gives no logits (batch, class), but y = "
         f"{_kind(output)} with {_few(every) or 'no tensor'}; say where they are, "

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..errors import TargetError
+from ..errors import ModelError, TargetError
 from ..values import Classifier, Grid, Oracle, Recording
 from .prove import prove
 from .record import logits_of
@@ -56,11 +56,23 @@ class Asking:
         """Logits, at least float32, of pictures given to the model a chunk at a time."""
         parts = []
         for part in torch.split(pixels, self.chunk):
-            logits = logits_of(self._classifier, part)
+            logits = self._run(part)
             parts.append(logits.to(torch.promote_types(logits.dtype, torch.float32)))
             if self._report is not None:
                 self._report(len(part))
         return torch.cat(parts)
+
+    def _run(self, part: Tensor) -> Tensor:
+        try:
+            return logits_of(self._classifier, part)
+        except (AssertionError, RuntimeError, ValueError) as error:
+            if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
+                raise
+            raise ModelError(
+                f"{self._classifier.name} does not run on {len(part)} pictures at once "
+                f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
+                "batch_size=1 gives it one at a time."
+            ) from error
 
 
 def coarse_grid(pixels: Tensor) -> Grid:

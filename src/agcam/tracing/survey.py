@@ -78,6 +78,8 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
     seen = _Seen()
     with ExitStack() as hooks:
         for path, part in classifier.vision.named_modules():
+            if isinstance(part, torch.jit.ScriptModule):
+                continue  # it takes no hooks, and its attention is not called from here
             hooks.enter_context(hooked(part, _enter(seen, path), _leave(seen)))
         hooks.enter_context(listening(seen.answer))
         seen.logits = try_out(classifier, pixels)
