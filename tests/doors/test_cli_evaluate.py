@@ -210,3 +210,20 @@ def test_weights_of_one_name_in_two_folders_are_told_apart(laid_out, tmp_path):
     assert "second" in listed
     run("report", store, "--out", tmp_path / "out", "--no-pictures")
     assert f"<h1>{models[1]}" in (tmp_path / "out/report.html").read_text()
+
+
+def test_a_bad_line_is_one_failure_with_its_number_and_the_rest_is_judged(laid_out, tmp_path):
+    bad, store = laid_out / "bad.csv", tmp_path / "runs.sqlite"
+    bad.write_text((laid_out / "boxes.csv").read_text() + '03.png,"class 3,8,8,40,60\n')
+    asked = command(laid_out, store, "--methods", "agcam", "--metrics", "pointing_game")
+    asked[2] = str(bad)
+    done = run(*asked)
+    assert done.exit_code == 0, done.output
+    assert "4 samples judged, 2 failures" in done.output
+    with Store(store) as opened:
+        failures = opened.failures(opened.run().key)
+    assert [(failure.name, failure.metric) for failure in failures][1] == (
+        "line 9 of bad.csv",
+        "annotation",
+    )
+    assert "a quote is not closed" in failures[1].message

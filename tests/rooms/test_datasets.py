@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
@@ -81,14 +82,14 @@ def test_samples_are_unique_in_range_and_open(layout):
 def test_the_order_is_not_that_of_the_directory(layout, tmp_path, monkeypatch):
     name, written = layout
     before = seen(DATASETS[name].read(written.root))
-    walk = os.walk
+    scan = os.scandir
 
-    def backwards(*arguments, **options):
-        for base, folders, files in walk(*arguments, **options):
-            folders.sort(reverse=True)
-            yield base, folders, sorted(files, reverse=True)
+    @contextmanager
+    def backwards(path):
+        with scan(path) as entries:
+            yield sorted(entries, key=lambda entry: entry.name, reverse=True)
 
-    monkeypatch.setattr(os, "walk", backwards)
+    monkeypatch.setattr(os, "scandir", backwards)
     assert seen(DATASETS[name].read(written.root)) == before
 
 
@@ -353,7 +354,7 @@ def _imagenet(tmp_path, box, synset="n01440764", size=(12, 10)):
         ((3, 2, 30, 5), "outside its picture of 12 x 10"),
         ((-9, 2, 3, 5), "outside its picture of 12 x 10"),
         (("x", 2, 3, 5), "cannot be read"),
-        (("nan", 2, 3, 5), "not of numbers"),
+        (("nan", 2, 3, 5), "is no number"),
     ],
 )
 def test_a_bad_box_fails_its_sample_and_names_it(tmp_path, box, said):
@@ -399,7 +400,7 @@ def test_a_line_of_yolo_that_is_no_box(tmp_path):
     (tmp_path / "labels/train/a.txt").write_text("1 0.5 0.5\n")
     data = DATASETS["yolo"].read(written.root)
     assert len(data.samples) == 2
-    with pytest.raises(agcam.DataSetError, match=r"a\.txt cannot be read"):
+    with pytest.raises(agcam.DataSetError, match=r"line 1 of .*a\.txt: .* is no box"):
         data.truth(data.samples[0])
 
 
@@ -418,7 +419,7 @@ def test_a_csv_with_bad_lines(tmp_path):
     data = DATASETS["csv"].read(str(file))
     with pytest.raises(agcam.DataSetError, match=r"line 2 of .*mine.csv"):
         data.truth(data.samples[0])
-    for content in ("file,label\na.jpg,cat\n", "path,label\na.jpg,\n", "path,label\n", ""):
+    for content in ("file,label\na.jpg,cat\n", "path,label\n", ""):
         file.write_text(content)
         with pytest.raises(agcam.DataSetError, match="What must lie there"):
             DATASETS["csv"].read(str(file))

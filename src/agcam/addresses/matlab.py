@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from .place import open_file
 
 PROTOCOL = "gtsegs://"
+_LETTERS = 10_000  # of one text
+_NUMBERS = 3 * 2**28  # of one picture
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,29 @@ class MatFile:
         """One text a row."""
         with self._opened() as file:
             rows = [file[reference] for reference in file["value"][field][:, 0]]
-            return ["".join(map(chr, np.asarray(row).ravel())) for row in rows]
+            return ["".join(map(chr, _whole(row, 1, _LETTERS).ravel())) for row in rows]
 
     def picture(self, row: int) -> NDArray[np.uint8]:
         """(height, width, 3)."""
         with self._opened() as file:
-            stored = np.asarray(file[file["value/img"][row, 0]])
-        if stored.ndim == 2:  # grey
-            stored = np.stack([stored] * 3)
-        return np.ascontiguousarray(stored.transpose(2, 1, 0), dtype=np.uint8)
+            stored = file[file["value/img"][row, 0]]
+            if stored.dtype != np.uint8:
+                raise OSError(f"picture {row} of {self.address} is of {stored.dtype}, not uint8")
+            pixels = _whole(stored, 2, _NUMBERS)
+        if pixels.ndim == 2:  # grey
+            pixels = np.stack([pixels] * 3)
+        if pixels.ndim != 3 or len(pixels) != 3:
+            raise OSError(f"picture {row} of {self.address} has the shape {pixels.shape}")
+        return np.ascontiguousarray(pixels.transpose(2, 1, 0))
 
     def mask(self, row: int) -> NDArray[Any]:
-        """(height, width), as the file has it."""
+        """(height, width), whole numbers as the file has them."""
         with self._opened() as file:
             cell = file[file["value/gt"][row, 0]]
-            mask: NDArray[Any] = np.asarray(file[cell[0, 0]]).T
-            return mask
+            mask = _whole(file[cell[0, 0]], 2, _NUMBERS)
+        if mask.ndim != 2:
+            raise OSError(f"mask {row} of {self.address} has the shape {mask.shape}")
+        return np.transpose(mask)
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -71,6 +80,20 @@ class MatFile:
                     yield file
                 except (KeyError, IndexError, ValueError, TypeError) as error:
                     raise OSError(f"{self.address} cannot be read: {error}") from error
+
+
+def _whole(stored: Any, dimensions: int, most: int) -> NDArray[Any]:
+    """A stored array of whole numbers; OSError for any other, and for one that is too large."""
+    if not isinstance(getattr(stored, "dtype", None), np.dtype) or stored.ndim < dimensions:
+        raise OSError(f"{getattr(stored, 'name', stored)} is no array of {dimensions} dimensions")
+    if stored.size > most:  # a few bytes of a file may say that there are as many as one likes
+        raise OSError(f"{stored.name} has {stored.size:,} numbers")
+    values = np.asarray(stored)
+    if values.dtype.kind not in "buif" or (
+        values.dtype.kind == "f" and not (np.isfinite(values).all() and (values % 1 == 0).all())
+    ):
+        raise OSError(f"{stored.name} holds {values.dtype} values that are no whole numbers")
+    return values
 
 
 def open_picture_in(address: str) -> IO[bytes]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Final, cast
 
+from .walk import TWICE, local_files
+
+MOST_BYTES: Final = 256 * 2**20  # of a file that is read whole, if its reader says no other
+_PART: Final = 2**20  # bytes that are read at once: as many are held, however few there are
 _CACHES = frozenset({"simplecache", "filecache", "blockcache"})  # around an address, not in it
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")  # two letters: C: is a drive
 
@@ -21,13 +26,24 @@ def is_address(text: str) -> bool:
 def open_file(address: str) -> IO[bytes]:
     """Open a path or address for reading; whatever goes wrong is an OSError (FileNotFoundError)."""
     if not is_address(address):
-        return Path(address).open("rb")
+        return _open_regular(address)
     if address.startswith("gtsegs://"):
         from .matlab import open_picture_in
 
         return open_picture_in(address)
     system, path = _system(address)
     return cast(IO[bytes], _asked(system.open, path, "rb"))
+
+
+def _open_regular(path: str) -> IO[bytes]:
+    """Open a file; a pipe or a device, which may never end or never begin, is an OSError."""
+    if stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116
+        raise IsADirectoryError(f"{path} is a folder")
+    file = open(path, "rb", opener=_at_once)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{path} is a pipe or a device, not a file")
+    return file
 
 
 @dataclass(frozen=True)
@@ -56,17 +72,27 @@ class Place:
         """A folder in this one."""
         return Place(self.at(name)) if name else self
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file."""
+    def read(self, name: str, most: int = MOST_BYTES) -> bytes:
+        """The bytes of a file; one of more than `most` bytes is an OSError."""
+        parts, left = [], most
         with open_file(self.at(name)) as file:
-            return file.read()
+            while part := file.read(_PART):
+                parts.append(part)
+                left -= len(part)
+                if left < 0:
+                    raise OSError(f"{self.at(name)} has more than {most:,} bytes")
+        return b"".join(parts)
 
-    def text(self, name: str) -> str:
-        """The text of a file: UTF-8, with or without a byte order mark."""
-        try:
-            return self.read(name).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise OSError(f"{self.at(name)} is not UTF-8 text: {error}") from error
+    def text(self, name: str, most: int = MOST_BYTES) -> str:
+        """The text of a file: UTF-8, with or without a byte order mark.
+
+        Bytes that are no UTF-8 are kept as lone surrogates, as Python does with file names.
+        """
+        return self.read(name, most).decode("utf-8-sig", "surrogateescape")
+
+    def lines(self, name: str, most: int = MOST_BYTES) -> list[str]:
+        """The lines of a file, which end with LF or CR LF and nothing else."""
+        return [line.removesuffix("\r") for line in self.text(name, most).split("\n")]
 
     def has(self, name: str) -> bool:
         """Whether a file or folder of that name lies here."""
@@ -78,12 +104,28 @@ class Place:
     def files(self, name: str = "", suffixes: tuple[str, ...] = ()) -> list[str]:
         """Every file in a folder and below, relative to it, sorted by name; () takes any suffix.
 
-        Hidden ones are left out; a folder that is not there has none.
+        Hidden ones are left out; a folder that is not there has none. Raises OSError where a folder
+        in it cannot be read.
         """
+        found, passed = self.survey(name, suffixes)
+        unread = {folder: why for folder, why in passed.items() if why != TWICE}
+        for folder, why in unread.items():
+            raise OSError(f"the folder {self.folder(name).at(folder)} cannot be read: {why}")
+        return found
+
+    def survey(
+        self, name: str = "", suffixes: tuple[str, ...] = ()
+    ) -> tuple[list[str], dict[str, str]]:
+        """The same, and the folders that were passed over, each with the reason."""
         folder = self.folder(name)
-        found = _remote_files(folder) if is_address(self.root) else _local_files(folder)
+        passed: dict[str, str] = {}
+        if is_address(self.root):
+            found = _remote_files(folder)
+        else:
+            found, passed = local_files(folder.root)
         shown = [file for file in found if not any(p.startswith(".") for p in file.split("/"))]
-        return sorted(file for file in shown if not suffixes or file.lower().endswith(suffixes))
+        wanted = [file for file in shown if not suffixes or file.lower().endswith(suffixes)]
+        return sorted(wanted), passed
 
     def contents(self) -> list[str]:
         """Names of what lies directly in this folder, sorted; a folder ends with `/`."""
@@ -96,15 +138,6 @@ class Place:
         names = [entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in found]
         kinds = [entry["type"] == "directory" for entry in found]
         return sorted(name + "/" * kind for name, kind in zip(names, kinds, strict=True))
-
-
-def _local_files(folder: Place) -> list[str]:
-    base = Path(folder.root)
-    return [
-        Path(where, name).relative_to(base).as_posix()
-        for where, _, names in os.walk(base, followlinks=True)
-        for name in names
-    ]
 
 
 def _remote_files(folder: Place) -> list[str]:
@@ -148,3 +181,8 @@ def _asked(ask: Any, *arguments: Any, **options: Any) -> Any:
         raise FileNotFoundError(str(error)) from error
     except Exception as error:
         raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting, as one would for somebody to write into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from ..addresses import open_file
 from ..errors import LoadError, PictureError
 
 if TYPE_CHECKING:
@@ -133,12 +134,13 @@ def read_names(classes: Path | None) -> list[str] | None:
     from ..families import class_names
 
     try:
-        text = classes.read_text(encoding="utf-8")
+        with open_file(str(classes)) as file:
+            text = file.read().decode("utf-8-sig")
         if classes.suffix == ".json":
             return list(class_names(json.loads(text)))
     except (OSError, ValueError) as error:
         raise LoadError(f"cannot read class names from {classes}: {error}.") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _numbers(option: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,37 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
-from .common import Classes, reader, reading, require_known, truth_of, wrong_layout
+from .checked import json_list, json_numbers, json_text, json_whole, repeated, shown
+from .common import Classes, bad, reader, reading, require_known, sized, truth_of, wrong_layout
 from .csv_file import parent
+from .outlines import filled
 
 _LAYOUT = (
     "annotations/instances_NAME.json (of several, name the file itself as the root; else the one "
     "whose name begins with val) and its pictures in NAME/, images/NAME/ or images/"
 )
 _PREFIX = "instances_"
+MOST_JSON: Final = 2 * 2**30  # bytes: LVIS has 1.1 GB
 
-_Things = Mapping[str, list[dict[str, Any]]]
+
+class _Picture(NamedTuple):
+    """A file's name and its size as stated, 0 where it is not; or what is wrong with it."""
+
+    file: str
+    size: tuple[int, int] = (0, 0)
+    problem: str = ""
+
+
+class _Object(NamedTuple):
+    """One annotation: x, y, width, height; what is drawn of it; whether it is a crowd."""
+
+    box: Sequence[float]
+    outline: Any
+    crowd: bool
+    problem: str = ""
+
+
+_Keyed = dict[tuple[int | str, int | str], list[_Object]]
 
 
 def read(root: str) -> DataSet:
@@ -30,28 +51,37 @@ def read(root: str) -> DataSet:
 
     Boxes are those of all objects of the class, x, y, width, height with right = x + width; the
     mask is the union of the objects, -1 in crowds outside of them; a class that is there as a crowd
-    only is no sample. Masks need pycocotools (`agcam[datasets]`).
+    only is no sample. Masks of polygons need pycocotools (`agcam[datasets]`).
     """
     place, name = _file(root)
     with reading(place.at(name)):
-        content = json.loads(place.text(name))
-        kinds = sorted(content["categories"], key=lambda kind: int(kind["id"]))
-        pictures = {picture["id"]: picture for picture in content["images"]}
-        things = content["annotations"]
-        classes = Classes((str(kind["name"]),) for kind in kinds)
-        found = _by_sample(things, pictures, {kind["id"]: str(kind["name"]) for kind in kinds})
-    folder = _pictures(place, name, pictures)
-    samples = tuple(
+        content = json.loads(place.text(name, MOST_JSON))
+        if not isinstance(content, dict):
+            raise DataSetError(f"{place.at(name)} holds no object with images and annotations")
+        named = _categories(content)
+        pictures, problems = _pictures_in(content, name)
+        classes = Classes((kind,) for kind in named.values())
+        kinds = dict(zip(named, (known[0] for known in classes.names), strict=True))
+        found, lost = _by_sample(json_list(content.get("annotations"), "annotations"), name)
+    folder = _pictures(place, name, [picture.file for picture in pictures.values()])
+    objects = {
+        (pictures[image].file if image in pictures else f"(no picture {shown(image)})", kind): some
+        for (image, category), some in found.items()
+        for kind in [kinds.get(category, f"category {shown(category)}")]
+    }
+    samples = [
         Sample(f"{file}#{kind}", folder.at(file), classes.label(kind))
-        for file, kind in sorted(found, key=lambda pair: (pair[0], classes.label(pair[1])))
-        if not all(thing.get("iscrowd") for thing in found[file, kind])
-    )
-    objects = {f"{file}#{kind}": of_class for (file, kind), of_class in found.items()}
-    sizes = {p["file_name"]: (p.get("width", 0), p.get("height", 0)) for p in pictures.values()}
+        for file, kind in sorted(objects, key=lambda pair: (pair[0], classes.label(pair[1])))
+        if not all(one.crowd for one in objects[file, kind])
+    ]
     truth = partial(
-        _truth, things=objects, sizes=sizes, names=tuple(classes.names), known=classes.known
+        _truth,
+        objects={f"{file}#{kind}": some for (file, kind), some in objects.items()},
+        pictures={picture.file: picture for picture in pictures.values()},
+        names=tuple(classes.names),
+        known=classes.known,
     )
-    return DataSet("coco", tuple(classes.names), samples, truth)
+    return DataSet("coco", tuple(classes.names), (*samples, *problems, *lost), truth)
 
 
 def _file(root: str) -> tuple[Place, str]:
@@ -70,82 +100,127 @@ def _file(root: str) -> tuple[Place, str]:
     return place, f"annotations/{wanted[0]}"
 
 
-def _by_sample(
-    things: list[dict[str, Any]],
-    pictures: Mapping[Any, dict[str, Any]],
-    kinds: Mapping[Any, str],
-) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for thing in things:
-        image, category = thing.get("image_id"), thing.get("category_id")
-        file = pictures.get(image, {}).get("file_name", f"(no picture {image})")
-        found.setdefault((file, kinds.get(category, f"category {category}")), []).append(thing)
-    return found
+def _categories(content: dict[str, Any]) -> dict[int | str, str]:
+    """Id -> name, in the order of the ids. Raises ValueError: without classes there is no set."""
+    pairs: list[tuple[int | str, str]] = [
+        (json_whole(kind["id"]), json_text(kind["name"]))
+        for kind in json_list(content.get("categories"), "categories")
+    ]
+    twice = repeated(number for number, _ in pairs)
+    if twice:
+        raise ValueError(f"several categories have the id {min(twice)}")
+    return dict(sorted(pairs))
 
 
-def _pictures(place: Place, name: str, pictures: Mapping[Any, dict[str, Any]]) -> Place:
+def _pictures_in(
+    content: dict[str, Any], name: str
+) -> tuple[dict[int | str, _Picture], list[Sample]]:
+    """Id -> picture; and a bad sample for each entry that is none."""
+    found: dict[int | str, _Picture] = {}
+    problems: list[Sample] = []
+    for at, entry in enumerate(json_list(content.get("images"), "images")):
+        where = f"images[{at}] of {name}"
+        try:
+            number = _id(entry, "id")
+            file = json_text(entry.get("file_name"))
+            size = json_whole(entry.get("width", 0)), json_whole(entry.get("height", 0))
+        except (ValueError, AttributeError) as error:
+            problems.append(bad(where, f"{where}: {error}"))
+            continue
+        if number in found:
+            known = f"{where}: its id {shown(number)} is that of {found[number].file} too"
+            problems.append(bad(where, known))
+            found[number] = found[number]._replace(problem=known)
+        else:
+            found[number] = _Picture(file, size)
+    twice = repeated(picture.file for picture in found.values())
+    for number, picture in found.items():
+        if picture.file in twice:
+            why = f"{picture.file} is there under several ids in the images of {name}"
+            found[number] = picture._replace(problem=why)
+    return found, problems
+
+
+def _id(entry: Any, key: str) -> int | str:
+    """A whole number or a text; true, 1.5 and others would be taken for another id."""
+    value = entry.get(key)
+    return value if isinstance(value, str) else json_whole(value)
+
+
+def _by_sample(annotations: list[Any], name: str) -> tuple[_Keyed, list[Sample]]:
+    """Ids of picture and category -> its objects; and a bad sample for each that has none."""
+    found: _Keyed = {}
+    lost: list[Sample] = []
+    for at, entry in enumerate(annotations):
+        where = f"annotations[{at}] of {name}"
+        try:
+            key = _id(entry, "image_id"), _id(entry, "category_id")
+        except (ValueError, AttributeError) as error:
+            lost.append(bad(where, f"{where}: {error}"))
+            continue
+        found.setdefault(key, []).append(_object(entry, where))
+    return found, lost
+
+
+def _object(entry: dict[str, Any], where: str) -> _Object:
+    try:
+        crowd = _is_crowd(entry.get("iscrowd", 0))
+        return _Object(json_numbers(entry.get("bbox"), 4), entry.get("segmentation"), crowd)
+    except ValueError as error:
+        return _Object((), None, False, f"{where}: {error}")
+
+
+def _is_crowd(value: Any) -> bool:
+    if isinstance(value, str) or value not in (0, 1):
+        raise ValueError(f"iscrowd is {shown(value)}, not 0 or 1")
+    return bool(value)
+
+
+def _pictures(place: Place, name: str, files: Sequence[str]) -> Place:
     """The folder of the pictures: the first of the usual ones that holds one of the first ten."""
     part = name.rsplit("/", 1)[-1].removeprefix(_PREFIX).removesuffix(".json")
     up = "" if "/" in name else "../"
     if up and "://" in place.root:  # an address has no `..`
         place, up = parent(place.root.rstrip("/"))[0], ""
-    some = [picture["file_name"] for picture in list(pictures.values())[:10]]
     tried = [up + folder for folder in (part, f"images/{part}", "images")] + [""]
     for folder in (place.folder(folder) for folder in tried):
-        if any(folder.has(file) for file in some):
+        if any(folder.has(file) for file in files[:10]):
             return folder
-    raise wrong_layout(place, _LAYOUT, f"a picture of {name} ({', '.join(some[:1])})")
+    raise wrong_layout(place, _LAYOUT, f"a picture of {name} ({', '.join(files[:1])})")
 
 
 def _truth(
     sample: Sample,
     *,
-    things: _Things,
-    sizes: Mapping[str, tuple[int, int]],
+    objects: Mapping[str, list[_Object]],
+    pictures: Mapping[str, _Picture],
     names: tuple[tuple[str, ...], ...],
     known: int,
 ) -> Truth:
+    found = objects[sample.name]
+    picture = pictures.get(sample.name.rsplit("#", 1)[0])
+    for problem in (*([picture.problem] if picture else ()), *(one.problem for one in found)):
+        if problem:
+            raise DataSetError(f"{sample.name}: {problem}")
     require_known(sample, known, names)
-    found = things[sample.name]
-    file = sample.name.rsplit("#", 1)[0]
-    if file not in sizes:
+    if picture is None:
         raise DataSetError(f"{sample.name}: its annotation is of a picture that `images` lacks")
-    size = sizes[file]
-    own = [thing for thing in found if not thing.get("iscrowd")]
+    size = sized(sample, picture.size)
     with reading(f"the annotation of {sample.name}"):
-        corners = np.array([thing["bbox"] for thing in own], dtype=np.float64).reshape(-1, 4)
+        corners = np.array([one.box for one in found if not one.crowd]).reshape(-1, 4)
         corners[:, 2:] += corners[:, :2]
         mask = _mask(found, size)
-    return truth_of(sample, corners, stated=size, mask=mask)
+    return truth_of(sample, corners, mask=mask)
 
 
-def _mask(things: list[dict[str, Any]], size: tuple[int, int]) -> NDArray[np.int8] | None:
+def _mask(objects: list[_Object], size: tuple[int, int]) -> NDArray[np.int8] | None:
     """1 on objects, -1 on crowds, 0 elsewhere; None where an object has no outline."""
-    if not all(thing.get("segmentation") for thing in things):
+    if not all(one.outline for one in objects):
         return None
     mask = np.zeros((size[1], size[0]), dtype=np.int8)
-    for thing in sorted(things, key=lambda thing: -int(thing.get("iscrowd", 0))):
-        inside = filled(thing["segmentation"], size)
-        mask[inside] = -1 if thing.get("iscrowd") else 1
+    for one in sorted(objects, key=lambda one: not one.crowd):
+        mask[filled(one.outline, size)] = -1 if one.crowd else 1
     return mask
-
-
-def filled(outline: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Polygons or run lengths (plain or packed) as pixels; `size` is (width, height)."""
-    try:
-        from pycocotools import mask as coco
-    except ImportError as error:
-        raise DataSetError(
-            "masks of polygons need pycocotools: pip install agcam[datasets]"
-        ) from error
-    width, height = size
-    if isinstance(outline, list):
-        runs = coco.merge(coco.frPyObjects(outline, height, width))
-    elif isinstance(outline.get("counts"), list):
-        runs = coco.frPyObjects(outline, height, width)
-    else:
-        runs = outline
-    return np.asarray(coco.decode(runs)).astype(np.bool_)
 
 
 READER = reader("coco", read, _LAYOUT, "Lin et al., Microsoft COCO, ECCV 2014, arXiv 1405.0312")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from dataclasses import replace
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +17,14 @@ from PIL import Image
 from ..addresses import Place, is_address, open_file
 from ..errors import AgcamError, DataSetError
 from ..values import DataSet, Reader, Sample, Truth
+from .checked import repeated
 
 PICTURES: Final = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 INCLUSIVE: Final = np.array([0, 0, 1, 1])  # where right and bottom are the last pixel
 NO_BOXES: Final = np.zeros((0, 4))
 SYNSET: Final = re.compile(r"n\d{8}(?!\d)")
+MOST_PIXELS: Final = 2**28  # of a picture, whose masks are held in memory
 _SLACK = 1.0  # pixels that a box may reach beyond the picture: rounding, or counting from 1
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
@@ -36,20 +39,58 @@ def reader(name: str, read: Callable[[str], DataSet], layout: str, cite: str) ->
         if not is_address(address):  # samples' addresses must hold in other processes
             address = str(Path(address).expanduser().absolute())
         with reading(address):
-            return read(address)
+            return _checked_set(read(address))
 
     return Reader(name, guarded, layout, cite)
+
+
+def _checked_set(data: DataSet) -> DataSet:
+    """Each name once; a sample with a problem has no truth."""
+    twice = repeated(sample.name for sample in data.samples)
+    samples: dict[str, Sample] = {}
+    for sample in data.samples:
+        known = samples.setdefault(sample.name, sample)
+        if sample.name in twice and not known.problem:
+            samples[sample.name] = replace(known, problem=f"{sample.name} is there twice")
+    truth = partial(_truth_of_sound, read=data.truth)
+    return replace(data, samples=tuple(samples.values()), truth=truth)
+
+
+def _truth_of_sound(sample: Sample, *, read: Callable[[Sample], Truth]) -> Truth:
+    if sample.problem:
+        raise DataSetError(sample.problem)
+    return read(sample)
+
+
+def bad(name: str, problem: object, address: str = "") -> Sample:
+    """A sample that cannot be judged, and why: what is wrong in a data set is never left out."""
+    return Sample(name, address, 0, str(problem))
+
+
+def passed_over(place: Place, folder: str, passed: Mapping[str, str]) -> list[Sample]:
+    """A bad sample for each folder that was not read."""
+    base = place.folder(folder)
+    return [
+        bad(f"{name}/", f"the folder {base.at(name)} was not read: {why}")
+        for name, why in sorted(passed.items())
+    ]
 
 
 class Classes:
     """The classes of a data set while it is read: known ones first, in the order given.
 
     A label that is not among them becomes a class of its own behind them, so that its samples
-    are kept, match no class of a model, and fail one by one, each with its reason.
+    are kept, match no class of a model, and fail one by one, each with its reason. Classes of one
+    name are told apart by their numbers, so that none of them matches by that name.
     """
 
     def __init__(self, names: Iterable[Sequence[str]]) -> None:
-        self.names = [tuple(known) for known in names]
+        listed = [tuple(known) for known in names]
+        twice = repeated(known[0] for known in listed)
+        self.names = [
+            (f"{known[0]} (class {label})", *known[1:]) if known[0] in twice else known
+            for label, known in enumerate(listed)
+        ]
         self.known = len(self.names)
         self._labels = {known[0]: label for label, known in enumerate(self.names)}
 
@@ -100,7 +141,13 @@ def reading(what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise DataSetError(f"{what} does not exist") from None
     except Exception as error:  # parsers of broken files raise anything
-        raise DataSetError(f"{what} cannot be read: {error or type(error).__name__}") from error
+        raise DataSetError(f"{what} cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error) or type(error).__name__
 
 
 def picture_size(address: str) -> tuple[int, int]:
@@ -108,6 +155,8 @@ def picture_size(address: str) -> tuple[int, int]:
     with reading(address), open_file(address) as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         turned = _orientation(image) in _TURNED
+    if width * height > MOST_PIXELS:
+        raise DataSetError(f"{address} says that it has {width} x {height} pixels")
     return (height, width) if turned else (width, height)
 
 
@@ -116,6 +165,17 @@ def _orientation(image: Image.Image) -> Any:
         return image.getexif().get(_ORIENTATION)
     except Exception:  # broken metadata does not spoil whole pixels
         return None
+
+
+def sized(sample: Sample, stated: tuple[int, int] | None = None) -> tuple[int, int]:
+    """(width, height) of a sample's picture. Raises DataSetError if it was stated to be another."""
+    width, height = picture_size(sample.address)
+    if stated is not None and all(stated) and stated != (width, height):
+        raise DataSetError(
+            f"{sample.name}: its annotation is of a picture of {stated[0]} x {stated[1]} pixels, "
+            f"but the picture has {width} x {height} (after EXIF rotation)"
+        )
+    return width, height
 
 
 def truth_of(
@@ -131,12 +191,7 @@ def truth_of(
     one, a picture of another size than `stated` (width, height; 0 is not stated), and a mask of
     another size are DataSetErrors that name the sample.
     """
-    width, height = picture_size(sample.address)
-    if stated is not None and all(stated) and stated != (width, height):
-        raise DataSetError(
-            f"{sample.name}: its annotation is of a picture of {stated[0]} x {stated[1]} pixels, "
-            f"but the picture has {width} x {height} (after EXIF rotation)"
-        )
+    width, height = sized(sample, stated)
     if mask is not None and mask.shape != (height, width):
         raise DataSetError(
             f"{sample.name}: its mask has {mask.shape[1]} x {mask.shape[0]} pixels, the picture "
@@ -169,6 +224,8 @@ def read_mask(address: str) -> NDArray[Any]:
     with reading(address), open_file(address) as file, Image.open(file, formats=FORMATS) as image:
         if image.mode not in {"1", "L", "P", "I", "I;16"}:
             raise DataSetError(f"{address} is no mask: it has colours ({image.mode})")
+        if image.width * image.height > MOST_PIXELS:
+            raise DataSetError(f"{address} says that it has {image.width} x {image.height} pixels")
         return np.array(image).astype(np.int32)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
-from .common import NO_BOXES, SYNSET, reader, reading, split_names, truth_of
+from .checked import numbers
+from .common import NO_BOXES, SYNSET, bad, reader, reading, split_names, truth_of
+from .csv_rows import csv_rows
 from .synsets import names_of
 
 _LAYOUT = (
@@ -19,52 +21,62 @@ _LAYOUT = (
 )
 SIDES = ("left", "top", "right", "bottom")
 
-_Lines = Mapping[str, list[tuple[int, list[str]]]]
+
+class _Line(NamedTuple):
+    """One line: what it is of, its number, and the sides as written."""
+
+    path: str
+    label: str
+    number: int
+    sides: list[str]
 
 
 def read(root: str) -> DataSet:
     """One sample a path and label, in the file's order; classes in the order of their labels.
 
     A label is a name, a synset, or several names between commas. Sides are pixels from 0, right
-    and bottom just outside. A path with several labels is several samples: `cat.jpg#tabby`.
+    and bottom just outside. A path with several labels is several samples: `cat.jpg#tabby`. A line
+    that is none is a sample of its own, which fails.
     """
-    folder, rows = _rows(root)
-    labels = sorted({label for _, label, _ in rows})
+    folder, found, problems = _lines(root)
+    labels = sorted({line.label for line in found})
     index = {label: number for number, label in enumerate(labels)}
-    several = len({(path, label) for path, label, _ in rows}) > len({path for path, _, _ in rows})
-    lines: dict[str, list[tuple[int, list[str]]]] = {}
+    pairs = {(line.path, line.label) for line in found}
+    several = len(pairs) > len({path for path, _ in pairs})
+    drawn: dict[str, list[_Line]] = {}
     samples: dict[str, Sample] = {}
-    for number, (path, label, sides) in enumerate(rows, start=2):
-        name = f"{path}#{label}" if several else path
-        samples.setdefault(name, Sample(name, folder.at(path), index[label]))
-        if any(sides):
-            lines.setdefault(name, []).append((number, sides))
-    truth = partial(_truth, lines=lines, file=root)
-    return DataSet("csv", tuple(map(_names, labels)), tuple(samples.values()), truth)
+    for line in found:
+        name = f"{line.path}#{line.label}" if several else line.path
+        samples.setdefault(name, Sample(name, folder.at(line.path), index[line.label]))
+        if any(line.sides):
+            drawn.setdefault(name, []).append(line)
+    truth = partial(_truth, drawn=drawn, file=root)
+    return DataSet("csv", tuple(map(_names, labels)), (*samples.values(), *problems), truth)
 
 
-def _rows(root: str) -> tuple[Place, list[tuple[str, str, list[str]]]]:
-    place = Place(root)
+def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
     if not root.split("::")[0].lower().endswith(".csv"):
         raise DataSetError(f"{root} is no CSV file. What must lie there: {_LAYOUT}.")
     folder, name = parent(root)
     with reading(root):
-        table = csv.DictReader(folder.text(name).splitlines())
-        columns = tuple(table.fieldnames or ())
-        if columns not in {("path", "label"), ("path", "label", *SIDES)}:
-            raise DataSetError(
-                f"{place.root}: its first line is {','.join(columns)!r}. What must lie there: "
-                f"{_LAYOUT}."
-            )
-        rows = [
-            (row["path"], row["label"], [(row.get(side) or "").strip() for side in SIDES])
-            for row in table
-        ]
-    bad = next((i for i, row in enumerate(rows, start=2) if not (row[0] and row[1])), None)
-    if bad is not None or not rows:
-        where = "it has no line but the first" if bad is None else f"line {bad} lacks path or label"
-        raise DataSetError(f"{root}: {where}. What must lie there: {_LAYOUT}.")
-    return folder, rows
+        rows = csv_rows(folder.lines(name))
+        columns = tuple(next(rows, (0, ()))[1])
+    if columns not in {("path", "label"), ("path", "label", *SIDES)}:
+        raise DataSetError(
+            f"{root}: its first line is {','.join(columns)!r}. What must lie there: {_LAYOUT}."
+        )
+    found, problems = [], []
+    for number, cells, problem in rows:
+        where = f"line {number} of {name}"
+        if problem or len(cells) < len(columns[:2]) or not (cells[0] and cells[1]):
+            problems.append(bad(where, f"{where}: {problem or 'it lacks path or label'}"))
+            continue
+        sides = [side.strip() for side in cells[2:]]
+        complete = len(cells) == len(columns)
+        found.append(_Line(cells[0], cells[1], number, sides if complete else [*sides, "?"]))
+    if not found and not problems:
+        raise DataSetError(f"{root}: it has no line but the first. What must lie there: {_LAYOUT}.")
+    return folder, found, problems
 
 
 def parent(root: str) -> tuple[Place, str]:
@@ -85,11 +97,11 @@ def _names(label: str) -> tuple[str, ...]:
     )
 
 
-def _truth(sample: Sample, *, lines: _Lines, file: str) -> Truth:
+def _truth(sample: Sample, *, drawn: Mapping[str, list[_Line]], file: str) -> Truth:
     boxes = []
-    for number, sides in lines.get(sample.name, []):
-        with reading(f"line {number} of {file} (of {sample.name})"):
-            boxes.append([float(side) for side in sides])
+    for line in drawn.get(sample.name, []):
+        with reading(f"line {line.number} of {file} (of {sample.name})"):
+            boxes.append(numbers(line.sides, len(SIDES)))
     return truth_of(sample, boxes or NO_BOXES)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
-from .common import Classes, read_mask, reader, reading, require_known, truth_of, wrong_layout
+from .checked import numbers, shown, whole
+from .common import Classes, bad, read_mask, reader, reading, require_known, truth_of, wrong_layout
 
 _LAYOUT = (
     "images/, images.txt, image_class_labels.txt, train_test_split.txt, bounding_boxes.txt and "
@@ -40,22 +42,25 @@ def read(root: str) -> DataSet:
     if missing is not None:
         raise wrong_layout(place, _LAYOUT, missing)
     paths, labels, training, boxes, named = (_lines(place, name) for name in _FILES)
-    classes = Classes(_names(name) for _, name in sorted(named.items(), key=_number))
-    first = {number: names[0] for number, names in zip(_ordered(named), classes.names, strict=True)}
-    samples = tuple(
-        Sample(path, place.at(f"images/{path}"), classes.label(_first(labels.get(number), first)))
-        for number, path in sorted(paths.items(), key=_number)
-        if training.get(number) == "0"
-    )
+    for number, problem in named.problems.items():
+        raise DataSetError(f"{place.at('classes.txt')}: {problem} (class {number})")
+    classes = Classes(_names(named.words[number]) for number in sorted(named.words))
+    first = dict(zip(sorted(named.words), (names[0] for names in classes.names), strict=True))
+    found = [
+        _sample(number, place, classes, first, (paths, labels, training, boxes))
+        for number in sorted(paths.words)
+    ]
+    samples = [sample for sample in found if sample is not None]
+    samples += [bad(f"(picture {n})", why) for n, why in sorted(paths.problems.items())]
     if not samples:
         raise wrong_layout(place, _LAYOUT, "a test picture (0 in train_test_split.txt)")
     return DataSet(
         "cub",
         tuple(classes.names),
-        samples,
+        tuple(samples),
         partial(
             _truth,
-            boxes={path: boxes.get(number) for number, path in paths.items()},
+            boxes={path: boxes.words.get(number) for number, path in paths.words.items()},
             masks=_masks(outer, place),
             names=tuple(classes.names),
             known=classes.known,
@@ -63,23 +68,60 @@ def read(root: str) -> DataSet:
     )
 
 
-def _first(label: str | None, first: Mapping[str, str]) -> str:
-    return first.get(label or "", f"class {label}" if label else "(no label)")
+class _Lines(NamedTuple):
+    """What a file says of each number, and of which numbers it says nothing sound."""
+
+    words: dict[int, str]
+    problems: dict[int, str]
 
 
-def _lines(place: Place, name: str) -> dict[str, str]:
-    """`1 words` in each line, number -> words."""
+def _lines(place: Place, name: str) -> _Lines:
+    """`1 words` in each line, with blanks or a tab between; a number twice is a problem of it."""
+    found = _Lines({}, {})
     with reading(place.at(name)):
-        parts = [line.strip().partition(" ") for line in place.text(name).splitlines()]
-    return {number: rest.strip() for number, _, rest in parts if number}
+        lines = place.lines(name)
+    for at, line in enumerate(lines, start=1):
+        parts = line.split(maxsplit=1)
+        if not parts:
+            continue
+        try:
+            number = whole(parts[0])
+        except ValueError as error:
+            found.problems[-at] = f"line {at} of {name}: {error}"
+            continue
+        if number in found.words or number in found.problems:
+            found.problems[number] = f"line {at} of {name}: the number {number} is there twice"
+            found.words.pop(number, None)
+        else:
+            found.words[number] = parts[1].strip() if len(parts) > 1 else ""
+    return found
 
 
-def _number(item: tuple[str, str]) -> tuple[int, str]:
-    return (int(item[0]) if item[0].isdecimal() else 0, item[0])
-
-
-def _ordered(named: Mapping[str, str]) -> list[str]:
-    return [number for number, _ in sorted(named.items(), key=_number)]
+def _sample(
+    number: int,
+    place: Place,
+    classes: Classes,
+    first: Mapping[int, str],
+    files: Sequence[_Lines],
+) -> Sample | None:
+    """A picture by its number; None for one of the training split."""
+    paths, labels, training, _ = files
+    path = paths.words[number]
+    address = place.at(f"images/{path}")
+    problem = next((lines.problems[number] for lines in files if number in lines.problems), "")
+    split = training.words.get(number)
+    if not problem and split not in {"0", "1"}:
+        problem = f"train_test_split.txt says {shown(split)} of picture {number}, not 0 or 1"
+    if problem:
+        return bad(path, f"{path}: {problem}", address)
+    if split == "1":
+        return None
+    label = labels.words.get(number)
+    try:
+        kind = "(no label)" if label is None else first.get(whole(label), f"class {label}")
+    except ValueError as error:
+        return bad(path, f"{path}: image_class_labels.txt, picture {number}: {error}", address)
+    return Sample(path, address, classes.label(kind))
 
 
 def _names(folder: str) -> tuple[str, ...]:
@@ -109,7 +151,7 @@ def _truth(
     if line is None:
         raise DataSetError(f"{sample.name}: bounding_boxes.txt has no line for it")
     with reading(f"the box of {sample.name}"):
-        x, y, width, height = (float(word) for word in line.split())
+        x, y, width, height = numbers(line.split(), 4)
     address = masks.get(sample.name.rsplit(".", 1)[0])
     mask = None
     if address is not None:

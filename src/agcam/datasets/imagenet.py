@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePosixPath
@@ -12,10 +11,13 @@ import numpy as np
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
+from .checked import numbers, repeated
 from .common import (
     INCLUSIVE,
     SYNSET,
     Classes,
+    bad,
+    passed_over,
     reader,
     reading,
     require_known,
@@ -23,6 +25,7 @@ from .common import (
     truth_of,
     wrong_layout,
 )
+from .csv_rows import csv_rows
 from .synsets import imagenet_classes
 from .xml_boxes import read_annotation
 
@@ -48,21 +51,28 @@ def read(root: str) -> DataSet:
     """
     place = Place(root)
     base = "ILSVRC/" if place.has(f"ILSVRC/{_PICTURES}") else ""
-    pictures = place.files(base + _PICTURES, (".jpeg", ".jpg"))
-    if not pictures:
+    pictures, passed = place.survey(base + _PICTURES, (".jpeg", ".jpg"))
+    problems = passed_over(place, base + _PICTURES, passed)
+    if not pictures and not problems:
         raise wrong_layout(place, _LAYOUT, f"a picture in {_PICTURES}")
     solution = _solution(place)
     notes = place.folder(f"{base}Annotations/CLS-LOC/val")
     noted = frozenset(notes.files("", (".xml",)))
     classes = _classes(place)
     samples = tuple(
-        Sample(name, place.at(f"{base}{_PICTURES}/{name}"), classes.label(synset))
+        _sample(name, place.at(f"{base}{_PICTURES}/{name}"), classes, synset)
         for name in pictures
         for synset in [_synset(name, solution, notes, noted)]
     )
     names = tuple(classes.names)
     find = partial(_truth, notes=notes, noted=noted, solution=solution, known=classes.known)
-    return DataSet("imagenet", names, samples, partial(find, names=names))
+    return DataSet("imagenet", names, (*samples, *problems), partial(find, names=names))
+
+
+def _sample(name: str, address: str, classes: Classes, synset: str | DataSetError) -> Sample:
+    if isinstance(synset, DataSetError):
+        return bad(name, synset, address)
+    return Sample(name, address, classes.label(synset))
 
 
 def _classes(place: Place) -> Classes:
@@ -70,7 +80,10 @@ def _classes(place: Place) -> Classes:
     if not place.has(name):
         return Classes(imagenet_classes())
     with reading(place.at(name)):
-        lines = [line.split(maxsplit=1) for line in place.text(name).splitlines() if line.strip()]
+        lines = [line.split(maxsplit=1) for line in place.lines(name) if line.strip()]
+        twice = repeated(line[0] for line in lines)
+        if twice:
+            raise ValueError(f"several lines are of {min(twice)}")
     return Classes((line[0], *split_names(line[1] if len(line) > 1 else "")) for line in lines)
 
 
@@ -79,29 +92,42 @@ def _solution(place: Place) -> _Solution:
     name = "LOC_val_solution.csv"
     if not place.has(name):
         return {}
+    found: dict[str, list[str]] = {}
     with reading(place.at(name)):
-        rows = list(csv.reader(place.text(name).splitlines()))[1:]
-    return {row[0]: " ".join(row[1:]).split() for row in rows if row}
+        rows = list(csv_rows(place.lines(name)))[1:]
+    for line, cells, problem in rows:
+        picture = cells[0] if cells else f"line {line}"
+        twice = "its picture has another line" if picture in found else ""
+        wrong = problem or twice or ("" if len(cells) == 2 else "it has not two columns")
+        # what is no object is refused by `_objects`, in words, when the picture is asked about
+        found[picture] = [f"line {line} of {name}: {wrong}"] if wrong else cells[1].split()
+    return found
 
 
 def _objects(words: list[str]) -> list[tuple[str, list[float]]]:
+    if len(words) == 1:
+        raise DataSetError(words[0])
     if len(words) % _WORDS:
         raise DataSetError(f"{' '.join(words)!r} is not a synset and four sides for each object")
     starts = range(0, len(words), _WORDS)
-    return [(words[i], [float(word) for word in words[i + 1 : i + _WORDS]]) for i in starts]
+    return [(words[i], numbers(words[i + 1 : i + _WORDS], _WORDS - 1)) for i in starts]
 
 
-def _synset(name: str, solution: _Solution, notes: Place, noted: frozenset[str]) -> str:
+def _synset(
+    name: str, solution: _Solution, notes: Place, noted: frozenset[str]
+) -> str | DataSetError:
+    """The class of a picture, or what is wrong with the line or file that says it."""
     path = PurePosixPath(name)
     if solution.get(path.stem):
-        return solution[path.stem][0]
+        words = solution[path.stem]
+        return words[0] if len(words) > 1 else DataSetError(words[0])
     if SYNSET.fullmatch(path.parent.name):
         return path.parent.name
     try:
         note = read_annotation(notes, _note(path, noted))
         return note.objects[0][0] if note.objects else _UNLABELLED
-    except DataSetError:
-        return _UNLABELLED  # the sample fails when its truth is asked for
+    except DataSetError as error:
+        return error
 
 
 def _note(path: PurePosixPath, noted: frozenset[str]) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..addresses import Place
 from ..values import DataSet, Sample, Truth
-from .common import INCLUSIVE, Classes, reader, reading, require_known, truth_of, wrong_layout
+from .checked import json_list, json_numbers, json_text, json_whole
+from .common import INCLUSIVE, Classes, bad, reader, reading, require_known, truth_of, wrong_layout
 from .synsets import imagenet_classes
 
 _LAYOUT = (
@@ -29,24 +30,35 @@ def read(root: str) -> DataSet:
         raise wrong_layout(place, _LAYOUT, "boxes.json")
     classes = Classes(imagenet_classes())
     with reading(place.at("boxes.json")):
-        entries = {
-            str(entry.get("file", f"(entry {number})")): entry
-            for number, entry in enumerate(json.loads(place.text("boxes.json")))
-        }
-        samples = tuple(
-            Sample(name, place.at(name), classes.label(_synset(entries[name], classes)))
-            for name in sorted(entries)
-        )
+        listed = json_list(json.loads(place.text("boxes.json")), "boxes.json")
+    named = [(_file(entry, number), entry) for number, entry in enumerate(listed)]
+    samples = tuple(
+        _sample(name, place.at(name), entry, classes)
+        for name, entry in sorted(named, key=lambda pair: pair[0])
+    )
+    entries = {name: entry for name, entry in named if isinstance(entry, dict)}
     truth = partial(_truth, entries=entries, names=tuple(classes.names), known=classes.known)
     return DataSet("imagenet_boxes", tuple(classes.names), samples, truth)
 
 
+def _file(entry: Any, number: int) -> str:
+    """The picture's name, or how one without a name is called."""
+    file = entry.get("file") if isinstance(entry, dict) else None
+    return file if isinstance(file, str) and file else f"(entry {number})"
+
+
+def _sample(name: str, address: str, entry: Any, classes: Classes) -> Sample:
+    try:
+        return Sample(name, address, classes.label(_synset(entry, classes)))
+    except (ValueError, AttributeError) as error:
+        return bad(name, f"{name} in boxes.json: {error}", address)
+
+
 def _synset(entry: dict[str, Any], classes: Classes) -> str:
     if "synset" in entry:
-        return str(entry["synset"])
-    number = entry.get("imagenet_index", -1)
-    known = isinstance(number, int) and 0 <= number < classes.known
-    return classes.names[number][0] if known else f"class {number}"
+        return json_text(entry["synset"])
+    number = json_whole(entry.get("imagenet_index"))
+    return classes.names[number][0] if number < classes.known else f"class {number}"
 
 
 def _truth(
@@ -59,8 +71,9 @@ def _truth(
     require_known(sample, known, names)
     with reading(f"the annotation of {sample.name}"):
         entry = entries[sample.name]
-        boxes = np.array(entry["boxes"], dtype=np.float64).reshape(-1, 4) + INCLUSIVE
-        size = int(entry.get("width", 0)), int(entry.get("height", 0))
+        listed = json_list(entry.get("boxes"), "boxes")
+        boxes = np.array([json_numbers(box, 4) for box in listed]).reshape(-1, 4) + INCLUSIVE
+        size = json_whole(entry.get("width", 0)), json_whole(entry.get("height", 0))
     return truth_of(sample, boxes, stated=size)
 
 

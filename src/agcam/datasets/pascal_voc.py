@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
-from .common import Classes, read_mask, reader, reading, require_known, truth_of, wrong_layout
+from .common import Classes, bad, read_mask, reader, reading, require_known, truth_of, wrong_layout
 from .xml_boxes import read_annotation
 
 _LAYOUT = (
@@ -40,7 +40,6 @@ CLASSES: Final = (
     ("train",),
     ("tvmonitor", "tv"),
 )
-_UNLABELLED = "(no label)"
 _IGNORED = 255
 
 
@@ -59,13 +58,13 @@ def read(root: str) -> DataSet:
     if not place.has("Annotations") or not place.has("JPEGImages"):
         raise wrong_layout(place, _LAYOUT, "Annotations or JPEGImages")
     with reading(place.at("ImageSets/Main/val.txt")):
-        lines = place.text("ImageSets/Main/val.txt").splitlines()
+        lines = place.lines("ImageSets/Main/val.txt")
     classes = Classes(CLASSES)
     samples = tuple(
-        Sample(name, place.at(f"JPEGImages/{name}.jpg"), classes.label(found))
+        sample
         for name in dict.fromkeys(line.split()[0] for line in lines if line.strip())
-        for found in [_only_class(place, name)]
-        if found is not None
+        for sample in [_sample(place, name, classes)]
+        if sample is not None
     )
     masks = frozenset(place.files("SegmentationClass", (".png",)))
     truth = partial(_truth, place=place, masks=masks, names=tuple(classes.names))
@@ -76,13 +75,14 @@ def _is_voc(place: Place) -> bool:
     return place.has("ImageSets/Main/val.txt")
 
 
-def _only_class(place: Place, name: str) -> str | None:
-    """The class of a picture with objects of one class; None for several or none."""
+def _sample(place: Place, name: str, classes: Classes) -> Sample | None:
+    """A picture with objects of one class; None for several or none."""
+    address = place.at(f"JPEGImages/{name}.jpg")
     try:
         found = {label for label, _ in read_annotation(place, f"Annotations/{name}.xml").objects}
-    except DataSetError:
-        return _UNLABELLED
-    return found.pop() if len(found) == 1 else None
+    except DataSetError as error:
+        return bad(name, error, address)
+    return Sample(name, address, classes.label(found.pop())) if len(found) == 1 else None
 
 
 def _truth(

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
 from ..addresses import Place
+from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
-from .common import Classes, reader, reading, require_known, split_names, truth_of, wrong_layout
+from .checked import numbers
+from .common import (
+    Classes,
+    bad,
+    reader,
+    reading,
+    require_known,
+    split_names,
+    truth_of,
+    wrong_layout,
+)
+from .csv_rows import Row, csv_rows
 
 _LAYOUT = (
     "val/images/*.JPEG, val/val_annotations.txt, wnids.txt and words.txt; or images/*.JPEG, "
@@ -16,7 +28,14 @@ _LAYOUT = (
 )
 _COLUMNS = ("file", "synset", "x0", "y0", "x1", "y1")
 
-_Rows = list[tuple[str, str, list[str]]]
+
+class _Row(NamedTuple):
+    """A picture, its synset and the sides of its box as written; or what is wrong with it."""
+
+    file: str
+    synset: str
+    sides: list[str]
+    problem: str = ""
 
 
 def read(root: str) -> DataSet:
@@ -30,48 +49,59 @@ def read(root: str) -> DataSet:
     folder = "val/images" if official else "images"
     classes = Classes((synset, *split_names(words)) for synset, words in sorted(named.items()))
     samples = tuple(
-        Sample(file, place.at(f"{folder}/{file}"), classes.label(synset))
-        for file, synset, _ in sorted(rows)
+        bad(row.file, row.problem)
+        if row.problem
+        else Sample(row.file, place.at(f"{folder}/{row.file}"), classes.label(row.synset))
+        for row in sorted(rows)
     )
-    sides = {file: box for file, _, box in rows}
+    sides = {row.file: row.sides for row in rows}
     truth = partial(_truth, sides=sides, names=tuple(classes.names), known=classes.known)
     return DataSet("tiny_imagenet", tuple(classes.names), samples, truth)
 
 
-def _official(place: Place) -> tuple[_Rows, dict[str, str]]:
+def _official(place: Place) -> tuple[list[_Row], dict[str, str]]:
     for name in ("wnids.txt", "words.txt"):
         if not place.has(name):
             raise wrong_layout(place, _LAYOUT, name)
     with reading(place.at("words.txt")):
-        pairs = [line.split("\t", 1) for line in place.text("words.txt").splitlines() if line]
+        pairs = [line.split("\t", 1) for line in place.lines("words.txt") if line]
         words = {line[0]: line[-1] for line in pairs}
         synsets = place.text("wnids.txt").split()
     with reading(place.at("val/val_annotations.txt")):
-        lines = [line.split() for line in place.text("val/val_annotations.txt").splitlines()]
-        rows = [(line[0], [*line, "(no label)"][1], line[2:]) for line in lines if line]
+        lines = [line.split() for line in place.lines("val/val_annotations.txt")]
+        rows = [_Row(line[0], [*line, "(no label)"][1], line[2:]) for line in lines if line]
     return rows, {synset: words.get(synset, "") for synset in synsets}
 
 
-def _csv(place: Place) -> tuple[_Rows, dict[str, str]]:
+def _csv(place: Place) -> tuple[list[_Row], dict[str, str]]:
     for name in ("boxes.csv", "classes.csv"):
         if not place.has(name):
             raise wrong_layout(place, _LAYOUT, f"val/val_annotations.txt or {name}")
-    with reading(place.at("classes.csv")):
-        named = {r["synset"]: r["names"] for r in _table(place, "classes.csv", ("synset", "names"))}
-    with reading(place.at("boxes.csv")):
-        table = _table(place, "boxes.csv", _COLUMNS)
-        rows = [
-            (row["file"], row["synset"], [row[side] or "" for side in _COLUMNS[2:]])
-            for row in table
-        ]
+    named = {}
+    for line, cells, problem in _table(place, "classes.csv", ("synset", "names")):
+        if problem or cells[0] in named:
+            why = problem or f"{cells[0]} is there twice"
+            raise DataSetError(f"line {line} of {place.at('classes.csv')}: {why}")
+        named[cells[0]] = cells[1]
+    rows = [
+        _Row(f"line {line} of boxes.csv", "", [], f"line {line} of boxes.csv: {problem}")
+        if problem
+        else _Row(cells[0], cells[1], list(cells[2:]))
+        for line, cells, problem in _table(place, "boxes.csv", _COLUMNS)
+    ]
     return rows, named
 
 
-def _table(place: Place, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    table = csv.DictReader(place.text(name).splitlines())
-    if tuple(table.fieldnames or ()) != columns:
+def _table(place: Place, name: str, columns: tuple[str, ...]) -> list[Row]:
+    with reading(place.at(name)):
+        first, *rows = list(csv_rows(place.lines(name))) or [Row(1, ())]
+    if tuple(first.cells) != columns:
         raise wrong_layout(place, _LAYOUT, f"the first line {','.join(columns)} of {name}")
-    return list(table)
+    wrong = f"it has not {len(columns)} columns"
+    return [
+        row if row.problem or len(row.cells) == len(columns) else row._replace(problem=wrong)
+        for row in rows
+    ]
 
 
 def _truth(
@@ -83,7 +113,7 @@ def _truth(
 ) -> Truth:
     require_known(sample, known, names)
     with reading(f"the box of {sample.name}"):
-        left, top, right, bottom = (float(side) for side in sides[sample.name])
+        left, top, right, bottom = numbers(sides[sample.name], 4)
     return truth_of(sample, [[left, top, right + 1, bottom + 1]])
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
+from .checked import MOST_CLASSES, numbers, shown, whole
 from .common import (
     INCLUSIVE,
     NO_BOXES,
     Classes,
+    bad,
     read_mask,
     reader,
     reading,
@@ -33,7 +36,7 @@ _LAYOUT = (
 )
 _MASK_LINE = 3  # path, mask, ignore; a box has path and four sides
 
-_Lines = Mapping[str, list[list[str]]]
+_Of = Mapping[str, list[list[str]]]
 
 
 def read(root: str) -> DataSet:
@@ -47,36 +50,75 @@ def read(root: str) -> DataSet:
     for name in ("image_ids.txt", "class_labels.txt", "localization.txt"):
         if not place.has(name):
             raise wrong_layout(place, _LAYOUT, name)
-    ids = [row[0] for row in _rows(place, "image_ids.txt")]
-    labels = {row[0]: row[-1] for row in _rows(place, "class_labels.txt")}
-    pictures = _pictures(place, ids)
-    numbers = sorted({int(label) for label in labels.values() if label.isdecimal()})
-    names = _names(place, max(numbers, default=-1) + 1)
+    ids = _rows(place, "image_ids.txt", (1,))
+    labels = _rows(place, "class_labels.txt", (2,))
+    drawn = _rows(place, "localization.txt", (3, 5))
+    sizes = _rows(place, "image_sizes.txt", (3,)) if place.has("image_sizes.txt") else _Rows({}, {})
+    pictures = _pictures(place, list(ids.words))
+    known = [_label(word) for words in labels.words.values() for word in words[0][-1:]]
+    names = _names(place, max((n for n in known if n is not None), default=-1) + 1)
     classes = Classes(names)
     samples = tuple(
-        Sample(name, pictures.at(name), classes.label(_first(labels.get(name), names)))
-        for name in dict.fromkeys(ids)
+        _sample(name, pictures.at(name), classes, labels, (ids, labels, drawn, sizes))
+        for name in (*ids.words, *ids.problems)
     )
-    drawn: dict[str, list[list[str]]] = {}
-    for row in _rows(place, "localization.txt"):
-        drawn.setdefault(row[0], []).append(row[1:])
-    sizes = {}
-    if place.has("image_sizes.txt"):
-        sizes = {row[0]: row[1:] for row in _rows(place, "image_sizes.txt")}
     truth = partial(
         _truth,
         pictures=pictures,
-        drawn=drawn,
-        sizes=sizes,
+        drawn=drawn.words,
+        sizes=sizes.words,
         names=tuple(classes.names),
         known=classes.known,
     )
     return DataSet("wsol", tuple(classes.names), samples, truth)
 
 
-def _rows(place: Place, name: str) -> list[list[str]]:
+class _Rows(NamedTuple):
+    """What the lines of a file say of each picture, and of which they say nothing sound."""
+
+    words: dict[str, list[list[str]]]
+    problems: dict[str, str]
+
+
+def _rows(place: Place, name: str, columns: tuple[int, ...]) -> _Rows:
+    """Lines of so many columns; several of one picture are several boxes or masks."""
+    found = _Rows({}, {})
     with reading(place.at(name)):
-        return [line.strip().split(",") for line in place.text(name).splitlines() if line.strip()]
+        lines = place.lines(name)
+    for at, line in enumerate(lines, start=1):
+        path, *words = line.strip().split(",")
+        if line.strip():
+            found.words.setdefault(path, []).append(words)
+            if 1 + len(words) not in columns:
+                wanted = " or ".join(map(str, columns))
+                found.problems[path] = f"line {at} of {name} has not {wanted} columns"
+    return found
+
+
+def _sample(
+    name: str, address: str, classes: Classes, labels: _Rows, files: Sequence[_Rows]
+) -> Sample:
+    said = labels.words.get(name, [])
+    problems = [rows.problems[name] for rows in files if name in rows.problems]
+    if len(said) > 1:
+        problems.append("class_labels.txt has several lines of it")
+    if problems:
+        return bad(name, f"{name}: {problems[0]}", address)
+    if not said:
+        return Sample(name, address, classes.label("(no label)"))
+    label = _label(said[0][-1])
+    if label is None:
+        return bad(name, f"{name}: its class {shown(said[0][-1])} is no number of one", address)
+    known = classes.names[label][0] if label < classes.known else f"class {label}"
+    return Sample(name, address, classes.label(known))
+
+
+def _label(text: str) -> int | None:
+    try:
+        label = whole(text)
+    except ValueError:
+        return None
+    return label if 0 <= label < MOST_CLASSES else None
 
 
 def _pictures(place: Place, ids: list[str]) -> Place:
@@ -95,26 +137,20 @@ def _pictures(place: Place, ids: list[str]) -> Place:
 def _names(place: Place, count: int) -> list[tuple[str, ...]]:
     if place.has("classes.txt"):
         with reading(place.at("classes.txt")):
-            lines = place.text("classes.txt").splitlines()
+            lines = place.lines("classes.txt")
+        lines = lines[: -1 if lines[-1] == "" else None]  # what follows the last line's end
         return [split_names(line) or (f"class {i}",) for i, line in enumerate(lines)]
     if "ILSVRC" in place.root.replace("\\", "/").split("/"):
         return list(imagenet_classes())
     return [(f"class {number}",) for number in range(count)]
 
 
-def _first(label: str | None, names: list[tuple[str, ...]]) -> str:
-    if label is None:
-        return "(no label)"
-    known = label.isdecimal() and int(label) < len(names)
-    return names[int(label)][0] if known else f"class {label}"
-
-
 def _truth(
     sample: Sample,
     *,
     pictures: Place,
-    drawn: _Lines,
-    sizes: Mapping[str, list[str]],
+    drawn: _Of,
+    sizes: _Of,
     names: tuple[tuple[str, ...], ...],
     known: int,
 ) -> Truth:
@@ -124,10 +160,14 @@ def _truth(
         raise DataSetError(f"{sample.name}: localization.txt has no line for it")
     with reading(f"the annotation of {sample.name}"):
         stated = sizes.get(sample.name)
-        size = (int(stated[0]), int(stated[1])) if stated else None
+        size = None
+        if stated:
+            if len(stated) > 1:
+                raise ValueError("image_sizes.txt has several lines of it")
+            size = whole(stated[0][0]), whole(stated[0][1])
         if len(lines[0]) == _MASK_LINE - 1:
             return truth_of(sample, NO_BOXES, stated=size, mask=_mask(pictures, lines))
-        boxes = np.array([[float(side) for side in line] for line in lines]) + INCLUSIVE
+        boxes = np.array([numbers(line, 4) for line in lines]) + INCLUSIVE
     return truth_of(sample, boxes, stated=size)
 
 

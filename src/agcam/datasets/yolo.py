@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
-from .coco import filled
+from .checked import MOST_CLASSES, json_list, json_text, number, repeated, shown, whole
 from .common import (
     NO_BOXES,
     PICTURES,
     Classes,
-    picture_size,
+    bad,
+    passed_over,
     reader,
     reading,
     require_known,
+    sized,
     truth_of,
     wrong_layout,
 )
+from .outlines import filled, flat
+from .plain_yaml import plain_yaml
 
 _LAYOUT = (
     "images/ with pictures, labels/ or boxes/ with a .txt of the same name for each (class, centre "
@@ -32,6 +36,9 @@ _LAYOUT = (
 )
 _UNREADABLE = "(no label)"
 _BOX = 5  # numbers in the line of a box
+_CORNERS = 7  # and in that of the smallest polygon
+MOST_TEXT: Final = 16 * 2**20  # bytes of one picture's lines
+MOST_YAML: Final = 2**20
 
 _Lines = dict[int, list[list[float]]]
 
@@ -46,17 +53,18 @@ def read(root: str) -> DataSet:
     """
     place = Place(root)
     boxes = "labels" if place.has("labels") else "boxes"
-    pictures = place.files("images", PICTURES)
-    if not pictures or not place.has(boxes):
+    pictures, passed = place.survey("images", PICTURES)
+    if not (pictures or passed) or not place.has(boxes):
         raise wrong_layout(place, _LAYOUT, "images/ with pictures, or labels/ or boxes/")
     classes = Classes((name,) for name in _names(place))
     texts = frozenset(place.files(boxes, (".txt",)))
-    samples = tuple(
-        Sample(f"{file}#{kind}", place.at(f"images/{file}"), classes.label(kind))
+    samples = [
+        sample
         for file in pictures
         if _text(file) in texts
-        for kind in _kinds(place, f"{boxes}/{_text(file)}", classes)
-    )
+        for sample in _samples(place, file, f"{boxes}/{_text(file)}", classes)
+    ]
+    samples += passed_over(place, "images", passed)
     truth = partial(
         _truth,
         place=place,
@@ -66,7 +74,7 @@ def read(root: str) -> DataSet:
         names=tuple(classes.names),
         known=classes.known,
     )
-    return DataSet("yolo", tuple(classes.names), samples, truth)
+    return DataSet("yolo", tuple(classes.names), tuple(samples), truth)
 
 
 def _text(file: str) -> str:
@@ -92,43 +100,63 @@ def _outline_numbers(place: Place, classes: Classes) -> dict[int, int]:
 
 def _numbered(place: Place, name: str, key: str) -> dict[int, str]:
     """A numbered list of names in a YAML file; {} where the file has none under that key."""
-    import yaml
-
     with reading(place.at(name)):
-        try:
-            table = yaml.safe_load(place.text(name))
-        except yaml.YAMLError as error:
-            raise ValueError(f"no YAML: {error}") from error
+        table = plain_yaml(place.text(name, MOST_YAML))
         names = table.get(key) if isinstance(table, dict) else None
-        pairs = names.items() if isinstance(names, dict) else enumerate(names or [])
-        return {int(number): str(known) for number, known in pairs}
+        if isinstance(names, dict):
+            pairs = [(whole(number), known) for number, known in names.items()]
+        else:
+            pairs = list(enumerate(json_list(names or [], key)))
+        twice = repeated(number for number, _ in pairs)
+        if twice:
+            raise ValueError(f"{key} has the number {min(twice)} twice")
+        if any(not 0 <= number < MOST_CLASSES for number, _ in pairs):
+            raise ValueError(f"{key} has a number below 0 or above {MOST_CLASSES:,}")
+        return {number: json_text(known) for number, known in pairs}
 
 
-def _kinds(place: Place, name: str, classes: Classes) -> list[str]:
-    """Names of the classes in one text file, in the order of their numbers."""
+def _samples(place: Place, file: str, text: str, classes: Classes) -> list[Sample]:
+    """One for each class in a text file, in the order of their numbers; one bad for a bad file."""
+    address = place.at(f"images/{file}")
     try:
-        numbers = sorted(_lines(place, name))
-    except DataSetError:
-        return [_UNREADABLE]
-    return [
+        found = sorted(_lines(place, text))
+    except DataSetError as error:
+        return [bad(f"{file}#{_UNREADABLE}", error, address)]
+    kinds = [
         classes.names[number][0] if number < classes.known else f"class {number}"
-        for number in numbers
+        for number in found
     ]
+    return [Sample(f"{file}#{kind}", address, classes.label(kind)) for kind in kinds]
 
 
 def _lines(place: Place, name: str) -> _Lines:
     """Class number -> the numbers of each of its lines."""
     found: _Lines = {}
     with reading(place.at(name)):
-        for line in place.text(name).splitlines():
-            if line.strip():
-                number, *sides = line.split()
-                if len(sides) < _BOX - 1 or (len(sides) > _BOX and len(sides) % 2):
-                    raise ValueError(f"{line[:40]!r} is no box and no polygon")
-                found.setdefault(int(number), []).append([float(side) for side in sides])
-    if any(number < 0 for number in found):
-        raise DataSetError(f"{place.at(name)}: a class number is below 0")
+        lines = place.lines(name, MOST_TEXT)
+    for at, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                label, sides = _line(line.split())
+            except ValueError as error:
+                raise DataSetError(f"line {at} of {place.at(name)}: {error}") from error
+            found.setdefault(label, []).append(sides)
     return found
+
+
+def _line(words: list[str]) -> tuple[int, list[float]]:
+    """A class number, and four sides or the corners of a polygon."""
+    if len(words) == _BOX + 1:
+        raise ValueError(
+            f"{shown(' '.join(words))} has six numbers: a box with a confidence is what a model "
+            "found, not a label"
+        )
+    if len(words) != _BOX and (len(words) < _CORNERS or len(words) % 2 == 0):
+        raise ValueError(f"{shown(' '.join(words))} is no box and no polygon")
+    label = whole(words[0])
+    if label < 0:
+        raise ValueError(f"{label} is no class number")
+    return label, [number(word) for word in words[1:]]
 
 
 def _truth(
@@ -144,13 +172,14 @@ def _truth(
     file = _text(sample.name.rsplit("#", 1)[0])
     lines = _lines(place, f"{boxes}/{file}")
     require_known(sample, known, names)
-    size = picture_size(sample.address)
+    size = sized(sample)
     own = lines.get(sample.label, [])
     corners = [_corners(sides, size) for sides in own]
     polygons = own
     if file in outlined:
         polygons = _lines(place, f"polygons/{file}").get(outline_numbers[sample.label], [])
-    mask = _mask(polygons, size) if len(polygons) == len(own) else None
+    with reading(f"the outlines of {sample.name}"):
+        mask = _mask(polygons, size) if len(polygons) == len(own) else None
     return truth_of(sample, corners or NO_BOXES, mask=mask)
 
 
@@ -164,11 +193,9 @@ def _corners(sides: list[float], size: tuple[int, int]) -> list[float]:
 
 
 def _mask(polygons: list[list[float]], size: tuple[int, int]) -> NDArray[np.int8] | None:
-    if not polygons or any(len(corners) < _BOX for corners in polygons):
+    if not polygons or any(len(corners) == _BOX - 1 for corners in polygons):
         return None
-    scale: Any = np.array(size)
-    outlines = [(np.reshape(corners, (-1, 2)) * scale).ravel().tolist() for corners in polygons]
-    return filled(outlines, size).astype(np.int8)
+    return filled(flat(polygons, size), size).astype(np.int8)
 
 
 READER = reader("yolo", read, _LAYOUT, "Ultralytics' text layout, as in COCO128")

@@ -94,6 +94,9 @@ class Evaluator:
 
     def _item(self, number: int, book: Book) -> Item | None:
         sample = self.subject.dataset.samples[number]
+        if sample.problem:
+            book.fail(number, sample, "annotation", sample.problem)
+            return None
         label = self.subject.classes[sample.label]
         if label is None:
             names = ", ".join(self.subject.dataset.classes[sample.label][:2])

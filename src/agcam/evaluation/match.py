@@ -42,7 +42,7 @@ def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int
 
 def told(dataset: DataSet, classifier: Classifier) -> str:
     """The match of the classes that have samples, in words, to be printed."""
-    used = sorted({sample.label for sample in dataset.samples})
+    used = sorted({sample.label for sample in dataset.samples if not sample.problem})
     if classifier.class_names:
         said = describe_match([dataset.classes[label] for label in used], classifier.class_names)
         return "\n".join(shorten(line, WIDTH, placeholder=" ...") for line in said.splitlines())

@@ -144,7 +144,11 @@ def _reason(subject: Subject, method: Method, noise: list[Item]) -> str:
 
 def _known(subject: Subject) -> int:
     """Samples whose class the model knows."""
-    return sum(subject.classes[sample.label] is not None for sample in subject.dataset.samples)
+    return sum(
+        subject.classes[sample.label] is not None
+        for sample in subject.dataset.samples
+        if not sample.problem
+    )
 
 
 def _check_truths(subject: Subject) -> None:

@@ -15,11 +15,14 @@ class Sample:
 
     `name` is unique in its data set; `address` is a path or an fsspec address; `label` counts in
     the data set's own classes. A picture that shows several classes is several samples.
+    `problem` says what is wrong with a sample that cannot be judged, with file and line; its label
+    means nothing.
     """
 
     name: str
     address: str
     label: int
+    problem: str = ""
 
 
 @dataclass(frozen=True)
