@@ -58,3 +58,15 @@ class DamageError(RunError):
 
 class BusyError(AgcamError):
     """The server has as much work as it takes at once; ask again in a moment."""
+
+
+class VisitorBusyError(BusyError):
+    """A visitor waits for as many answers as one may; others are not kept out."""
+
+
+class TooMuchError(AgcamError, ValueError):
+    """One request asks for more work than the server does for one; known before it starts."""
+
+
+class GoneError(AgcamError):
+    """Whoever asked has left, so the work was given up."""

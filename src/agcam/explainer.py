@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -153,6 +153,40 @@ def answer(
     pictures = len(prepared.pixels)
     part = _ask(classifier, evidence, target, method, Watch(None), pictures)
     return _assemble(classifier, method, prepared, [part])
+
+
+def answer_in_slices(
+    classifier: Classifier, prepared: Prepared, target: Any, method: Method, at_once: int
+) -> Generator[Callable[[], None], None, Explanation]:
+    """Explain prepared pictures as `explain` does, `at_once` targets at a time, for many who wait.
+
+    A step is a slice of the work, between which others may use the model; it gives a function that
+    lets go of the evidence, which is then made again when it is needed. Returns the Explanation.
+    """
+    held: list[Evidence] = []
+    parts: list[_Part] = []
+    columns: list[Tensor] | None = None
+    while columns is None or len(parts) < len(columns):
+        with quiet(classifier.module):
+            if not held:
+                ready = to_model(classifier, prepared.pixels)
+                held.append(trace(classifier, ready, [method]))
+            logits = held[0].recording.logits
+            if columns is None:
+                names = _names(classifier, logits.shape[-1])
+                columns = list(torch.split(targets.resolve(target, logits, names), at_once, dim=1))
+            asked = columns[len(parts)].tolist()
+            parts.append(
+                _ask(classifier, held[0], asked, method, Watch(None), len(prepared.pixels))
+            )
+        yield held.clear
+    whole = replace(
+        parts[0],
+        target=torch.cat([part.target for part in parts], 1),
+        grid_map=torch.cat([part.grid_map for part in parts], 1),
+        errors=tuple(error for part in parts for error in part.errors),
+    )
+    return _assemble(classifier, method, prepared, [whole])
 
 
 def _ask(

@@ -97,7 +97,7 @@ def test_models_methods_health(api):
 def test_every_refusal_is_described(api):
     described = api.get("/openapi.json").json()
     responses = described["paths"]["/explain"]["post"]["responses"]
-    assert set(responses) == {"200", "408", "413", "415", "422", "503"}
+    assert set(responses) == {"200", "408", "413", "415", "422", "429", "503"}
     for status in set(responses) - {"200"}:
         schema = responses[status]["content"]["application/json"]["schema"]
         assert schema == {"$ref": "#/components/schemas/Problem"}
@@ -174,7 +174,7 @@ def test_a_body_without_a_length_is_bounded_too():
 
     request = Request({"type": "http", "method": "POST", "headers": []}, endless)
     with pytest.raises(TooLargeError, match="larger than 2 MB"):
-        asyncio.run(body_of(request, 2_000_000, 60))
+        asyncio.run(body_of(request, 2_000_000, Limits()))
     assert len(sent) == 21
 
 
@@ -184,7 +184,7 @@ def test_a_picture_that_never_ends_does_not_hold_its_place():
 
     request = Request({"type": "http", "method": "POST", "headers": []}, waiting)
     with pytest.raises(TooSlowError, match="did not arrive"):
-        asyncio.run(body_of(request, 2_000_000, 0.01))
+        asyncio.run(body_of(request, 2_000_000, Limits(silent_seconds=0.01)))
 
 
 # What Gradio could do, and must not

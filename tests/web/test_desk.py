@@ -1,6 +1,5 @@
 """The desk, its store and its gate: no page, no protocol."""
 
-import asyncio
 import threading
 from dataclasses import replace
 
@@ -14,11 +13,10 @@ from web_models import NAMES, models, named, words
 from web_pictures import picture, png
 
 import agcam
-from agcam.errors import BusyError, PictureError, TargetError, UnknownNameError
+from agcam.errors import PictureError, TargetError, UnknownNameError
 from agcam.values import AttentionTrace, GridTrace, ReadTrace
 from agcam.web import Limits
 from agcam.web.desk import Desk, Question
-from agcam.web.gate import Gate
 from agcam.web.offered import OFFERED
 from agcam.web.panels import boxes_of
 from agcam.web.store import Store
@@ -259,32 +257,6 @@ def test_the_least_recently_used_goes_first():
     assert store.get(("a", "1"))
     store.replace(("a", "2"), Thing(10))  # it was dropped: a late answer does not bring it back
     assert store.get(("a", "2")) is None
-
-
-def test_the_gate_bounds_work_and_says_so():
-    gate = Gate(Limits(working=1, waiting=2))
-    hold, entered = threading.Event(), threading.Event()
-    running, most = [], []
-
-    def work():
-        running.append(1)
-        most.append(len(running))
-        entered.set()
-        hold.wait(30)
-        running.pop()
-        return "done"
-
-    async def crowd():
-        tasks = [asyncio.create_task(gate.run(work)) for _ in range(3)]
-        await asyncio.sleep(0)
-        with pytest.raises(BusyError, match="try again"):
-            await gate.run(work)
-        hold.set()
-        return await asyncio.gather(*tasks)
-
-    assert asyncio.run(crowd()) == ["done"] * 3
-    assert max(most) == 1
-    assert asyncio.run(gate.run(lambda: 5)) == 5  # places were given back
 
 
 def test_an_older_question_is_overtaken_and_old_pages_are_forgotten():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Final
 
 import typer
 
 from .loading import Loading, loads_models
+from .stopping import advise, stopped
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 7860
@@ -29,7 +31,14 @@ def serve(
     memory_megabytes: Annotated[
         int, typer.Option(min=1, help="Pictures and recordings kept for all visitors.")
     ] = 1000,
-    queue: Annotated[int, typer.Option(min=1, help="Requests that wait before it is busy.")] = 62,
+    queue: Annotated[int, typer.Option(min=1, help="Requests that wait before it is busy.")] = 250,
+    public_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A host name by which visitors reach this server through a proxy; may be given "
+            "several times."
+        ),
+    ] = None,
     *,
     loading: Loading,
 ) -> None:
@@ -54,8 +63,13 @@ def serve(
         kept_bytes=memory_megabytes * 1_000_000,
         waiting=queue,
     )
-    app = application(models, limits)
+    app = application(models, limits, public_name or ())
     warm(models)
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     typer.echo(f"agcam serves {', '.join(models)} on http://{shown}:{port} (Ctrl+C ends it)")
-    serve_(app, place)
+    advise("pictures that visitors gave are forgotten; the same command starts it again")
+    try:
+        serve_(app, place)
+    finally:
+        if not app.state.gate.close():  # a pass that goes on would make the end of Python wait
+            os._exit(stopped() or 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from socket import AddressFamily, create_server, socket
 from typing import Any
 
@@ -14,17 +14,21 @@ from .limits import Limits
 __all__ = ["Limits", "application", "listen", "serve", "warm"]
 
 
-def application(models: Mapping[str, Classifier], limits: Limits | None = None) -> Any:
+def application(
+    models: Mapping[str, Classifier], limits: Limits | None = None, names: Collection[str] = ()
+) -> Any:
     """The page at `/` and the API beside it, as an ASGI application (FastAPI).
 
     `models` are all that visitors can choose from, the first is asked unless they say otherwise.
+    `names` are host names under which a proxy passes requests on; without them, a connection that
+    comes from this machine must ask for this machine by a name of its own.
     Raises LoadError where the extra `agcam[app]` is not installed.
     """
     try:
         from .app import assemble
     except ImportError as error:
         raise LoadError(f"{error.name} is not installed; run: pip install 'agcam[app]'") from error
-    return assemble(models, limits or Limits())
+    return assemble(models, limits or Limits(), names)
 
 
 def listen(host: str, port: int) -> socket:
@@ -38,17 +42,13 @@ def listen(host: str, port: int) -> socket:
 
 
 def serve(app: Any, place: socket) -> None:
-    """Serve an application until it is interrupted."""
-    import uvicorn
+    """Serve an application until SIGINT or SIGTERM comes, and 2 seconds more at most.
 
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=2,  # open pages keep a connection for ever
-    )
-    uvicorn.Server(config).run(sockets=[place])
+    Then the signal is raised again, with the handler that was there before.
+    """
+    from .server import run
+
+    run(app, place)
 
 
 def warm(models: Mapping[str, Classifier]) -> None:

@@ -13,15 +13,17 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ..errors import PictureError
-from ..explainer import explain
 from ..explanation import Explanation
 from ..maps import png_bytes
-from .desk import Desk
-from .gate import Gate
+from ..methods.costs import cost_of
+from .desk import SHOWN_SIDE, Desk, Question
+from .gate import Gate, Slices, nothing
+from .limits import Limits
 from .offered import OFFERED
 from .pictures import body_of
 from .problems import WrongKindError
 from .schemas import Answer, Ask, Health, Map, MethodRow, ModelRow, Problem, Said
+from .visits import visit_now
 
 SAID: Final = 5
 OVERHEAD: Final = 100_000  # bytes of a request that are not its picture
@@ -30,6 +32,7 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     413: {"model": Problem, "description": "More bytes than the server takes."},
     415: {"model": Problem, "description": "Neither JSON nor a form."},
     422: {"model": Problem, "description": "No picture, no such class, model, method, ..."},
+    429: {"model": Problem, "description": "Your own requests first: see `Retry-After`."},
     503: {"model": Problem, "description": "Busy: try again after `Retry-After` seconds."},
 }
 FORM: Final = {
@@ -70,10 +73,11 @@ def routes(desk: Desk, gate: Gate) -> APIRouter:
         The picture is a part of a form (`curl -F picture=@cat.jpg -F classes=tabby`) or base64
         within JSON. Never a path or an address: the server opens neither.
         """
-        most = desk.limits.upload_bytes
-        with gate.place():
-            ask, data = await _read(request, most, desk.limits.upload_seconds)
-            return await gate.work(lambda: _answer(desk, ask, data))
+        ask, data = await _read(request, desk.limits)
+        passes = _cost(desk, gate, ask)
+        if "overlay" in ask.draw:  # held until the answer has gone: four bytes a pixel at most
+            visit_now().hold(4 * SHOWN_SIDE**2 * max(1, len(ask.classes)))
+        return await gate.run(lambda: _answer(desk, ask, data), passes)
 
     @router.get("/models")
     async def models() -> list[ModelRow]:
@@ -97,6 +101,8 @@ def routes(desk: Desk, gate: Gate) -> APIRouter:
                 name=row.name,
                 class_specific=row.class_specific,
                 passes=row.passes,
+                picture_passes=cost_of(row).picture,
+                class_passes=cost_of(row).target,
                 cite=row.cite,
             )
             for row in OFFERED.values()
@@ -110,10 +116,11 @@ def routes(desk: Desk, gate: Gate) -> APIRouter:
     return router
 
 
-async def _read(request: Request, most: int, seconds: float) -> tuple[Ask, bytes]:
+async def _read(request: Request, limits: Limits) -> tuple[Ask, bytes]:
+    most = limits.upload_bytes
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
-        body = await body_of(request, most * 4 // 3 + OVERHEAD, seconds)
+        body = await body_of(request, most * 4 // 3 + OVERHEAD, limits)
         ask = _validated(lambda: Ask.model_validate_json(body))
         try:
             return ask, base64.b64decode(ask.picture, validate=True)
@@ -122,12 +129,13 @@ async def _read(request: Request, most: int, seconds: float) -> tuple[Ask, bytes
                 "picture is not base64; an address or a path is not taken, only the file's bytes"
             ) from None
     if kind == "multipart/form-data":
-        return await _read_form(request, most, seconds)
+        return await _read_form(request, limits)
     raise WrongKindError("send a form (multipart/form-data) or JSON (application/json).")
 
 
-async def _read_form(request: Request, most: int, seconds: float) -> tuple[Ask, bytes]:
-    body = await body_of(request, most + OVERHEAD, seconds)
+async def _read_form(request: Request, limits: Limits) -> tuple[Ask, bytes]:
+    most = limits.upload_bytes
+    body = await body_of(request, most + OVERHEAD, limits)
 
     async def once() -> Any:
         yield body
@@ -166,15 +174,25 @@ def _validated(make: Any) -> Ask:
     return ask
 
 
-def _answer(desk: Desk, ask: Ask, data: bytes) -> Answer:
+def _cost(desk: Desk, gate: Gate, ask: Ask) -> float:
+    """Forward passes that the answer takes; raises TooMuchError where they are too many."""
+    classes = max(1, len(ask.classes))
+    question = Question("", ask.method, prompts=tuple(ask.prompts))
+    passes, one = desk.cost(question, classes), desk.cost(question)
+    each = max(cost_of(OFFERED[ask.method]).target, 1e-9)
+    fit = 1 + int((desk.limits.request_passes - one) / each)
+    gate.admit(passes, f"by {ask.method}, ask for {fit} classes at a time" if fit > 0 else "sorry")
+    return passes
+
+
+def _answer(desk: Desk, ask: Ask, data: bytes) -> Slices[Answer]:
     model = ask.model if ask.model is not None else next(iter(desk.models))
-    _ = OFFERED[ask.method]
     classifier = desk.classifier(model, ask.prompts)
     known = set(classifier.class_names)
-    picture = desk.open(data)
     numbered = [_number(item, known) for item in ask.classes]
     target = [numbered] if numbered else None
-    return told(explain(classifier, [picture], target, ask.method), ask.draw)
+    explanation = yield from desk.explain_once(data, classifier, target, OFFERED[ask.method])
+    return (yield from told(explanation, ask.draw))
 
 
 def _number(item: int | str, known: set[str]) -> int | str:
@@ -192,16 +210,17 @@ def said(explanation: Explanation, count: int = SAID) -> list[Said]:
     ]
 
 
-def told(explanation: Explanation, draw: list[Any]) -> Answer:
-    """An explanation of one picture as the API gives it."""
+def told(explanation: Explanation, draw: list[Any]) -> Slices[Answer]:
+    """An explanation of one picture as the API gives it; every drawing is a slice."""
     maps = []
+    small = explanation.shrunk(SHOWN_SIDE)
     for asked, index in enumerate(explanation.target[0].tolist()):
         drawn: dict[str, Any] = {}
         if "grid" in draw:
             drawn["grid"] = explanation.grid_map[0, asked].tolist()
         if "overlay" in draw:
-            overlay = png_bytes(explanation.overlay(0, asked))
-            drawn["overlay"] = base64.b64encode(overlay).decode()
+            drawn["overlay"] = base64.b64encode(png_bytes(small.overlay(0, asked))).decode()
+            yield nothing
         name, value = explanation.name_of(index), float(explanation.probabilities[0, index])
         maps.append(Map(target=index, name=name, probability=value, **drawn))
     return Answer(said=said(explanation), maps=maps, manifest=explanation.manifest())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.resources import files
+from types import SimpleNamespace
 
 import gradio as gr
 from fastapi import FastAPI
@@ -15,9 +16,11 @@ from ..values import Classifier
 from . import api, pictures, problems
 from .desk import Desk
 from .gate import Gate
-from .guard import Guard
+from .guard import Guard, told, visitor_in
 from .limits import Limits
+from .origin import Origin
 from .page import build
+from .visits import Budget, Visits
 
 FONTS = ("system-ui", "sans-serif")  # those of the visitor's machine: none is fetched
 MONO = ("ui-monospace", "monospace")
@@ -47,7 +50,9 @@ def _sweeping(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[Non
     return lifespan
 
 
-def assemble(models: Mapping[str, Classifier], limits: Limits) -> FastAPI:
+def assemble(
+    models: Mapping[str, Classifier], limits: Limits, names: Collection[str] = ()
+) -> FastAPI:
     """The whole application."""
     desk, gate = Desk(models, limits), Gate(limits)
     app = FastAPI(
@@ -62,7 +67,10 @@ def assemble(models: Mapping[str, Classifier], limits: Limits) -> FastAPI:
     app.include_router(api.routes(desk, gate))
     app.include_router(pictures.routes(desk, gate))
     app.add_middleware(Guard)
+    app.add_middleware(Origin, names=names)
+    app.add_middleware(Visits, budget=Budget(limits.held_bytes), visitor_of=visitor_in)
     app.state.desk, app.state.gate = desk, gate
+    gr.route_utils.traceback = SimpleNamespace(print_exc=told)  # else it prints whole tracebacks
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         build(desk, gate),

@@ -6,27 +6,27 @@ No page, no protocol: bytes and names in, Explanations out. The page and its dow
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import torch
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import PictureError, TargetError, UnknownNameError
-from ..explainer import answer, to_model
+from ..explainer import answer, answer_in_slices, settled, to_model
 from ..explanation import Explanation
 from ..images import Prepared, open_picture, prepare
 from ..methods.agcam import contributions
+from ..methods.costs import cost_of
 from ..registry import near_misses
 from ..tracing import Evidence, quiet, trace
 from ..tracing.replay import Replay
 from ..values import (
     AttentionTrace,
     Classifier,
-    Frame,
     GridTrace,
     Method,
     ReachTrace,
@@ -34,11 +34,15 @@ from ..values import (
     Recording,
     note_of,
 )
+from .gate import Slices, nothing
 from .limits import Limits
 from .offered import OFFERED
 from .store import Key, Store
+from .weigh import bytes_of, saved_in, tensors_in
 
 SHOWN_SIDE: Final = 800  # pixels of the longer side on the page
+SLICE: Final = 8.0  # forward passes after which others get their turn
+PROMPT: Final = 0.25  # forward passes that reading one description takes, about
 SHARE: Final = 4  # no graph takes more than this part of the memory
 
 
@@ -106,10 +110,8 @@ class Desk:
     def lay(self, visitor: str, data: bytes, name: str) -> str:
         """Open a picture and keep it for this visitor; returns the name it is asked for by."""
         picture = self.open(data)
-        shown = picture.copy()
-        shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
         key = secrets.token_urlsafe(16)
-        self.store.put((visitor, key), Sitting(data, name, picture.size, shown))
+        self.store.put((visitor, key), Sitting(data, name, picture.size, _small(picture)))
         return key
 
     def sitting(self, key: Key) -> Sitting:
@@ -138,13 +140,29 @@ class Desk:
         """Answer from the recording, on the picture in the size in which the page shows it."""
         sitting = self.sitting(key)
         full = self._answer(key, sitting, question)
-        return replace(full, pictures=(sitting.shown,), frames=_scaled(full.frames, sitting.shown))
+        return replace(full, pictures=(sitting.shown,)).shrunk(SHOWN_SIDE)
 
     def explain_whole(self, key: Key, question: Question) -> Explanation:
         """The same on the original picture's own pixels, for downloads."""
         sitting = self.sitting(key)
         full = self._answer(key, sitting, question)
         return replace(full, pictures=(self.open(sitting.data),))
+
+    def explain_once(
+        self, data: bytes, classifier: Classifier, target: Any, method: Method
+    ) -> Slices[Explanation]:
+        """Explain a picture that is not kept, slice by slice, drawn in the page's size."""
+        prepared = self._prepared(data, "picture-1", classifier)
+        yield nothing
+        classifier, _ = settled(classifier, prepared.pixels)
+        at_once = max(1, int(SLICE // max(cost_of(method).target, 1.0)))
+        return (yield from answer_in_slices(classifier, prepared, target, method, at_once))
+
+    def cost(self, question: Question, classes: int = 1) -> float:
+        """Forward passes that a question may take; raises UnknownNameError for its method."""
+        cost = cost_of(OFFERED[question.method])
+        words = len(question.prompts) * PROMPT
+        return cost.picture + classes * cost.target + words
 
     def heads(
         self, key: Key, question: Question
@@ -189,34 +207,40 @@ class Desk:
         self, sitting: Sitting, question: Question, method: Method
     ) -> tuple[Reading, Evidence]:
         classifier = self.classifier(question.model, question.prompts)
-        if classifier.preparation is None:
-            raise PictureError(f"{question.model} does not say how it wants its pictures")
-        pixels, frame = prepare(self.open(sitting.data), classifier.preparation)
-        prepared = Prepared(
-            pixels[None],
-            (frame,),
-            (sitting.shown,),
-            (sitting.name,),
-            preparation=classifier.preparation,
-            notes=note_of(classifier.preparation),
-        )
+        prepared = self._prepared(sitting.data, sitting.name, classifier)
+        classifier, _ = settled(classifier, prepared.pixels)
         with quiet(classifier.module):
-            evidence = trace(classifier, to_model(classifier, pixels[None]), [method])
+            evidence = trace(classifier, to_model(classifier, prepared.pixels), [method])
         kept, size = self._kept(classifier, evidence)
         asked = question.model, question.prompts
         reading = Reading(*asked, classifier, evidence.recording, prepared, kept, size)
         return reading, evidence
 
+    def _prepared(self, data: bytes, name: str, classifier: Classifier) -> Prepared:
+        """What the model is given, beside a small picture; the large one is let go."""
+        if classifier.preparation is None:
+            raise PictureError(f"{classifier.name} does not say how it wants its pictures")
+        picture = self.open(data)
+        pixels, frame = prepare(picture, classifier.preparation)
+        return Prepared(
+            pixels[None],
+            (frame,),
+            (_small(picture),),
+            (name,),
+            preparation=classifier.preparation,
+            notes=note_of(classifier.preparation),
+        )
+
     def _kept(self, classifier: Classifier, evidence: Evidence) -> tuple[Evidence | None, int]:
         """The replay alone, without graphs of whole passes, if there is room; and all bytes."""
         recording = evidence.recording
-        tensors = list(_tensors(recording))
+        tensors = list(tensors_in(recording))
         if recording.layout.tracer == "replay":
             replay = cast(Replay, evidence.proved(ReadTrace))
-            size = _bytes([*tensors, *_graph(replay.logits)], classifier.module)
+            size = bytes_of([*tensors, *saved_in(replay.logits)], classifier.module)
             if size <= self.limits.kept_bytes // SHARE:
                 return Evidence(classifier, recording, replay), size
-        return None, _bytes(tensors, classifier.module)
+        return None, bytes_of(tensors, classifier.module)
 
     def _prompts(self, prompts: Sequence[str]) -> list[str]:
         given = list(dict.fromkeys(text.strip() for text in prompts if text.strip()))
@@ -237,43 +261,7 @@ def _lacks(reading: Reading, method: Method) -> bool:
     return method.needs in (AttentionTrace, ReachTrace) and not reading.recording.calls
 
 
-def _scaled(frames: tuple[Frame, ...], shown: Image.Image) -> tuple[Frame, ...]:
-    """The same window on a picture of another size."""
-    (frame,) = frames
-    across, down = shown.width / frame.width, shown.height / frame.height
-    left, top, right, bottom = frame.window
-    window = (left * across, top * down, right * across, bottom * down)
-    return (Frame(shown.width, shown.height, window),)
-
-
-def _bytes(tensors: Iterable[Tensor], module: nn.Module) -> int:
-    """Bytes of tensors, each memory counted once, the model's own weights not at all."""
-    storages = (tensor.untyped_storage() for tensor in tensors)
-    sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
-    weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
-    return sum(size for place, size in sizes.items() if place not in weights)
-
-
-def _graph(logits: Tensor) -> Iterator[Tensor]:
-    """What autograd keeps in order to go back from `logits`."""
-    nodes, seen = [logits.grad_fn], set()
-    while nodes:
-        node = nodes.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        found = (getattr(node, name) for name in dir(node) if name.startswith("_saved_"))
-        yield from (value for value in found if isinstance(value, Tensor))
-        nodes += [below for below, _ in node.next_functions]
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples and frozen records."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _tensors(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        for name in value.__dataclass_fields__:
-            yield from _tensors(getattr(value, name))
+def _small(picture: Image.Image) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
+    return small

@@ -7,20 +7,19 @@ that an input names. All of that is behind paths, and shapes of input, that are 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+import sys
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from .visits import App, Message, Receive, Scope, Send
+
+log = logging.getLogger("agcam.web")
 
 COOKIE: Final = "agcam_visitor"
 EVENT_BYTES: Final = 64_000
@@ -66,7 +65,12 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, answer)
             return
-        await self.app(scope, receive, answer)
+        try:
+            await self.app(scope, receive, answer)
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            if not EVENTS.fullmatch(scope["path"]):
+                raise
+            told(error)  # an event that the page never sends; Gradio has answered
 
 
 class _Answer:
@@ -97,6 +101,16 @@ def visitor_of(cookies: str) -> str | None:
     return morsel.value if morsel is not None and VISITOR.fullmatch(morsel.value) else None
 
 
+def told(error: BaseException | None = None) -> None:
+    """One line in the log about an event that Gradio made an exception of: anybody can send one."""
+    log.warning("an event of the page failed: %s", ascii(error or sys.exc_info()[1])[:200])
+
+
+def visitor_in(scope: Scope) -> str:
+    """The visitor's name in a request, if there is a sound one."""
+    return visitor_of(_header(scope, b"cookie")) or ""
+
+
 def _may_lay(scope: Scope) -> bool:
     return scope["path"] in ("/", "/pictures")
 
@@ -109,10 +123,12 @@ def _refused(scope: Scope) -> JSONResponse | None:
     path, method = scope["path"], scope["method"]
     if ".." in path or not any(kind.fullmatch(path) for kind in (OWN, PAGE, EVENTS)):
         return _words(404, "there is nothing here; the page is at / and the API at /openapi.json.")
-    if not OWN.fullmatch(path):
-        allowed = ("POST",) if EVENTS.fullmatch(path) else ("GET", "HEAD")
-        if method not in allowed:
-            return _words(405, f"{method} is not for this address.", allow=", ".join(allowed))
+    allowed = ("GET", "HEAD") if PAGE.fullmatch(path) else ("GET",)
+    if path in ("/explain", "/pictures") or EVENTS.fullmatch(path):
+        allowed = ("POST",)
+    if method not in allowed:
+        named = " or ".join(allowed)
+        return _words(405, f"only {named} is for this address.", allow=", ".join(allowed))
     return None
 
 

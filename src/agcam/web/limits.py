@@ -1,4 +1,4 @@
-"""How much one server takes on: bytes, pixels, minutes, places in the queue."""
+"""How much one server takes on: bytes, pixels, passes, places in the queue, connections."""
 
 from __future__ import annotations
 
@@ -7,22 +7,40 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one server process.
+    """Bounds of one server process. A visitor is an address and a cookie.
 
-    `upload_bytes` and `pixels` are of one picture; `kept_bytes` of everything kept in memory for
-    all visitors, pictures and recordings; `kept_pictures` is a visitor's; `kept_seconds` counts
-    from the last time a picture was asked about. At most `working` requests are worked on at once
-    and `waiting` more wait; the next one is told that the server is busy.
+    Pictures: `upload_bytes` and `pixels` are of one picture; a download is drawn on at most
+    `drawn_pixels`.
+    Memory: `kept_bytes` for everything kept for all visitors, pictures and recordings;
+    `kept_pictures` is a visitor's; `kept_seconds` counts from the last time a picture was asked
+    about; `held_bytes` is for bodies and answers of requests that are under way.
+    Work, in forward passes of a model: `request_passes` for one request, `visitor_passes` for all
+    that a visitor waits for. At most `working` requests are worked on at once and `waiting` more
+    wait, of which `visitor_waiting` are one visitor's and `address_waiting` come from one address.
+    Connections: at most `connections`, of which `address_connections` from one address; seconds for
+    the head of a request, for its body, between two parts of a body, and for a visitor who does not
+    take the answer.
     """
 
     upload_bytes: int = 20_000_000
     pixels: int = 64_000_000
+    drawn_pixels: int = 16_000_000
     kept_bytes: int = 1_000_000_000
     kept_pictures: int = 4
     kept_seconds: float = 30 * 60
+    held_bytes: int = 500_000_000
     working: int = 2
-    waiting: int = 62
+    waiting: int = 250
+    visitor_waiting: int = 64
+    address_waiting: int = 128
+    request_passes: float = 150
+    visitor_passes: float = 600
+    connections: int = 256
+    address_connections: int = 128
+    head_seconds: float = 10
     upload_seconds: float = 60
+    silent_seconds: float = 10
+    unread_seconds: float = 30
     classes: int = 32
     prompts: int = 64
     prompt_letters: int = 300

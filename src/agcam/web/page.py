@@ -14,7 +14,7 @@ from ..values import Classifier
 from . import panels
 from .desk import Desk, Question
 from .examples import examples
-from .gate import Gate
+from .gate import Gate, Slices, nothing
 from .guard import visitor_of
 from .layout import TITLE, Parts, choices_of, lay_out
 from .offered import OFFERED
@@ -127,17 +127,21 @@ class _Wires:
         """The same class by several methods, side by side."""
         *known, several = fields
         state = self._state(*known)
-        names = [name for name in several or [] if name in OFFERED]
+        names = [name for name in dict.fromkeys(several or []) if name in OFFERED]
         if not names:
             return {self.parts.compared: panels.told("Tick the methods to compare.")}
 
-        def work() -> str:
-            place = (self._visitor(request), key)
-            made = [self._by(place, replace(state, method=name)) for name in names]
+        def work() -> Slices[str]:
+            place, made = (self._visitor(request), key), []
+            for name in names:
+                made.append(self._by(place, replace(state, method=name)))
+                yield nothing
             return panels.compared(made, state.look)
 
+        passes = sum(self.desk.cost(self._question(replace(state, method=n))) for n in names)
         try:
-            return {self.parts.compared: await self.gate.run(work)}
+            self.gate.admit(passes, "tick fewer methods")
+            return {self.parts.compared: await self.gate.run(work, passes)}
         except AgcamError as error:
             return {self.parts.compared: panels.told(str(error))}
 
@@ -151,7 +155,7 @@ class _Wires:
     async def _lay_example(self, state: State, request: gr.Request) -> Outputs:
         example, visitor = examples()[state.example], self._visitor(request)
         try:
-            key = await self.gate.run(lambda: self.desk.lay(visitor, example.data, example.name))
+            key = await self.gate.call(lambda: self.desk.lay(visitor, example.data, example.name))
         except AgcamError as error:
             return {self.parts.told: panels.told(str(error))}
         return await self._show(key, state, request)
@@ -169,7 +173,7 @@ class _Wires:
             return overtaken if self.turns.overtaken(page, turn) else self._draw(place, state)
 
         try:
-            answer = await self.gate.run(work)
+            answer = await self.gate.call(work, self.desk.cost(self._question(state)))
         except AgcamError as error:
             answer = {self.parts.told: panels.told(str(error))}
         return overtaken if self.turns.overtaken(page, turn) else answer

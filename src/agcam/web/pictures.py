@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -15,27 +16,42 @@ from ..errors import PictureError
 from ..explanation import Explanation, file_names
 from ..maps import heat_map, npy_bytes, png_bytes
 from .desk import Desk, Question
-from .gate import Gate
+from .gate import Gate, Slices, nothing
+from .limits import Limits
 from .problems import TooLargeError, TooSlowError
+from .visits import visit_now
 
 
-async def body_of(request: Request, most: int, seconds: float) -> bytes:
-    """The body of a request, never more than `most` bytes of it in memory."""
+async def body_of(request: Request, most: int, limits: Limits) -> bytes:
+    """The body of a request, never more than `most` bytes of it, held until the request is over.
+
+    Raises TooLargeError, TooSlowError, and BusyError where all bodies together are too many bytes.
+    """
     told = request.headers.get("content-length", "0")
     if told.isdecimal() and int(told) > most:
         raise TooLargeError(_too_large(most))
     parts: list[bytes] = []
-    size = 0
+    size, visit, end = 0, visit_now(), anyio.current_time() + limits.upload_seconds
+    stream = request.stream()
     try:
-        with anyio.fail_after(seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    raise TooLargeError(_too_large(most))
-                parts.append(part)
+        while True:
+            silent = min(limits.silent_seconds, end - anyio.current_time())
+            with anyio.fail_after(max(0.0, silent)):
+                part = await anext(stream, None)
+            if part is None:
+                return b"".join(parts)
+            size += len(part)
+            if size > most:
+                raise TooLargeError(_too_large(most))
+            visit.hold(len(part))
+            parts.append(part)
     except TimeoutError:
-        raise TooSlowError(f"the picture did not arrive within {seconds:.0f} seconds.") from None
-    return b"".join(parts)
+        raise TooSlowError(
+            f"the picture did not arrive: it must be here within {limits.upload_seconds:.0f} "
+            f"seconds, with no pause of {limits.silent_seconds:.0f}."
+        ) from None
+    finally:
+        await stream.aclose()
 
 
 def _too_large(most: int) -> str:
@@ -66,6 +82,12 @@ FILES: Final[dict[str, tuple[str, str, Callable[[Explanation, float], bytes]]]] 
 }
 
 
+def _side(explanation: Explanation, pixels: int) -> int:
+    """The longer side of the picture when it has at most so many pixels."""
+    width, height = explanation.pictures[0].size
+    return int(max(width, height) * min(1.0, math.sqrt(pixels / (width * height))))
+
+
 def routes(desk: Desk, gate: Gate) -> APIRouter:
     """`POST /pictures` and `GET /pictures/KEY/FILE`, both for the visitor who calls."""
     router = APIRouter(include_in_schema=False)
@@ -73,10 +95,9 @@ def routes(desk: Desk, gate: Gate) -> APIRouter:
 
     @router.post("/pictures")
     async def lay(request: Request, name: str = "picture") -> JSONResponse:
-        with gate.place():
-            data = await body_of(request, limits.upload_bytes, limits.upload_seconds)
-            visitor = request.state.visitor
-            key = await gate.work(lambda: desk.lay(visitor, data, name[:200]))
+        data = await body_of(request, limits.upload_bytes, limits)
+        visitor = request.state.visitor
+        key = await gate.call(lambda: desk.lay(visitor, data, name[:200]))
         return JSONResponse({"picture": key})
 
     @router.get("/pictures/{key}/{file}")
@@ -96,12 +117,15 @@ def routes(desk: Desk, gate: Gate) -> APIRouter:
         place = (request.state.visitor, key)
         question = Question(model, method, target, tuple(prompts.splitlines()))
 
-        def work() -> tuple[bytes, str]:
+        def work() -> Slices[tuple[bytes, str]]:
             explanation = desk.explain_whole(place, question)
             stem = file_names([f"{explanation.sources[0]}"])[0]
+            if file != "manifest.json":
+                explanation = explanation.shrunk(_side(explanation, limits.drawn_pixels))
+            yield nothing
             return make(explanation, min(max(alpha, 0.0), 1.0)), stem
 
-        data, stem = await gate.run(work)
+        data, stem = await gate.run(work, desk.cost(question))
         ascii_stem = stem.encode("ascii", "replace").decode().replace("?", "_")
         named = f'attachment; filename="{ascii_stem}.{method}-{target}.{file}"'
         return Response(data, media_type=kind, headers={"content-disposition": named})

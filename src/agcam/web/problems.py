@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ..errors import AgcamError, BusyError, PictureError
+from ..errors import AgcamError, BusyError, PictureError, VisitorBusyError
 
 
 class TooLargeError(PictureError):
@@ -25,6 +25,7 @@ class WrongKindError(PictureError):
 
 
 STATUS: Final[dict[type[AgcamError], int]] = {
+    VisitorBusyError: 429,
     BusyError: 503,
     TooLargeError: 413,
     TooSlowError: 408,
@@ -39,7 +40,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AgcamError)
     async def refused(_: Request, error: AgcamError) -> JSONResponse:
         status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-        headers = {"retry-after": "5"} if status == 503 else {}
+        headers = {"retry-after": "5"} if status in (429, 503) else {}
         return JSONResponse({"error": str(error)}, status, headers=headers)
 
     @app.exception_handler(RequestValidationError)

@@ -34,7 +34,7 @@ class Ask(BaseModel):
         default=["grid"],
         max_length=2,
         description="grid: raw relevance per patch, row by row; overlay: a PNG in base64 of the "
-        "heat map over the original picture.",
+        "heat map over the picture, no side of it longer than 800 pixels.",
     )
 
 
@@ -79,6 +79,8 @@ class MethodRow(BaseModel):
     name: str
     class_specific: bool
     passes: str = Field(description="What it costs beside a plain forward pass.")
+    picture_passes: float = Field(description="Forward passes for a picture, at most.")
+    class_passes: float = Field(description="Forward passes for each class besides, at most.")
     cite: str
 
 

@@ -47,12 +47,7 @@ class Store(Generic[Thing]):
     def put(self, key: Key, thing: Thing) -> None:
         """Keep a thing under its key, or in the place of the one before; others may be dropped."""
         with self._lock:
-            self._kept[key] = _Kept(thing, thing.nbytes, self._clock())
-            self._kept.move_to_end(key)
-            own = [other for other in self._kept if other[0] == key[0]]
-            for other in own[: -self._limits.kept_pictures]:
-                del self._kept[other]
-            self._drop()
+            self._put(key, thing)
 
     def get(self, key: Key) -> Thing | None:
         """The thing, which counts as used now; None if it was dropped or never was there."""
@@ -68,9 +63,8 @@ class Store(Generic[Thing]):
     def replace(self, key: Key, thing: Thing) -> None:
         """Keep a thing in the place of another, unless that was dropped meanwhile."""
         with self._lock:
-            there = key in self._kept
-        if there:
-            self.put(key, thing)
+            if key in self._kept:
+                self._put(key, thing)
 
     def forget(self, key: Key) -> None:
         """Drop one thing at once."""
@@ -90,6 +84,14 @@ class Store(Generic[Thing]):
         """Bytes of everything kept."""
         with self._lock:
             return sum(kept.nbytes for kept in self._kept.values())
+
+    def _put(self, key: Key, thing: Thing) -> None:
+        self._kept[key] = _Kept(thing, thing.nbytes, self._clock())
+        self._kept.move_to_end(key)
+        own = [other for other in self._kept if other[0] == key[0]]
+        for other in own[: -self._limits.kept_pictures]:
+            del self._kept[other]
+        self._drop()
 
     def _drop(self) -> None:
         oldest = self._clock() - self._limits.kept_seconds

@@ -1,0 +1,196 @@
+"""Connections: how many, from whom, and how long one may be silent. Below the application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from typing import Any, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .limits import Limits
+from .visits import Visit
+
+LINGER_SECONDS: Final = 1.0
+LINGER_BYTES: Final = 1_000_000
+HEAD_BYTES: Final = 16_000
+BUSY: Final = "too many connections are open; try again in a moment."
+MALFORMED: Final = "this is not a request of HTTP/1.1."
+LATE: Final = "the request did not arrive within {:.0f} seconds."
+
+
+class Table:
+    """The open connections of a server, by address; where they are too many, silent ones go."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: dict[Connection, str] = {}
+
+    def admit(self, connection: Connection, address: str) -> bool:
+        """Count a new connection; another may be closed for it. False where all are worked for."""
+        own = [each for each, theirs in self._open.items() if theirs == address]
+        limits = self._limits
+        crowd = own if len(own) >= limits.address_connections else list(self._open)
+        if len(own) >= limits.address_connections or len(crowd) >= limits.connections:
+            idle = [each for each in crowd if not each.is_worked_for]
+            if not idle:
+                return False
+            longest = min(idle, key=lambda each: each.heard)
+            self.leave(longest)
+            longest.drop()
+        self._open[connection] = address
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._open.pop(connection, None)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+
+class Connection(H11Protocol):
+    """Uvicorn's protocol, with deadlines, refusals in JSON, and an end to what is not read."""
+
+    limits: Limits
+    table: Table
+
+    def connection_made(self, transport: Any) -> None:
+        """Somebody connects."""
+        self.heard = time.monotonic()
+        self._dropped = 0  # bytes that came after a refusal
+        self._head: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        super().connection_made(_Lingering(transport, self))  # type: ignore[arg-type]
+        if not self.table.admit(self, self.client[0] if self.client else ""):
+            self._refuse(503, BUSY)
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self.table.leave(self)
+        for timer in (self._head, self._unread):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def is_worked_for(self) -> bool:
+        """Whether somebody waits at the other end for work that is being done."""
+        visit = self.scope["state"].get("visit") if self.scope else None
+        answered = self.cycle is None or self.cycle.response_complete
+        return not answered and isinstance(visit, Visit) and visit.working
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        self.heard = time.monotonic()
+        if self.transport.is_closing():
+            self._dropped += len(data)
+            if self._dropped > LINGER_BYTES:
+                self.drop()
+            return
+        before = self.cycle
+        if self._head is None and (before is None or before.response_complete):
+            self._await_head()
+        super().data_received(data)
+        if self.cycle is not before and self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def on_response_complete(self) -> None:
+        """A request was answered; the next one may have begun to come."""
+        super().on_response_complete()
+        if self.conn.trailing_data[0] and self._head is None and self.cycle.response_complete:
+            self._await_head()
+
+    def pause_writing(self) -> None:
+        """The other end does not take what is sent."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.limits.unread_seconds, self.drop)
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self.heard = time.monotonic()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no request."""
+        del msg
+        self._refuse(400, MALFORMED)
+
+    def drop(self) -> None:
+        """Close at once; what was not sent yet is not kept, by the system neither."""
+        place = self.transport.get_extra_info("socket")
+        if place is not None:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether part of a request was not read when it was answered."""
+        return self.conn.their_state not in (h11.DONE, h11.IDLE, h11.CLOSED, h11.MUST_CLOSE)
+
+    def _await_head(self) -> None:
+        self._head = self.loop.call_later(self.limits.head_seconds, self._late)
+
+    def _late(self) -> None:
+        self._head = None
+        if self.cycle is None or self.cycle.response_complete:
+            self._refuse(408, LATE.format(self.limits.head_seconds))
+
+    def _refuse(self, status: int, words: str) -> None:
+        body = json.dumps({"error": words}).encode()
+        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        headers += [("connection", "close"), *([("retry-after", "5")] if status == 503 else [])]
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            for event in (
+                h11.Response(status_code=status, headers=headers),
+                h11.Data(data=body),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+class _Lingering:
+    """A transport whose close waits a moment where the other end still sends.
+
+    Closing at once would reset the connection, and the other end would lose the answer.
+    """
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport, self._connection = transport, connection
+        self._closed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is read or sent."""
+        return self._closed or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Send what is to be sent, and close."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._connection.has_unread and not self._transport.is_closing():
+            self._transport.resume_reading()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            self._connection.loop.call_later(LINGER_SECONDS, self._transport.abort)
+        else:
+            self._transport.close()
+
+
+def protocol(limits: Limits) -> type[Connection]:
+    """The class of a server's connections, which share one table."""
+    return type("Connection", (Connection,), {"limits": limits, "table": Table(limits)})

@@ -1,0 +1,249 @@
+"""The gate: fair turns, bounded work, and nothing done that nobody waits for. No protocol."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agcam.errors import BusyError, GoneError, TooMuchError, VisitorBusyError
+from agcam.web import Limits
+from agcam.web.gate import Gate, nothing
+from agcam.web.rounds import Rounds
+from agcam.web.visits import Visit, current
+
+
+class Visitor(Visit):
+    """Somebody who leaves when told to."""
+
+    def __init__(self, address="a", visitor=""):
+        super().__init__(address, visitor)
+        self.gone = asyncio.Event()
+
+    async def left(self):
+        await self.gone.wait()
+
+
+def asking(gate, visit, work, passes=1.0):
+    """A task that asks for a visitor."""
+
+    async def asked():
+        current.set(visit)
+        return await gate.run(work, passes)
+
+    return asyncio.create_task(asked())
+
+
+def sliced(name, log, count, go=None):
+    """Work of some slices, each of which waits for `go`."""
+
+    def work():
+        for number in range(count):
+            if go is not None:
+                go.acquire()
+            log.append((name, number))
+            yield nothing
+        return name
+
+    return work
+
+
+WHO = st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"))
+
+
+@given(st.lists(st.tuples(WHO, st.integers(1, 4)), min_size=1, max_size=30))
+def test_nobody_waits_for_more_than_one_slice_of_each_other(jobs):
+    """Between two slices of an address come at most as many as there are other addresses."""
+    rounds = Rounds(Limits())
+    left = {}
+    for number, ((address, visitor), slices) in enumerate(jobs):
+        rounds.add(number, Visit(address, visitor), 1.0)
+        left[number] = slices
+    order = []
+    while (number := rounds.next()) is not None:
+        order.append(jobs[number][0])
+        left[number] -= 1
+        if left[number]:
+            rounds.back(number)
+        else:
+            rounds.over(number)
+    assert len(order) == sum(slices for _, slices in jobs)
+    assert len(rounds) == 0
+    assert [dict(each) for each in (rounds._waiting, rounds._jobs, rounds._passes)] == [{}] * 3
+    for address in {address for address, _ in order}:
+        places = [place for place, who in enumerate(order) if who[0] == address]
+        for first, second in pairwise(places):
+            between = Counter(who[0] for who in order[first + 1 : second])
+            assert max(between.values(), default=0) <= 1
+        own = [who for who in order if who[0] == address]
+        for visitor in {who[1] for who in own}:
+            places = [place for place, who in enumerate(own) if who[1] == visitor]
+            for first, second in pairwise(places):
+                assert max(Counter(own[first + 1 : second]).values(), default=0) <= 1
+
+
+def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
+    async def main():
+        gate, log, go = Gate(Limits(working=1)), [], threading.Semaphore(0)
+        first = [asking(gate, Visitor("a", "1"), sliced("a", log, 50, go)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        second = asking(gate, Visitor("b"), sliced("b", log, 3, go))
+        await asyncio.sleep(0.05)
+        for _ in range(200):
+            go.release()
+        assert await second == "b"
+        assert len([name for name, _ in log[: log.index(("b", 2))] if name == "a"]) <= 4
+        assert await asyncio.gather(*first) == ["a", "a"]
+
+    asyncio.run(main())
+
+
+def test_work_that_nobody_waits_for_is_given_up_between_slices():
+    async def main():
+        gate, log, go = Gate(Limits(working=1)), [], threading.Semaphore(0)
+        visits = [Visitor("a"), Visitor("a")]
+        begun, waiting = [
+            asking(gate, each, sliced(name, log, 1000, go))
+            for name, each in zip(("begun", "waiting"), visits, strict=True)
+        ]
+        await asyncio.sleep(0.05)
+        for visit in visits:
+            visit.gone.set()
+        for task in (begun, waiting):
+            with pytest.raises(GoneError):
+                await task
+        for _ in range(1000):
+            go.release()
+        until = time.monotonic() + 10
+        while len(gate._rounds) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        assert len(log) <= 1
+        assert gate.free == 1 + 250
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_cancelled_gives_its_work_up():
+    async def main():
+        gate, log, go = Gate(Limits(working=1)), [], threading.Semaphore(0)
+        task = asking(gate, Visitor(), sliced("x", log, 1000, go))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go.release()
+        until = time.monotonic() + 10
+        while len(gate._rounds) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        assert len(log) <= 1
+
+    asyncio.run(main())
+
+
+def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
+    limits = Limits(working=1, waiting=5, address_waiting=4, visitor_waiting=2, visitor_passes=100)
+
+    async def main():
+        gate, go = Gate(limits), threading.Semaphore(0)
+
+        def ask(visit, passes=1.0):
+            return asking(gate, visit, sliced("x", [], 1, go), passes)
+
+        async def refused(visit, error, passes=1.0):
+            with pytest.raises(error) as found:
+                await ask(visit, passes)
+            assert type(found.value) is error
+
+        tasks = [ask(Visitor("a", "1")) for _ in range(2)]
+        await asyncio.sleep(0)
+        await refused(Visitor("a", "1"), VisitorBusyError)  # the visitor's places
+        tasks.append(ask(Visitor("a", "2"), 90))
+        await asyncio.sleep(0)
+        await refused(Visitor("a", "2"), VisitorBusyError, 20)  # the visitor's passes
+        tasks.append(ask(Visitor("a", "3")))
+        await asyncio.sleep(0)
+        await refused(Visitor("a", "4"), VisitorBusyError)  # the address's places
+        tasks += [ask(Visitor("b")), ask(Visitor("c"))]
+        await asyncio.sleep(0)
+        await refused(Visitor("d"), BusyError)  # everybody's places
+        for _ in tasks:
+            go.release()
+        assert await asyncio.gather(*tasks) == ["x"] * 6
+        await asyncio.sleep(0.05)
+        assert gate.free == 6
+        go.release()
+        assert await ask(Visitor("a", "1"), 150) == "x"  # alone, however much
+
+    asyncio.run(main())
+
+
+def test_too_much_is_told_before_work_starts():
+    gate = Gate(Limits(request_passes=150))
+    gate.admit(150, "")
+    with pytest.raises(TooMuchError, match=r"about 515 forward passes.* ask for 9 classes"):
+        gate.admit(515, "ask for 9 classes at a time")
+
+
+def test_errors_go_to_whoever_asked():
+    def fails():
+        yield nothing
+        raise ValueError("no")
+
+    async def main():
+        gate = Gate(Limits())
+        with pytest.raises(ValueError, match="no"):
+            await gate.run(fails)
+        assert await gate.call(lambda: 5) == 5
+
+    asyncio.run(main())
+
+
+def test_begun_work_lets_go_of_its_memory_where_many_wait():
+    async def main():
+        gate, go, let_go = Gate(Limits(working=1)), threading.Semaphore(0), []
+
+        def work(name):
+            def slices():
+                for _ in range(3):
+                    go.acquire()
+                    yield lambda: let_go.append(name)
+
+            return slices
+
+        alone = asking(gate, Visitor("z"), work("alone"))
+        for _ in range(3):
+            go.release()
+        await alone
+        assert let_go == []
+        crowd = [asking(gate, Visitor(name), work(name)) for name in "abcdef"]
+        await asyncio.sleep(0.05)
+        for _ in range(100):
+            go.release()
+        await asyncio.gather(*crowd)
+        assert set(let_go) >= set("abcd")
+
+    asyncio.run(main())
+
+
+def test_a_closed_gate_tells_everybody_at_once():
+    async def main():
+        gate, go = Gate(Limits(working=1)), threading.Semaphore(0)
+        tasks = [asking(gate, Visitor(), sliced("x", [], 9, go)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        assert not gate.close()  # one is being worked on
+        for task in tasks:
+            with pytest.raises(BusyError, match="stopping"):
+                await task
+        with pytest.raises(BusyError, match="stopping"):
+            await gate.call(lambda: 1)
+        go.release()
+        until = time.monotonic() + 10
+        while not gate.close() and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        assert gate.close()
+
+    asyncio.run(main())
