@@ -23,7 +23,7 @@ class Attribution:
     def attribute(
         self, inputs: Any, target: Any = None, additional_forward_args: Any = None, **_: object
     ) -> Any:
-        """Relevance per input pixel, in the shape of `inputs` (batch 3 height width).
+        """Relevance per input pixel, in the shape of `inputs` (batch channel height width).
 
         Raw, bilinear from patches to pixels, the same in every channel; on the device of the
         inputs. `target`: one class for all, or one a picture. `additional_forward_args`: what the
@@ -33,7 +33,7 @@ class Attribution:
         if isinstance(inputs, tuple) and len(inputs) == 1:
             return (self.attribute(inputs[0], target, additional_forward_args),)
         if not isinstance(inputs, Tensor):
-            raise PictureError("the inputs are one prepared tensor (batch, 3, height, width).")
+            raise PictureError("the inputs are one tensor (batch, channel, height, width).")
         explanation = explain(
             self.classifier, inputs, target, self.method, inputs=additional_forward_args
         )

@@ -46,7 +46,7 @@ def explain(
 
     `model`: a module, a Hugging Face pipeline, a name ("timm:vit_base_patch16_224") or what
     `agcam.load` gave. `pictures`: a path, PIL image, HxWx3 array, a list of these, or a prepared
-    tensor (batch, 3, height, width), used as it is. `target`: None (the prediction), a class
+    tensor (batch, channel, height, width), used as it is. `target`: None (the prediction), a class
     number, a name, `Top(k)`, a list (one a picture), a list of lists (several a picture), a text
     prompt for CLIP-like models. `batch_size` is the most pictures that the model is given at once,
     also by methods that ask it about many. `tracer` "full" asks for full autograd instead of the

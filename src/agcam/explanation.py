@@ -25,6 +25,7 @@ from .values import Frame, Grid, Preparation, Transform, manifest_of
 
 SCHEMA_VERSION: Final = 1
 NOTEBOOK_SIDE: Final = 320
+LONGEST: Final = 100  # bytes of each of two parts of a file's name, which has at most 255
 TOP: Final = 5  # classes of which a manifest tells the probability
 
 
@@ -214,7 +215,13 @@ class Explanation:
             yield f"{name}.overlay.png", png_bytes(over)
             yield f"{name}.map.png", png_bytes(heat_map(values, colormap))
         manifest |= {"map_file": f"{stem}.npy", **more}
-        yield f"{stem}.json", (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+        yield (
+            f"{stem}.json",
+            (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode(
+                "utf-8",
+                "backslashreplace",  # a byte that is no text becomes JSON's escape of it
+            ),
+        )
 
     def _repr_html_(self) -> str:
         """Notebooks show the overlays, with what was said."""
@@ -269,4 +276,5 @@ def file_names(sources: Sequence[str]) -> list[str]:
 
 def _slug(text: str, *, keep_case: bool = False) -> str:
     slug = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:80]
-    return slug if keep_case else slug.lower()
+    short = slug.encode()[:LONGEST].decode(errors="ignore")  # file systems count bytes, not letters
+    return short if keep_case else short.lower()

@@ -188,17 +188,20 @@ class _Run:
 
     def _fail(self, path: Path, why: str) -> Card:
         from ..maps import Card
+        from ..values import shown
 
         self.failed += 1
         typer.echo(f"agcam: {why}", err=True)
-        return Card(title=str(path), error=why)
+        return Card(title=shown(path), error=why)
 
     def _tell(self, manifest: dict[str, Any]) -> Card:
+        from ..values import shown
+
         self.notes.update(dict.fromkeys(manifest["notes"]))
         card = self.done.card(manifest)
         first = ", ".join(f"{name} {value:.0%}" for name, value in card.said[:3])
         asked = ", ".join(view.target for view in card.maps)
-        self.rows.append((Path(card.title).name, first, asked))
+        self.rows.append((shown(Path(manifest["source"]).name), shown(first), shown(asked)))
         return card
 
     def finish(self, out: Path, page: Path) -> None:

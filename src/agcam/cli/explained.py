@@ -112,6 +112,7 @@ class Explained:
     def card(self, manifest: dict[str, Any]) -> Card:
         """What the page shows of a picture that is done."""
         from ..maps import Card, MapView
+        from ..values import shown
 
         maps = [
             MapView(
@@ -123,7 +124,7 @@ class Explained:
             for entry in manifest["targets"]
         ]
         return Card(
-            title=manifest["source"],
+            title=shown(manifest["source"]),
             picture=self._shown(manifest["map_file"].removesuffix(".npy")),
             said=tuple((entry["name"], entry["probability"]) for entry in manifest["top"]),
             maps=tuple(maps),

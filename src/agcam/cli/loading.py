@@ -50,6 +50,10 @@ class Loading:
         Literal["model", "nearest", "bilinear", "bicubic", "lanczos"],
         typer.Option(help="The filter that resizes; model: as the model has it."),
     ] = "model"
+    value_range: Annotated[
+        str,
+        typer.Option("--range", help="Darkest,brightest value of deep greys, DICOM and bands."),
+    ] = ""
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None
     trust_remote_code: Annotated[
         bool,
@@ -70,6 +74,7 @@ class Loading:
             fit="" if self.fit == "model" else self.fit,
             resize=_numbers("--resize", self.resize, int),
             interpolation="" if self.interpolation == "model" else self.interpolation,
+            value_range=_numbers("--range", self.value_range, float),
         )
 
     def load(self, model: str) -> Classifier:

@@ -21,7 +21,7 @@ from ..images import prepare_all
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
 from ..tracing import Evidence, quiet, trace
-from ..values import Classifier, Frame, Method, Oracle, Preparation, Transform
+from ..values import Classifier, Frame, Method, Oracle, Preparation, Transform, shown
 from .meter import Cost, Meter
 
 __all__ = ["Column", "Comparison", "Cost", "compare"]
@@ -66,7 +66,7 @@ class Comparison:
     def sheet(self) -> Sheet:
         """The maps on the picture's pixels, ready to be drawn."""
         return Sheet(
-            title=self.source,
+            title=shown(self.source),
             picture=self.picture,
             targets=tuple(zip(self.targets, self.probabilities.tolist(), strict=True)),
             columns=tuple(self._drawn(column) for column in self.columns),

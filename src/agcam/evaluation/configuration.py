@@ -17,7 +17,7 @@ from ..datasets import DATASETS
 from ..errors import LoadError, ModelError, RunError
 from ..explainer import versions
 from ..families import load, weights_hash
-from ..images import open_picture, prepare
+from ..images import make_ready
 from ..methods import METHODS
 from ..values import Changes, Classifier, DataSet, Frame, Method, Preparation, Sample, Transform
 from .evaluator import Evaluator, Subject
@@ -38,8 +38,9 @@ class Configuration:
 
     `limit` takes that many samples, spread evenly over the data set's order (0: all).
     `precision` is that of perturbed pictures' passes; maps are made in the model's own.
-    `size`, `mean`, `std`, `fit`, `resize` and `interpolation` are stated instead of the model's own
-    preparation where they are not empty (`fit` "squash" resizes both sides, as the paper does).
+    `size`, `mean`, `std`, `fit`, `resize`, `interpolation` and `value_range` are stated instead of
+    the model's own preparation where they are not empty (`fit` "squash" resizes both sides, as the
+    paper does).
     """
 
     dataset: str
@@ -60,6 +61,7 @@ class Configuration:
     std: tuple[float, ...] = ()
     resize: tuple[int, ...] = ()
     interpolation: Literal["", "nearest", "bilinear", "bicubic", "lanczos"] = ""
+    value_range: tuple[float, ...] = ()
 
     @property
     def changes(self) -> Changes:
@@ -126,7 +128,8 @@ def classifier_of(configuration: Configuration) -> Classifier:
 
 def opened(sample: Sample, preparation: Preparation | Transform) -> tuple[Tensor, Frame]:
     """A sample's picture, as the model wants it."""
-    return prepare(open_picture(sample.address), preparation)
+    ready = make_ready(sample.address, preparation)
+    return ready.pixels, ready.frame
 
 
 def description(subject: Subject) -> dict[str, Any]:

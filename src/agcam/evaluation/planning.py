@@ -98,10 +98,10 @@ def _noise(subject: Subject, pictures: int) -> list[Item]:
     preparation = subject.classifier.preparation
     if preparation is None:
         item = next(iter(_first(subject)))
-        size = item.shape[-2], item.shape[-1]
+        channels, size = item.shape[0], (item.shape[-2], item.shape[-1])
     else:
-        size = preparation.size
-    pixels = torch.randn(pictures, 3, *size, generator=torch.Generator().manual_seed(0))
+        channels, size = preparation.channels, preparation.size
+    pixels = torch.randn(pictures, channels, *size, generator=torch.Generator().manual_seed(0))
     frame = Frame.whole(size[1], size[0])
     return [Item(0, Sample("noise", "", 0), 0, one, frame, "") for one in pixels]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -26,6 +27,26 @@ def any_size(function: Any) -> dict[str, bool]:
     if "interpolate_pos_encoding" in inspect.signature(function).parameters:
         return {"interpolate_pos_encoding": True}
     return {}
+
+
+def channels_of(module: nn.Module) -> int | None:
+    """How many channels a model's first convolution takes; None where it has none."""
+    convolutions = (part for part in module.modules() if isinstance(part, nn.Conv2d))
+    first = next(convolutions, None)
+    return None if first is None else int(first.in_channels)
+
+
+def for_channels(values: Sequence[float], channels: int | None) -> tuple[float, ...] | None:
+    """A mean or std of red, green and blue for a model of other channels; None where unknown.
+
+    One channel takes their mean, as its pictures are grey; one number is that of every channel.
+    """
+    known = tuple(float(value) for value in values)
+    if channels is None or len(known) == channels:
+        return known
+    if len(known) == 1:
+        return known * channels
+    return (round(sum(known) / len(known), 6),) if channels == 1 else None
 
 
 def unreachable(name: str, error: Exception) -> str:

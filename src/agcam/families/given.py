@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 from ..errors import ModelError
@@ -12,14 +12,18 @@ from ..values import Changes, Classifier, Preparation, Transform
 
 
 def prepared_as(
-    classifier: Classifier, given: Preparation | Transform | Changes | Callable[..., Any]
+    classifier: Classifier,
+    given: Preparation | Transform | Changes | Mapping[str, Any] | Callable[..., Any],
 ) -> Classifier:
     """The same classifier with another preparation, also after it was given prompts.
 
-    `given` is a Preparation, what a user states of one, or a program that is run as it is: a
-    torchvision, timm or albumentations transform, an image processor, a function of a PIL picture.
+    `given` is a Preparation, what a user states of one (Changes, or a mapping of their names), or a
+    program that is run as it is: a torchvision, timm or albumentations transform, an image
+    processor, a function of a PIL picture.
     Raises ModelError or PictureError where it is none of these or does not work.
     """
+    if isinstance(given, Mapping):
+        given = _changes(given)
     if isinstance(given, Changes):
         known = classifier.preparation
         if isinstance(known, Transform):
@@ -35,3 +39,17 @@ def prepared_as(
         preparation=preparation,
         with_prompts=prompted and (lambda prompts: prepared_as(prompted(prompts), preparation)),
     )
+
+
+def _changes(stated: Mapping[str, Any]) -> Changes:
+    """What is stated by names; one number stands for several."""
+    known = [field.name for field in fields(Changes)]
+    unknown = [str(name) for name in stated if name not in known]
+    if unknown:
+        raise ModelError(f"a preparation has no {', '.join(unknown)}; it has {', '.join(known)}.")
+    listed = {
+        name: tuple(value) if isinstance(value, list | tuple) else (value,)
+        for name, value in stated.items()
+        if not isinstance(value, str)
+    }
+    return Changes(**{**stated, **listed})

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from ..errors import LoadError
 from ..values import Preparation, scaled_resize
+from .common import for_channels
 
 RESAMPLE: Final[dict[int, Literal["nearest", "lanczos", "bilinear", "bicubic"]]] = {
     0: "nearest",
@@ -65,7 +66,11 @@ def usual_preparation(config: Any) -> Preparation | None:
         except LoadError:
             return None  # prepared tensors can still be explained
         source = f"the usual one of {type(config).__name__} (no image processor came with it)"
-        preparation = replace(usual, source=source, guess=True)
+        channels = getattr(getattr(config, "vision_config", config), "num_channels", None)
+        mean, std = (for_channels(values, channels) for values in (usual.mean, usual.std))
+        if mean is None or std is None:
+            return None
+        preparation = replace(usual, mean=mean, std=std, source=source, guess=True)
         return preparation if size is None else _for_input(preparation, size)
     return None
 

@@ -11,7 +11,7 @@ from ..errors import LoadError, UnknownNameError
 from ..registry import near_misses
 from ..values import Classifier, Family, Preparation
 from .assemble import classifier_of
-from .common import comes_from, unreachable
+from .common import channels_of, comes_from, for_channels, unreachable
 from .heads import class_count
 
 FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
@@ -77,12 +77,19 @@ def wrap(module: nn.Module, name: str) -> Classifier:
     )
 
 
-def preparation_of(module: nn.Module) -> Preparation:
-    """The evaluation transform of timm transform, as data; the input size is the module's."""
+def preparation_of(module: nn.Module) -> Preparation | None:
+    """Timm's evaluation transform, as data; size and number of channels are the module's.
+
+    None for more than three channels, of which timm's configurations say nothing.
+    """
     from timm.data import resolve_model_data_config
 
     config: dict[str, Any] = resolve_model_data_config(module)
     height, width = _input_size(module, tuple(config["input_size"][-2:]))
+    channels = channels_of(module)
+    mean, std = for_channels(config["mean"], channels), for_channels(config["std"], channels)
+    if mean is None or std is None:
+        return None
     share = float(config["crop_pct"])
     fit = FITS[config["crop_mode"]]
     resize: int | tuple[int, int]
@@ -92,13 +99,13 @@ def preparation_of(module: nn.Module) -> Preparation:
         resize = (math.floor(height / share), math.floor(width / share))
     return Preparation(
         size=(height, width),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
+        mean=mean,
+        std=std,
         fit=fit,
         resize=resize,
         interpolation=config["interpolation"],
         source=f"timm's configuration of {config_name(module)}",
-        fill=tuple(round(255 * value) for value in config["mean"]) if fit == "pad" else 0,
+        fill=tuple(round(255 * value) for value in mean) if fit == "pad" else 0,
     )
 
 

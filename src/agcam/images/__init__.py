@@ -5,5 +5,15 @@ from .find import find_pictures
 from .open import open_picture
 from .prepare import prepare
 from .prepared import Prepared, prepare_all
+from .ready import Ready, make_ready
 
-__all__ = ["MAX_PIXELS", "Prepared", "find_pictures", "open_picture", "prepare", "prepare_all"]
+__all__ = [
+    "MAX_PIXELS",
+    "Prepared",
+    "Ready",
+    "find_pictures",
+    "make_ready",
+    "open_picture",
+    "prepare",
+    "prepare_all",
+]

@@ -8,43 +8,65 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PictureError
+from .bands import Span, numbers_of, within
 
+FEWER: Final = 14
+"""16-bit pictures that need no more bits than these are noted: cameras give 10 to 14."""
 MAX_PIXELS: Final = 200_000_000
 """Of a picture; a larger file is refused from its header, before a pixel is decoded."""
 
 
-def from_array(array: np.ndarray[Any, Any]) -> Image.Image:
-    """An array (height, width[, 3 or 4]) as a picture of 8 bits; PictureError where it is none."""
+def from_array(
+    array: np.ndarray[Any, Any], span: Span | None = None, name: str = "the array"
+) -> Image.Image:
+    """An array (height, width[, 1, 3 or 4]) as a picture of 8 bits; PictureError where it is none.
+
+    With a `span` (darkest, brightest) numbers of any type are taken.
+    """
     shape = array.shape
+    if len(shape) == 3 and shape[2] == 1:
+        array, shape = array[:, :, 0], shape[:2]
     flat = len(shape) == 2
     if len(shape) == 4:
-        raise PictureError(f"an array of shape {shape} is several pictures; give a list of them")
+        raise PictureError(
+            f"an array of shape {shape} is several pictures; give a list of them, or "
+            "torch.from_numpy(array) where they are prepared"
+        )
     if not flat and (len(shape) != 3 or shape[2] not in {3, 4}):
         if shape[:1] in {(1,), (3,), (4,)} and len(shape) == 3:
             raise PictureError(
                 f"an array of shape {shape} has its channels first; transpose it to (height, "
-                "width, channel): array.transpose(1, 2, 0)"
+                "width, channel): array.transpose(1, 2, 0); if it is prepared already, give "
+                "torch.from_numpy(array)[None]"
             )
         raise PictureError(
             f"an array of shape {shape} is not a picture; (height, width), (height, width, 3) and "
-            "(height, width, 4) are"
+            "(height, width, 4) are, and others for a model whose preparation has as many channels"
         )
     if array.size == 0:
         raise PictureError(f"an array of shape {shape} has no pixels")
     if shape[0] * shape[1] > MAX_PIXELS:
         raise PictureError(f"an array of shape {shape} has more than {MAX_PIXELS:,} pixels")
-    if array.dtype != np.uint8:
-        array = _scaled(array)
+    if span is not None:
+        array = np.rint(numbers_of(array, name, span) * 255).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        array = _scaled(array, name)
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def to_8_bits(image: Image.Image, name: str) -> Image.Image:
+def to_8_bits(
+    image: Image.Image, name: str, span: Span | None = None
+) -> tuple[Image.Image, tuple[str, ...]]:
     """Scale a deep grey picture by the full range of its type, never by its own extremes.
 
     PIL's modes I and F hide the type of the file, so there the range is the smallest of
-    (1 for floats,) 8, 16 and 31 bits that holds the brightest pixel.
+    (1 for floats,) 8, 16 and 31 bits that holds the brightest pixel. A stated `span` is used
+    instead. A note says where 16 bits hold fewer.
     """
     values = np.asarray(image)
+    if span is not None:
+        rows = [np.rint(within(row, span) * 255).astype(np.uint8) for row in values]
+        return Image.fromarray(np.stack(rows)), ()
     low, high = float(values.min()), float(values.max())
     ranges = [65535.0] if image.mode.startswith("I;16") else [255.0, 65535.0, 2.0**31 - 1]
     if image.mode == "F":
@@ -52,24 +74,32 @@ def to_8_bits(image: Image.Image, name: str) -> Image.Image:
     full = next((limit for limit in ranges if high <= limit), None)
     if full is None or not low >= 0:
         raise PictureError(
-            f"{name} holds grey values from {low:g} to {high:g}; scale them to 0 ... 1 or 0 ... 255"
+            f"{name} holds grey values from {low:g} to {high:g}; say their range (--range "
+            "DARKEST,BRIGHTEST) or scale them to 0 ... 1 or 0 ... 255"
         )
-    rows = (np.rint(row * (255.0 / full)) for row in values)  # row by row: no large float copy
-    return Image.fromarray(np.stack([row.astype(np.uint8) for row in rows]))
+    notes: tuple[str, ...] = ()
+    if full == 65535.0 and 0 < high < 2**FEWER:
+        bits = max(int(high).bit_length(), 8)
+        notes = (
+            f"{name} holds only the low {bits} of its 16 bits (brightest {high:g} of 65535), so "
+            f"it was seen nearly black; if that is not meant, say --range 0,{2**bits - 1}",
+        )
+    rows = [np.rint(row * (255.0 / full)).astype(np.uint8) for row in values]
+    return Image.fromarray(np.stack(rows)), notes
 
 
-def _scaled(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _scaled(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
     if not np.issubdtype(array.dtype, np.floating):
         raise PictureError(
-            f"an array of {array.dtype} is not a picture; make it uint8 (0 ... 255) or "
-            "float (0 ... 1)"
+            f"{'an array' if name == 'the array' else name} of {array.dtype} is not a picture; "
+            "make it uint8 (0 ... 255) or float (0 ... 1), or say its range (--range)"
         )
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise PictureError("the array holds NaN or infinite pixels; replace them with numbers")
+        raise PictureError(f"{name} holds NaN or infinite pixels; replace them with numbers")
     if low < 0 or high > 1:
         raise PictureError(
-            f"the array's floats run from {low:g} to {high:g}, not within 0 ... 1; divide by 255 "
+            f"the floats of {name} run from {low:g} to {high:g}, not within 0 ... 1; divide by 255 "
             "or undo the normalization"
         )
     scaled: np.ndarray[Any, Any] = np.rint(array * array.dtype.type(255))

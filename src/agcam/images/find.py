@@ -6,30 +6,40 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from ..errors import PictureError
+from ..values import shown
 
 _SUFFIXES = frozenset(
     f".{suffix}"
     for suffixes in ("jpg jpeg jpe jfif mpo png apng webp gif", "tif tiff bmp dib ppm pgm pbm pnm")
-    for suffix in (*suffixes.split(), "avif", "jp2", "j2k")
+    for suffix in (*suffixes.split(), "avif", "jp2", "j2k", "dcm", "dicom")
 )
 
 
 def find_pictures(names: Sequence[str | Path]) -> list[Path]:
     """Expand files, folders and glob patterns to picture files, in the order given, each once.
 
-    A folder gives the picture files in it and below, in natural order (2 before 10), without
-    hidden ones; a pattern (for shells that do not expand it) gives what a shell would. A path that
-    does not exist is kept, so that it can be reported as one bad picture while the rest go on.
+    `~` is the user's home. A folder gives the picture files in it and below, in natural order (2
+    before 10), without hidden ones; links to folders are followed, but no folder is entered twice.
+    A pattern (for shells that do not expand it) gives what a shell would. A path that does not
+    exist, and a folder below that may not be read, is kept, so that it can be reported as one bad
+    picture while the rest go on.
     Raises PictureError for a folder without pictures and a pattern without a match.
     """
     found: dict[str, Path] = {}
     for name in names:
-        for path in _expand(Path(name)):
+        for path in _expand(_at_home(Path(name))):
             found.setdefault(os.path.normcase(path.absolute()), path)
     return list(found.values())
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user, so it is a name like others
+        return path
 
 
 def _expand(path: Path) -> Iterator[Path]:
@@ -43,23 +53,56 @@ def _expand(path: Path) -> Iterator[Path]:
             for picture in (_in_folder(match) if match.is_dir() else [match])
         ]
         if not pictures:
-            raise PictureError(f"no picture matches {path}")
+            raise PictureError(f"no picture matches {shown(path)}{windows_hint(path)}")
         yield from pictures
     else:
         yield path
 
 
+def windows_hint(path: Path) -> str:
+    """A word on backslashes, which separate folders on Windows alone."""
+    if os.sep == "\\" or "\\" not in str(path):
+        return ""
+    other = PureWindowsPath(str(path)).as_posix()
+    return f"; here folders are separated by /, as in {shown(other)}"
+
+
 def _in_folder(folder: Path, *, required: bool = False) -> list[Path]:
     problems: list[OSError] = []
     found = []
-    for base, folders, files in os.walk(folder, onerror=problems.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    entered = {_identity(folder)}
+    for base, folders, files in os.walk(folder, onerror=problems.append, followlinks=True):
+        below = [name for name in folders if not name.startswith(".")]
+        there = {name: _identity(Path(base, name)) for name in below}
+        folders[:] = [name for name in _links_last(base, below) if _enter(there[name], entered)]
         paths = [Path(base, name) for name in files if not name.startswith(".")]
         found += [path for path in paths if path.suffix.lower() in _SUFFIXES]
-    if required and not found:
+    unread = [Path(str(problem.filename)) for problem in problems if problem.filename is not None]
+    if required and not found and (not unread or unread == [folder]):
         cause = f": {problems[0].strerror}" if problems else ""
-        raise PictureError(f"no picture was found in the folder {folder}{cause}")
-    return sorted(found, key=_natural)
+        raise PictureError(f"no picture was found in the folder {shown(folder)}{cause}")
+    return sorted([*found, *(path for path in unread if path != folder)], key=_natural)
+
+
+def _links_last(base: str, names: list[str]) -> list[str]:
+    """A folder by its own name, before a link leads to it."""
+    return sorted(names, key=lambda name: Path(base, name).is_symlink())
+
+
+def _enter(identity: tuple[int, int] | None, entered: set[tuple[int, int] | None]) -> bool:
+    """Whether a folder was not entered before; a link that leads back would go on for ever."""
+    new = identity is not None and identity not in entered
+    entered.add(identity)
+    return new
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What the system knows a folder by, whatever its name; None where it cannot be looked at."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _natural(path: Path) -> list[list[tuple[int, str]]]:

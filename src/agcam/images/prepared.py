@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from ..addresses import is_address
 from ..errors import ModelError, PictureError
-from ..transforms import looks_alike
+from ..transforms import pixels_in
 from ..values import Classifier, Frame, Preparation, Transform, note_of
-from .open import open_picture
-from .prepare import prepare
+from .bands import stretched
+from .find import find_pictures
+from .ready import Ready, far_note, make_ready
 
-RGB: Final = 3
 BATCH_DIMS: Final = 4
+PIXELS: Final = ("pixel_values", "pixels", "images")  # what processors call a prepared tensor
+PICTURE: Final = ("image", "img", "picture")  # what a row of a data set calls its picture
 
 
 @dataclass(frozen=True)
@@ -36,83 +42,140 @@ class Prepared:
 
 
 def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
-    """Open and prepare pictures as the model wants them; tensors are taken as they are."""
-    if isinstance(pictures, Tensor):
-        return _take(classifier, pictures)
-    items = list(pictures) if isinstance(pictures, list | tuple) else [pictures]
+    """Open and prepare pictures as the model wants them; tensors are taken as they are.
+
+    A picture is what `open_picture` opens, a folder or a pattern of files, a row of a data set
+    (a mapping with an image, a tuple of image and label); pixels that are prepared already are a
+    tensor (batch, channel, height, width), a list of tensors, or what a processor gives.
+    """
+    given = _unwrapped(pictures)
+    if isinstance(given, Tensor):
+        return _take(classifier, given)
+    items = list(_items(given if isinstance(given, list) else [given]))
     if not items:
         raise PictureError("no picture was given.")
     if isinstance(items[0], Tensor):
-        raise PictureError("give prepared pictures as one tensor (batch, 3, height, width).")
-    if classifier.preparation is None:
+        return _take(classifier, _stacked(items))
+    preparation = classifier.preparation
+    if preparation is None:
         raise ModelError(
-            f"{classifier.name}: how it wants its pictures is not known; give them prepared, as a "
-            "tensor (batch, 3, height, width)."
+            f"{classifier.name}: how it wants its pictures is not known; say it, "
+            "preparation=agcam.Preparation((height, width), mean, std) or your own transform, or "
+            "give them prepared, as a tensor (batch, channel, height, width)."
         )
-    opened = [open_picture(item) for item in items]
-    ready = [prepare(picture, classifier.preparation) for picture in opened]
-    sources = [_source(item, number) for number, item in enumerate(items, 1)]
+    ready = [make_ready(item, preparation) for item in items]
     return Prepared(
-        pixels=torch.stack([pixels for pixels, _ in ready]),
-        frames=tuple(frame for _, frame in ready),
-        pictures=tuple(opened),
-        sources=tuple(sources),
-        preparation=classifier.preparation,
-        notes=(*note_of(classifier.preparation), *_unlike(classifier, opened, ready)),
+        pixels=_batch(ready),
+        frames=tuple(one.frame for one in ready),
+        pictures=tuple(one.picture for one in ready),
+        sources=tuple(_source(item, number) for number, item in enumerate(items, 1)),
+        preparation=preparation,
+        notes=(*note_of(preparation), *_each_once(ready)),
     )
 
 
-def _unlike(
-    classifier: Classifier, opened: list[Image.Image], ready: list[tuple[Tensor, Frame]]
-) -> tuple[str, ...]:
-    """A note where a program's pixels do not resemble the window that was measured."""
-    if not isinstance(classifier.preparation, Transform):
-        return ()
-    unlike = [
-        number
-        for number, (picture, (pixels, frame)) in enumerate(zip(opened, ready, strict=True), 1)
-        if not looks_alike(pixels, picture, frame)
-    ]
-    if not unlike:
-        return ()
-    return (
-        f"preparation: the transform's pixels of picture {unlike[0]} do not resemble the part of "
-        "it that was measured, so the map may lie elsewhere; if the transform looks for something "
-        "to cut out, do that first and explain what is cut",
-    )
+def _unwrapped(given: Any) -> Any:
+    """A mapping's tensor or picture; a row's picture; lists as lists."""
+    if isinstance(given, Mapping):
+        key = next((key for key in (*PIXELS, *PICTURE) if key in given), None)
+        if key is None:
+            raise PictureError(
+                f"a mapping with {', '.join(map(str, given)) or 'nothing'} holds no "
+                f"{' or '.join((PIXELS[0], PICTURE[0]))}; give the picture itself."
+            )
+        found = given[key]
+        if key in PIXELS and isinstance(found, np.ndarray | list | Tensor):
+            return pixels_in(np.stack(found) if isinstance(found, list) else found, "the mapping")
+        return found
+    if isinstance(given, tuple) and len(given) == 2 and _is_label(given[1]):
+        return given[0]
+    return list(given) if isinstance(given, tuple) else given
+
+
+def _is_label(value: Any) -> bool:
+    """Whether this is a class number beside a picture, as data sets give them."""
+    number = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return number or (isinstance(value, Tensor) and value.ndim == 0)
+
+
+def _items(given: list[Any]) -> Iterator[Any]:
+    """Each picture by itself; names of folders and patterns as the pictures they mean."""
+    for item in given:
+        one = _unwrapped(item)
+        if isinstance(one, str | PathLike) and not is_address(str(one)):
+            yield from find_pictures([Path(one)])
+        else:
+            yield one
+
+
+def _stacked(items: list[Any]) -> Tensor:
+    """A list of prepared pictures as one tensor."""
+    if not all(isinstance(item, Tensor) for item in items):
+        raise PictureError("the list holds tensors and other pictures; give either.")
+    shapes = {tuple(item.shape) for item in items}
+    if len(shapes) > 1 or items[0].ndim not in {3, BATCH_DIMS}:
+        told = " and ".join(str(shape) for shape in sorted(shapes)[:2])
+        raise PictureError(
+            f"prepared pictures in a list are (channel, height, width) of one size, not {told}."
+        )
+    pixels: Tensor = torch.stack(items) if items[0].ndim == 3 else torch.cat(items)
+    return pixels
+
+
+def _batch(ready: list[Ready]) -> Tensor:
+    shapes = {tuple(one.pixels.shape) for one in ready}
+    if len(shapes) > 1:
+        told = " and ".join(str(shape) for shape in sorted(shapes)[:2])
+        raise PictureError(
+            f"the transform gives pictures of several sizes, {told}; explain them one by one, or "
+            "end it with one size."
+        )
+    return torch.stack([one.pixels for one in ready])
+
+
+def _each_once(ready: list[Ready]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note for one in ready for note in one.notes))
 
 
 def _source(item: Any, number: int) -> str:
-    named = str(item) if isinstance(item, str | Path) else getattr(item, "filename", "")
-    return str(named) or f"picture-{number}"
+    named = str(item) if isinstance(item, str | PathLike) else getattr(item, "filename", "")
+    named = named or getattr(item, "name", "")  # of an open file
+    return named if isinstance(named, str) and named else f"picture-{number}"
 
 
 def _take(classifier: Classifier, pixels: Tensor) -> Prepared:
-    if pixels.ndim != BATCH_DIMS or pixels.shape[1] != RGB or not len(pixels):
+    if pixels.ndim != BATCH_DIMS or not pixels.numel():
         raise PictureError(
-            f"a prepared tensor is (batch, 3, height, width), not {tuple(pixels.shape)}"
-            + ("; add the batch dimension: pixels[None]." if pixels.ndim == RGB else ".")
+            f"a prepared tensor is (batch, channel, height, width), not {tuple(pixels.shape)}"
+            + ("; add the batch dimension: pixels[None]." if pixels.ndim == BATCH_DIMS - 1 else ".")
+        )
+    if pixels.shape[3] in {1, 3, 4} and pixels.shape[3] < min(pixels.shape[1:3]):
+        raise PictureError(
+            f"a prepared tensor is (batch, channel, height, width), not {tuple(pixels.shape)}; its "
+            "channels are last: pixels.permute(0, 3, 1, 2)."
         )
     if not pixels.is_floating_point():
         raise PictureError("a prepared tensor is floating and normalized; give arrays as numpy.")
     if not bool(torch.isfinite(pixels).all()):
         raise PictureError("the prepared tensor holds NaN or infinite values.")
     height, width = pixels.shape[-2:]
+    notes = far_note(pixels.detach(), classifier.preparation)
+    known = None if notes else classifier.preparation
     return Prepared(
         pixels=pixels.detach(),
         frames=(Frame.whole(width, height),) * len(pixels),
-        pictures=tuple(_show(picture, classifier.preparation) for picture in pixels.detach()),
+        pictures=tuple(_show(picture, known) for picture in pixels.detach()),
         sources=tuple(f"picture-{number}" for number in range(1, len(pixels) + 1)),
+        notes=notes,
     )
 
 
 def _show(pixels: Tensor, preparation: Preparation | Transform | None) -> Image.Image:
-    """A prepared tensor as a picture: normalization undone, or min-max where it is unknown."""
+    """A prepared tensor as a picture: normalization undone, or stretched where it is unknown."""
     values = pixels.float().cpu()
-    if preparation is not None:
-        mean, std = (torch.tensor(v)[:, None, None] for v in (preparation.mean, preparation.std))
-        values = values * std + mean
-    else:
-        low, high = values.min(), values.max()
-        values = (values - low) / (high - low).clamp(min=1e-12)
-    return Image.fromarray((values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
+    channels = len(values)
+    if preparation is None or preparation.channels != channels or channels not in {1, 3}:
+        return stretched(values.permute(1, 2, 0).numpy())
+    mean, std = (torch.tensor(v)[:, None, None] for v in (preparation.mean, preparation.std))
+    shown = (values * std + mean).expand(3, -1, -1)
+    return Image.fromarray((shown.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())

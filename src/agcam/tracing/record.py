@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +32,10 @@ def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
     return logits
 
 
+CHANNELS: Final = re.compile(r"(?:to have|[Ee]xpected) (\d+)(?: channels,)? but got (\d+)")
+"""What torch and transformers say of pixels with another number of channels."""
+
+
 def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Logits of a first pass; ModelError, one sentence, if the model does not take such pixels."""
     try:
@@ -38,6 +44,12 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
         raise
     except (AssertionError, RuntimeError, ValueError) as error:
         height, width = pixels.shape[-2:]
+        channels = CHANNELS.search(str(error))
+        if channels is not None:
+            raise ModelError(
+                f"{classifier.name} takes {channels[1]} channels, and the pixels have "
+                f"{channels[2]}."
+            ) from error
         raise ModelError(
             f"{classifier.name} does not run on an input of {width} x {height} "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."

@@ -30,6 +30,9 @@ class Preparation:
     None. `crop_rounding` is what the library does with half a pixel when it centres the crop: timm,
     torchvision, open_clip round it, Hugging Face cuts it off.
 
+    `value_range` (darkest, brightest) is what deep greys, DICOM and bands run over, where their
+    files do not say it; without it bands that are not 8 bits are taken as they are.
+
     `source` says in words where it comes from; `guess` is True where it is only the usual one of an
     architecture, so that the weights may have been trained with another. Neither takes part in
     comparisons. Raises PictureError for sizes below one pixel, a std of zero, or numbers that do
@@ -44,6 +47,7 @@ class Preparation:
     interpolation: Interpolation = "bicubic"
     fill: int | tuple[int, ...] = 0
     crop_rounding: Literal["round", "floor"] = "round"
+    value_range: tuple[float, float] | None = None
     source: str = field(default="", compare=False)
     guess: bool = field(default=False, compare=False)
 
@@ -69,6 +73,8 @@ class Preparation:
         """All that pixels depend on, ready for JSON."""
         described = asdict(self)
         del described["source"], described["guess"]
+        if self.value_range is None:
+            del described["value_range"]
         return described
 
 
@@ -88,6 +94,7 @@ class Transform:
     std: tuple[float, ...]
     source: str
     guess: bool = False
+    value_range: tuple[float, float] | None = None
 
     @property
     def channels(self) -> int:
@@ -96,7 +103,8 @@ class Transform:
 
     def numbers(self) -> dict[str, Any]:
         """All that is known of it, ready for JSON."""
-        return {"size": self.size, "mean": self.mean, "std": self.std, "program": self.source}
+        known = {"size": self.size, "mean": self.mean, "std": self.std, "program": self.source}
+        return known if self.value_range is None else {**known, "value_range": self.value_range}
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,7 @@ class Changes:
     fit: Fit | Literal[""] = ""
     resize: tuple[int, ...] = ()
     interpolation: Interpolation | Literal[""] = ""
+    value_range: tuple[float, ...] = ()
 
     @property
     def stated(self) -> tuple[str, ...]:
@@ -143,11 +152,21 @@ class Changes:
             fit=self.fit or base.fit,
             resize=self._resized(base, size),
             interpolation=self.interpolation or base.interpolation,
+            value_range=self._ranged() or base.value_range,
             source=f"{', '.join(self.stated)} given by the user, the rest: {base.source}"
             if len(self.stated) < len(fields(self)) and base.source
             else "given by the user",
             guess=base.guess and not (self.size and self.mean and self.std),
         )
+
+    def _ranged(self) -> tuple[float, float] | None:
+        if not self.value_range:
+            return None
+        if len(self.value_range) != 2 or not self.value_range[0] < self.value_range[1]:
+            raise PictureError(
+                f"a range is two numbers, the darkest and the brightest, not {self.value_range}"
+            )
+        return self.value_range[0], self.value_range[1]
 
     def _resized(self, base: Preparation, size: tuple[int, int]) -> int | tuple[int, int] | None:
         if self.resize:

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..errors import PictureError, TargetError, UnknownNameError
 from ..explainer import answer, answer_in_slices, settled, to_model
 from ..explanation import Explanation
-from ..images import Prepared, open_picture, prepare
+from ..images import Prepared, make_ready, open_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
 from ..registry import near_misses
@@ -220,15 +220,14 @@ class Desk:
         """What the model is given, beside a small picture; the large one is let go."""
         if classifier.preparation is None:
             raise PictureError(f"{classifier.name} does not say how it wants its pictures")
-        picture = self.open(data)
-        pixels, frame = prepare(picture, classifier.preparation)
+        ready = make_ready(data, classifier.preparation, max_pixels=self.limits.pixels)
         return Prepared(
-            pixels[None],
-            (frame,),
-            (_small(picture),),
+            ready.pixels[None],
+            (ready.frame,),
+            (_small(ready.picture),),
             (name,),
             preparation=classifier.preparation,
-            notes=note_of(classifier.preparation),
+            notes=(*note_of(classifier.preparation), *ready.notes),
         )
 
     def _kept(self, classifier: Classifier, evidence: Evidence) -> tuple[Evidence | None, int]:
