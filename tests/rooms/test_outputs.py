@@ -1,6 +1,7 @@
 """Whatever a model gives and takes: logits found, or asked for in words; inputs kept in step."""
 
 import dataclasses
+import types
 from typing import Any, NamedTuple
 
 import pytest
@@ -98,6 +99,7 @@ def test_the_one_candidate_of_nested_sequences_is_taken(before, nest, kind):
         (lambda y: {"logits": y, "cls_logits": y + 1, "distillation_logits": y - 1}, 'y["logits"]'),
         (lambda y: Output(y, y.sum()), "y.logits"),
         (lambda y: Pair(y, y + 1), "y.out"),
+        (lambda y: types.SimpleNamespace(out=y, loss=y.sum()), "y.out"),
         (lambda y: {"head": (y, None)}, 'y["head"][0]'),
     ],
 )
@@ -172,6 +174,25 @@ def test_how_logits_become_probabilities_is_seen(model, scores):
 
     classifier, _ = settled(agcam.load(model().eval()), pixels())
     assert classifier.scores == scores
+
+
+def test_a_wrapper_passes_on_how_the_model_within_reads_its_logits():
+    from agcam.explainer import settled
+
+    transformers = pytest.importorskip("transformers")
+    small = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 3}
+    config = transformers.ViTConfig(
+        **small,
+        intermediate_size=48,
+        image_size=64,
+        num_labels=3,
+        problem_type="multi_label_classification",
+    )
+    inner = transformers.ViTForImageClassification(config)
+    model = Gives(lambda y: y.logits, inner).eval()
+    assert settled(agcam.load(model), pixels(side=64))[0].scores == "sigmoid"
+    other = nn.Sequential(model, nn.Linear(3, 3)).eval()  # a head of one's own behind it
+    assert settled(agcam.load(other), pixels(side=64))[0].scores == "softmax"
 
 
 @pytest.mark.parametrize("end", [nn.Softmax(-1), nn.Sigmoid()])
@@ -252,6 +273,25 @@ def test_inputs_by_name_and_by_position(given):
     model = Both().eval()
     found = agcam.explain(model, pixels(3), 3, inputs=given)
     torch.testing.assert_close(found.logits, model(pixels(3), TABLE).detach())
+
+
+class TableFirst(nn.Module):
+    """Takes the picture last."""
+
+    def __init__(self):
+        super().__init__()
+        self.both = Both()
+
+    def forward(self, meta, image):
+        return self.both(image, meta["row"], meta["scales"][0])
+
+
+def test_the_picture_need_not_come_first_and_inputs_may_be_nested():
+    model = TableFirst().eval()
+    meta = {"row": TABLE, "scales": [torch.tensor(2.0)]}
+    found = agcam.explain(model, pixels(3), 3, inputs={"meta": meta})
+    torch.testing.assert_close(found.logits, model(meta, pixels(3)).detach())
+    assert "inputs: meta row by row with the pictures" in found.notes
 
 
 def test_captum_s_own_name():

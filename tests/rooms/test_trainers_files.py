@@ -199,6 +199,48 @@ def test_parts_of_a_model_are_never_left_out(tmp_path, extra, hint, prefix):
     assert hint.replace("(", f"({prefix}") in refused(path)
 
 
+def test_a_head_without_a_bias_is_told(tmp_path):
+    state = dict(model().state_dict())
+    del state["head.bias"]
+    assert "1 missing (head.bias)" in refused(saved(tmp_path / "w.pt", state))
+
+
+@pytest.mark.parametrize("wrapper", ["_orig_mod.", "_fsdp_wrapped_module."])
+def test_wrappers_of_parts_are_taken_out_of_names(tmp_path, wrapper):
+    state = model().state_dict()
+    content = {key.replace("blocks.0.", f"blocks.0.{wrapper}"): v for key, v in state.items()}
+    assert same_logits(agcam.load(saved(tmp_path / "w.pt", content), arch=ARCH), model())
+
+
+def test_buffers_that_every_model_computes_are_no_part_of_it(tmp_path):
+    state = {**model().state_dict(), "blocks.0.attn.relative_position_index": torch.zeros(2)}
+    assert same_logits(agcam.load(saved(tmp_path / "w.pt", state), arch=ARCH), model())
+
+
+def test_optimizers_by_name_are_no_weights(tmp_path):
+    state = model().state_dict()
+    moments = {key: torch.zeros_like(tensor) for key, tensor in state.items()}
+    path = saved(tmp_path / "w.pt", {"model": state, "optimizer": {"exp_avg": moments}})
+    assert same_logits(agcam.load(path, arch=ARCH), model())
+
+
+def test_safetensors_under_another_name(tmp_path):
+    save_file(model().state_dict(), tmp_path / "weights.bin")
+    assert same_logits(agcam.load(tmp_path / "weights.bin", arch=ARCH), model())
+
+
+def test_an_architecture_that_has_no_head_of_its_own(tmp_path):
+    made = timm.create_model("vit_small_patch14_dinov2", depth=1, img_size=56, num_classes=5).eval()
+    state = prefixed(made.state_dict(), "model.")
+    classifier = agcam.load(saved(tmp_path / "w.pt", state), arch="timm:one_block_dinov2")
+    assert same_logits(classifier, made, 56)
+
+
+@timm.models.register_model
+def one_block_dinov2(pretrained=False, **options):
+    return timm.create_model("vit_small_patch14_dinov2", depth=1, **options)
+
+
 def test_an_mlp_head_is_named(tmp_path):
     state = model(num_classes=0).state_dict()
     head = {"head.0.weight": torch.zeros(32, 64), "head.2.weight": torch.zeros(5, 32)}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from agcam.errors import LoadError
 from agcam.values import Classifier, Family, Preparation
 
+from . import timm_vit
 from .assemble import classifier_of
 from .demo_tower import ARCHITECTURE, blank_tower, tower_state
 
@@ -98,14 +99,12 @@ def wrap(module: nn.Module, name: str) -> Classifier:
     )
 
 
-def build(name: str, classes: int | None) -> nn.Module:
+def build(name: str, classes: int | None, **others: Any) -> nn.Module:
     """Build the demo's architecture, untrained (`classes` None: as many as the demo's)."""
-    import timm
-
     if name not in {"", "demo"}:
         raise LoadError(f"there is one demo architecture, called demo, not demo:{name}.")
     wanted = len(read_head().names) if classes is None else classes
-    return cast(nn.Module, timm.create_model(ARCHITECTURE, pretrained=False, num_classes=wanted))
+    return timm_vit.build(ARCHITECTURE, wanted, **others)
 
 
 FAMILY = Family(

@@ -44,7 +44,10 @@ def build(
                 setattr(config, option, value)
     except Exception as error:
         raise LoadError(unreachable(f"hf:{name}", error)) from error
-    return cast(nn.Module, transformers.AutoModelForImageClassification.from_config(config))
+    return cast(
+        nn.Module,
+        transformers.AutoModelForImageClassification.from_config(config, trust_remote_code=False),
+    )
 
 
 def wrap(module: nn.Module, name: str) -> Classifier:

@@ -25,21 +25,35 @@ def calling(module: nn.Module, name: str) -> Callable[..., Any]:
     inner = peeled(module)
     takes = _signature(inner)
     options: dict[str, Any] = any_size(inner.forward) if is_hugging_face(inner) else {}
-    by_name = is_hugging_face(inner) and "pixel_values" in takes.parameters
+    by_name = "pixel_values" in takes.parameters
 
     def output(pixels: Tensor, *args: Any, **kwargs: Any) -> Any:
         given = {**options, **kwargs}
-        if by_name:
-            given["pixel_values"] = pixels
-            beside = [key for key in takes.parameters if key != "pixel_values"]
-            given.update(zip(beside, args, strict=False))
-            args = ()
+        picture = _picture_of(takes, given) if given or by_name else ""
+        if picture:
+            given[picture] = pixels
+            free = [key for key in _by_position(takes) if key not in given]
+            given.update(zip(free, args, strict=False))
+            args = args[len(free) :]  # those for which there is no place are told of below
         else:
             args = (pixels, *args)
         _check(takes, args, given, name)
         return module(*args, **given)
 
     return output
+
+
+def _picture_of(takes: inspect.Signature, given: Mapping[str, Any]) -> str:
+    """The parameter that takes the picture, where it must be named: the first that is free."""
+    if "pixel_values" in takes.parameters:
+        return "pixel_values"
+    first, *others = [*_by_position(takes), ""]
+    return next((key for key in others if key not in given), "") if first in given else ""
+
+
+def _by_position(takes: inspect.Signature) -> list[str]:
+    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    return [key for key, parameter in takes.parameters.items() if parameter.kind in kinds]
 
 
 def _signature(module: nn.Module) -> inspect.Signature:
@@ -158,6 +172,10 @@ class Inputs:
         return [str(name) for name, value in self._every() if self._is_cut(value)]
 
     def _is_cut(self, value: Any) -> bool:
+        if isinstance(value, dict):
+            return any(self._is_cut(part) for part in value.values())
+        if type(value) in {tuple, list}:
+            return any(self._is_cut(part) for part in value)
         return isinstance(value, Tensor) and value.ndim > 0 and len(value) == self.pictures
 
     def _bound(self, classifier: Classifier, some: slice) -> Classifier:
@@ -172,6 +190,10 @@ class Inputs:
         return run_by(classifier, output)
 
     def _for(self, value: Any, some: slice, pixels: Tensor) -> Any:
+        if isinstance(value, dict):
+            return {key: self._for(part, some, pixels) for key, part in value.items()}
+        if type(value) in {tuple, list}:
+            return type(value)(self._for(part, some, pixels) for part in value)
         if not isinstance(value, Tensor):
             return value
         value = value.detach().to(pixels.device)

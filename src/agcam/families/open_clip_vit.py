@@ -54,9 +54,12 @@ def load(name: str) -> Classifier:
     return _classifier(module, f"open_clip:{name}", tokenizer)
 
 
-def build(name: str, classes: int | None) -> nn.Module:
+def build(name: str, classes: int | None, **others: object) -> nn.Module:
     """The bare architecture, untrained; a contrastive model has no head of classes."""
     del classes
+    if others:
+        form = ", ".join(f"{key} {value}" for key, value in others.items())
+        raise LoadError(f"the file is for {form}, and open_clip builds {name} in one form only.")
     _known(name)
     return cast(nn.Module, _library().create_model(name, pretrained=None))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ModelError
 
@@ -76,18 +76,27 @@ def leaves(output: Any, code: str = "y", names: tuple[str, ...] = ()) -> Iterato
 
 def _inside(output: Any) -> Iterator[tuple[str, str, Any]]:
     """How each part is written, what it is called, and the part."""
-    if dataclasses.is_dataclass(output) and not isinstance(output, type):
-        for field in dataclasses.fields(output):
-            yield f".{field.name}", field.name, getattr(output, field.name)
+    names = _attributes(output)
+    if names:
+        for name in names:
+            yield f".{name}", name, getattr(output, name)
     elif isinstance(output, Mapping):
         for key, value in output.items():
             yield f"[{key!r}]".replace("'", '"'), str(key), value
-    elif isinstance(output, tuple) and hasattr(output, "_fields"):
-        for name in output._fields:
-            yield f".{name}", name, getattr(output, name)
     elif isinstance(output, tuple | list):
         for index, value in enumerate(output):
             yield f"[{index}]", "", value
+
+
+def _attributes(output: Any) -> tuple[str, ...]:
+    """Names of the parts of a dataclass, a named tuple or an object of one's own."""
+    if dataclasses.is_dataclass(output):
+        return tuple(field.name for field in dataclasses.fields(output))
+    if isinstance(output, tuple):
+        return tuple(getattr(output, "_fields", ()))
+    if isinstance(output, Mapping | list | nn.Module):
+        return ()
+    return tuple(vars(output)) if hasattr(output, "__dict__") else ()
 
 
 def find(output: Any, name: str) -> Leaf:

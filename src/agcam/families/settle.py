@@ -59,8 +59,15 @@ def settle(classifier: Classifier, pixels: Tensor) -> Classifier:
     behind = [_behind(logits, inner) for inner in given]
     if known and not any(isinstance(some.predict, Predict) for some in known) and any(behind):
         return headless(classifier, f"it gives the features of the {known[0].name} within it")
-    scores, note = _scores(classifier, logits)
-    names = _names(classifier, known, logits, given, behind)
+    passed_on = bool(known) and _passed_on(logits, given, behind)
+    scores, note = _scores(classifier, logits, known[0].scores if passed_on else "softmax")
+    names = classifier.class_names
+    if (
+        known
+        and names == known[0].class_names
+        and not (passed_on and len(names) == logits.shape[1])
+    ):
+        names = ()  # they are the inner model's, and its classes are not these
     return replace(
         classifier, predict=predict, scores=scores, class_names=names, notes=(*notes, *note)
     )
@@ -88,15 +95,24 @@ def _pass(
 ) -> tuple[Any, list[Any]] | None:
     """The output, and that of each known model within; with its graph where there is one."""
     assert isinstance(classifier.predict, Predict)
+    parts = [part for some in known for part in _watched(some)]
     for with_graph in (True, False):  # some models (quantised) run without a graph alone
         given: list[Any] = []
         with ExitStack() as hooks, torch.set_grad_enabled(with_graph), suppress(*FAILS):
-            for some in known:
-                hook = some.module.register_forward_hook(partial(_keep, given))
+            for part in parts:
+                hook = part.register_forward_hook(partial(_keep, given))
                 hooks.callback(hook.remove)
             start = pixels.detach().clone().requires_grad_(with_graph)
             return classifier.predict.output(start), given
     return None
+
+
+def _watched(known: Classifier) -> list[nn.Module]:
+    """A classifier as a whole; of a backbone every part, for its features are taken from any."""
+    module = known.module
+    if isinstance(known.predict, Predict):
+        return [module]
+    return [part for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)]
 
 
 def _keep(given: list[Any], _: nn.Module, __: Any, output: Any) -> None:
@@ -123,7 +139,10 @@ def _behind(logits: Tensor, inner: Any) -> bool:
     return reached
 
 
-def _scores(classifier: Classifier, logits: Tensor) -> tuple[Scores, tuple[str, ...]]:
+def _scores(
+    classifier: Classifier, logits: Tensor, inner: Scores
+) -> tuple[Scores, tuple[str, ...]]:
+    """How these logits become probabilities; `inner`: as the model within says of its own."""
     if classifier.scores != "softmax":
         return classifier.scores, ()
     end = next((node for node in _ending(logits.grad_fn)), "")
@@ -134,7 +153,9 @@ def _scores(classifier: Classifier, logits: Tensor) -> tuple[Scores, tuple[str, 
     sums = bool(((values.sum(1) - 1).abs() < ROUNDING).all())
     if inside and (end.startswith("Softmax") or (sums and values.shape[1] > 1)):
         return "probability", (ENDS_IN.format(end="softmax"),)
-    return ("sigmoid", (ONE_LOGIT,)) if values.shape[1] == 1 else ("softmax", ())
+    if inner == "softmax" and values.shape[1] == 1:
+        return "sigmoid", (ONE_LOGIT,)
+    return inner, ()
 
 
 def _ending(node: Any) -> Iterator[str]:
@@ -146,21 +167,12 @@ def _ending(node: Any) -> Iterator[str]:
         node = node.next_functions[0][0] if node.next_functions else None
 
 
-def _names(
-    classifier: Classifier,
-    known: list[Classifier],
-    logits: Tensor,
-    given: list[Any],
-    behind: list[bool],
-) -> tuple[str, ...]:
-    """The inner model's class names, if they are those of the logits; the user's own stay."""
-    names = classifier.class_names
-    if not known or names != known[0].class_names or not names:
-        return names
+def _passed_on(logits: Tensor, given: list[Any], behind: list[bool]) -> bool:
+    """Whether the logits are those of a model within, in their order, but for their scale."""
     order = logits.argsort(1)
-    for inner, directly in zip(given, behind, strict=True):
-        for leaf in leaves(inner):
-            same = leaf.tensor.shape == logits.shape and leaf.tensor.argsort(1).equal(order)
-            if directly and same and len(names) == logits.shape[1]:
-                return names
-    return ()
+    return any(
+        leaf.tensor.shape == logits.shape and leaf.tensor.argsort(1).equal(order)
+        for inner, directly in zip(given, behind, strict=True)
+        if directly
+        for leaf in leaves(inner)
+    )

@@ -75,7 +75,7 @@ def _lacks_head(path: Path, name: str, bare: nn.Module, chosen: Chosen) -> bool:
     own = shapes_of(bare.state_dict())
     heads = head_names(own)
     missing = {key for key in own if key not in chosen.weights}
-    if not missing or not missing <= set(heads):
+    if not missing or missing != set(heads):
         return False
     inside = tuple(f"{key.rpartition('.')[0]}." for key in heads)
     other = {key: some for key, some in chosen.extra.items() if key.startswith(inside)}

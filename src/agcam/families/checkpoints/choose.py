@@ -21,6 +21,10 @@ HARMLESS: Final = re.compile(
     re.I,
 )
 """Names that trainers add beside the model, whatever else they hold."""
+COMPUTED: Final = frozenset(
+    ("relative_position_index", "relative_coords_table", "attn_mask", "position_ids")
+)
+"""Buffers that older releases of the libraries saved, and that every model computes for itself."""
 OF_A_MODEL: Final = re.compile(
     r"token|norm|(?<![a-z])ln_|embed|dist|rope|rel_pos|regist|gamma|scale|pool", re.I
 )
@@ -129,5 +133,7 @@ def unknown_parts(chosen: Chosen, names: Iterable[str]) -> list[str]:
     return [
         chosen.prefix + name
         for name, first in firsts.items()
-        if not HARMLESS.search(first) and (first in own or OF_A_MODEL.search(first))
+        if name.split(".")[-1] not in COMPUTED
+        and not HARMLESS.search(first)
+        and (first in own or OF_A_MODEL.search(first))
     ]

@@ -22,6 +22,9 @@ from torch import Tensor
 from ...errors import LoadError
 
 DEEPEST: Final = 3  # mappings within mappings that are searched for weights
+WITHIN: Final = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What torch's wrappers of parts of a model put in the middle of names."""
+OF_OPTIMIZERS: Final = re.compile(r"(optim|exp_avg|momentum|scaler|scheduler)", re.I)
 TRUSTED: Final = "torch.save(torch.load(FILE, weights_only=False)[...], 'weights.pt')"
 DATA_CLASSES: Final = (
     "lightning.fabric.utilities.data.AttributeDict",
@@ -48,7 +51,7 @@ def read(path: Path) -> list[Held]:
     if not path.is_file():
         raise LoadError(f"no weights at {path}: there is no such file.")
     try:
-        if path.suffix == ".safetensors":
+        if _is_safetensors(path):
             from safetensors.torch import load_file
 
             content: Any = load_file(path)
@@ -70,14 +73,23 @@ def read(path: Path) -> list[Held]:
     return found
 
 
+def _is_safetensors(path: Path) -> bool:
+    """By its name, or by its head: eight bytes of a length, and JSON."""
+    with path.open("rb") as file:
+        head = file.read(10)
+    return path.suffix == ".safetensors" or head[8:] in {b'{"', b"{}"}
+
+
 def _mappings(content: Any, where: str, depth: int) -> Iterator[Held]:
     if not isinstance(content, Mapping) or depth > DEEPEST:
         return
     named = {key: value for key, value in content.items() if isinstance(key, str)}
     weights = {key: value for key, value in named.items() if isinstance(value, Tensor)}
     if weights:
-        yield Held(where, weights)
+        yield Held(where, {WITHIN.sub("", key): value for key, value in weights.items()})
     for key, value in named.items():
+        if OF_OPTIMIZERS.match(key):
+            continue
         yield from _mappings(value, f"{where}.{key}" if where else key, depth + 1)
 
 
