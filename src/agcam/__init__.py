@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
     from .families import load
     from .methods import METHODS
-    from .targets import Top
+    from .targets import Against, Similarity, Target, Top
     from .values import Classifier, Preparation
 
 _LAZY = {
@@ -40,6 +40,9 @@ _LAZY = {
     "Classifier": "values",
     "Explanation": "explanation",
     "Preparation": "values",
+    "Against": "targets",
+    "Similarity": "targets",
+    "Target": "targets",
     "Top": "targets",
     "explain": "explainer",
     "load": "families",
@@ -47,6 +50,7 @@ _LAZY = {
 
 __all__ = [
     "METHODS",
+    "Against",
     "AgcamError",
     "Attribution",
     "Classifier",
@@ -60,6 +64,8 @@ __all__ = [
     "ProofError",
     "RunError",
     "SaveError",
+    "Similarity",
+    "Target",
     "TargetError",
     "Top",
     "UnknownNameError",

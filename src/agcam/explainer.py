@@ -18,15 +18,29 @@ from . import targets
 from ._version import __version__
 from .errors import ModelError, PictureError
 from .explanation import Explanation
-from .families import Inputs, load, run_by, settle, weights_hash
+from .families import load, weights_hash
 from .images import Prepared, prepare_all
 from .methods import METHODS
-from .tracing import Evidence, Tracer, quiet, trace
-from .values import Classifier, Grid, Method
+from .question import ask, to_model
+from .tracing import TRACERS, Evidence, Tracer, quiet, trace
+from .values import (
+    Answer,
+    Classifier,
+    Grid,
+    Method,
+    answers_of,
+    kind_of,
+    probabilities_of,
+    split,
+)
 
 BATCH_SIZE: Final = 8
 Progress = Callable[[int, int], None]
 """Is told, now and then, how much is done and how much there is, in pictures asked about."""
+ONE_OUTPUT: Final = (
+    "one output has no softmax: it is taken as the logit of yes against no (sigmoid); of a "
+    'regression say scores="none" (--scores none)',
+)
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
 
 
@@ -47,8 +61,11 @@ def explain(
     `model`: a module, a Hugging Face pipeline, a name ("timm:vit_base_patch16_224") or what
     `agcam.load` gave. `pictures`: a path, PIL image, HxWx3 array, a list of these, or a prepared
     tensor (batch, channel, height, width), used as it is. `target`: None (the prediction), a class
-    number, a name, `Top(k)`, a list (one a picture), a list of lists (several a picture), a text
-    prompt for CLIP-like models. `batch_size` is the most pictures that the model is given at once,
+    number, a name, "not NAME" (a class's other side), `Top(k)`, a list (one a picture), a list of
+    lists (several a picture), a text prompt for CLIP-like models; or no class: a function of the
+    model's output for one picture (the logits, else all that it gives), `Target` to name it,
+    `Against` (a class against another), `Similarity` (to another picture); a list of those is
+    several for each picture. `batch_size` is the most pictures that the model is given at once,
     also by methods that ask it about many. `tracer` "full" asks for full autograd instead of the
     replay. `preparation` says how pictures are prepared, as in `agcam.load`.
     `progress(done, total)` is called by methods that ask again, after each pass. `inputs` are what
@@ -60,44 +77,18 @@ def explain(
     if batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size}.")
     row = METHODS[method]
-    classifier = ask_with(load(model, preparation=preparation), target)
-    prepared = prepare_all(classifier, pictures)
-    classifier, further = settled(classifier, prepared.pixels, inputs, batch_size)
+    loaded = load(model, preparation=preparation)
+    prepared = prepare_all(loaded, pictures)
+    question = ask(loaded, prepared.pixels, target, inputs, batch_size)
     parts: list[_Part] = []
     watch = Watch(progress)
-    step = batch_size if further is None else 1
+    step = batch_size if question.inputs is None else 1
     for start in range(0, len(prepared.pixels), step):
         some = slice(start, start + step)
-        asked = targets.part(target, some, len(prepared.pixels))
-        one = classifier if further is None else further.bind(classifier, start)
+        asked = targets.part(question.target, some, len(prepared.pixels))
+        one = question.classifier(start)
         parts.append(_explain_batch(one, prepared, some, asked, row, tracer, batch_size, watch))
-    return _assemble(classifier, row, prepared, parts)
-
-
-def ask_with(classifier: Classifier, target: Any) -> Classifier:
-    """A CLIP-like classifier without classes takes them from the prompts in the target."""
-    if classifier.with_prompts is not None and not classifier.class_names:
-        return classifier.with_prompts(targets.prompts_of(target))
-    return classifier
-
-
-def settled(
-    classifier: Classifier, pixels: Tensor, inputs: Any = None, at_once: int = BATCH_SIZE
-) -> tuple[Classifier, Inputs | None]:
-    """The classifier as its first output shows it to be, and what goes with each picture.
-
-    Raises ModelError where the output holds no logits, or where `inputs` do not fit the pictures.
-    """
-    further = Inputs.of(classifier, inputs, len(pixels))
-    with quiet(classifier.module):
-        if further is None:
-            return settle(classifier, to_model(classifier, pixels[:1])), None
-        first = to_model(classifier, pixels[:at_once])
-        found = settle(further.bind(classifier, 0), first)
-        assert classifier.output is not None, "else the inputs had been refused"
-        found = run_by(found, classifier.output)
-        further.prove(found, first)
-    return replace(found, notes=(*found.notes, further.note())), further
+    return _assemble(question.classifier(0), row, prepared, parts)
 
 
 @dataclass
@@ -117,7 +108,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class _Part:
-    logits: Tensor
+    columns: Tensor  # logits, and scalars behind them
     target: Tensor
     grid_map: Tensor
     grid: Grid
@@ -171,11 +162,11 @@ def answer_in_slices(
             if not held:
                 ready = to_model(classifier, prepared.pixels)
                 held.append(trace(classifier, ready, [method]))
-            logits = held[0].recording.logits
+            logits, _ = split(classifier, held[0].recording.logits)
             if columns is None:
                 names = _names(classifier, logits.shape[-1])
                 columns = list(torch.split(targets.resolve(target, logits, names), at_once, dim=1))
-            asked = columns[len(parts)].tolist()
+            asked = _as_target(columns[len(parts)], logits.shape[-1])
             parts.append(
                 _ask(classifier, held[0], asked, method, Watch(None), len(prepared.pixels))
             )
@@ -189,6 +180,14 @@ def answer_in_slices(
     return _assemble(classifier, method, prepared, [whole])
 
 
+def _as_target(columns: Tensor, classes: int) -> list[list[Any]]:
+    """Resolved targets as they may be resolved again: those behind the classes are no classes."""
+    return [
+        [targets.Column(index - classes) if index >= classes else index for index in row]
+        for row in columns.tolist()
+    ]
+
+
 def _ask(
     classifier: Classifier,
     evidence: Evidence,
@@ -198,7 +197,8 @@ def _ask(
     pictures: int,
 ) -> _Part:
     """Maps of every target; `pictures` are all that `watch` tells of, those of other parts too."""
-    logits, grid = evidence.recording.logits, evidence.recording.grid
+    columns, grid = evidence.recording.logits, evidence.recording.grid
+    logits, _ = split(classifier, columns)
     names = _names(classifier, logits.shape[-1])
     asked = targets.resolve(target, logits, names).to(logits.device)
     asks = method.asks(grid) if method.asks is not None else 0
@@ -207,7 +207,7 @@ def _ask(
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     exact = torch.promote_types(logits.dtype, torch.float32)
     return _Part(
-        logits.cpu(),
+        columns.cpu(),
         asked.cpu(),
         relevance.to(exact).cpu(),
         grid,
@@ -226,50 +226,55 @@ def finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
 
 
-def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
-    """Pixels where, and in the precision in which, the model's weights are."""
-    weights = list(classifier.module.parameters())
-    weight = next((some for some in weights if some.is_floating_point()), None)
-    if weight is None:
-        return pixels.clone()
-    if any(some.is_meta for some in weights):
-        raise ModelError(
-            f"{classifier.name} has weights on the meta device, shapes without numbers: load them "
-            "first (to_empty and load_state_dict, or without device_map)."
-        )
-    if weight.is_inference():
-        raise ModelError(
-            f"{classifier.name} was made inside torch.inference_mode(), so torch cannot "
-            "differentiate through it; make or load it outside."
-        )
-    moved = pixels.to(weight.device, weight.dtype)
-    return moved.clone() if moved.is_inference() else moved
-
-
 def _assemble(
     classifier: Classifier, method: Method, prepared: Prepared, parts: Sequence[_Part]
 ) -> Explanation:
-    logits = torch.cat([part.logits for part in parts])
-    exact = torch.promote_types(logits.dtype, torch.float32)
+    columns = torch.cat([part.columns for part in parts])
+    asked = torch.cat([part.target for part in parts])
+    grid_map = torch.cat([part.grid_map for part in parts])
+    logits, _ = split(classifier, columns)
+    classes, tracer = logits.shape[-1], parts[0].tracer
+    answers = tuple(
+        answers_of(classifier, row, some.tolist()) for row, some in zip(columns, asked, strict=True)
+    )
+    kind = kind_of(classifier, classes)
+    of_scores = ONE_OUTPUT if kind == "sigmoid" and classifier.scores == "softmax" else ()
+    of_maps = *_completeness(method, parts), *_zeros(method, answers, grid_map)
     return Explanation(
         logits=logits,
-        probabilities=logits.to(exact).softmax(-1),
-        prediction=logits.argmax(-1),
-        target=torch.cat([part.target for part in parts]),
-        grid_map=torch.cat([part.grid_map for part in parts]),
-        class_names=_names(classifier, logits.shape[-1]),
+        probabilities=probabilities_of(classifier, logits),
+        prediction=logits.argmax(-1) if classes else torch.full((len(logits),), -1),
+        target=asked.masked_fill(asked >= classes, -1),
+        answers=answers,
+        grid_map=grid_map,
+        class_names=_names(classifier, classes),
+        scores=kind,
         model=classifier.name,
         family=classifier.family,
         weights_hash=weights_hash(classifier.module),
         method=method.name,
-        tracer=parts[0].tracer,
+        class_specific=method.class_specific,
+        tracer=tracer if tracer in TRACERS else None,
         grid=parts[0].grid,
         versions=versions(),
-        notes=(*classifier.notes, *prepared.notes, *_completeness(method, parts)),
+        notes=(*classifier.notes, *prepared.notes, *of_scores, *of_maps),
         frames=prepared.frames,
         pictures=prepared.pictures,
         sources=prepared.sources,
         preparation=prepared.preparation,
+    )
+
+
+def _zeros(
+    method: Method, answers: Sequence[Sequence[Answer]], grid_map: Tensor
+) -> tuple[str, ...]:
+    """A note for each target whose map is zero everywhere, which colours would hide."""
+    empty = (grid_map == 0).flatten(2).all(-1)
+    pairs = zip(answers, empty, strict=True)
+    names = [one.name for row, zero in pairs for one, none in zip(row, zero, strict=True) if none]
+    return tuple(
+        f"the {method.name} map of {name} is zero everywhere: nothing in the picture moves it"
+        for name in dict.fromkeys(names)
     )
 
 

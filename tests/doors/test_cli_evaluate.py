@@ -121,6 +121,7 @@ def test_runs_are_listed(evaluated):
         (["--metrics", "mask_iou"], "has no masks, which mask_iou need"),
         (["--device", "cuda:7"], "cannot use device 'cuda:7'"),
         (["--classes", "nowhere.txt"], "cannot read class names"),
+        (["--scores", "none", "--metrics", "morf,saco"], "(scores: none), which morf, saco read"),
     ],
 )
 def test_mistakes_are_told_in_one_line_before_anything_is_stored(more, said, laid_out, tmp_path):

@@ -46,8 +46,8 @@ def test_a_notebook_shows_every_overlay(tiny, photograph):
         with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
             sizes.append(shown.size)
     assert sizes == [(90, 60)] * 2 + [(320, 213)] * 2  # large ones made smaller
-    probability = float(explanation.probabilities[0, 1])
-    assert figures.texts[0] == f"class 1 {probability:.1%} (agcam)"
+    assert figures.texts[0] == f"{explanation.answers[0][0].caption}, by agcam"
+    assert figures.texts[0].startswith("what speaks for class 1 (")
     assert figures.images[0]["alt"] == figures.texts[0]
     assert explanation.pictures[1].size == (810, 540)
 
@@ -57,8 +57,8 @@ def test_a_notebook_escapes_names(tiny, photograph):
     shown = agcam.explain(named, photograph, 0)._repr_html_()
     figures = Figures(shown)
     assert figures.tags == ["figure", "img", "figcaption"]
-    assert figures.texts[0].startswith(EVIL)
-    assert figures.images[0]["alt"].startswith(EVIL)
+    assert figures.texts[0].startswith(f"what speaks for {EVIL}")
+    assert figures.images[0]["alt"].startswith(f"what speaks for {EVIL}")
     assert "<script" not in shown
 
 

@@ -28,9 +28,10 @@ def test_maps_are_those_of_explain(classifier, photograph):
         alone = agcam.explain(classifier, photograph, [[3, 8]], column.method.name)
         torch.testing.assert_close(column.grid_map, alone.grid_map[0])
         assert column.cost.seconds >= done.recording.seconds
-    assert done.targets == ("class<3>", "class<8>")
-    torch.testing.assert_close(done.probabilities, alone.probabilities[0, [3, 8]])
-    assert dict(done.said) == dict(alone.said())
+    assert [answer.name for answer in done.answers] == ["class<3>", "class<8>"]
+    known = [answer.probability for answer in done.answers]
+    assert known == pytest.approx(alone.probabilities[0, [3, 8]].tolist())
+    assert [(one.name, one.probability) for one in done.top] == list(alone.said())
 
 
 def test_one_recording_serves_all(tiny, pixels):

@@ -421,10 +421,11 @@ def test_save_writes_what_the_manifest_names(tiny, photograph, tmp_path):
     manifest = json.loads((folder / "Züri-hund.json").read_text(encoding="utf-8"))
     assert set(manifest) == {
         *("schema_version", "source", "size", "window", "preparation", "model", "family"),
-        *("weights_sha256", "method", "tracer", "grid", "versions", "notes", "prediction", "top"),
-        *("targets", "map_file"),
+        *("weights_sha256", "scores", "method", "class_specific", "tracer", "grid", "versions"),
+        *("notes", "prediction", "top", "targets", "map_file"),
     }
-    assert manifest["schema_version"] == 1
+    assert manifest["schema_version"] == 2
+    assert (manifest["scores"], manifest["class_specific"]) == ("softmax", True)
     assert manifest["source"] == str(tmp_path / "Züri hund.png")
     assert manifest["size"] == [90, 60]
     assert manifest["window"] == list(explanation.frames[0].window)
@@ -437,6 +438,7 @@ def test_save_writes_what_the_manifest_names(tiny, photograph, tmp_path):
         "class": best,
         "name": f"Name/{best} of",
         "logit": float(explanation.logits[0, best]),
+        "value": float(explanation.logits[0, best]),
         "probability": float(explanation.probabilities[0, best]),
     }
     values = np.load(folder / manifest["map_file"], allow_pickle=False)

@@ -26,7 +26,7 @@ from agcam.maps import (
     write_atomically,
 )
 from agcam.maps import files as files_module
-from agcam.values import Frame
+from agcam.values import Answer, Frame
 
 GRID = np.random.default_rng(0).normal(size=(3, 7, 5))
 
@@ -288,10 +288,19 @@ class Reader(HTMLParser):
 
 def cards():
     picture = Image.new("RGB", (1800, 1200), "teal")
-    view = MapView("tabby <cat>", Image.new("RGB", (1800, 1200), "red"), -0.001234, 0.5)
-    said = (("tabby <cat>", 0.75), ("a & b", 0.0004), ("none", 0.0))
+    view = MapView(
+        "what speaks for tabby <cat>", Image.new("RGB", (1800, 1200), "red"), -0.001234, 0.5
+    )
+    top = (
+        Answer("tabby <cat>", 0, 3.0, 0.75),
+        Answer("a & b", 1, -1.0, 0.0004),
+        Answer("none", 2, -9.0, 0.0),
+        Answer("length", 3, 12.5),
+    )
     return [
-        Card("cat & dog.jpg", picture, said, (view, view._replace(target="a & b"))),
+        Card(
+            "cat & dog.jpg", picture, top, (view, view._replace(caption="a & b")), note="a <note>"
+        ),
         Card("bad.jpg", error="bad.jpg is truncated"),
     ]
 
@@ -301,6 +310,7 @@ def test_page_says_everything_and_loads_nothing():
     seen = Reader(page)
     for words in (
         "Title <1>", "cat & dog.jpg", "tabby <cat>", "a & b", "75.0 %", "< 0.1 %", "0.0 %",
+        "logit 12.5", "what speaks for tabby <cat>", "a <note>",
         "-0.00123", "0.5", "bad.jpg is truncated", "made by <agcam>", "1 picture explained, 1 ",
     ):  # fmt: skip
         assert words in seen.text, words
@@ -331,6 +341,6 @@ def test_pages_of_nothing_and_of_texts_that_attack():
     assert "0 pictures explained" in render_page("empty", [], "")
     attack = "\"><script>alert('x')</script>"
     small = Image.new("RGB", (4, 4))
-    card = Card(attack, small, ((attack, 1.0),), (MapView(attack, small, 0, 1),))
+    card = Card(attack, small, (Answer(attack, 0, 1.0, 1.0),), (MapView(attack, small, 0, 1),))
     page = render_page(attack, [card, Card(attack, error=attack)], attack)
     assert "script" not in Reader(page).tags

@@ -39,7 +39,7 @@ def test_a_model_that_agcam_refuses(resnet, square, name):
     explanation = agcam.explain(resnet, square, [[3, 0], [3, 5]], name)
     assert explanation.grid_map.shape == (2, 2, 2, 3)  # cells of 16 pixels
     assert explanation.grid_map.any()
-    assert explanation.tracer == ("asked again" if name in ASKING else "none")
+    assert explanation.tracer is None  # nothing of it was chosen by explain(tracer=)
     expected = resnet.eval()(square).detach()
     torch.testing.assert_close(explanation.logits, expected)
 
@@ -145,10 +145,12 @@ def test_a_model_that_changes_its_mind_is_refused(resnet, square):
         agcam.explain(Restless(), square, 3, "occlusion")
 
 
-def test_rise_needs_two_classes(square):
+def test_rise_needs_a_probability(square):
     model = timm.create_model("test_resnet", num_classes=1)
-    with pytest.raises(agcam.TargetError, match="name another class or prompt"):
-        agcam.explain(model, square, 0, "rise")
+    plain = agcam.load(model, scores="none")
+    with pytest.raises(agcam.TargetError, match="reads the class's probability"):
+        agcam.explain(plain, square, 0, "rise")
+    assert agcam.explain(model, square, 0, "rise").grid_map.std() > 0  # a sigmoid's
 
 
 def test_a_picture_hidden_in_a_patch_is_found(monkeypatch):

@@ -170,7 +170,7 @@ def test_only_numbers_are_logits():
     ],
 )
 def test_how_logits_become_probabilities_is_seen(model, scores):
-    from agcam.explainer import settled
+    from agcam.question import settled
 
     classifier, _ = settled(agcam.load(model().eval()), pixels())
     assert classifier.scores == scores
@@ -197,7 +197,7 @@ def test_a_wrapper_passes_on_how_the_model_within_reads_its_logits():
 
 @pytest.mark.parametrize("end", [nn.Softmax(-1), nn.Sigmoid()])
 def test_a_head_that_was_replaced_is_seen(end):
-    from agcam.explainer import settled
+    from agcam.question import settled
 
     model = tower()
     model.head = nn.Sequential(model.head, end)

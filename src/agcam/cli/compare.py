@@ -10,6 +10,7 @@ import typer
 from ..errors import PictureError
 from .loading import Loading, loads_models
 from .options import (
+    Against,
     Alpha,
     BatchSize,
     Colormap,
@@ -37,6 +38,7 @@ def compare(
     ] = USUAL,
     model: Model = "demo",
     target: Target = None,
+    against: Against = None,
     top: Top = None,
     out: Annotated[Path, typer.Option(help="Folder for the sheet.")] = Path("compared"),
     alpha: Alpha = 0.5,
@@ -61,7 +63,7 @@ def compare(
         raise PictureError(f"{picture} is {len(found)} pictures; one is compared at a time.")
     make_folder(out)
     classifier = loading.load(model)
-    asked = asked_of(classifier, target, top, 1)
+    asked = asked_of(classifier, target, top, 1, against)
     with asking("asking the model") as progress:
         done = compare_(
             classifier, found[0], asked, names, batch_size=batch_size, progress=progress
@@ -77,7 +79,7 @@ def compare(
 def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     from ..explanation import file_names
     from ..maps import sheet_page, sheet_png, write_atomically
-    from ..values import words_for
+    from ..values import MEANING, words_for
     from .table import print_table
 
     rows = list(_rows(done))
@@ -85,17 +87,18 @@ def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     for column in done.columns:
         if column.refusal:
             typer.echo(f"refused: {column.method.name}: {column.refusal}")
-    said = ", ".join(f"{name} {part:.0%}" for name, part in done.said[:3])
+    top = ", ".join(f"{one.name} {one.score}" for one in done.top[:3])
+    predicted = f"{done.model} predicted {top}. " if top else ""
+    if MEANING[done.scores]:
+        predicted += f"Note: {MEANING[done.scores]}. "
     footer = (
-        f"{done.model} said {said}. A method's time is what it would take alone: the recorded pass "
+        f"{predicted}A method's time is what it would take alone: the recorded pass "
         "and the evidence that it shares with others (made once here) and its own work. Peak "
         "memory is above what was held before, weights and all. Preparation: "
         f"{words_for(done.preparation)}."
     )
     stem, sheet = file_names([done.source])[0], done.sheet()
-    colours = (
-        f"{done.model} said {said}. Colours: {colormap}, from a column's lowest relevance to its"
-    )
+    colours = f"{predicted}Colours: {colormap}, from a column's lowest relevance to its"
     png, page = out / f"{stem}.compare.png", out / f"{stem}.compare.html"
     write_atomically(png, sheet_png(sheet, f"{colours} highest.", alpha, colormap))
     html = sheet_page(sheet, [HEADERS, *rows], footer, alpha, colormap)

@@ -77,6 +77,7 @@ def evaluate(
             device=device,
             **asdict(loading.changes),
             threads=threads,
+            scores=loading.scores or "",
         )
     )
     limits = Limits(

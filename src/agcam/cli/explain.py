@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ..errors import ModelError, PictureError, SaveError
-from .explained import EMBEDDED, Explained, request_of
+from .explained import EMBEDDED, Explained, explained_in, request_of
 from .loading import Loading, loads_models
 from .options import (
+    Against,
     Alpha,
     BatchSize,
     Colormap,
@@ -42,6 +43,7 @@ def explain(
     ],
     model: Model = "demo",
     target: Target = None,
+    against: Against = None,
     top: Top = None,
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
@@ -65,12 +67,13 @@ def explain(
     _ = METHODS[method], colour_table(colormap)  # a wrong name is told before the model is loaded
     make_folder(out)
     classifier = loading.load(model)
-    asked = {"method": method, "target": target, "top": top, "alpha": alpha, "colormap": colormap}
+    asked: dict[str, Any] = {"method": method, "target": target, "against": against, "top": top}
+    asked |= {"alpha": alpha, "colormap": colormap}
     images = len(paths) * (1 + (top or len(target or [0])))
     done = Explained(out, request_of(classifier, **asked), images <= EMBEDDED, alpha, colormap)
     if resume:
         done.tidy()
-    run = _Run(classifier, target, top, method, batch_size, done, resume)
+    run = _Run(classifier, target, top, against, method, batch_size, done, resume)
     page = done.write_page("What the model looked at", run.over(paths), run.footer)
     run.finish(out, page)
     if run.failed:
@@ -84,6 +87,7 @@ class _Run:
     classifier: Classifier
     target: list[str] | None
     top: int | None
+    against: str | None
     method: str
     batch_size: int
     done: Explained
@@ -165,7 +169,7 @@ class _Run:
         from .progress import asking
 
         try:
-            asked = asked_of(self.classifier, self.target, self.top, len(paths))
+            asked = asked_of(self.classifier, self.target, self.top, len(paths), self.against)
             with asking(self.method) as progress:
                 done = explain_(
                     self.classifier,
@@ -199,8 +203,10 @@ class _Run:
 
         self.notes.update(dict.fromkeys(manifest["notes"]))
         card = self.done.card(manifest)
-        first = ", ".join(f"{name} {value:.0%}" for name, value in card.said[:3])
-        asked = ", ".join(view.target for view in card.maps)
+        if card.note:
+            self.notes[card.note] = None
+        first = ", ".join(f"{one.name} {one.score}" for one in card.top[:3])
+        asked = explained_in(manifest)
         self.rows.append((shown(Path(manifest["source"]).name), shown(first), shown(asked)))
         return card
 
@@ -209,7 +215,7 @@ class _Run:
         from .table import print_table
 
         if self.rows:
-            print_table(("picture", "the model said", "explained"), self.rows)
+            print_table(("picture", "predicted", "explained"), self.rows)
         typer.echo(self.prepared)
         for note in dict.fromkeys((*self.classifier.notes, *self.notes)):
             typer.echo(f"note: {note}")

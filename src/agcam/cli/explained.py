@@ -14,7 +14,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from ..explanation import Explanation
     from ..maps import Card, Thumbnail
-    from ..values import Classifier
+    from ..values import Answer, Classifier
 
 THUMBNAIL_SIDE: Final = 480  # pixels of the longer side
 EMBEDDED: Final = 150  # thumbnails; a page with more of them leaves them in their own files
@@ -31,7 +31,7 @@ def request_of(classifier: Classifier, **asked: Any) -> str:
         "weights": weights_hash(classifier.module),
         "model": classifier.name,
         "classes": classifier.class_names,
-        "scores": str(getattr(classifier, "scores", "")),
+        "scores": classifier.scores,
         "preparation": preparation and preparation.numbers(),
         "versions": dict(versions()),
         **asked,
@@ -112,22 +112,23 @@ class Explained:
     def card(self, manifest: dict[str, Any]) -> Card:
         """What the page shows of a picture that is done."""
         from ..maps import Card, MapView
-        from ..values import shown
+        from ..values import MEANING, shown
 
         maps = [
             MapView(
-                entry["name"],
-                self._shown(_name_of(entry)),
+                entry["caption"],
+                self._shown(name),
                 entry["relevance"]["lowest"],
                 entry["relevance"]["highest"],
             )
-            for entry in manifest["targets"]
+            for name, entry in {_name_of(entry): entry for entry in manifest["targets"]}.items()
         ]
         return Card(
             title=shown(manifest["source"]),
             picture=self._shown(manifest["map_file"].removesuffix(".npy")),
-            said=tuple((entry["name"], entry["probability"]) for entry in manifest["top"]),
+            top=tuple(_answer(entry) for entry in manifest["top"]),
             maps=tuple(maps),
+            note=MEANING[manifest["scores"]],
         )
 
     def write_page(self, title: str, cards: Iterable[Card], footer: str) -> Path:
@@ -168,3 +169,17 @@ class Explained:
 def _name_of(entry: dict[str, Any]) -> str:
     name: str = entry["files"]["overlay"]
     return name.removesuffix(".overlay.png")
+
+
+def _answer(entry: dict[str, Any]) -> Answer:
+    from ..values import Answer
+
+    return Answer(entry["name"], entry["class"], entry["value"], entry["probability"])
+
+
+def explained_in(manifest: dict[str, Any]) -> str:
+    """What was explained of a picture, for the table."""
+    targets = manifest["targets"]
+    if not manifest["class_specific"]:
+        return str(targets[0]["caption"])
+    return ", ".join(f"{one.name} {one.score}" for one in map(_answer, targets))

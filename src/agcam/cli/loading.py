@@ -32,6 +32,14 @@ class Loading:
             help="A text file with one class name (or prompt) a line; or id2label as JSON."
         ),
     ] = None
+    scores: Annotated[
+        Literal["softmax", "sigmoid", "none", "probability"] | None,
+        typer.Option(
+            help="How outputs become probabilities: classes that compete, each by itself "
+            "(multi-label, one output), not at all (regression), or they are; without it, as the "
+            "model says."
+        ),
+    ] = None
     size: Annotated[
         str, typer.Option(help="Pixels of the model's input: 224, or height,width.")
     ] = ""
@@ -89,6 +97,7 @@ class Loading:
             classes=names,
             preparation=changes if changes.stated else None,
             trust_remote_code=self.trust_remote_code,
+            scores=self.scores,
         )
         if self.device is not None:
             try:

@@ -21,9 +21,15 @@ Model = Annotated[
 ]
 Target = Annotated[
     list[str] | None,
-    typer.Option(help="Class number, class name or text prompt; may be given several times."),
+    typer.Option(
+        help='Class number, class name, "not NAME" or text prompt; may be given several times.'
+    ),
 ]
 Top = Annotated[int | None, typer.Option(min=1, help="Ask about the K most probable classes.")]
+Against = Annotated[
+    str | None,
+    typer.Option(help="Explain what speaks for each target rather than for this class."),
+]
 Alpha = Annotated[float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")]
 Colormap = Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Most pictures in one pass.")]
@@ -49,13 +55,25 @@ def make_folder(out: Path) -> None:
 
 
 def asked_of(
-    classifier: Classifier, target: list[str] | None, top: int | None, pictures: int
+    classifier: Classifier,
+    target: list[str] | None,
+    top: int | None,
+    pictures: int,
+    against: str | None = None,
 ) -> Any:
-    """What --target and --top ask of each picture; a name that is a number stays a name."""
+    """What --target, --against and --top ask of each picture; a name that is a number is a name."""
+    from ..targets import Against as Against_
     from ..targets import Top as Top_
 
+    named = set(classifier.class_names)
+
+    def item(text: str) -> int | str:
+        return int(text) if text.isdecimal() and text not in named else text
+
+    if against is not None:
+        if not target:
+            raise TargetError("--against is for a --target: name the class to explain, too.")
+        return [[Against_(item(one), item(against)) for one in target]] * pictures
     if target:
-        named = set(classifier.class_names)
-        items = [int(t) if t.isdecimal() and t not in named else t for t in target]
-        return [items] * pictures
+        return [[item(one) for one in target]] * pictures
     return Top_(top) if top else None

@@ -8,25 +8,38 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
-import torch
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
 from .. import targets
 from ..errors import AgcamError, PictureError
-from ..explainer import BATCH_SIZE, Progress, Watch, ask_with, finite, settled, to_model
+from ..explainer import BATCH_SIZE, Progress, Watch, finite
 from ..families import load
 from ..images import prepare_all
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
+from ..question import ask, to_model
 from ..tracing import Evidence, quiet, trace
-from ..values import Classifier, Frame, Method, Oracle, Preparation, Transform, shown
+from ..values import (
+    Answer,
+    Classifier,
+    Frame,
+    Method,
+    Oracle,
+    Preparation,
+    Scores,
+    Transform,
+    answers_of,
+    kind_of,
+    shown,
+    split,
+)
 from .meter import Cost, Meter
 
 __all__ = ["Column", "Comparison", "Cost", "compare"]
 
-SAID: Final = 5
+TOP: Final = 5  # classes that are listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +60,17 @@ class Column:
 class Comparison:
     """One picture asked about some targets by several methods, all from one recording.
 
-    `forward` is the cost of a plain pass; `recording` that of the pass that all methods share.
+    `answers` are what the model gives for the targets, `top` its best classes; `forward` is the
+    cost of a plain pass; `recording` that of the pass that all methods share.
     """
 
     picture: Image.Image
     source: str
     frame: Frame
     model: str
-    targets: tuple[str, ...]
-    probabilities: Float[Tensor, " asked"]
-    said: tuple[tuple[str, float], ...]
+    scores: Scores
+    answers: tuple[Answer, ...]
+    top: tuple[Answer, ...]
     columns: tuple[Column, ...]
     forward: Cost
     recording: Cost
@@ -68,7 +82,7 @@ class Comparison:
         return Sheet(
             title=shown(self.source),
             picture=self.picture,
-            targets=tuple(zip(self.targets, self.probabilities.tolist(), strict=True)),
+            targets=self.answers,
             columns=tuple(self._drawn(column) for column in self.columns),
         )
 
@@ -97,46 +111,36 @@ def compare(
     AgcamError where nothing can be explained.
     """
     rows = [METHODS[name] for name in dict.fromkeys(methods)]
-    classifier = ask_with(load(model, preparation=preparation), target)
-    prepared = prepare_all(classifier, picture)
+    loaded = load(model, preparation=preparation)
+    prepared = prepare_all(loaded, picture)
     if len(prepared.pixels) != 1:
         raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
-    classifier, further = settled(classifier, prepared.pixels, inputs)
-    if further is not None:
-        classifier = further.bind(classifier, 0)
+    question = ask(loaded, prepared.pixels, target, inputs)
+    classifier = question.classifier()
     with quiet(classifier.module):
         pixels = to_model(classifier, prepared.pixels)
         watch = Watch(progress)
         bench = _Bench(classifier, pixels, rows, batch_size, watch)
-        logits = bench.evidence.recording.logits
-        asked = targets.resolve(target, logits, classifier.class_names)[0].to(logits.device)
-        grid = bench.evidence.recording.grid
+        given, grid = bench.evidence.recording.logits, bench.evidence.recording.grid
+        logits, _ = split(classifier, given)
+        asked = targets.resolve(question.target, logits, classifier.class_names)[0].to(given.device)
         watch.total = sum(row.asks(grid) for row in rows if row.asks is not None) * len(asked)
         columns = {column.method.name: column for column in bench.columns(asked)}
-    probabilities = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(-1)[0].cpu()
-    best = probabilities.topk(min(SAID, len(probabilities)))
+    best = logits[0].topk(min(TOP, logits.shape[1])).indices
     return Comparison(
         picture=prepared.pictures[0],
         source=prepared.sources[0],
         frame=prepared.frames[0],
         model=classifier.name,
-        targets=tuple(_name(classifier, int(index)) for index in asked),
-        probabilities=probabilities[asked.cpu()],
-        said=tuple(
-            (_name(classifier, index), part)
-            for index, part in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        ),
+        scores=kind_of(classifier, logits.shape[1]),
+        answers=answers_of(classifier, given[0], asked.tolist()),
+        top=answers_of(classifier, given[0], best.tolist()),
         columns=tuple(columns[row.name] for row in rows),
         forward=bench.forward,
         preparation=prepared.preparation,
         notes=(*classifier.notes, *prepared.notes),
         recording=bench.recording,
     )
-
-
-def _name(classifier: Classifier, index: int) -> str:
-    names = classifier.class_names
-    return names[index].split(",")[0] if names else f"class {index}"
 
 
 class _Bench:

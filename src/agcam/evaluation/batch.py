@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import AgcamError, MetricError
-from ..explainer import to_model
 from ..maps import to_pixels
+from ..question import to_model
 from ..records import Failure, Record, SampleRow
 from ..tracing import trace
 from ..values import (
@@ -26,6 +26,8 @@ from ..values import (
     Sample,
     Trace,
     Truth,
+    predicted,
+    probabilities_of,
 )
 
 LIGHT: Final = (ReadTrace, AttentionTrace, GridTrace)  # what one recording keeps for all
@@ -98,8 +100,8 @@ class Asked:
         self._held: type[Trace] = GridTrace  # the kind of evidence whose graph is in memory
         self.layout = self._evidence.recording.layout
         self.logits = self._evidence.recording.logits
-        self.probabilities = precise(self.logits).softmax(-1)
-        self.prediction = self.logits.argmax(-1).tolist()
+        self.probabilities = probabilities_of(classifier, self.logits)
+        self.prediction = predicted(classifier, self.logits).tolist()
         self.labels = torch.tensor([item.label for item in items], device=self.logits.device)
         self.broken: set[tuple[int, str]] = set()  # pictures and methods without finite maps
         self._maps: dict[str, Grids] = {}

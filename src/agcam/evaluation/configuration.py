@@ -41,6 +41,7 @@ class Configuration:
     `size`, `mean`, `std`, `fit`, `resize`, `interpolation` and `value_range` are stated instead of
     the model's own preparation where they are not empty (`fit` "squash" resizes both sides, as the
     paper does).
+    `scores` says how logits become probabilities; empty: as the model itself says.
     """
 
     dataset: str
@@ -62,6 +63,7 @@ class Configuration:
     resize: tuple[int, ...] = ()
     interpolation: Literal["", "nearest", "bilinear", "bicubic", "lanczos"] = ""
     value_range: tuple[float, ...] = ()
+    scores: str = ""
 
     @property
     def changes(self) -> Changes:
@@ -117,6 +119,7 @@ def classifier_of(configuration: Configuration) -> Classifier:
         arch=configuration.arch,
         classes=list(configuration.class_names) or None,
         preparation=changes if changes.stated else None,
+        scores=configuration.scores or None,
     )
     try:
         classifier.module.to(configuration.device)
@@ -149,6 +152,7 @@ def description(subject: Subject) -> dict[str, Any]:
             "preparation": None
             if classifier.preparation is None
             else classifier.preparation.numbers(),
+            **({} if classifier.scores == "softmax" else {"scores": classifier.scores}),
         },
         "methods": [method.name for method in subject.methods],
         "metrics": {measure.name: asdict(measure) for measure in subject.measures},

@@ -134,10 +134,12 @@ class Evaluator:
     def _tests(self, items: list[Item], book: Book) -> None:
         asked = Asked(self.subject.classifier, items, self.subject.methods)
         book.forwards += len(items)
-        said = asked.probabilities.gather(1, asked.labels[:, None])[:, 0].tolist()
+        held: list[float | None] = [None] * len(items)
+        if asked.probabilities is not None:
+            held = asked.probabilities.gather(1, asked.labels[:, None])[:, 0].tolist()
         book.samples += [
             SampleRow(item.number, item.sample.name, item.label, prediction, probability)
-            for item, prediction, probability in zip(items, asked.prediction, said, strict=True)
+            for item, prediction, probability in zip(items, asked.prediction, held, strict=True)
         ]
         for test, judge in self.judges.items():
             judge(asked, self.subject.of_test(test), book)

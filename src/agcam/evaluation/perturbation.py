@@ -19,7 +19,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..metrics.perturbation import FILLS, INNER, SHARES, abpc, area, black
 from ..metrics.saco import GROUPS, saco
-from ..values import CurveCase, GroupCase
+from ..values import CurveCase, GroupCase, predicted, weights_of
 from .batch import Asked, Book, precise
 from .measures import Measure
 from .probing import Probe, Prober, rank_of, relevance_on_input
@@ -58,8 +58,8 @@ class Perturbation:
         logits = self.prober.ask(pixels, filling, ranks, probes)
         book.forwards += len(probes)
         whole = self._whole(asked, book)
-        lost = _said(logits, asked.labels, probes).reshape(-1, len(pixels), GROUPS)
-        before = _said_each(whole, asked.labels)
+        lost = _held(logits, asked, probes).reshape(-1, len(pixels), GROUPS)
+        before = _held_each(whole, asked, asked.labels)
         for line, method in enumerate(asked.methods):
             relevance = relevance_on_input(asked.maps(method), asked.size)
             for picture, item in enumerate(asked.items):
@@ -89,10 +89,10 @@ class Perturbation:
         book.forwards += len(probes)
         ends = self._whole(asked, book), self._empty(fill, filling, book)
         shape = (len(ORDERS), len(asked.methods), len(pixels), len(counts))
-        inner = _said(logits, asked.labels, probes).reshape(shape)
-        right = _right(logits, asked.labels, probes).reshape(shape)
-        first, last = (_said_each(end, asked.labels) for end in ends)
-        first_right, last_right = (_right_each(end, asked.labels) for end in ends)
+        inner = _held(logits, asked, probes).reshape(shape)
+        right = _right(logits, asked, probes).reshape(shape)
+        first, last = (_held_each(end, asked, asked.labels) for end in ends)
+        first_right, last_right = (_right_each(end, asked, asked.labels) for end in ends)
         for line, method in enumerate(asked.methods):
             for picture, item in enumerate(asked.items):
                 said = [
@@ -167,18 +167,19 @@ def _labels(labels: Tensor, probes: Sequence[Probe]) -> Tensor:
     return labels[torch.tensor([probe.picture for probe in probes], device=labels.device)]
 
 
-def _said(logits: Tensor, labels: Tensor, probes: Sequence[Probe]) -> NDArray[Any]:
-    return _said_each(logits, _labels(labels, probes))
+def _held(logits: Tensor, asked: Asked, probes: Sequence[Probe]) -> NDArray[Any]:
+    return _held_each(logits, asked, _labels(asked.labels, probes))
 
 
-def _right(logits: Tensor, labels: Tensor, probes: Sequence[Probe]) -> NDArray[Any]:
-    return _right_each(logits, _labels(labels, probes))
+def _right(logits: Tensor, asked: Asked, probes: Sequence[Probe]) -> NDArray[Any]:
+    return _right_each(logits, asked, _labels(asked.labels, probes))
 
 
-def _said_each(logits: Tensor, labels: Tensor) -> NDArray[Any]:
+def _held_each(logits: Tensor, asked: Asked, labels: Tensor) -> NDArray[Any]:
     """The label's probability in each row."""
-    return np.asarray(logits.softmax(-1).gather(1, labels[:, None])[:, 0].cpu().numpy())
+    held = weights_of(asked.classifier, logits)
+    return np.asarray(held.gather(1, labels[:, None])[:, 0].cpu().numpy())
 
 
-def _right_each(logits: Tensor, labels: Tensor) -> NDArray[Any]:
-    return np.asarray((logits.argmax(-1) == labels).cpu().numpy())
+def _right_each(logits: Tensor, asked: Asked, labels: Tensor) -> NDArray[Any]:
+    return np.asarray((predicted(asked.classifier, logits) == labels).cpu().numpy())

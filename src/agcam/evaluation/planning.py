@@ -12,7 +12,7 @@ import torch
 from ..errors import AgcamError, RunError
 from ..records import ShardRows
 from ..tracing import quiet
-from ..values import Frame, Method, Sample
+from ..values import Frame, Method, Sample, kind_of
 from .batch import Asked, Item
 from .configuration import Configuration, description, key_of, subject_of
 from .evaluator import Evaluator, Subject
@@ -173,12 +173,27 @@ def _check_truths(subject: Subject) -> None:
             )
 
 
+def _check_scores(subject: Subject, classes: int) -> None:
+    """Refuse metrics of probabilities, or of two classes, where the model has none."""
+    name = subject.classifier.name
+    curves = (*subject.of_test("curves"), *subject.of_test("groups"))
+    of_probability = [one.name for one in curves if "accuracy" not in one.name]
+    if of_probability and kind_of(subject.classifier, classes) == "none":
+        raise RunError(
+            f"{name} gives no probabilities (scores: none), which {', '.join(of_probability)} "
+            "read; choose other metrics, or say how its outputs are meant: --scores sigmoid"
+        )
+    if classes == 1 and subject.of_test("sensitivity"):
+        raise RunError(f"{name} has one class alone; class_sensitivity compares the maps of two")
+
+
 def _measure(subject: Subject) -> tuple[float, int]:
     """Seconds of a plain pass of one picture, measured on one batch; and the number of blocks."""
     noise = _noise(subject, min(subject.batch_size, max(1, len(subject.dataset.samples))))
     evaluator = Evaluator(replace(subject, measures=()))
     with quiet(subject.classifier.module):
         asked = Asked(subject.classifier, noise, subject.methods[:1])
+        _check_scores(subject, asked.logits.shape[-1])
         start = time.perf_counter()
         evaluator.perturbation.prober.forward(asked.pixels)
         if asked.pixels.is_cuda:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from torch import nn
 
 from ..errors import LoadError, ModelError, UnknownNameError
-from ..values import Classifier
+from ..values import Classifier, Scores
 from . import hf_vit
 from .checkpoints import load_checkpoint
 from .fingerprint import weights_hash
@@ -28,6 +28,7 @@ from .wrappers import peeled
 __all__ = [
     "FAMILIES",
     "Inputs",
+    "Refusal",
     "class_names",
     "load",
     "prepared_as",
@@ -45,6 +46,7 @@ def load(
     preparation: Any = None,
     logits: Callable[[Any], Any] | None = None,
     trust_remote_code: bool = False,
+    scores: str | None = None,
 ) -> Classifier:
     """A classifier from a name, a file of weights, a folder, a module or a pipeline.
 
@@ -54,15 +56,18 @@ def load(
     torchvision, timm or albumentations transform, Hugging Face image processor or function of a PIL
     picture, which is run as it is while the part of the picture that it shows is measured.
     `logits` says where the logits (batch, class) are in what the model gives, for models that give
-    several tensors: `lambda y: y[0]`. `trust_remote_code` lets a Hugging Face model run code of its
-    own, never by default. Raises LoadError, UnknownNameError, ModelError, or PictureError for a
-    preparation that does not work.
+    several tensors: `lambda y: y[0]`. `scores` says how they become probabilities where the model
+    does not ("softmax", "sigmoid", "none", "probability"). `trust_remote_code` lets a Hugging Face
+    model run code of its own, never by default. Raises LoadError, UnknownNameError, ModelError, or
+    PictureError for a preparation that does not work.
     """
     classifier = _resolve(model, arch, trust_remote_code)
     if preparation is not None:
         classifier = prepared_as(classifier, preparation)
     if logits is not None:
         classifier = _with_logits(classifier, logits)
+    if scores is not None:
+        classifier = replace(classifier, scores=scores_named(scores))
     if classes is None:
         return classifier
     return _named(classifier, class_names(classes))
@@ -78,7 +83,7 @@ def _with_logits(classifier: Classifier, where: Callable[[Any], Any]) -> Classif
 
 def _named(classifier: Classifier, names: tuple[str, ...]) -> Classifier:
     if classifier.with_prompts is not None:
-        return classifier.with_prompts(list(names))
+        return replace(classifier.with_prompts(list(names)), scores=classifier.scores)
     inner = peeled(classifier.module)
     count = class_count(inner) if classifier.family != "module" else None
     if count is not None and isinstance(classifier.predict, Predict) and count != len(names):
@@ -86,6 +91,14 @@ def _named(classifier: Classifier, names: tuple[str, ...]) -> Classifier:
             f"{classifier.name} has {count} classes, but {len(names)} class names were given."
         )
     return replace(classifier, class_names=names)
+
+
+def scores_named(name: str) -> Scores:
+    """A way from logits to probabilities by its name; raises LoadError."""
+    for known in get_args(Scores):
+        if name == known:
+            return cast(Scores, known)
+    raise LoadError(f"scores is one of {', '.join(get_args(Scores))}, not {name!r}.")
 
 
 def _resolve(model: object, arch: str | None, trust: bool) -> Classifier:

@@ -39,7 +39,7 @@ def contrastive(
             f'{bare.name} compares pictures with text; name it: target="a photo of a cat".'
         )
 
-    asked = replace(bare, predict=unasked, with_prompts=with_prompts)
+    asked = replace(bare, predict=unasked, output=encode_image, with_prompts=with_prompts)
     return asked
 
 

@@ -1,4 +1,4 @@
-"""One HTML page of pictures, overlays, what was said, what failed; made a card at a time."""
+"""One HTML page of pictures, overlays, predictions, what failed; made a card at a time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from jinja2 import Environment, StrictUndefined, Template
 from PIL import Image, features
 
+from ..values import Answer
 from .render import colour_table
 
 SMALL: Final = "webp" if features.check("webp") else "jpeg"
@@ -29,9 +30,9 @@ class Thumbnail(NamedTuple):
 
 
 class MapView(NamedTuple):
-    """One target's overlay, and the lowest and highest raw relevance that its colours stand for."""
+    """One map's overlay, what it shows, and the lowest and highest raw relevance of its colours."""
 
-    target: str
+    caption: str
     overlay: Image.Image | Thumbnail
     low: float
     high: float
@@ -39,17 +40,19 @@ class MapView(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """One picture on the page: what the model said, and where each answer came from.
+    """One picture on the page: the model's best classes, and what speaks for the targets.
 
-    `said` are (class name, probability in [0, 1]), best first. A picture that could not be
-    explained has `error`, one sentence, and may lack all the rest but its `title` (a file name).
+    `top` are its best classes, best first; `note` says how to read their numbers. A picture that
+    could not be explained has `error`, one sentence, and may lack all the rest but its `title` (a
+    file name).
     """
 
     title: str
     picture: Image.Image | Thumbnail | None = None
-    said: tuple[tuple[str, float], ...] = ()
+    top: tuple[Answer, ...] = ()
     maps: tuple[MapView, ...] = ()
     error: str | None = None
+    note: str = ""
 
 
 def render_page(title: str, cards: Iterable[Card], footer: str, colormap: str = "turbo") -> str:
@@ -86,11 +89,12 @@ def _for_template(card: Card) -> dict[str, object]:
         "title": card.title,
         "picture": picture,
         "tall": any(view.width < view.height * 0.8 for view in views),
-        "said": [(name, _percent(part), _width(part)) for name, part in card.said],
-        "best": card.said[0][0] if card.said else "",
+        "top": [(one.name, one.score, _width(one.probability)) for one in card.top],
+        "best": card.top[0].name if card.top else "",
+        "note": card.note,
         "maps": [
             {
-                "target": view.target,
+                "caption": view.caption,
                 "overlay": overlay,
                 "low": f"{view.low:.3g}",
                 "high": f"{view.high:.3g}",
@@ -113,13 +117,8 @@ def broad(picture: Thumbnail) -> int:
     return max(60, round(_TALLEST * picture.width / picture.height))
 
 
-def _percent(part: float) -> str:
-    percent = 100 * part
-    return "< 0.1 %" if 0 < percent < 0.1 else f"{percent:.1f} %"
-
-
-def _width(part: float) -> str:
-    return f"{100 * min(max(part, 0.0), 1.0):.2f}"
+def _width(probability: float | None) -> str | None:
+    return None if probability is None else f"{100 * min(max(probability, 0.0), 1.0):.2f}"
 
 
 def data_uri(picture: Image.Image) -> str:

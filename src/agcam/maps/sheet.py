@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..values import Answer
 from .page import data_uri, gradient, template
 from .pixels import PixelMap
 from .render import colour_table, overlay
@@ -52,11 +53,11 @@ class SheetColumn:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A picture, the targets asked about with their probabilities, and a column a method."""
+    """A picture, what the model gives for the targets, and a column a method."""
 
     title: str
     picture: Image.Image
-    targets: tuple[tuple[str, float], ...]
+    targets: tuple[Answer, ...]
     columns: tuple[SheetColumn, ...]
 
     def overlays(self, column: SheetColumn, alpha: float, colormap: str) -> Iterator[Image.Image]:
@@ -80,10 +81,10 @@ def sheet_png(sheet: Sheet, footer: str = "", alpha: float = 0.5, colormap: str 
     grid = figure.add_gridspec(rows + 1, columns, height_ratios=[height] * rows + [0.09])
     small = sheet.picture.convert("RGB")
     small.thumbnail((LONGEST, LONGEST))
-    for row, (target, probability) in enumerate(sheet.targets):
+    for row, answer in enumerate(sheet.targets):
         axes = figure.add_subplot(grid[row, 0])
         _show(axes, small)
-        axes.set_title("\n".join([*textwrap.wrap(target, 24), f"{probability:.1%}"]), fontsize=8)
+        axes.set_title("\n".join(textwrap.wrap(answer.caption, 30)), fontsize=8)
     for place, column in enumerate(sheet.columns, 1):
         overs = [] if column.maps is None else list(sheet.overlays(column, alpha, colormap))
         for row in range(rows):
@@ -138,7 +139,7 @@ def sheet_page(
         title=sheet.title,
         picture=data_uri(small),
         size=small.size,
-        targets=[(name, f"{100 * part:.1f} %") for name, part in sheet.targets],
+        targets=[answer.caption for answer in sheet.targets],
         columns=[_for_template(sheet, column, alpha, colormap) for column in sheet.columns],
         costs=costs,
         gradient=gradient(colormap),

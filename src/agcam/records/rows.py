@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 class SampleRow(NamedTuple):
     """One sample as the model answered it; `sample` is its number in the data set's order.
 
-    `label` and `prediction` count in the model's classes; `probability` is the label's.
+    `label` and `prediction` count in the model's classes; `probability` is the label's, None
+    where the model has none; `prediction` is -1 where a class that stands alone is not the answer.
     """
 
     sample: int
     name: str
     label: int
     prediction: int
-    probability: float
+    probability: float | None
 
 
 class Record(NamedTuple):

@@ -29,7 +29,7 @@ CREATE TABLE samples (
     name TEXT NOT NULL,
     label INTEGER NOT NULL,
     prediction INTEGER NOT NULL,
-    probability REAL NOT NULL,
+    probability REAL,
     PRIMARY KEY (run, sample)
 ) WITHOUT ROWID;
 CREATE TABLE records (

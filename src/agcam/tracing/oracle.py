@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError, TargetError
-from ..values import Classifier, Grid, Oracle, Recording
+from ..values import Classifier, Grid, Oracle, Recording, kind_of, weights_of
 from .prove import prove
 from .record import logits_of
 
@@ -43,14 +43,16 @@ class Asking:
         return self._logits(pixels).gather(1, target[:, None])[:, 0]
 
     def _probability(self, pixels: Tensor, target: Tensor) -> Tensor:
-        logits = self._logits(pixels)
-        if logits.shape[1] == 1:
+        columns = self._logits(pixels)
+        name, classes = self._classifier.name, columns.shape[1] - len(self._classifier.scalars)
+        if kind_of(self._classifier, classes) == "none" and bool((target < classes).any()):
+            prompts = self._classifier.with_prompts is not None
+            fix = "name another prompt beside it" if prompts else 'scores="sigmoid" says they are'
             raise TargetError(
-                f"{self._classifier.name} has one class alone, whose probability is always 1, so "
-                "a method that reads probabilities sees nothing: name another class or prompt "
-                "beside it."
+                f"{name}: this method reads the class's probability, and what the model gives for "
+                f"it is none; choose another method, such as occlusion, or {fix}."
             )
-        return logits.softmax(-1).gather(1, target[:, None])[:, 0]
+        return weights_of(self._classifier, columns).gather(1, target[:, None])[:, 0]
 
     def _logits(self, pixels: Tensor) -> Tensor:
         """Logits, at least float32, of pictures given to the model a chunk at a time."""

@@ -25,7 +25,7 @@ from .evidence import (
     Recording,
     TokenTrace,
 )
-from .model import Classifier, Family, Layout, Scores
+from .model import Classifier, Family, Layout, Scalar, Scores
 from .more_passes import AloneTrace, PathTrace
 from .picture import Frame, Grid
 from .preparation import (
@@ -39,11 +39,25 @@ from .preparation import (
 )
 from .rows import Method, Metric, SetMetric
 from .samples import DataSet, Reader, Sample, Truth
+from .scores import (
+    MEANING,
+    Answer,
+    answers_of,
+    kind_of,
+    name_of,
+    percent,
+    predicted,
+    probabilities_of,
+    split,
+    weights_of,
+)
 from .trace import Trace
 from .words import shown
 
 __all__ = [
+    "MEANING",
     "AloneTrace",
+    "Answer",
     "AttentionCall",
     "AttentionTrace",
     "AttnLrpTrace",
@@ -80,6 +94,7 @@ __all__ = [
     "Recording",
     "RuledTrace",
     "Sample",
+    "Scalar",
     "Scores",
     "SetMetric",
     "StreamBlock",
@@ -88,9 +103,17 @@ __all__ = [
     "Trace",
     "Transform",
     "Truth",
+    "answers_of",
+    "kind_of",
     "manifest_of",
+    "name_of",
     "note_of",
+    "percent",
+    "predicted",
+    "probabilities_of",
     "scaled_resize",
     "shown",
+    "split",
+    "weights_of",
     "words_for",
 ]

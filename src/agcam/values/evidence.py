@@ -174,7 +174,8 @@ class Oracle:
     `logit` and `probability` answer pixels (n 3 height width) and a class for each (n,) with a
     number for each (n,), for any n; the model never sees more than `chunk` pictures at once. Where
     gradients are on, the answer can be differentiated; then at most `chunk` should be asked at
-    once, for the graph of all of them is kept. Relevance is wanted on `grid`, which covers the
+    once, for the graph of all of them is kept. The `probability` of a target that is no class is
+    its value. Relevance is wanted on `grid`, which covers the
     picture; 0 is the colour that a normalized picture has where nothing is to be seen.
     """
 

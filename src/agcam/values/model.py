@@ -21,6 +21,17 @@ probabilities already, because the model ends in a softmax or sigmoid of its own
 
 
 @dataclass(frozen=True)
+class Scalar:
+    """A number that a classifier gives beside its logits: a target that is no class.
+
+    `other_side` is the class whose other side it is (minus its logit), where it is one.
+    """
+
+    name: str
+    other_side: int | None = None
+
+
+@dataclass(frozen=True)
 class Classifier:
     """A model ready to be run: pixels in, logits out, and what its classes are called.
 
@@ -28,7 +39,8 @@ class Classifier:
     (batch, channel, height, width) and returns logits (batch, class), or raises ModelError where
     there are none. `output` gives what the module itself returns, whole, also where it has no
     classifier. `tower` is the part that holds the vision blocks. `scores` says how logits become
-    probabilities. `with_prompts` makes a classifier over text prompts (CLIP-like).
+    probabilities. `with_prompts` makes a classifier over text prompts (CLIP-like). `scalars` are
+    what the last columns of `predict` stand for where they are no classes.
     """
 
     module: nn.Module
@@ -42,6 +54,7 @@ class Classifier:
     notes: tuple[str, ...] = ()
     scores: Scores = "softmax"
     output: Callable[..., Any] | None = None
+    scalars: tuple[Scalar, ...] = ()
 
     @property
     def vision(self) -> nn.Module:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from .. import values
 from ..errors import PictureError
 from ..explanation import Explanation
 from ..maps import png_bytes
@@ -202,25 +203,30 @@ def _number(item: int | str, known: set[str]) -> int | str:
 
 def said(explanation: Explanation, count: int = SAID) -> list[Said]:
     """The most probable classes, best first."""
-    row = explanation.probabilities[0]
-    top = row.topk(min(count, len(row)))
-    return [
-        Said(target=index, name=explanation.name_of(index), probability=value)
-        for index, value in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-    ]
+    return [Said(**_fields_of(one)) for one in explanation.top(0, count)]
+
+
+def _fields_of(answer: values.Answer) -> dict[str, Any]:
+    return {
+        "target": answer.index,
+        "name": answer.name,
+        "value": answer.value,
+        "probability": answer.probability,
+        "score": answer.score,
+    }
 
 
 def told(explanation: Explanation, draw: list[Any]) -> Slices[Answer]:
     """An explanation of one picture as the API gives it; every drawing is a slice."""
     maps = []
     small = explanation.shrunk(SHOWN_SIDE)
-    for asked, index in enumerate(explanation.target[0].tolist()):
+    for asked, answer in enumerate(explanation.answers[0]):
         drawn: dict[str, Any] = {}
         if "grid" in draw:
             drawn["grid"] = explanation.grid_map[0, asked].tolist()
         if "overlay" in draw:
             drawn["overlay"] = base64.b64encode(png_bytes(small.overlay(0, asked))).decode()
             yield nothing
-        name, value = explanation.name_of(index), float(explanation.probabilities[0, index])
-        maps.append(Map(target=index, name=name, probability=value, **drawn))
+        caption = explanation.caption(0, asked)
+        maps.append(Map(**_fields_of(answer), caption=caption, **drawn))
     return Answer(said=said(explanation), maps=maps, manifest=explanation.manifest())

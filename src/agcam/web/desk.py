@@ -16,11 +16,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, TargetError, UnknownNameError
-from ..explainer import answer, answer_in_slices, settled, to_model
+from ..explainer import answer, answer_in_slices
 from ..explanation import Explanation
 from ..images import Prepared, make_ready, open_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
+from ..question import ask, settled, to_model
 from ..registry import near_misses
 from ..tracing import Evidence, quiet, trace
 from ..tracing.replay import Replay
@@ -154,7 +155,8 @@ class Desk:
         """Explain a picture that is not kept, slice by slice, drawn in the page's size."""
         prepared = self._prepared(data, "picture-1", classifier)
         yield nothing
-        classifier, _ = settled(classifier, prepared.pixels)
+        question = ask(classifier, prepared.pixels, target)
+        classifier, target = question.classifier(), question.target
         at_once = max(1, int(SLICE // max(cost_of(method).target, 1.0)))
         return (yield from answer_in_slices(classifier, prepared, target, method, at_once))
 

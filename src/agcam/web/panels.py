@@ -17,7 +17,7 @@ from PIL import Image
 from ..explanation import Explanation
 from ..maps import colour_table, heat_map, overlay, resize_map
 from ..metrics.localization import predicted_boxes
-from ..values import BoxCase
+from ..values import MEANING, BoxCase, percent
 from .api import said as top_of
 from .examples import Example, jpeg_address
 from .offered import OFFERED
@@ -55,32 +55,31 @@ def said(explanation: Explanation) -> str:
         {
             "target": row.target,
             "name": row.name,
-            "percent": percent(row.probability),
-            "width": f"{100 * row.probability:.2f}",
+            "percent": row.score,
+            "width": f"{100 * (row.probability or 0):.2f}",
         }
         for row in top_of(explanation)
     ]
-    return _panel("said", rows=rows, chosen=chosen)
+    return _panel("said", rows=rows, chosen=chosen, note=MEANING[explanation.scores])
 
 
 def view(explanation: Explanation, look: Look) -> str:
     """The heat map over the picture, and the boxes around what is above the threshold."""
     values = explanation.pixel_map[0].normalized()[0]
     picture = explanation.pictures[0]
-    name, share = asked(explanation)
+    caption = explanation.caption()
     shown = {
         "source": jpeg_address(overlay(picture, values, alpha=look.opacity)),
         "width": picture.width,
         "height": picture.height,
         "widest": max(120, round(TALLEST * picture.width / picture.height)),
         "boxes": boxes_of(explanation, look.threshold).round(1).tolist() if look.boxes else [],
-        "name": name,
-        "percent": share,
+        "caption": caption,
         "method": explanation.method,
-        "class_specific": OFFERED[explanation.method].class_specific,
+        "class_specific": explanation.class_specific,
         "hatched": bool(np.isnan(values).any()),
         "gradient": _gradient(),
-        "text": f"{explanation.method} heat map for {name}, {share}: {where(values)}",
+        "text": f"{explanation.method} heat map, {caption}: {where(values)}",
     }
     return _panel("view", it=shown)
 
@@ -124,9 +123,8 @@ def compared(explanations: Sequence[Explanation | tuple[str, str]], look: Look) 
         values = item.pixel_map[0].normalized()[0]
         small = overlay(item.pictures[0], values, alpha=look.opacity)
         small.thumbnail((COMPARED_SIDE, COMPARED_SIDE))
-        name, _ = asked(item)
-        note = "" if OFFERED[item.method].class_specific else "the same for every class"
-        text = f"{item.method} heat map for {name}: {where(values)}"
+        note = "" if item.class_specific else "the same for every class"
+        text = f"{item.method} heat map, {item.caption()}: {where(values)}"
         views.append(
             {
                 "method": item.method,
@@ -171,6 +169,7 @@ def how(explanation: Explanation, milliseconds: float) -> str:
         "rows": explanation.grid.rows,
         "columns": explanation.grid.columns,
         "tracer": explanation.tracer,
+        "class_specific": explanation.class_specific,
         "weights": explanation.weights_hash,
         "lowest": f"{entry['relevance']['lowest']:.3g}",
         "highest": f"{entry['relevance']['highest']:.3g}",
@@ -179,17 +178,6 @@ def how(explanation: Explanation, milliseconds: float) -> str:
         "notes": explanation.notes,
     }
     return _panel("how", it=shown)
-
-
-def asked(explanation: Explanation) -> tuple[str, str]:
-    """The class that was asked about, and how probable the model finds it."""
-    index = int(explanation.target[0, 0])
-    return explanation.name_of(index), percent(float(explanation.probabilities[0, index]))
-
-
-def percent(part: float) -> str:
-    """A share in words, never a zero that is none."""
-    return "< 0.1 %" if 0 < part < 0.001 else f"{100 * part:.1f} %"
 
 
 def _tiny(values: NDArray[Any]) -> str:

@@ -39,24 +39,27 @@ class Ask(BaseModel):
 
 
 class Said(BaseModel):
-    """One class, and how sure the model is of it."""
+    """One class, and what the model gives for it."""
 
-    target: int = Field(description="The class's number.")
+    target: int | None = Field(description="The class's number; null where it is no class.")
     name: str
-    probability: float
+    value: float = Field(description="The logit, which a map explains.")
+    probability: float | None = Field(description="Null where the model has no probabilities.")
+    score: str = Field(description="The probability, or else the logit, as text.")
 
 
 class Map(Said):
-    """Where the model saw one class; raw relevance, not normalized."""
+    """What in the picture speaks for one class; raw relevance, not normalized."""
 
+    caption: str = Field(description="What the map shows, in words.")
     grid: list[list[float]] | None = Field(default=None, description="rows x columns")
     overlay: str | None = Field(default=None, description="PNG, base64")
 
 
 class Answer(BaseModel):
-    """What the model said, and where it saw the classes that were asked about."""
+    """What the model predicted, and what speaks for the classes that were asked about."""
 
-    said: list[Said] = Field(description="The most probable classes, best first.")
+    said: list[Said] = Field(description="The classes it gives most to, best first.")
     maps: list[Map] = Field(description="In the order of `classes`.")
     manifest: dict[str, Any] = Field(
         description="Model, weights' hash, method, grid, window, versions, notes."

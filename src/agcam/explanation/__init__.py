@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import base64
 import html
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from .errors import SaveError
-from .maps import PixelMap, heat_map, npy_bytes, overlay, png_bytes, to_pixels, write_atomically
-from .values import Frame, Grid, Preparation, Transform, manifest_of
+from ..errors import SaveError
+from ..maps import PixelMap, overlay, png_bytes, to_pixels
+from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, manifest_of, name_of
+from .files import distinct, file_names, files_of, part_of, write_all
 
-SCHEMA_VERSION: Final = 1
+__all__ = ["Explanation", "PixelMaps", "file_names"]
+
+SCHEMA_VERSION: Final = 2
 NOTEBOOK_SIDE: Final = 320
-LONGEST: Final = 100  # bytes of each of two parts of a file's name, which has at most 255
-TOP: Final = 5  # classes of which a manifest tells the probability
 
 
 class PixelMaps(tuple[PixelMap, ...]):
@@ -41,24 +38,33 @@ class PixelMaps(tuple[PixelMap, ...]):
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What the model said, and where each answer came from; immutable.
+    """What the model predicted, and what in the picture speaks for each target; immutable.
 
     `grid_map` is raw relevance per patch (float64 for a float64 model, else float32);
     `pixel_map` the same on the original picture's pixels, NaN where the model never saw it.
-    Tensors are on the CPU.
+    `answers` has a row for each picture and in it an Answer for each target: its name, the number
+    that was explained and, where there is one, the probability. `target` holds the same targets as
+    class numbers, -1 where a target is no class (a function of the output, a similarity).
+    `scores` says how `probabilities` come from `logits`; they are None where the model has none. A
+    model without classes has logits (batch, 0) and -1 for its prediction.
+    `tracer` is what `explain(tracer=)` would have to be given to come the same way, None where it
+    chooses nothing. Tensors are on the CPU.
     """
 
     logits: Float[Tensor, "batch class"]
-    probabilities: Float[Tensor, "batch class"]
+    probabilities: Float[Tensor, "batch class"] | None
     prediction: Int[Tensor, " batch"]
     target: Int[Tensor, "batch asked"]
+    answers: tuple[tuple[Answer, ...], ...]
     grid_map: Float[Tensor, "batch asked rows columns"]
     class_names: tuple[str, ...]
+    scores: Scores
     model: str
     family: str
     weights_hash: str
     method: str
-    tracer: str
+    class_specific: bool
+    tracer: str | None
     grid: Grid
     versions: Mapping[str, str]
     notes: tuple[str, ...]
@@ -82,24 +88,46 @@ class Explanation:
         pairs = zip(self.grid_map.numpy(), self.frames, strict=True)
         return PixelMaps(to_pixels(grid_map, frame) for grid_map, frame in pairs)
 
+    @property
+    def shown(self) -> range:
+        """The targets whose maps differ: the first alone where the method knows no classes."""
+        return range(self.grid_map.shape[1] if self.class_specific else 1)
+
     def name_of(self, index: int) -> str:
         """A class in words: its first name, or its number."""
-        return self.class_names[index].split(",")[0] if self.class_names else f"class {index}"
+        return name_of(self.class_names, index)
+
+    def top(self, picture: int = 0, count: int = 5) -> tuple[Answer, ...]:
+        """The classes that the model gives most to, best first."""
+        best = self.logits[picture].topk(min(count, self.logits.shape[1])).indices.tolist()
+        return tuple(self._answer(picture, index) for index in best)
 
     def said(self, picture: int = 0, count: int = 5) -> tuple[tuple[str, float], ...]:
-        """The most probable classes of a picture, with their probabilities."""
-        top = self.probabilities[picture].topk(min(count, self.probabilities.shape[1]))
-        pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
-        return tuple((self.name_of(index), value) for index, value in pairs)
+        """The same as pairs: class name and probability, or logit where there are none."""
+        return tuple(
+            (one.name, one.value if one.probability is None else one.probability)
+            for one in self.top(picture, count)
+        )
+
+    def _answer(self, picture: int, index: int) -> Answer:
+        logit, known = float(self.logits[picture, index]), self.probabilities
+        probability = None if known is None else float(known[picture, index])
+        return Answer(self.name_of(index), index, logit, probability)
+
+    def caption(self, picture: int = 0, asked: int = 0) -> str:
+        """What a map shows, in words, with the probability of its class."""
+        if not self.class_specific:
+            return f"{self.method} does not know classes: one map for all of them"
+        return self.answers[picture][asked].caption
 
     def overlay(
         self, picture: int = 0, asked: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
     ) -> Image.Image:
         """The heat map over the original picture; `alpha` is the weight of the map."""
-        values = self._normalized(picture, asked)
+        values = self.normalized(picture, asked)
         return overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
 
-    def _normalized(self, picture: int, asked: int) -> PixelMap:
+    def normalized(self, picture: int = 0, asked: int = 0) -> PixelMap:
         """One map (H, W) within [0, 1]; the other targets' maps are not spread over pixels."""
         grid_map = self.grid_map[picture, asked : asked + 1].numpy()
         values: PixelMap = to_pixels(grid_map, self.frames[picture]).normalized()[0]
@@ -118,7 +146,8 @@ class Explanation:
 
     def manifest(self, picture: int = 0) -> dict[str, Any]:
         """Everything but the pixels, ready for JSON."""
-        frame = self.frames[picture]
+        frame, prediction = self.frames[picture], int(self.prediction[picture])
+        predicted = None if prediction < 0 else _entry(self._answer(picture, prediction))
         return {
             "schema_version": SCHEMA_VERSION,
             "source": self.sources[picture],
@@ -128,33 +157,23 @@ class Explanation:
             "model": self.model,
             "family": self.family,
             "weights_sha256": self.weights_hash,
+            "scores": self.scores,
             "method": self.method,
+            "class_specific": self.class_specific,
             "tracer": self.tracer,
             "grid": [self.grid.rows, self.grid.columns],
             "versions": dict(self.versions),
             "notes": list(self.notes),
-            "prediction": self._class(picture, int(self.prediction[picture])),
-            "top": [self._class(picture, index) for index in self._most_probable(picture)],
-            "targets": [self._asked(picture, asked) for asked in range(self.target.shape[1])],
+            "prediction": predicted,
+            "top": [_entry(answer) for answer in self.top(picture)],
+            "targets": [self._target(picture, asked) for asked in range(self.target.shape[1])],
         }
 
-    def _most_probable(self, picture: int) -> list[int]:
-        logits = self.logits[picture]
-        best: list[int] = logits.topk(min(TOP, len(logits))).indices.tolist()
-        return best
-
-    def _class(self, picture: int, index: int) -> dict[str, Any]:
-        return {
-            "class": index,
-            "name": self.name_of(index),
-            "logit": float(self.logits[picture, index]),
-            "probability": float(self.probabilities[picture, index]),
-        }
-
-    def _asked(self, picture: int, asked: int) -> dict[str, Any]:
+    def _target(self, picture: int, asked: int) -> dict[str, Any]:
         grid_map = self.grid_map[picture, asked]
         return {
-            **self._class(picture, int(self.target[picture, asked])),
+            **_entry(self.answers[picture][asked]),
+            "caption": self.caption(picture, asked),
             "relevance": {"lowest": float(grid_map.min()), "highest": float(grid_map.max())},
         }
 
@@ -168,8 +187,10 @@ class Explanation:
     ) -> list[Path]:
         """Write overlay PNG, map PNG, `.npy` (K, H, W float32) and a JSON manifest a picture.
 
-        `names` are the files' first parts, by default those of the pictures. Returns the files.
-        Raises SaveError; what was written of the picture that failed is removed again.
+        A method that does not know classes has one map for all targets, written once, without a
+        class in its name. `names` are the files' first parts, by default those of the pictures.
+        Returns the files. Raises SaveError; what was written of the picture that failed is removed
+        again.
         """
         stems = list(names or file_names(self.sources))
         if len(stems) != len(self):
@@ -193,51 +214,26 @@ class Explanation:
 
         `more` is put into the manifest. A picture whose manifest is there is there whole.
         """
-        return _write_all(Path(folder), self._files(picture, stem, alpha, colormap, more))
+        return write_all(Path(folder), files_of(self, picture, stem, alpha, colormap, more))
 
     def file_stems(self, picture: int, stem: str) -> list[str]:
-        """How the names of each target's files begin, where the picture's begin with `stem`."""
-        indices = self.target[picture].tolist()
-        return [f"{stem}.{index}-{_slug(self.name_of(index))}" for index in indices]
-
-    def _files(
-        self, picture: int, stem: str, alpha: float, colormap: str, more: Mapping[str, Any]
-    ) -> Iterator[tuple[str, bytes]]:
-        manifest = self.manifest(picture)
-        raw = to_pixels(self.grid_map[picture].numpy(), self.frames[picture])
-        yield f"{stem}.npy", npy_bytes(np.asarray(raw, dtype=np.float32))
-        del raw
-        names = self.file_stems(picture, stem)
-        for asked, (entry, name) in enumerate(zip(manifest["targets"], names, strict=True)):
-            values = self._normalized(picture, asked)
-            over = overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
-            entry["files"] = {"overlay": f"{name}.overlay.png", "map": f"{name}.map.png"}
-            yield f"{name}.overlay.png", png_bytes(over)
-            yield f"{name}.map.png", png_bytes(heat_map(values, colormap))
-        manifest |= {"map_file": f"{stem}.npy", **more}
-        yield (
-            f"{stem}.json",
-            (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode(
-                "utf-8",
-                "backslashreplace",  # a byte that is no text becomes JSON's escape of it
-            ),
-        )
+        """How the names of each map's files begin, where the picture's begin with `stem`."""
+        if not self.class_specific:
+            return [f"{stem}.{self.method}"]
+        return distinct([f"{stem}.{part_of(answer)}" for answer in self.answers[picture]])
 
     def _repr_html_(self) -> str:
-        """Notebooks show the overlays, with what was said."""
+        """Notebooks show the overlays, each with what it shows."""
         return "".join(
-            self._figure(picture, asked)
-            for picture in range(len(self))
-            for asked in range(self.target.shape[1])
+            self._figure(picture, asked) for picture in range(len(self)) for asked in self.shown
         )
 
     def _figure(self, picture: int, asked: int) -> str:
         image = self.overlay(picture, asked)
         image.thumbnail((NOTEBOOK_SIDE, NOTEBOOK_SIDE))
         data = base64.b64encode(png_bytes(image)).decode()
-        index = int(self.target[picture, asked])
-        text = f"{self.name_of(index)} {float(self.probabilities[picture, index]):.1%}"
-        caption = html.escape(f"{text} ({self.method})")
+        by = f", by {self.method}" if self.class_specific else ""
+        caption = html.escape(f"{self.caption(picture, asked)}{by}")
         return (
             '<figure style="display:inline-block;margin:4px">'
             f'<img alt="{caption}" src="data:image/png;base64,{data}">'
@@ -246,35 +242,26 @@ class Explanation:
 
     def __repr__(self) -> str:
         pictures = f"{len(self)} picture{'s' if len(self) != 1 else ''}"
-        names = ", ".join(self.name_of(int(index)) for index in self.prediction[:3])
-        return f"Explanation({pictures} by {self.method} of {self.model}; said: {names})"
+        predicted = [int(index) for index in self.prediction if index >= 0]
+        names = [self.name_of(index) for index in predicted]
+        told = f"predicted: {_some(names)}; " if names else ""
+        explained = list(dict.fromkeys(one.name for row in self.answers for one in row))
+        return (
+            f"Explanation({pictures} by {self.method} of {self.model}; "
+            f"{told}explained: {_some(explained)})"
+        )
 
 
-def _write_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
-    written: list[Path] = []
-    try:
-        for name, data in files:
-            write_atomically(folder / name, data)
-            written.append(folder / name)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
-    return written
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def file_names(sources: Sequence[str]) -> list[str]:
-    """A file name for each source; equal names (in any case, as some disks see it) are numbered."""
-    stems: dict[str, str] = {}  # without case -> as it is
-    for number, source in enumerate(sources, 1):
-        first = _slug(Path(source).stem, keep_case=True) or f"picture-{number}"
-        tries = chain([first], (f"{first}-{more}" for more in count(number)))
-        stem = next(name for name in tries if name.casefold() not in stems)
-        stems[stem.casefold()] = stem
-    return list(stems.values())
-
-
-def _slug(text: str, *, keep_case: bool = False) -> str:
-    slug = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:80]
-    short = slug.encode()[:LONGEST].decode(errors="ignore")  # file systems count bytes, not letters
-    return short if keep_case else short.lower()
+def _entry(answer: Answer) -> dict[str, Any]:
+    """An answer as the manifest has it."""
+    return {
+        "class": answer.index,
+        "name": answer.name,
+        "logit": None if answer.index is None else answer.value,
+        "value": answer.value,
+        "probability": answer.probability,
+    }
