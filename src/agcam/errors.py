@@ -1,15 +1,23 @@
 """Every error that agcam raises on purpose; each message names what went wrong and the fix."""
 
+from .wording import printable
+
 
 class AgcamError(Exception):
-    """Base of all: `except agcam.AgcamError` catches what agcam refuses, and nothing else."""
+    """Base of all: `except agcam.AgcamError` catches what agcam refuses, and nothing else.
+
+    Its message is one printable line, whatever names of files and classes are in it.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UnknownNameError(AgcamError, KeyError):
     """A method, model or family of that name is not in its table."""
 
     def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would print the repr of the sentence
+        return printable(self.args[0])  # KeyError would print the repr of the sentence
 
 
 class ModelError(AgcamError):

@@ -34,3 +34,8 @@ def cell(text: object) -> str:
     """Printable text for a cell of a CSV file; `'` in front of what a spreadsheet would compute."""
     words = str(text)
     return ("'" if words.startswith(FORMULA) else "") + printable(words)
+
+
+def shown_on_pages(value: object) -> object:
+    """For Jinja's `finalize`: markup of our own as it is, all other text printable."""
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

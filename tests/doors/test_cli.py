@@ -526,3 +526,37 @@ def test_compare_is_told_what_is_wrong(place, arguments, hint):
     assert status == 1
     assert hint in told
     assert told.count("\n") == 1
+
+
+def test_compare_takes_any_name_of_a_file_and_of_a_class(tmp_path):
+    """Bytes that are no UTF-8, escape characters, half a formula; shown escaped, nothing ends."""
+    import os
+
+    from small_runs import lay_out
+
+    lay_out(tmp_path, pictures=1)
+    names = ["cat\x1b[2J", "=dog", "$x_{", "\u202eright", *(f"class {n}" for n in range(6))]
+    (tmp_path / "names.txt").write_text("\n".join(names), encoding="utf-8")
+    picture = tmp_path / os.fsdecode(b"caf\xe9\x1b[31m.png")
+    (tmp_path / "00.png").rename(picture)
+    done = CliRunner().invoke(
+        app,
+        [
+            *(
+                "compare",
+                str(picture),
+                "--model",
+                str(tmp_path / "weights.pth"),
+                "--target",
+                "$x_{",
+            ),
+            *("--arch", "timm:test_vit", "--classes", str(tmp_path / "names.txt")),
+            *("--methods", "agcam,rollout", "--out", str(tmp_path / "out")),
+        ],
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.output
+    page = next((tmp_path / "out").glob("*.html")).read_text(encoding="utf-8")
+    assert "\x1b" not in page
+    assert r"caf\xe9\x1b[31m" in page

@@ -10,12 +10,12 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import AgcamError
-from ..wording import printable
 from .compare import compare
 from .evaluate import evaluate
 from .explain import explain
 from .lists import lists
 from .records import report, runs
+from .say import say
 from .serve import serve
 from .stopping import install, stopped
 
@@ -34,7 +34,7 @@ class _OneLineErrors(TyperGroup):
                 raise typer.Exit(status) from error
             if not isinstance(error, AgcamError):
                 raise
-            typer.echo(f"agcam: {printable(error)}", err=True)
+            say(f"agcam: {error}", err=True)
             raise typer.Exit(1) from error
 
 

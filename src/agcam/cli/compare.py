@@ -22,6 +22,7 @@ from .options import (
     names_in,
     refuse_both,
 )
+from .say import say
 
 if TYPE_CHECKING:
     from ..comparison import Comparison, Cost
@@ -69,9 +70,9 @@ def compare(
             classifier, found[0], asked, names, batch_size=batch_size, progress=progress
         )
     _write(done, out, alpha, colormap)
-    typer.echo(f"preparation: {words_for(done.preparation)}")
+    say(f"preparation: {words_for(done.preparation)}")
     for note in done.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     if all(column.refusal for column in done.columns):
         raise typer.Exit(1)
 
@@ -86,7 +87,7 @@ def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     print_table(HEADERS, rows, numbers=True)
     for column in done.columns:
         if column.refusal:
-            typer.echo(f"refused: {column.method.name}: {column.refusal}")
+            say(f"refused: {column.method.name}: {column.refusal}")
     top = ", ".join(f"{one.name} {one.score}" for one in done.top[:3])
     predicted = f"{done.model} predicted {top}. " if top else ""
     if MEANING[done.scores]:
@@ -103,7 +104,7 @@ def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     write_atomically(png, sheet_png(sheet, f"{colours} highest.", alpha, colormap))
     html = sheet_page(sheet, [HEADERS, *rows], footer, alpha, colormap)
     write_atomically(page, html.encode())
-    typer.echo(f"the sheet is {png}, the page {page}")
+    say(f"the sheet is {png}, the page {page}")
 
 
 def _rows(done: Comparison) -> list[tuple[str, ...]]:

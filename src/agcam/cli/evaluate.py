@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import LoadError, RunError
-from ..wording import printable
 from .loading import Loading, loads_models, read_names
 from .options import Model, names_in
+from .say import say
 from .stopping import advise
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def evaluate(
         )
     device = loading.device or "cpu"
     _ = ENGINES[engine]  # a wrong name is told before the model is loaded
-    typer.echo("loading, and trying every method on one picture ...", err=True)
+    say("loading, and trying every method on one picture ...", err=True)
     made = plan(
         Configuration(
             dataset=dataset,
@@ -103,16 +103,16 @@ def _announce(made: Plan, workers: int) -> None:
 
     subject = made.subject
     names = ", ".join(method.name for method in subject.methods)
-    typer.echo(f"{subject.classifier.name} on {len(subject.dataset.samples)} samples: {names}")
-    typer.echo(f"preparation: {words_for(subject.classifier.preparation)}")
+    say(f"{subject.classifier.name} on {len(subject.dataset.samples)} samples: {names}")
+    say(f"preparation: {words_for(subject.classifier.preparation)}")
     for note in (*subject.classifier.notes, *note_of(subject.classifier.preparation)):
-        typer.echo(f"note: {note}")
-    for line in made.matched.splitlines():
-        typer.echo(printable(line))
+        say(f"note: {note}")
+    for line in made.matched.split("\n"):
+        say(line)
     for name, reason in made.refused.items():
-        typer.echo(f"left out, for the model refuses it: {name}: {printable(reason)}")
+        say(f"left out, for the model refuses it: {name}: {reason}")
     time = _duration(made.seconds / workers)
-    typer.echo(
+    say(
         f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and "
         f"{made.own_seconds:.2f} s a picture for the methods' own: about {time} with {workers} "
         f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
@@ -136,7 +136,7 @@ def _progress(made: Plan, path: Path) -> Iterator[Tell]:
     with Store(path) as store:
         done = len(store.begin(made.key, made.stored, made.subject.shards))
     if done:
-        typer.echo(f"{done} of {made.subject.shards} shards are in {path} already; going on")
+        say(f"{done} of {made.subject.shards} shards are in {path} already; going on")
     columns = (
         TextColumn("evaluating"),
         BarColumn(),

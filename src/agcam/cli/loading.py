@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from ..addresses import open_file
 from ..errors import LoadError, PictureError
 
 if TYPE_CHECKING:
@@ -145,6 +144,7 @@ def read_names(classes: Path | None) -> list[str] | None:
     """Class names from a text file, one a line, or from a JSON list, id2label or label2id."""
     if classes is None:
         return None
+    from ..addresses import open_file
     from ..families import class_names
 
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ..errors import AgcamError, DamageError, RunError
+from .say import say
 
 if TYPE_CHECKING:
     from ..records import Column, Results, Run, Shown, Store
@@ -88,7 +89,7 @@ def report(
     shown, note = _pictures(results) if pictures else ([], "They were not asked for.")
     write_atomically(out / "report.html", render_report(results, columns, shown, note).encode())
     _print(store, results, columns)
-    typer.echo(f"the page is {out / 'report.html'}; rows, failures and means lie beside it")
+    say(f"the page is {out / 'report.html'}; rows, failures and means lie beside it")
     _refuse_damage(opened)
 
 
@@ -137,9 +138,9 @@ def _print(path: Path, results: Results, columns: list[Column]) -> None:
     from .table import print_table
 
     for table in text_tables(columns, results):
-        typer.echo(table.title)
+        say(table.title)
         print_table(table.header, table.rows)
-    typer.echo(
+    say(
         f"{len(results.samples)} samples judged, {len(results.failures)} failures; means with 95 % "
         f"bootstrap intervals, * the best; run {results.run.key[:12]} in {path}"
     )

@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from PIL import Image, features
 
 from ..values import Answer
+from ..wording import shown_on_pages
 from .render import colour_table
 
 SMALL: Final = "webp" if features.check("webp") else "jpeg"
@@ -152,7 +153,11 @@ def template(name: str) -> Template:
     """A template of this room, compiled once."""
     source = files(__package__).joinpath(name).read_text(encoding="utf-8")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown_on_pages,
     )
     environment.globals["broad"] = broad
     return environment.from_string(source)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..values import Answer
+from ..wording import printable
 from .page import data_uri, gradient, template
 from .pixels import PixelMap
 from .render import colour_table, overlay
@@ -84,22 +85,22 @@ def sheet_png(sheet: Sheet, footer: str = "", alpha: float = 0.5, colormap: str 
     for row, answer in enumerate(sheet.targets):
         axes = figure.add_subplot(grid[row, 0])
         _show(axes, small)
-        axes.set_title("\n".join(textwrap.wrap(answer.caption, 30)), fontsize=8)
+        axes.set_title(_wrapped(answer.caption, 30), fontsize=8, parse_math=False)
     for place, column in enumerate(sheet.columns, 1):
         overs = [] if column.maps is None else list(sheet.overlays(column, alpha, colormap))
         for row in range(rows):
             axes = figure.add_subplot(grid[row, place])
             _show(axes, overs[row] if overs else None)
             if row == 0:
-                axes.set_title(
-                    "\n".join([column.method, *textwrap.wrap(column.kind, 24)]), fontsize=8
-                )
+                title = f"{column.method}\n{_wrapped(column.kind, 24)}".rstrip("\n")
+                axes.set_title(title, fontsize=8, parse_math=False)
             if column.refusal is not None and row == 0:
                 _tell(axes, column.refusal)
         if overs:
             _draw_scale(figure.add_subplot(grid[rows, place]), column.scale(), colormap)
     if footer:
-        figure.supxlabel("\n".join(textwrap.wrap(footer, int(size[0] * 16))), fontsize=7)
+        text = _wrapped(footer, int(size[0] * 16))
+        figure.supxlabel(text, fontsize=7, parse_math=False)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
@@ -112,8 +113,14 @@ def _show(axes: Any, picture: Image.Image | None) -> None:
 
 
 def _tell(axes: Any, refusal: str) -> None:
-    text = "\n".join(textwrap.wrap(refusal, WRAPPED)[:14])
-    axes.text(0, 1, text, transform=axes.transAxes, fontsize=5.5, va="top", color="#9d3326")
+    text = "\n".join(_wrapped(refusal, WRAPPED).split("\n")[:14])
+    style = {"fontsize": 5.5, "va": "top", "color": "#9d3326", "parse_math": False}
+    axes.text(0, 1, text, transform=axes.transAxes, **style)
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Printable text in lines; a dollar in it is a dollar, not the beginning of a formula."""
+    return "\n".join(textwrap.wrap(printable(text), width))
 
 
 def _draw_scale(axes: Any, scale: tuple[float, float], colormap: str) -> None:

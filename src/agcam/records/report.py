@@ -13,7 +13,7 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from ..wording import printable
+from ..wording import printable, shown_on_pages
 from .draw import CHANCE, charts
 from .results import OURS, Results
 from .summary import Column, Estimate
@@ -63,11 +63,6 @@ def render_report(
 def _lines(text: str) -> Markup:
     """Text of several lines, each of them printable."""
     return Markup("\n").join(map(printable, text.split("\n")))
-
-
-def _output(value: Any) -> Any:
-    """What a template shows: our own markup as it is, other text printable."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _ordered(methods: Sequence[str]) -> list[str]:
@@ -137,7 +132,7 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_output,
+        finalize=shown_on_pages,
     )
     environment.filters["short"] = lambda number: f"{number:.4f}"
     text = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
