@@ -292,3 +292,11 @@ def test_pixels_as_processors_give_them(key):
 def test_what_is_no_picture_is_said_with_the_line_to_write(given, reason):
     with pytest.raises(PictureError, match=reason):
         agcam.explain(vit(), given)
+
+
+def test_an_array_that_would_fill_the_memory_is_refused_before_it_is_read(monkeypatch):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, BANDS, planarconfig="contig")
+    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(PictureError, match="bytes, which is too large"):
+        open_picture(buffer.getvalue(), max_pixels=BANDS.nbytes // 8 - 1)

@@ -228,3 +228,40 @@ def test_a_prompted_model_keeps_the_preparation_it_was_given():
 def test_every_command_that_loads_a_model_takes_the_same_options(command):
     taken = {parameter.name for parameter in get_command(app).commands[command].params}
     assert {field.name for field in fields(Loading)} <= taken
+
+
+def test_what_libraries_call_a_preparation_is_taken():
+    import torchvision
+
+    model = vit()
+    config = timm.data.resolve_data_config(model=model)
+    want = model(timm.data.create_transform(**config)(PICTURE)[None]).detach()
+    found = agcam.explain(model, PICTURE, preparation=config)
+    assert torch.allclose(found.logits, want, atol=1e-5)
+    weights = torchvision.models.ViT_B_16_Weights.DEFAULT
+    preset = agcam.load(model, preparation=weights).preparation
+    assert torch.equal(preset.run(PICTURE), weights.transforms()(PICTURE))
+    assert preset.size == (224, 224)
+
+
+def test_serve_loads_each_model_with_the_options_that_it_was_given(tmp_path, monkeypatch):
+    import agcam.web
+
+    torch.save(vit().state_dict(), tmp_path / "mine.pth")
+    (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\n")
+    seen = {}
+    for name in ("listen", "warm", "serve"):
+        monkeypatch.setattr(agcam.web, name, lambda *_, **__: None)
+
+    def application(models, *_, **__):
+        seen.update(models)
+        raise agcam.RunError("enough")
+
+    monkeypatch.setattr(agcam.web, "application", application)
+    files = ["--model", str(tmp_path / "mine.pth"), "--arch", "timm:test_vit"]
+    names = ["--classes", str(tmp_path / "names.txt")]
+    done = CliRunner().invoke(app, ["serve", *files, *names, *OPTIONS, *WAY])
+    assert "enough" in done.output
+    (classifier,) = seen.values()
+    assert classifier.class_names == ("a", "b", "c", "d", "e")
+    assert classifier.preparation == OWN

@@ -17,13 +17,13 @@ def prepared_as(
 ) -> Classifier:
     """The same classifier with another preparation, also after it was given prompts.
 
-    `given` is a Preparation, what a user states of one (Changes, or a mapping of their names), or a
-    program that is run as it is: a torchvision, timm or albumentations transform, an image
-    processor, a function of a PIL picture.
+    `given` is a Preparation, what a user states of one (Changes, or a mapping of their names), a
+    configuration by timm.data.resolve_data_config, or a program that is run as it is: a
+    torchvision, timm or albumentations transform, an image processor, a function of a PIL picture.
     Raises ModelError or PictureError where it is none of these or does not work.
     """
     if isinstance(given, Mapping):
-        given = _changes(given)
+        given = _of_timm(given) if "input_size" in given else _changes(given)
     if isinstance(given, Changes):
         known = classifier.preparation
         if isinstance(known, Transform):
@@ -39,6 +39,17 @@ def prepared_as(
         preparation=preparation,
         with_prompts=prompted and (lambda prompts: prepared_as(prompted(prompts), preparation)),
     )
+
+
+def _of_timm(config: Mapping[str, Any]) -> Callable[..., Any]:
+    """The transform of a configuration by timm.data.resolve_data_config, as timm makes it."""
+    from timm.data import create_transform
+
+    known = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
+    transform: Callable[..., Any] = create_transform(
+        **{name: config[name] for name in known if name in config}
+    )
+    return transform
 
 
 def _changes(stated: Mapping[str, Any]) -> Changes:

@@ -82,7 +82,8 @@ def to_8_bits(
         bits = max(int(high).bit_length(), 8)
         notes = (
             f"{name} holds only the low {bits} of its 16 bits (brightest {high:g} of 65535), so "
-            f"it was seen nearly black; if that is not meant, say --range 0,{2**bits - 1}",
+            f"it was seen nearly black; if that is not meant, say --range 0,{2**bits - 1} "
+            f"(preparation={{'value_range': (0, {2**bits - 1})}} in Python)",
         )
     rows = [np.rint(row * (255.0 / full)).astype(np.uint8) for row in values]
     return Image.fromarray(np.stack(rows)), notes

@@ -15,6 +15,7 @@ from ..errors import PictureError
 SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 DESCRIPTION, SAMPLES, PHOTOMETRIC, EXTRA, BITS, FORMAT = 270, 277, 262, 338, 258, 339
 UNSIGNED: Final = 1  # of the tag FORMAT: whole numbers from zero
+BYTES: Final = 8  # of an array, for each pixel that a picture may have
 THIN: Final = 16  # pages of fewer pixels are rows of an array, not pictures
 GREYS: Final = (0, 1)  # of the tag PHOTOMETRIC: white is zero, black is zero
 
@@ -28,8 +29,6 @@ def bands_in(file: Any, name: str, max_pixels: int) -> np.ndarray[Any, Any] | No
     if shape is None:
         return None
     words = " x ".join(map(str, shape))
-    if math.prod(shape) > 16 * max_pixels:
-        raise PictureError(f"{name} holds an array of {words}, which is too large")
     try:
         import tifffile
     except ImportError:
@@ -39,9 +38,13 @@ def bands_in(file: Any, name: str, max_pixels: int) -> np.ndarray[Any, Any] | No
         ) from None
     try:
         file.seek(0)
-        array = np.asarray(tifffile.imread(io.BytesIO(file.read())))
+        with tifffile.TiffFile(io.BytesIO(file.read())) as pages:
+            series = pages.series[0]
+            array = np.asarray(series.asarray()) if series.nbytes <= BYTES * max_pixels else None
     except Exception as error:  # readers of hostile bytes raise anything
         raise PictureError(f"{name} is damaged: its array of {words} cannot be read") from error
+    if array is None:
+        raise PictureError(f"{name} holds {series.nbytes:,} bytes, which is too large")
     return _bands_last(array, name)
 
 

@@ -23,6 +23,9 @@ def transform_of(program: Any) -> Transform:
     It is run as it is, on RGB pictures. Raises ModelError where it cannot be called, PictureError
     where it fails or gives no pixels.
     """
+    preset = getattr(program, "transforms", None)
+    if not callable(program) and callable(preset):  # torchvision's weights bring theirs along
+        program = preset()
     if not callable(program):
         raise ModelError(
             "a preparation is an agcam.Preparation, a transform or an image processor, not "

@@ -240,6 +240,7 @@ def words_for(preparation: Preparation | Transform | None) -> str:
     if isinstance(preparation, Preparation):
         resize = preparation.resize or preparation.size
         resized = str(resize) if isinstance(resize, int) else "x".join(map(str, resize))
-        how = f"{preparation.fit} from {resized}, {preparation.interpolation}, "
+        start = "" if resize == preparation.size else f" from {resized}"
+        how = f"{preparation.fit}{start}, {preparation.interpolation}, "
     guess = "a guess, " if preparation.guess else ""
     return f"{height}x{width}, {how}{numbers} ({guess}{preparation.source or UNSTATED})"

@@ -101,12 +101,15 @@ class Desk:
 
     def open(self, data: bytes) -> Image.Image:
         """A picture within the limits, upright, RGB; raises PictureError."""
+        return open_picture(self._limited(data), max_pixels=self.limits.pixels)
+
+    def _limited(self, data: bytes) -> bytes:
         if len(data) > self.limits.upload_bytes:
             raise PictureError(
                 f"the picture has {len(data) / 1e6:.0f} MB, more than "
                 f"{self.limits.upload_bytes / 1e6:.0f} MB; make it smaller first"
             )
-        return open_picture(data, max_pixels=self.limits.pixels)
+        return data
 
     def lay(self, visitor: str, data: bytes, name: str) -> str:
         """Open a picture and keep it for this visitor; returns the name it is asked for by."""
@@ -222,7 +225,9 @@ class Desk:
         """What the model is given, beside a small picture; the large one is let go."""
         if classifier.preparation is None:
             raise PictureError(f"{classifier.name} does not say how it wants its pictures")
-        ready = make_ready(data, classifier.preparation, max_pixels=self.limits.pixels)
+        ready = make_ready(
+            self._limited(data), classifier.preparation, max_pixels=self.limits.pixels
+        )
         return Prepared(
             ready.pixels[None],
             (ready.frame,),
