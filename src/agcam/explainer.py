@@ -21,10 +21,9 @@ from .explanation import Explanation
 from .families import load, weights_hash
 from .images import Prepared, prepare_all
 from .methods import METHODS
-from .question import ask, to_model
+from .question import Question, ask, to_model
 from .tracing import TRACERS, Evidence, Tracer, quiet, trace
 from .values import (
-    Answer,
     Classifier,
     Grid,
     Method,
@@ -35,6 +34,7 @@ from .values import (
 )
 
 BATCH_SIZE: Final = 8
+AT_LIMIT: Final = 1e-6
 Progress = Callable[[int, int], None]
 """Is told, now and then, how much is done and how much there is, in pictures asked about."""
 ONE_OUTPUT: Final = (
@@ -80,15 +80,11 @@ def explain(
     loaded = load(model, preparation=preparation)
     prepared = prepare_all(loaded, pictures)
     question = ask(loaded, prepared.pixels, target, inputs, batch_size)
-    parts: list[_Part] = []
-    watch = Watch(progress)
+    run = _Run(prepared, row, tracer, batch_size, Watch(progress))
     step = batch_size if question.inputs is None else 1
-    for start in range(0, len(prepared.pixels), step):
-        some = slice(start, start + step)
-        asked = targets.part(question.target, some, len(prepared.pixels))
-        one = question.classifier(start)
-        parts.append(_explain_batch(one, prepared, some, asked, row, tracer, batch_size, watch))
-    return _assemble(question.classifier(0), row, prepared, parts)
+    starts = range(0, len(prepared.pixels), step)
+    parts = [run.part(question, slice(start, start + step)) for start in starts]
+    return _assemble(question.described(), row, prepared, parts)
 
 
 @dataclass
@@ -98,6 +94,7 @@ class Watch:
     progress: Progress | None
     done: int = 0
     total: int = 0
+    questions: int = 1  # that are put one after another
 
     def report(self, count: int) -> None:
         """The model was asked about some more pictures."""
@@ -116,21 +113,54 @@ class _Part:
     errors: tuple[float, ...] = ()  # of completeness, where the method's evidence knows it
 
 
-def _explain_batch(
-    classifier: Classifier,
-    prepared: Prepared,
-    some: slice,
-    target: Any,
-    method: Method,
-    tracer: Tracer | None,
-    chunk: int,
-    watch: Watch,
-) -> _Part:
-    """One recording, and one map for each target asked of it."""
-    with quiet(classifier.module):
-        ready = to_model(classifier, prepared.pixels[some])
-        evidence = trace(classifier, ready, [method], tracer, chunk=chunk, report=watch.report)
-        return _ask(classifier, evidence, target, method, watch, len(prepared.pixels))
+@dataclass(frozen=True)
+class _Run:
+    """How all pictures of one call are explained."""
+
+    prepared: Prepared
+    method: Method
+    tracer: Tracer | None
+    at_once: int
+    watch: Watch
+
+    def part(self, question: Question, some: slice) -> _Part:
+        """The question put to some of the pictures.
+
+        Functions of the whole output may read other tokens each, so each has a pass of its own.
+        """
+        target = targets.part(question.target, some, len(self.prepared.pixels))
+        if not question.whole:
+            return self._pass(question.classifier(some.start), some, target)
+        self.watch.questions = len(question.alone)
+        parts = [self._pass(one.classifier(some.start), some, one.target) for one in question.alone]
+        return _side_by_side(parts, target)
+
+    def _pass(self, classifier: Classifier, some: slice, target: Any) -> _Part:
+        """One recording, and one map for each target asked of it."""
+        with quiet(classifier.module):
+            ready = to_model(classifier, self.prepared.pixels[some])
+            evidence = trace(
+                classifier,
+                ready,
+                [self.method],
+                self.tracer,
+                chunk=self.at_once,
+                report=self.watch.report,
+            )
+            pictures = len(self.prepared.pixels)
+            return _ask(classifier, evidence, target, self.method, self.watch, pictures)
+
+
+def _side_by_side(parts: Sequence[_Part], target: Any) -> _Part:
+    """What was asked one by one as if it had been asked at once."""
+    columns = torch.cat([part.columns[:, :1] for part in parts], 1)
+    maps = torch.cat([part.grid_map for part in parts], 1)
+    asked = targets.resolve(target, columns[:, :0], ())
+    every = torch.arange(len(maps))[:, None]
+    errors = tuple(error for part in parts for error in part.errors)
+    return replace(
+        parts[0], columns=columns, target=asked, grid_map=maps[every, asked], errors=errors
+    )
 
 
 def answer(
@@ -202,7 +232,7 @@ def _ask(
     names = _names(classifier, logits.shape[-1])
     asked = targets.resolve(target, logits, names).to(logits.device)
     asks = method.asks(grid) if method.asks is not None else 0
-    watch.total = asks * pictures * asked.shape[1]
+    watch.total = asks * pictures * asked.shape[1] * watch.questions
     relevance = finite(evidence.relevance(method, asked), classifier, method)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     exact = torch.promote_types(logits.dtype, torch.float32)
@@ -229,24 +259,29 @@ def finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
 def _assemble(
     classifier: Classifier, method: Method, prepared: Prepared, parts: Sequence[_Part]
 ) -> Explanation:
-    columns = torch.cat([part.columns for part in parts])
-    asked = torch.cat([part.target for part in parts])
-    grid_map = torch.cat([part.grid_map for part in parts])
-    logits, _ = split(classifier, columns)
-    classes, tracer = logits.shape[-1], parts[0].tracer
-    answers = tuple(
-        answers_of(classifier, row, some.tolist()) for row, some in zip(columns, asked, strict=True)
+    every = _Part(
+        columns=torch.cat([part.columns for part in parts]),
+        target=torch.cat([part.target for part in parts]),
+        grid_map=torch.cat([part.grid_map for part in parts]),
+        grid=parts[0].grid,
+        tracer=parts[0].tracer,
+        errors=tuple(error for part in parts for error in part.errors),
     )
+    logits, _ = split(classifier, every.columns)
+    classes = logits.shape[-1]
     kind = kind_of(classifier, classes)
     of_scores = ONE_OUTPUT if kind == "sigmoid" and classifier.scores == "softmax" else ()
-    of_maps = *_completeness(method, parts), *_zeros(method, answers, grid_map)
+    of_maps = *_completeness(method, every), *_flat(method, classifier, every)
     return Explanation(
         logits=logits,
         probabilities=probabilities_of(classifier, logits),
         prediction=logits.argmax(-1) if classes else torch.full((len(logits),), -1),
-        target=asked.masked_fill(asked >= classes, -1),
-        answers=answers,
-        grid_map=grid_map,
+        target=every.target.masked_fill(every.target >= classes, -1),
+        answers=tuple(
+            answers_of(classifier, row, asked.tolist())
+            for row, asked in zip(every.columns, every.target, strict=True)
+        ),
+        grid_map=every.grid_map,
         class_names=_names(classifier, classes),
         scores=kind,
         model=classifier.name,
@@ -254,8 +289,8 @@ def _assemble(
         weights_hash=weights_hash(classifier.module),
         method=method.name,
         class_specific=method.class_specific,
-        tracer=tracer if tracer in TRACERS else None,
-        grid=parts[0].grid,
+        tracer=every.tracer if every.tracer in TRACERS else None,
+        grid=every.grid,
         versions=versions(),
         notes=(*classifier.notes, *prepared.notes, *of_scores, *of_maps),
         frames=prepared.frames,
@@ -265,24 +300,28 @@ def _assemble(
     )
 
 
-def _zeros(
-    method: Method, answers: Sequence[Sequence[Answer]], grid_map: Tensor
-) -> tuple[str, ...]:
-    """A note for each target whose map is zero everywhere, which colours would hide."""
-    empty = (grid_map == 0).flatten(2).all(-1)
-    pairs = zip(answers, empty, strict=True)
-    names = [one.name for row, zero in pairs for one, none in zip(row, zero, strict=True) if none]
-    return tuple(
-        f"the {method.name} map of {name} is zero everywhere: nothing in the picture moves it"
-        for name in dict.fromkeys(names)
-    )
+def _flat(method: Method, classifier: Classifier, part: _Part) -> tuple[str, ...]:
+    """A note for each target whose map says nothing, which colours would hide."""
+    classes = part.columns.shape[1] - len(classifier.scalars)
+    notes = []
+    for row, asked, maps in zip(part.columns, part.target.tolist(), part.grid_map, strict=True):
+        answers = answers_of(classifier, row, asked)
+        for answer, column, grid_map in zip(answers, asked, maps, strict=True):
+            limit = None if column < classes else classifier.scalars[column - classes].limit
+            if not grid_map.any():
+                why = "nothing in the picture moves it"
+                notes.append(f"the {method.name} map of {answer.name} is zero everywhere: {why}")
+            elif limit is not None and answer.value > limit - AT_LIMIT:
+                why = "a map of what would change it is a map of rounding"
+                notes.append(f"{answer.name} is at its highest, {limit:g}: {why}")
+    return tuple(dict.fromkeys(notes))
 
 
-def _completeness(method: Method, parts: Sequence[_Part]) -> tuple[str, ...]:
-    errors = [error for part in parts for error in part.errors]
-    if not errors:
+def _completeness(method: Method, part: _Part) -> tuple[str, ...]:
+    if not part.errors:
         return ()
-    return (f"{method.name}: completeness error at most {max(errors):.1e} of the target's logit",)
+    error = max(part.errors)
+    return (f"{method.name}: completeness error at most {error:.1e} of the target's logit",)
 
 
 def _names(classifier: Classifier, classes: int) -> tuple[str, ...]:

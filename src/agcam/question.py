@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from . import targets
 from .errors import ModelError, TargetError
 from .families import Inputs, Refusal, run_by, settle
 from .images import prepare_all
-from .targets import Bound, Free, Similarity, Target
+from .targets import Bound, Column, Free, Similarity, Target
 from .tracing import quiet
 from .values import Classifier, Scalar
 
 AT_ONCE: Final = 8  # pictures in one pass
+BESIDE: Final = Scalar("direction")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,24 @@ class Question:
         """What answers for the pictures from this one on; with inputs, for this one alone."""
         one = self.asked if self.inputs is None else self.inputs.bind(self.asked, picture)
         return _with_columns(one, self.bound, self.whole) if self.bound else one
+
+    def described(self) -> Classifier:
+        """The classifier as it is told of: with the names of what was asked beside its classes."""
+        names = () if self.whole else self.asked.class_names
+        scalars = tuple(one.scalar for one in self.bound)
+        return replace(self.asked, scalars=scalars, class_names=names)
+
+    @cached_property
+    def alone(self) -> tuple[Question, ...]:
+        """One question for each function of the whole output, for each may read other tokens.
+
+        What tracing has found out about a tower it keeps, so each has a tower of its own.
+        """
+        every = []
+        for one in self.bound:
+            asked = replace(self.asked, tower=nn.ModuleList([self.asked.vision]))
+            every.append(replace(self, asked=asked, target=Column(0), bound=(one,)))
+        return tuple(every)
 
 
 def ask(
@@ -113,9 +133,7 @@ def _is_whole(classifier: Classifier, free: Sequence[Free]) -> bool:
 def _bound(classifier: Classifier, free: Free, whole: bool) -> Bound:
     """A target that is no class as a function of what the model gives."""
     if isinstance(free, Similarity):
-        reference = _reference(classifier, free, whole)
-        name = Scalar(targets.name_of_similarity(free))
-        return Bound(name, targets.cosine(reference, free.of))
+        return targets.bind_similarity(free, _reference(classifier, free, whole))
     if whole and not isinstance(free, Target):
         raise TargetError(f"{classifier.name} gives no logits, so it has no classes to ask for.")
     return targets.bind(free, classifier.class_names)
@@ -148,9 +166,12 @@ def _run(classifier: Classifier, whole: bool) -> Any:
 def _with_columns(classifier: Classifier, bound: Sequence[Bound], whole: bool) -> Classifier:
     """The classifier with the scalars' values behind its logits, or alone."""
     run = _run(classifier, whole)
+    if whole:  # behind the logits it is known anyway which tokens are read
+        every = [replace(one, function=one.beside, scalar=BESIDE) for one in bound if one.beside]
+        bound = [*bound, *every]
 
-    def predict(pixels: Tensor, **inputs: Any) -> Tensor:
-        output = run(pixels, **inputs)
+    def predict(pixels: Tensor) -> Tensor:
+        output = run(pixels)
         values = torch.stack([targets.values_of(one, output) for one in bound], dim=1)
         if not whole:
             return torch.cat([output, values.to(output)], dim=1)

@@ -223,6 +223,49 @@ def test_class_names(place):
     assert (entry["class"], entry["name"]) == (3, "9")  # a name of digits is a name
 
 
+def test_against_another_class_and_the_other_side(place):
+    arguments = ("cat.png", "--classes", "names.txt", "--target", "tabby")
+    status, out, _ = explain(*arguments, "--against", "dalmatian")
+    assert status == 0
+    (entry,) = manifest("cat")["targets"]
+    assert (entry["class"], entry["name"]) == (None, "tabby against dalmatian")
+    assert entry["caption"].startswith("what speaks for tabby against dalmatian (value ")
+    assert "tabby against dalmatian value" in out
+    assert Path("explained/cat.tabby-against-dalmatian.overlay.png").is_file()
+    assert explain(*arguments, "--target", "not tabby", "--out", "sides")[0] == 0
+    tabby, other = manifest("cat", "sides")["targets"]
+    assert tabby["probability"] + other["probability"] == pytest.approx(1)
+    assert "against itself" in refused(*arguments, "--against", "tabby")
+    assert "has no class 'dalmatien'" in refused(*arguments, "--against", "dalmatien")
+    assert "--against is for a --target" in refused("cat.png", "--against", "1")
+
+
+def test_scores(place):
+    status, out, _ = explain("cat.png", "--target", "1", "--scores", "sigmoid")
+    assert status == 0
+    assert "each class has a probability of its own" in out
+    top = manifest("cat")["top"]
+    assert [entry["probability"] for entry in top] == pytest.approx(
+        [1 / (1 + np.exp(-entry["logit"])) for entry in top]
+    )
+    status, out, _ = explain("cat.png", "--target", "1", "--scores", "none")
+    assert status == 0
+    assert "class 1 logit " in out
+    page = Path("explained/index.html").read_text(encoding="utf-8")
+    assert "numbers, not probabilities" in page
+    assert "%</span>" not in page
+
+
+def test_a_method_that_knows_no_classes_shows_one_map(place):
+    status, out, _ = explain("cat.png", "--method", "rollout", "--top", "2")
+    assert status == 0
+    assert "rollout does not know classes" in out
+    assert Page("explained/index.html").tags.count("img") == 2
+    assert "rollout does not know classes" in Path("explained/index.html").read_text("utf-8")
+    names = [path.name for path in Path("explained").glob("*.png")]
+    assert sorted(names) == ["cat.rollout.map.png", "cat.rollout.overlay.png"]
+
+
 def test_method_alpha_and_colormap(place):
     assert explain("cat.png", "--target", "1", "--out", "plain")[0] == 0
     options = ("--method", "rollout", "--alpha", "0", "--colormap", "viridis")

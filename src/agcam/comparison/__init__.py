@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from .. import targets
-from ..errors import AgcamError, PictureError
+from ..errors import AgcamError, PictureError, TargetError
 from ..explainer import BATCH_SIZE, Progress, Watch, finite
 from ..families import load
 from ..images import prepare_all
@@ -116,6 +116,8 @@ def compare(
     if len(prepared.pixels) != 1:
         raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
     question = ask(loaded, prepared.pixels, target, inputs)
+    if question.whole and len(question.bound) > 1:
+        raise TargetError("functions of a whole output are compared one at a time.")
     classifier = question.classifier()
     with quiet(classifier.module):
         pixels = to_model(classifier, prepared.pixels)

@@ -18,9 +18,8 @@ from .scalars import (
     Bound,
     Similarity,
     Target,
-    cosine,
+    bind_similarity,
     embedding_of,
-    name_of_similarity,
     values_of,
 )
 
@@ -33,9 +32,8 @@ __all__ = [
     "Target",
     "Top",
     "bind",
-    "cosine",
+    "bind_similarity",
     "embedding_of",
-    "name_of_similarity",
     "part",
     "prompts_of",
     "read",
@@ -107,7 +105,9 @@ def prompts_of(target: Any) -> list[str]:
     flat = [prompt for pair in pairs for prompt in pair]
     prompts = [item for item in flat if isinstance(item, str)]
     if len(prompts) < len(flat):
-        raise TargetError("this model's classes are text prompts: give words, not numbers.")
+        raise TargetError(
+            "this model's classes are text prompts: give words, not numbers or functions."
+        )
     return list(dict.fromkeys(prompts))
 
 

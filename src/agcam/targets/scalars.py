@@ -55,10 +55,15 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Bound:
-    """A target that is no class, ready to be computed: its name, and a function of the output."""
+    """A target that is no class, ready to be computed: its name, and a function of the output.
+
+    `beside` is another function of the same numbers, which has a gradient where the first is at
+    its limit: it shows which tokens both read.
+    """
 
     scalar: Scalar
     function: Callable[[Any], Tensor]
+    beside: Callable[[Any], Tensor] | None = None
 
 
 def is_scalar(item: object) -> bool:
@@ -87,7 +92,7 @@ def _written(function: Any) -> str:
     return ast.unparse(found[0]) if len(found) == 1 else ""
 
 
-def name_of_similarity(target: Similarity) -> str:
+def _name_of_similarity(target: Similarity) -> str:
     """A name that says what a picture is compared with."""
     other = target.other
     path = other if isinstance(other, str | Path) else getattr(other, "filename", "")
@@ -95,7 +100,15 @@ def name_of_similarity(target: Similarity) -> str:
     return target.name or f"similarity to {alone}"
 
 
-def cosine(
+def bind_similarity(target: Similarity, reference: Float[Tensor, " dim"]) -> Bound:
+    """The cosine to a reference, and to a direction that no picture has."""
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(len(reference), generator=generator, dtype=torch.float64)
+    scalar = Scalar(_name_of_similarity(target), limit=1.0)
+    return Bound(scalar, _cosine(reference, target.of), _cosine(direction, target.of))
+
+
+def _cosine(
     reference: Float[Tensor, " dim"], of: Callable[[Any], Tensor] | None
 ) -> Callable[[Any], Tensor]:
     """The cosine between a reference and what the model gives, as a function of its output."""

@@ -24,11 +24,13 @@ probabilities already, because the model ends in a softmax or sigmoid of its own
 class Scalar:
     """A number that a classifier gives beside its logits: a target that is no class.
 
-    `other_side` is the class whose other side it is (minus its logit), where it is one.
+    `other_side` is the class whose other side it is (minus its logit), where it is one; `limit` is
+    its highest value, at which it has no gradient, where there is one.
     """
 
     name: str
     other_side: int | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
