@@ -177,7 +177,7 @@ def test_how_logits_become_probabilities_is_seen(model, scores):
 
 
 def test_a_wrapper_passes_on_how_the_model_within_reads_its_logits():
-    from agcam.explainer import settled
+    from agcam.question import settled
 
     transformers = pytest.importorskip("transformers")
     small = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 3}

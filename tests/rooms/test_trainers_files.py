@@ -130,6 +130,13 @@ def test_plain_data_beside_the_weights(tmp_path, beside, new):
     assert set(torch.serialization.get_safe_globals()) == set(before)  # for the one call only
 
 
+def test_what_the_user_allowed_stays_allowed(tmp_path):
+    path = saved(tmp_path / "w.pt", {"model": model().state_dict(), "args": argparse.Namespace()})
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        agcam.load(path, arch=ARCH)
+        assert argparse.Namespace in torch.serialization.get_safe_globals()
+
+
 class Unknown:
     """A class that no loader can know."""
 
@@ -169,7 +176,9 @@ def test_a_head_beside_the_backbone_is_taken(tmp_path):
     content = {(k if k.startswith("head.") else f"backbone.{k}"): v for k, v in state.items()}
     classifier = agcam.load(saved(tmp_path / "w.pt", {"state_dict": content}), arch=ARCH)
     assert same_logits(classifier, model())
-    assert "head.bias, head.weight taken from beside it" in classifier.notes[-1]
+    assert (
+        "head.bias, head.weight taken from beside it, as reading its output" in classifier.notes[-1]
+    )
 
 
 @pytest.mark.parametrize("extra", [{}, {"mask_token": torch.zeros(1, 1, 64)}])

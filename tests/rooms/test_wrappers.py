@@ -310,6 +310,9 @@ def test_a_folder_as_timm_writes_it(tmp_path):
 def test_a_folder_that_is_no_model(tmp_path):
     with pytest.raises(LoadError, match=r"folder without a config\.json"):
         agcam.load(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(LoadError, match=r"peft\.PeftModel"):
+        agcam.load(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(LoadError, match=r"config\.json cannot be read"):
         agcam.load(tmp_path)
@@ -331,6 +334,10 @@ def test_code_of_a_folder_is_not_run_unless_this_very_call_says_so(tmp_path, mon
     monkeypatch.setattr("builtins.input", lambda *_: "y")  # whoever asks is told yes
     with pytest.raises(LoadError, match="--trust-remote-code"):
         agcam.load(f"hf:{tmp_path}")
+    from agcam.evaluation.configuration import Configuration, classifier_of
+
+    with pytest.raises(LoadError, match="--trust-remote-code"):  # as from a store
+        classifier_of(Configuration("", "", f"hf:{tmp_path}", (), ()))
     assert not ran.exists()
     with pytest.raises(LoadError):  # the configuration alone makes no model, but it is read
         agcam.load(f"hf:{tmp_path}", trust_remote_code=True)

@@ -145,6 +145,11 @@ def _from_path(path: Path, trust: bool) -> Classifier:
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if (path / "adapter_config.json").exists():
+            raise LoadError(
+                f"{path} is an adapter of PEFT: load the model that it is for, put it on, "
+                "peft.PeftModel.from_pretrained(MODEL, FOLDER), and give agcam the module."
+            ) from None
         raise LoadError(
             f"{path} is a folder without a config.json; give a folder written by save_pretrained, "
             "or a file of weights in it with --arch timm:NAME."

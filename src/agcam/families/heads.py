@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,11 +20,12 @@ BACKBONES: Final = ("Model", "Backbone", "Encoder", "VisionTransformer")
 
 def heads_of(module: Any) -> list[nn.Module]:
     """The modules that make logits, by the library's own word or by their usual names."""
+    module = getattr(module, "timm_model", module)  # within transformers' wrapper of timm
+    found: Any = [getattr(module, name, None) for name in NAMES]
     if callable(getattr(module, "get_classifier", None)):
-        found = module.get_classifier()
-        parts = found if isinstance(found, tuple | list) else [found]
-        return [part for part in parts if isinstance(part, nn.Module)]
-    parts = [getattr(module, name, None) for name in NAMES]
+        with suppress(AttributeError):  # a layer of a head that is no longer there
+            found = module.get_classifier()
+    parts = found if isinstance(found, tuple | list) else [found]
     return [part for part in parts if isinstance(part, nn.Module)]
 
 
@@ -32,11 +34,11 @@ def without_classifier(module: nn.Module) -> str:
     heads = heads_of(module)
     if heads and all(_is_empty(head) for head in heads):
         return "its head is nn.Identity"
+    if getattr(module, "num_classes", None) == 0 and class_count(module) is None:
+        return "it was made with num_classes=0"
     if heads or not comes_from(module, "timm", "transformers", "open_clip"):
         return ""
     kind = type(module).__name__
-    if getattr(module, "num_classes", None) == 0:
-        return "it was made with num_classes=0"
     if is_hugging_face(module) and kind.endswith(BACKBONES):
         return f"a {kind} has no head"
     if comes_from(module, "open_clip") and not hasattr(module, "encode_image"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from torch import nn
 
@@ -73,20 +73,29 @@ def _model(
     classifiers = transformers.AutoModelForImageClassification
     remote = getattr(config, "auto_map", None) or {}
     known = type(config) in classifiers._model_mapping or classifiers.__name__ in remote
-    kind = classifiers if known and not _compares(config) else transformers.AutoModel
-    module, lacking = _read(kind, name, options)
-    if kind is transformers.AutoModel:
-        if any("pooler" in key for key in lacking):  # never read where there is none
-            module, lacking = _read(kind, name, {**options, "add_pooling_layer": False})
-        if lacking:
+    why = ""
+    if known and not _compares(config):
+        module, lacking = _read(classifiers, name, options)
+        base = f"{module.base_model_prefix}."
+        heads = [key for key in lacking if not key.startswith(base)]
+        why = f"the files have no such weights: {few(heads)}" if heads else ""
+        if not lacking:
+            return module, ""
+        if not heads or module.base_model is module:
             raise LoadError(_incomplete(name, lacking))
-        return module, ""
-    base = f"{module.base_model_prefix}."
-    if not lacking:
-        return module, ""
-    if any(key.startswith(base) for key in lacking) or module.base_model is module:
+        if heads == lacking:
+            return module.base_model, why
+    return _backbone(transformers.AutoModel, name, options), why
+
+
+def _backbone(kind: Any, name: str, options: dict[str, bool]) -> nn.Module:
+    """The model without a head, whole; without its pooler, where the files have none."""
+    module, lacking = _read(kind, name, options)
+    if any("pooler" in key for key in lacking):
+        module, lacking = _read(kind, name, {**options, "add_pooling_layer": False})
+    if lacking:
         raise LoadError(_incomplete(name, lacking))
-    return module.base_model, f"the files have no such weights: {few(lacking)}"
+    return cast(nn.Module, module)
 
 
 def _read(kind: Any, name: str, options: dict[str, Any]) -> tuple[Any, list[str]]:

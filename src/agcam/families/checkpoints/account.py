@@ -28,7 +28,7 @@ def _parts(chosen: Chosen, form: Form) -> Iterator[str]:
     if chosen.lacking:
         yield f"prefix {chosen.lacking} added"
     if chosen.beside:
-        yield f"{', '.join(chosen.beside)} taken from beside it"
+        yield f"{', '.join(chosen.beside)} taken from beside it, as reading its output"
     if chosen.foreign:
         yield f"{len(chosen.foreign)} ignored ({few(chosen.foreign)})"
     if form.said:

@@ -8,8 +8,10 @@ import importlib
 import pathlib
 import pickle
 import re
+import threading
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,7 @@ from torch import Tensor
 
 from ...errors import LoadError
 
+_allowing = threading.Lock()
 DEEPEST: Final = 3  # mappings within mappings that are searched for weights
 WITHIN: Final = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """What torch's wrappers of parts of a model put in the middle of names."""
@@ -56,7 +59,7 @@ def read(path: Path) -> list[Held]:
 
             content: Any = load_file(path)
         else:
-            with torch.serialization.safe_globals(_harmless()):
+            with _allowing_plain_data():
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise LoadError(_refusal(path, error)) from error
@@ -91,6 +94,19 @@ def _mappings(content: Any, where: str, depth: int) -> Iterator[Held]:
         if OF_OPTIMIZERS.match(key):
             continue
         yield from _mappings(value, f"{where}.{key}" if where else key, depth + 1)
+
+
+@contextmanager
+def _allowing_plain_data() -> Iterator[None]:
+    """Let torch read plain data: for one file at a time, and what the user allowed stays allowed.
+
+    torch keeps one list for the whole process, and takes out again whatever is named here.
+    """
+    with _allowing:
+        allowed = torch.serialization.get_safe_globals()
+        more = [kind for kind in _harmless() if kind not in allowed]
+        with torch.serialization.safe_globals(more):
+            yield
 
 
 @cache

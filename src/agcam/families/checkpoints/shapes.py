@@ -15,7 +15,8 @@ from ...errors import LoadError
 
 MOST_CLASSES: Final = 1_000_000
 HEADS: Final = frozenset(
-    ("head", "heads", "head_dist", "classifier", "cls_classifier", "distillation_classifier", "fc")
+    {"head", "heads", "head_dist", "classifier", "cls_classifier", "distillation_classifier"}
+    | {"fc", "classif", "last_linear"}
 )
 DEEPEST_HEAD: Final = 3
 POSITIONS: Final = ("pos_embed", "position_embeddings", "pos_embedding")
@@ -68,9 +69,14 @@ def form_of(path: Path, module: nn.Module, given: Shapes) -> Form:
 
 def head_names(own: Shapes) -> list[str]:
     """Names of the classifier's own tensors: its last matrix, the bias, and twins of them."""
-    matrices = [name for name, shape in own.items() if _is_head(name) and len(shape) == 2]
+    matrices = [name for name, shape in own.items() if _is_head(name) and _is_matrix(shape)]
     heads = [name.removesuffix("weight") for name in matrices if own[name] == own[matrices[-1]]]
     return [name for name in own if any(name in {f"{h}weight", f"{h}bias"} for h in heads)]
+
+
+def _is_matrix(shape: tuple[int, ...]) -> bool:
+    """A linear layer's, or that of a convolution which looks at one place."""
+    return len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
 
 
 def _is_head(name: str) -> bool:
@@ -82,9 +88,9 @@ def _classes(path: Path, own: Shapes, given: Shapes) -> int | None:
     """The number of classes of the file, if it differs from the architecture's own."""
     for name in reversed(head_names(given)):
         shape = given[name]
-        if len(shape) != 2:
+        if not _is_matrix(shape):
             continue
-        if name in own and (shape == own[name] or shape[1] != own[name][1]):
+        if name in own and (shape == own[name] or shape[1:] != own[name][1:]):
             return None
         if name not in own and head_names(own):
             return None
