@@ -7,7 +7,9 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +26,9 @@ from web_pictures import black, picture, png
 
 import agcam
 from agcam.web import Limits
+from agcam.web.gate import Gate
 from agcam.web.offered import OFFERED
+from agcam.web.page import _Wires
 from agcam.web.pictures import body_of
 from agcam.web.problems import TooLargeError, TooSlowError
 
@@ -369,6 +373,82 @@ def test_busy_is_said_politely():
             gate_hold.set()
             assert [each.result().status_code for each in running] == [200, 200]
         handle.remove()
+
+
+# Small requests, large work
+
+
+def peak(function):
+    """What a function gives, and the most megabytes of arrays and bytes that it held at once."""
+    tracemalloc.start()
+    try:
+        return function(), tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_drawing_many_classes_takes_the_memory_of_one(api):
+    """The maps of 32 classes on 4 megapixels are 512 MB, and were normalized for each other."""
+    data = black(2000, 2000)
+    fields = {"classes": ["1"] * 32, "draw": ["overlay"]}
+    answer, most = peak(lambda: api.post("/explain", files={"picture": data}, data=fields))
+    assert answer.status_code == 200
+    drawn = [row["overlay"] for row in answer.json()["maps"]]
+    assert len(drawn) == 32
+    assert Image.open(io.BytesIO(base64.b64decode(drawn[0]))).size == (800, 800)
+    assert most < 40 + 4 * sum(map(len, drawn)) / 1e6
+
+
+def test_one_overlay_of_many_classes_takes_the_memory_of_one(api):
+    explanation = agcam.explain(
+        api.models["tiny"], [picture(0, (1000, 1000))], [list(range(10)) * 3]
+    )
+    one, most = peak(lambda: explanation.overlay(0, 7))
+    assert one.size == (1000, 1000)
+    assert most < 5 * 4  # a few arrays of a million numbers; the maps of all would be 120 MB
+
+
+def test_methods_say_what_they_cost_and_too_much_is_refused_at_once(api):
+    for row in api.get("/methods").json():
+        fit = (LIMITS.request_passes - row["picture_passes"]) // max(row["class_passes"], 1e-9)
+        if fit >= 32:
+            continue
+        start = time.monotonic()
+        fields = {"method": row["name"], "classes": ["1"] * (int(fit) + 1)}
+        words = f"by {row['name']}, ask for {int(fit)} classes at a time"
+        refused(api.post("/explain", files={"picture": black(9, 9)}, data=fields), 422, words)
+        assert time.monotonic() - start < 1
+
+
+def test_bodies_under_way_hold_bounded_memory():
+    app = assembled(models(), Limits(held_bytes=100_000))
+    with TestClient(app) as client:
+        small, large = png(0), png(0, (300, 300))
+        assert len(large) > 200_000
+        refused(
+            client.post("/explain", files={"picture": large}), 503, "as many pictures as it can"
+        )
+        for _ in range(20):  # what was held is given back
+            assert client.post("/explain", files={"picture": small}).status_code == 200
+        fields = {"draw": ["overlay"]}
+        refused(client.post("/explain", files={"picture": small}, data=fields), 503, "as many")
+
+
+def test_a_comparison_asks_each_method_once(api, monkeypatch):
+    """The page's list of methods comes from the browser: 9,000 times the same, or all there are."""
+    desk, gate, asked_of = api.desk, api.app.state.gate, []
+    wires = _Wires(desk, gate, SimpleNamespace(compared="compared", told="told"))
+    monkeypatch.setattr(wires, "_by", lambda _, state: asked_of.append(state.method) or ("x", "y"))
+    request = SimpleNamespace(headers={})
+    state = ("", "tiny", "agcam", 1, "", 0.5, 0.5, False, False)
+    out = asyncio.run(wires.compare(request, "key", *state, ["agcam", "rollout"] * 9000))
+    assert asked_of == ["agcam", "rollout"]
+    assert "compared" in out
+    few = Gate(Limits(request_passes=5))
+    wires.gate = few
+    out = asyncio.run(wires.compare(request, "key", *state, list(OFFERED)))
+    assert "tick fewer methods" in out["compared"]
+    assert asked_of == ["agcam", "rollout"]
 
 
 # Whatever anybody sends

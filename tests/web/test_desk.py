@@ -259,6 +259,26 @@ def test_the_least_recently_used_goes_first():
     assert store.get(("a", "2")) is None
 
 
+def test_what_was_dropped_meanwhile_is_never_brought_back():
+    """Whenever the lock is free somebody else may come; here somebody does, and drops it."""
+    store = Store(Limits())
+    key = ("a", "1")
+    store.put(key, Thing(1))
+    real = store._lock
+
+    class Crowded:
+        def __enter__(self):
+            real.acquire()
+
+        def __exit__(self, *_):
+            store._kept.pop(key, None)
+            real.release()
+
+    store._lock = Crowded()
+    store.replace(key, Thing(2))
+    assert key not in store._kept
+
+
 def test_an_older_question_is_overtaken_and_old_pages_are_forgotten():
     turns = Turns(pages=2)
     first = turns.take("a")

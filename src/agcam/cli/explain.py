@@ -25,6 +25,7 @@ from .options import (
     make_folder,
     refuse_both,
 )
+from .stopping import advise
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
@@ -73,6 +74,7 @@ def explain(
     done = Explained(out, request_of(classifier, **asked), images <= EMBEDDED, alpha, colormap)
     if resume:
         done.tidy()
+    advise("what is done is kept; the same command with --resume goes on")
     run = _Run(classifier, target, top, against, method, batch_size, done, resume)
     page = done.write_page("What the model looked at", run.over(paths), run.footer)
     run.finish(out, page)
