@@ -87,7 +87,7 @@ class Server:
         self.process.stdout.readline()  # it says where it is once it is ready
 
     def connect(self, source="127.0.0.1"):
-        return socket.create_connection(("127.0.0.1", self.port), 60, (source, 0))
+        return socket.create_connection(("127.0.0.1", self.port), 600, (source, 0))
 
     def send(self, data, source="127.0.0.1"):
         """(status, JSON or bytes); status 0 is a connection that was closed without an answer."""
@@ -226,7 +226,7 @@ def large_work(server, rounds):
 
     visitor = threading.Thread(target=wait)
     visitor.start()
-    count = min(rounds, 40)
+    count = min(rounds, 16)
     with ThreadPoolExecutor(count) as pool:
         answers = list(pool.map(lambda n: server.send(asked[n % len(asked)]), range(count)))
     over.set()

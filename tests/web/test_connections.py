@@ -283,6 +283,18 @@ def test_forwarded_headers_are_not_believed_nor_shown(attacked):
         assert "evil.example" not in str(answer)
 
 
+@pytest.mark.parametrize("number", [0, 1, 5, 12, 999, "x", None])
+@pytest.mark.parametrize(
+    "data", [[], ["x"], ["", "", "x", "x", 1, "", "a", 2, 0, 0], [["agcam"] * 9]]
+)
+def test_events_that_the_page_never_sends_leave_no_traceback(attacked, number, data):
+    """The log is read when the server has ended."""
+    body = json.dumps({"fn_index": number, "session_hash": "s", "data": data})
+    head = "POST /gradio_api/run/predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    assert attacked.send(head + kind + body)[0] in (200, 400, 422, 500)
+
+
 # Work that nobody waits for
 
 

@@ -38,6 +38,12 @@ def asking(gate, visit, work, passes=1.0):
     return asyncio.create_task(asked())
 
 
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch):
+    """A turn is one slice, whatever the machine's speed."""
+    monkeypatch.setattr("agcam.web.gate.TURN", 0.0)
+
+
 def sliced(name, log, count, go=None):
     """Work of some slices, each of which waits for `go`."""
 
@@ -68,7 +74,7 @@ def test_nobody_waits_for_more_than_one_slice_of_each_other(jobs):
         order.append(jobs[number][0])
         left[number] -= 1
         if left[number]:
-            rounds.back(number)
+            rounds.back(number, 1.0)
         else:
             rounds.over(number)
     assert len(order) == sum(slices for _, slices in jobs)
@@ -98,6 +104,42 @@ def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
         assert await second == "b"
         assert len([name for name, _ in log[: log.index(("b", 2))] if name == "a"]) <= 4
         assert await asyncio.gather(*first) == ["a", "a"]
+
+    asyncio.run(main())
+
+
+def test_a_short_question_passes_the_long_ones_of_its_own_visitor():
+    """Programs without a cookie, behind one address, are one visitor."""
+
+    async def main():
+        gate, log, go = Gate(Limits(working=2)), [], threading.Semaphore(0)
+        long = [asking(gate, Visitor(), sliced(name, log, 30, go)) for name in range(10)]
+        await asyncio.sleep(0.05)
+        for _ in range(25):
+            go.release()
+        while len(log) < 25:
+            await asyncio.sleep(0.01)
+        short = asking(gate, Visitor(), sliced("short", log, 1, go))
+        await asyncio.sleep(0.05)
+        for _ in range(1000):
+            go.release()
+        assert await short == "short"
+        assert log.index(("short", 0)) <= 27
+        await asyncio.gather(*long)
+
+    asyncio.run(main())
+
+
+def test_an_address_never_holds_all_workers():
+    async def main():
+        gate, log, go = Gate(Limits(working=2)), [], threading.Semaphore(0)
+        tasks = [asking(gate, Visitor("a", each), sliced("a", log, 1, go)) for each in "xyz"]
+        await asyncio.sleep(0.05)
+        assert await asking(gate, Visitor("b"), sliced("b", log, 3)) == "b"
+        assert log == [("b", 0), ("b", 1), ("b", 2)]
+        for _ in tasks:
+            go.release()
+        await asyncio.gather(*tasks)
 
     asyncio.run(main())
 

@@ -71,5 +71,7 @@ def serve(
     try:
         serve_(app, place)
     finally:
-        if not app.state.gate.close():  # a pass that goes on would make the end of Python wait
-            os._exit(stopped() or 1)
+        app.state.gate.close()
+        status = stopped()
+        if status is not None:  # at once: the end of Python takes seconds, more during a pass
+            os._exit(status)

@@ -70,7 +70,8 @@ def assemble(
     app.add_middleware(Origin, names=names)
     app.add_middleware(Visits, budget=Budget(limits.held_bytes), visitor_of=visitor_in)
     app.state.desk, app.state.gate = desk, gate
-    gr.route_utils.traceback = SimpleNamespace(print_exc=told)  # else it prints whole tracebacks
+    for module in (gr.routes, gr.route_utils):
+        module.traceback = SimpleNamespace(print_exc=told)  # else it prints whole tracebacks
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         build(desk, gate),

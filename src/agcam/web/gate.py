@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from ..errors import BusyError, GoneError, TooMuchError
 from .limits import Limits
@@ -20,6 +21,9 @@ Result = TypeVar("Result")
 Slices = Generator[Callable[[], None], None, Result]
 """Work in slices. Each step gives a function that lets go of what can be made again: it is called
 where many wait, so that work that was begun does not pile up in memory."""
+
+
+TURN: Final = 0.25  # seconds: a turn is as many slices as fit, at least one
 
 
 def nothing() -> None:
@@ -92,7 +96,7 @@ class Gate:
         with self._ready:
             self._closed = True
             for job in self._rounds.waiting:
-                self._rounds.over(job)
+                self._rounds.over(job, waits=True)
                 job.stop()
                 job.tell(error=BusyError(STOPPING))
             for job in self._running:
@@ -107,7 +111,7 @@ class Gate:
         with self._ready:
             job.given_up = True
             if job in self._rounds.waiting:
-                self._rounds.over(job)
+                self._rounds.over(job, waits=True)
                 job.stop()
 
     def _work(self) -> None:
@@ -120,7 +124,10 @@ class Gate:
                     self._ready.wait()
                     job = self._rounds.next()
                 self._running.add(job)
+            start = time.monotonic()
             finished = job.step()
+            while not finished and not job.given_up and time.monotonic() < start + TURN:
+                finished = job.step()
             with self._ready:
                 self._running.discard(job)
                 if finished or job.given_up:
@@ -129,8 +136,8 @@ class Gate:
                 else:
                     if len(self._rounds) > 2 * self._limits.working:
                         job.let_go()
-                    self._rounds.back(job)
-                    self._ready.notify()
+                    self._rounds.back(job, time.monotonic() - start)
+                self._ready.notify()  # another job of this address may go on now
             del job  # a worker that waits holds on to nothing
 
 

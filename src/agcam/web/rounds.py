@@ -1,8 +1,9 @@
-"""Whose turn it is: addresses in turn, the visitors of each in turn, the jobs of each in order."""
+"""Whose turn it is: addresses in turn, their visitors in turn, the least served job first."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ..errors import BusyError, VisitorBusyError
@@ -13,16 +14,26 @@ Job = TypeVar("Job")
 _Who = tuple[str, ...]  # (address,) or (address, visitor)
 
 
+@dataclass
+class _Known:
+    visit: Visit
+    passes: float
+    served: float = 0.0  # seconds
+
+
 class Rounds(Generic[Job]):
     """Jobs that wait or are worked on, and how many of each visitor; used under a lock.
 
-    A job is added once, taken by `next` and given `back` for every slice of its work, over once.
+    A job is added once, taken by `next` and given `back` for every turn, and over once. One job
+    of an address is worked on at a time, so that no address holds all workers. Of a visitor's jobs
+    the one that has been served least is next: a short question passes long ones.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._waiting: OrderedDict[str, OrderedDict[str, deque[Job]]] = OrderedDict()
-        self._known: dict[Job, tuple[Visit, float]] = {}
+        self._waiting: OrderedDict[str, OrderedDict[str, list[Job]]] = OrderedDict()
+        self._served: set[str] = set()  # addresses for which a worker works now
+        self._known: dict[Job, _Known] = {}
         self._jobs: defaultdict[_Who, int] = defaultdict(int)
         self._passes: defaultdict[_Who, float] = defaultdict(float)
 
@@ -48,33 +59,39 @@ class Rounds(Generic[Job]):
                 f"{self._jobs[who]} requests of yours are not answered yet; wait for an answer "
                 "before you ask again."
             )
-        self._known[job] = visit, passes
+        self._known[job] = _Known(visit, passes)
         self._count(visit, 1, passes)
-        self._own(visit).append(job)
+        self._wait(job)
 
     def next(self) -> Job | None:
         """The job whose turn it is; its visitor's next turn comes after everybody else's."""
-        if not self._waiting:
+        address = next((each for each in self._waiting if each not in self._served), None)
+        if address is None:
             return None
-        address, own = next(iter(self._waiting.items()))
-        visitor, jobs = next(iter(own.items()))
-        job = jobs.popleft()
-        own.move_to_end(visitor)
+        visitor, jobs = next(iter(self._waiting[address].items()))
+        job = min(jobs, key=lambda each: self._known[each].served)
+        self._waiting[address].move_to_end(visitor)
         self._waiting.move_to_end(address)
-        self._tidy(address, visitor)
+        self._remove(job)
+        self._served.add(address)
         return job
 
-    def back(self, job: Job) -> None:
-        """Let a job that was begun wait again, before others of the same visitor."""
-        self._own(self._known[job][0]).appendleft(job)
+    def back(self, job: Job, seconds: float) -> None:
+        """Let a job that was worked on for some seconds wait for its next turn."""
+        known = self._known[job]
+        known.served += seconds
+        self._served.discard(known.visit.address)
+        self._wait(job)
 
-    def over(self, job: Job) -> None:
-        """Forget a job, also one that waits."""
-        visit, passes = self._known.pop(job)
-        self._count(visit, -1, -passes)
-        if job in self._own(visit):
-            self._own(visit).remove(job)
-        self._tidy(visit.address, visit.visitor)
+    def over(self, job: Job, waits: bool = False) -> None:
+        """Forget a job that was worked on, or one that `waits`."""
+        known = self._known[job]
+        if waits:
+            self._remove(job)
+        else:
+            self._served.discard(known.visit.address)
+        del self._known[job]
+        self._count(known.visit, -1, -known.passes)
 
     def _count(self, visit: Visit, jobs: int, passes: float) -> None:
         address, who = (visit.address,), (visit.address, visit.visitor)
@@ -85,12 +102,16 @@ class Rounds(Generic[Job]):
                 del self._jobs[key]
                 self._passes.pop(key, None)
 
-    def _own(self, visit: Visit) -> deque[Job]:
+    def _wait(self, job: Job) -> None:
+        visit = self._known[job].visit
         own = self._waiting.setdefault(visit.address, OrderedDict())
-        return own.setdefault(visit.visitor, deque())
+        own.setdefault(visit.visitor, []).append(job)
 
-    def _tidy(self, address: str, visitor: str) -> None:
-        if not self._waiting[address][visitor]:
-            del self._waiting[address][visitor]
-        if not self._waiting[address]:
-            del self._waiting[address]
+    def _remove(self, job: Job) -> None:
+        visit = self._known[job].visit
+        own = self._waiting[visit.address]
+        own[visit.visitor].remove(job)
+        if not own[visit.visitor]:
+            del own[visit.visitor]
+        if not own:
+            del self._waiting[visit.address]
