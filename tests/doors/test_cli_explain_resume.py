@@ -89,6 +89,18 @@ def test_only_what_is_done_and_asked_the_same_is_kept(place):  # noqa: F811
     assert Page("explained/index.html").tags.count("img") == 4
 
 
+def test_a_name_that_is_no_utf_8_is_recognized_too(place):  # noqa: F811
+    path = os.fsdecode(b"odd \xff\n name.png")
+    picture(3).save(path)
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = Explanation.save_one
+        patch.setattr(Explanation, "save_one", lambda *a, **k: made.append(1) or real(*a, **k))
+        for count in (1, 1):
+            assert explain(path, "--resume")[0] == 0
+            assert len(made) == count
+
+
 def test_no_picture_is_kept(many, monkeypatch):
     """The living pictures are counted at every save: they are those of one pass."""
     alive = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ..errors import ModelError, PictureError, SaveError
-from .explained import EMBEDDED, Explained, explained_in, request_of
+from .explained import EMBEDDED, Explained, explained_in, hash_of, request_of
 from .loading import Loading, loads_models
 from .options import (
     Against,
@@ -148,19 +148,21 @@ class _Run:
         """A manifest or, in words, why there is none, for each picture."""
         from .explained import THUMBNAIL_SIDE
 
+        hashes = {path: hash_of(path) for path in some if path not in found}
         for paths, explanation in self._explain(list(some)):
             if isinstance(explanation, str):
                 yield paths[0], explanation
                 continue
             small = explanation.shrunk(THUMBNAIL_SIDE)
             for number, path in enumerate(paths):
-                yield path, found.get(path) or self._saved(explanation, small, number, path, some)
+                one = (number, some[path], hashes.get(path, ""))
+                yield path, found.get(path) or self._saved(explanation, small, *one)
 
     def _saved(
-        self, explanation: Explanation, small: Explanation, number: int, path: Path, some: Any
+        self, explanation: Explanation, small: Explanation, number: int, stem: str, file: str
     ) -> dict[str, Any] | str:
         try:
-            return self.done.save(explanation, small, number, path, some[path])
+            return self.done.save(explanation, small, number, stem, file)
         except SaveError as error:
             if getattr(error.__cause__, "errno", None) in _OF_ITS_NAME:
                 return str(error)

@@ -87,12 +87,15 @@ class Explained:
         return manifest if manifest["picture_sha256"] == hash_of(path) != "" else None
 
     def save(
-        self, explanation: Explanation, small: Explanation, picture: int, path: Path, stem: str
+        self, explanation: Explanation, small: Explanation, picture: int, stem: str, file: str
     ) -> dict[str, Any]:
-        """Write thumbnails (of `small`), then the picture's files; returns the manifest."""
+        """Write thumbnails (of `small`), then the picture's files; returns the manifest.
+
+        `file` is the hash of the picture's file as it was before it was opened.
+        """
         from ..maps import small_file, write_atomically
 
-        more = {"request_sha256": self.request, "picture_sha256": hash_of(path)}
+        more = {"request_sha256": self.request, "picture_sha256": file}
         pictures = {stem: small.pictures[picture]}
         for asked, name in enumerate(explanation.file_stems(picture, stem)):
             pictures[name] = small.overlay(picture, asked, alpha=self.alpha, colormap=self.colormap)

@@ -67,8 +67,8 @@ class Guard:
             return
         try:
             await self.app(scope, receive, answer)
-        except (KeyError, IndexError, ValueError, TypeError) as error:
-            if not EVENTS.fullmatch(scope["path"]):
+        except Exception as error:
+            if not EVENTS.fullmatch(scope["path"]) or not answer.started:
                 raise
             told(error)  # an event that the page never sends; Gradio has answered
 
@@ -78,9 +78,11 @@ class _Answer:
 
     def __init__(self, send: Send, visitor: str | None, path: str) -> None:
         self.send, self.visitor, self.path = send, visitor, path
+        self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.started = True
             headers = dict(HEADERS)
             if not self.path.startswith(("/assets/", "/static/", "/svelte/")):
                 headers["cache-control"] = "no-store"
