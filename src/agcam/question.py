@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from . import targets
 from .errors import ModelError, TargetError
-from .families import Inputs, Refusal, run_by, settle
+from .families import Inputs, NoLogitsError, Refusal, run_by, settle
 from .images import prepare_all
 from .targets import Bound, Column, Free, Similarity, Target
 from .tracing import quiet
@@ -81,10 +81,12 @@ def ask(
     try:
         classifier, further = settled(classifier, pixels, inputs, at_once)
         whole = isinstance(classifier.predict, Refusal)
-    except ModelError:
+    except NoLogitsError:
         if not without or classifier.output is None:
             raise
-        further, whole = Inputs.of(classifier, inputs, len(pixels)), True
+        without_logits = replace(classifier, predict=Refusal(classifier.name, "it gives no logits"))
+        classifier, further = settled(without_logits, pixels, inputs, at_once)
+        whole = True
     read, free = targets.read(target, len(pixels), classifier.class_names)
     if not free:
         return Question(classifier, target, inputs=further)

@@ -149,7 +149,13 @@ def test_one_logit_a_picture_squeezed(squeeze):
 
 def test_only_numbers_are_logits():
     with pytest.raises(ModelError, match="a tensor"):
-        as_logits([1, 2], "it")
+        as_logits([1, 2], "it", 2)
+
+
+def test_classes_that_were_squeezed_are_no_pictures():
+    model = Gives(lambda y: y.squeeze())  # five classes of one picture: (5,)
+    with pytest.raises(ModelError, match=r"gives \(5,\) for 1 picture, .*squeeze\(-1\)"):
+        agcam.explain(model, pixels())
 
 
 @pytest.mark.parametrize(
@@ -345,6 +351,27 @@ def test_an_input_that_only_looks_as_if_it_belonged_to_the_pictures_is_refused()
     torch.testing.assert_close(whole.logits, model(pixels(2), weights).detach())
     with pytest.raises(ModelError, match="one at a time"):  # three pictures, three classes
         agcam.explain(model, pixels(3), 1, inputs=(weights,))
+
+
+class Shifted(nn.Module):
+    """A backbone whose features move with a table."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = tower(num_classes=0)
+
+    def forward(self, x, table):
+        return self.inner(x) + table.sum(-1, keepdim=True)
+
+
+def test_a_backbone_takes_further_inputs_too():
+    model = Shifted().eval()
+    found = agcam.explain(model, pixels(2), lambda y: y[..., 3], inputs=(TABLE[:2],))
+    assert any(note.startswith("inputs: 1 row by row") for note in found.notes)
+    expected = model(pixels(2), TABLE[:2])[:, 3].tolist()
+    assert [answers[0].value for answers in found.answers] == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ModelError, match="one at a time"):  # one row for all looks like three
+        agcam.explain(model, pixels(3), lambda y: y[..., 3], inputs=(TABLE[0],))
 
 
 def test_hugging_face_takes_its_own_inputs():

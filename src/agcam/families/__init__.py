@@ -20,7 +20,7 @@ from .heads import class_count
 from .inputs import Inputs, run_by
 from .modules import guessed, wrap
 from .names import class_names
-from .outputs import At, Predict, Refusal
+from .outputs import At, NoLogitsError, Predict, Refusal
 from .settle import settle
 from .table import FAMILIES, FORMS
 from .wrappers import peeled
@@ -28,6 +28,7 @@ from .wrappers import peeled
 __all__ = [
     "FAMILIES",
     "Inputs",
+    "NoLogitsError",
     "Refusal",
     "class_names",
     "load",

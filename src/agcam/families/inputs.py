@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..values import Classifier
 from .common import any_size, is_hugging_face
-from .outputs import Predict, Refusal
+from .outputs import Predict, Refusal, leaves
 from .wrappers import peeled
 
 
@@ -62,6 +62,16 @@ def _signature(module: nn.Module) -> inspect.Signature:
         return inspect.signature(module.forward)
     except (TypeError, ValueError):
         return inspect.signature(lambda *args, **kwargs: (args, kwargs))
+
+
+def _given(classifier: Classifier, pixels: Tensor) -> Tensor:
+    """Every number that the model gives for each picture, (batch, numbers)."""
+    assert classifier.output is not None, "as in `of`"
+    rows = [leaf.tensor for leaf in leaves(classifier.output(pixels))]
+    if len(pixels) == 1:
+        rows = [row if row.ndim else row[None] for row in rows]
+    rows = [row.flatten(1) if row.ndim > 1 else row[:, None] for row in rows if row.ndim]
+    return torch.cat([row.to(pixels.dtype) for row in rows if len(row) == len(pixels)], dim=1)
 
 
 def run_by(classifier: Classifier, output: Callable[..., Any]) -> Classifier:
@@ -132,21 +142,21 @@ class Inputs:
         return self._bound(classifier, slice(picture, picture + 1))
 
     def prove(self, classifier: Classifier, pixels: Tensor) -> None:
-        """ModelError unless pictures one by one get the logits that they get side by side."""
+        """ModelError unless pictures one by one get the numbers that they get side by side."""
         if len(pixels) < 2:
             return
         together = self._bound(classifier, slice(0, len(pixels)))
         with torch.no_grad():
             alone = torch.cat(
-                [self.bind(classifier, i).predict(pixels[i : i + 1]) for i in range(len(pixels))]
+                [_given(self.bind(classifier, i), pixels[i : i + 1]) for i in range(len(pixels))]
             )
             try:
-                beside = together.predict(pixels)
+                beside = _given(together, pixels)
             except (RuntimeError, IndexError, ValueError) as error:
                 raise ModelError(self._mixed(classifier, str(error).splitlines()[0])) from error
         scale = alone.abs().amax().clamp(min=1e-6)
         if alone.shape != beside.shape or not float((alone - beside).abs().amax() / scale) < 1e-2:
-            raise ModelError(self._mixed(classifier, "the logits differ"))
+            raise ModelError(self._mixed(classifier, "the numbers differ"))
 
     def note(self) -> str:
         """Which inputs were cut to pictures, and which were given whole."""

@@ -23,16 +23,20 @@ INSTEAD: Final = (
 )
 
 
+class NoLogitsError(ModelError):
+    """What a model gives holds no logits, or no one can tell which they are."""
+
+
 @dataclass(frozen=True)
 class Predict:
     """Logits (batch, class): the module's output, and where in it they are."""
 
     output: Callable[..., Any]
-    pick: Callable[[Any], Tensor]
+    pick: Anywhere | At
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Run the module on prepared pixels; ModelError where it gives no logits."""
-        return self.pick(self.output(pixels))
+        """Run the module on prepared pixels; NoLogitsError where it gives no logits."""
+        return self.pick(self.output(pixels), len(pixels))
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def _attributes(output: Any) -> tuple[str, ...]:
 
 
 def find(output: Any, name: str) -> Leaf:
-    """The one tensor that can be logits (batch, class); ModelError where there is not just one.
+    """The one tensor that can be logits (batch, class); NoLogitsError where there is not just one.
 
     A tensor by itself is it, also (batch,), one logit a picture. Hidden states, losses and
     auxiliary heads are none; what is called `logits` comes before others.
@@ -114,19 +118,19 @@ def find(output: Any, name: str) -> Leaf:
     if len(named) == 1 or len(able) == 1:
         return (named if len(named) == 1 else able)[0]
     if able:
-        raise ModelError(
+        raise NoLogitsError(
             f"{name} gives {len(able)} tensors that may be logits, y = {_kind(output)} with "
             f"{_few(able)}: say which, agcam.load(model, logits=lambda y: {able[0].code})."
         )
     other = next((leaf for leaf in every if leaf.names[-1:] == ("logits",)), None)
     if other is not None:
-        raise ModelError(
+        raise NoLogitsError(
             f"{name} is no image classifier: its {other} are no logits (batch, class); say how "
             "they become some, "
             f"agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or name a "
             f"target that is a function of them, target=lambda y: {other.code}[..., 0]."
         )
-    raise ModelError(
+    raise NoLogitsError(
         f"{name} is a backbone without a classifier: it gives no logits (batch, class), but y = "
         f"{_kind(output)} with {_few(every) or 'no tensor'}; say where they are, "
         "agcam.load(model, logits=lambda y: ...), or name a target that is a function of it, "
@@ -140,9 +144,9 @@ class Anywhere:
 
     name: str
 
-    def __call__(self, output: Any) -> Tensor:
-        """Logits (batch, class); ModelError as `find` and `as_logits` raise it."""
-        return as_logits(find(output, self.name).tensor, self.name)
+    def __call__(self, output: Any, batch: int) -> Tensor:
+        """Logits (batch, class); NoLogitsError as `find` and `as_logits` raise it."""
+        return as_logits(find(output, self.name).tensor, self.name, batch)
 
 
 @dataclass(frozen=True)
@@ -152,26 +156,31 @@ class At:
     name: str
     where: Callable[[Any], Any]
 
-    def __call__(self, output: Any) -> Tensor:
-        """Logits (batch, class); ModelError where they are not there."""
+    def __call__(self, output: Any, batch: int) -> Tensor:
+        """Logits (batch, class); NoLogitsError where they are not there."""
         try:
             found = self.where(output)
         except (LookupError, TypeError, AttributeError) as error:
-            raise ModelError(
+            raise NoLogitsError(
                 f"{self.name}: no logits where they were to be, in {_kind(output)} "
                 f"({type(error).__name__}: {error})."
             ) from error
-        return as_logits(found, self.name)
+        return as_logits(found, self.name, batch)
 
 
-def as_logits(tensor: Any, name: str) -> Tensor:
-    """The tensor as (batch, class); ModelError where it is of another kind."""
+def as_logits(tensor: Any, name: str, batch: int) -> Tensor:
+    """The tensor as (batch, class); NoLogitsError where it is of another kind."""
     if not isinstance(tensor, Tensor):
-        raise ModelError(f"{name}: the logits are a tensor (batch, class), not {_kind(tensor)}.")
+        raise NoLogitsError(f"{name}: the logits are a tensor (batch, class), not {_kind(tensor)}.")
+    if tensor.ndim < 2 and tensor.numel() == batch:
+        return tensor.reshape(batch, 1)  # one logit a picture, squeezed
     if tensor.ndim < 2:
-        return tensor.reshape(-1, 1)  # one logit a picture, squeezed
+        raise NoLogitsError(
+            f"{name} gives {tuple(tensor.shape)} for {batch} picture{'s' * (batch != 1)}, which "
+            "says nothing of the batch: let it give (batch, class), with squeeze(-1) for squeeze()."
+        )
     if tensor.ndim != 2 or not tensor.shape[1]:
-        raise ModelError(
+        raise NoLogitsError(
             f"{name} gives {tuple(tensor.shape)} instead of logits (batch, class): it is a "
             f"backbone, an encoder without a classifier; {INSTEAD}."
         )

@@ -55,7 +55,7 @@ def settle(classifier: Classifier, pixels: Tensor) -> Classifier:
         predict = replace(predict, pick=At(classifier.name, leaf.of))
         if leaf.code != "y":
             notes.append(f"logits: {leaf.code} of y, the {type(output).__name__} that it gives")
-    logits = predict.pick(output)
+    logits = predict.pick(output, 1)
     behind = [_behind(logits, inner) for inner in given]
     if known and not any(isinstance(some.predict, Predict) for some in known) and any(behind):
         return headless(classifier, f"it gives the features of the {known[0].name} within it")
