@@ -196,14 +196,12 @@ class _Run:
 
     def _fail(self, path: Path, why: str) -> Card:
         from ..maps import Card
-        from ..values import shown
 
         self.failed += 1
         typer.echo(f"agcam: {why}", err=True)
-        return Card(title=shown(path), error=why)
+        return Card(title=str(path), error=why)
 
     def _tell(self, manifest: dict[str, Any]) -> Card:
-        from ..values import shown
 
         self.notes.update(dict.fromkeys(manifest["notes"]))
         card = self.done.card(manifest)
@@ -211,7 +209,7 @@ class _Run:
             self.notes[card.note] = None
         first = ", ".join(f"{one.name} {one.score}" for one in card.top[:3])
         asked = explained_in(manifest)
-        self.rows.append((shown(Path(manifest["source"]).name), shown(first), shown(asked)))
+        self.rows.append((Path(manifest["source"]).name, first, asked))
         return card
 
     def finish(self, out: Path, page: Path) -> None:

@@ -115,7 +115,7 @@ class Explained:
     def card(self, manifest: dict[str, Any]) -> Card:
         """What the page shows of a picture that is done."""
         from ..maps import Card, MapView
-        from ..values import MEANING, shown
+        from ..values import MEANING
 
         maps = [
             MapView(
@@ -127,7 +127,7 @@ class Explained:
             for name, entry in {_name_of(entry): entry for entry in manifest["targets"]}.items()
         ]
         return Card(
-            title=shown(manifest["source"]),
+            title=manifest["source"],
             picture=self._shown(manifest["map_file"].removesuffix(".npy")),
             top=tuple(_answer(entry) for entry in manifest["top"]),
             maps=tuple(maps),

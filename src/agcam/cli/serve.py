@@ -57,7 +57,8 @@ def serve(
     for name in model or ["demo"]:
         file = loading.arch is not None and Path(name).is_file()
         loaded = (loading if file else replace(loading, arch=None)).load(name)
-        models[loaded.name if file else name] = loaded
+        key = loaded.name if file else name
+        models[name if key in models else key] = loaded  # files of one name are told by their path
     limits = Limits(
         upload_bytes=max_megabytes * 1_000_000,
         kept_bytes=memory_megabytes * 1_000_000,

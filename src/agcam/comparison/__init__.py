@@ -32,7 +32,6 @@ from ..values import (
     Transform,
     answers_of,
     kind_of,
-    shown,
     split,
 )
 from .meter import Cost, Meter
@@ -80,7 +79,7 @@ class Comparison:
     def sheet(self) -> Sheet:
         """The maps on the picture's pixels, ready to be drawn."""
         return Sheet(
-            title=shown(self.source),
+            title=self.source,
             picture=self.picture,
             targets=self.answers,
             columns=tuple(self._drawn(column) for column in self.columns),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import PictureError
-from ..values import shown
+from ..wording import printable
 from .bands import Span, within
 
 Array = NDArray[Any]
@@ -46,7 +46,7 @@ def read_dicom(
     `span` is used instead of the file's own window, in rescaled units (Hounsfield, of a CT).
     Raises PictureError, which never quotes the file.
     """
-    name = shown(name)
+    name = printable(name)
     try:
         import pydicom
     except ImportError:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 
 from ..errors import PictureError
-from ..values import shown
+from ..wording import printable
 
 _SUFFIXES = frozenset(
     f".{suffix}"
@@ -53,7 +53,7 @@ def _expand(path: Path) -> Iterator[Path]:
             for picture in (_in_folder(match) if match.is_dir() else [match])
         ]
         if not pictures:
-            raise PictureError(f"no picture matches {shown(path)}{windows_hint(path)}")
+            raise PictureError(f"no picture matches {printable(path)}{windows_hint(path)}")
         yield from pictures
     else:
         yield path
@@ -64,7 +64,7 @@ def windows_hint(path: Path) -> str:
     if os.sep == "\\" or "\\" not in str(path):
         return ""
     other = PureWindowsPath(str(path)).as_posix()
-    return f"; here folders are separated by /, as in {shown(other)}"
+    return f"; here folders are separated by /, as in {printable(other)}"
 
 
 def _in_folder(folder: Path, *, required: bool = False) -> list[Path]:
@@ -80,7 +80,7 @@ def _in_folder(folder: Path, *, required: bool = False) -> list[Path]:
     unread = [Path(str(problem.filename)) for problem in problems if problem.filename is not None]
     if required and not found and (not unread or unread == [folder]):
         cause = f": {problems[0].strerror}" if problems else ""
-        raise PictureError(f"no picture was found in the folder {shown(folder)}{cause}")
+        raise PictureError(f"no picture was found in the folder {printable(folder)}{cause}")
     return sorted([*found, *(path for path in unread if path != folder)], key=_natural)
 
 

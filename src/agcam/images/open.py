@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..addresses import is_address, open_file
 from ..errors import PictureError
-from ..values import shown
+from ..wording import printable
 from .arrays import MAX_PIXELS, from_array
 from .bands import Span
 from .decode import Opened, Wanted, Watched, decode, of_bands, read, to_rgb
@@ -42,7 +42,7 @@ def open_any(
     wanted = Wanted(channels, span, max_pixels)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "")) or "the picture"
-        return decode(source, shown(name), wanted)
+        return decode(source, printable(name), wanted)
     if isinstance(source, np.ndarray):
         return _open_array(source, wanted)
     if isinstance(source, (str, os.PathLike)):
@@ -88,7 +88,7 @@ def _open_bytes(data: bytes, wanted: Wanted) -> Opened:
 
 
 def _open_file(path: Path, wanted: Wanted) -> Opened:
-    name = shown(path)
+    name = printable(path)
     try:
         if path.is_dir():
             readable = os.access(path, os.R_OK | os.X_OK)
@@ -114,8 +114,8 @@ def _open_address(address: str, wanted: Wanted) -> Opened:
     try:
         # Remote files are no raw files, but they have all that a buffered reader asks of one.
         with open_file(address) as raw, Watched(raw) as file:  # type: ignore[arg-type]
-            return read(file, shown(address), wanted)
+            return read(file, printable(address), wanted)
     except FileNotFoundError:
-        raise PictureError(f"{shown(address)} does not exist") from None
+        raise PictureError(f"{printable(address)} does not exist") from None
     except (OSError, ImportError) as error:
-        raise PictureError(f"{shown(address)} could not be opened: {error}") from error
+        raise PictureError(f"{printable(address)} could not be opened: {error}") from error

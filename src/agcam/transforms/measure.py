@@ -63,8 +63,7 @@ class _Measurement:
 
     def frame(self) -> Frame:
         first = self._edge(self.size[0] // 2, "x")
-        for _ in range(3):
-            self._still(first)
+        self._still(first)
         left, right = self._window("x")
         top, bottom = self._window("y")
         self._still(first)

@@ -52,7 +52,6 @@ from .scores import (
     weights_of,
 )
 from .trace import Trace
-from .words import shown
 
 __all__ = [
     "MEANING",
@@ -112,7 +111,6 @@ __all__ = [
     "predicted",
     "probabilities_of",
     "scaled_resize",
-    "shown",
     "split",
     "weights_of",
     "words_for",
