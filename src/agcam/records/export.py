@@ -65,9 +65,10 @@ def parquet_bytes(store: Store, results: Results) -> bytes | None:
 
 def _rows(store: Store, results: Results) -> Iterator[tuple[Any, ...]]:
     samples = {sample.sample: sample for sample in results.samples}
+    methods = frozenset(results.methods)
     for record in store.records(results.run.key):
         known = samples.get(record.sample)
-        if known is None:
+        if known is None or record.method not in methods or record.metric not in results.values:
             continue  # damage, which was counted when the results were read
         curve = None if record.curve is None else list(record.curve)
         yield (*known[:4], record.method, record.metric, record.value, curve)
