@@ -159,6 +159,13 @@ def test_bodies_that_stop_hold_no_place(attacked):
         each.close()
 
 
+def test_an_event_of_the_page_that_stops_is_told_so(attacked):
+    head = "POST /gradio_api/run/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
+    start = time.monotonic()
+    refused(attacked.send(head + '{"data":'), 408, "did not arrive")
+    assert time.monotonic() - start < 4
+
+
 def test_answers_that_nobody_reads_are_given_up(attacked):
     asking = form(fields=[("draw", "overlay")] + [("classes", "1")] * 8, picture=png(1, (700, 700)))
     with closing(socket.socket()) as place:

@@ -66,7 +66,7 @@ def assemble(
     problems.install(app)
     app.include_router(api.routes(desk, gate))
     app.include_router(pictures.routes(desk, gate))
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, seconds=limits.silent_seconds)
     app.add_middleware(Origin, names=names)
     app.add_middleware(Visits, budget=Budget(limits.held_bytes), visitor_of=visitor_in)
     app.state.desk, app.state.gate = desk, gate

@@ -14,6 +14,7 @@ import sys
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
+import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
@@ -46,8 +47,8 @@ HEADERS: Final = {
 class Guard:
     """ASGI middleware: refuse, or pass on with a visitor's name and the headers above."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, seconds: float) -> None:
+        self.app, self.seconds = app, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -61,7 +62,11 @@ class Guard:
         answer = _Answer(send, visitor if new and _may_lay(scope) else None, scope["path"])
         refused = _refused(scope)
         if refused is None and EVENTS.fullmatch(scope["path"]):
-            refused, receive = await _checked(receive)
+            try:
+                with anyio.fail_after(self.seconds):
+                    refused, receive = await _checked(receive)
+            except TimeoutError:
+                refused = _words(408, f"the event did not arrive in {self.seconds:.0f} seconds.")
         if refused is not None:
             await refused(scope, receive, answer)
             return
