@@ -33,7 +33,9 @@ class Attribution:
         if isinstance(inputs, tuple) and len(inputs) == 1:
             return (self.attribute(inputs[0], target, additional_forward_args),)
         if not isinstance(inputs, Tensor):
-            raise PictureError("the inputs are one tensor (batch, channel, height, width).")
+            raise PictureError(
+                "the inputs are one prepared tensor (batch, channel, height, width)."
+            )
         explanation = explain(
             self.classifier, inputs, target, self.method, inputs=additional_forward_args
         )

@@ -395,13 +395,15 @@ def test_a_name_that_is_no_file_s_is_told():
         agcam.load("a" * 5000)
 
 
-def test_a_folder_called_like_a_family_does_not_hide_it(tmp_path, monkeypatch):
+def test_a_folder_does_not_hide_a_model_s_name(tmp_path, monkeypatch):
     (tmp_path / "demo").mkdir()
+    (tmp_path / "hf").mkdir()
     monkeypatch.chdir(tmp_path)
     from agcam.families import _is_path
 
     assert not _is_path("demo")
     assert _is_path("./demo")
+    assert _is_path("hf")  # which alone names no model
 
 
 def test_a_clip_that_was_made_a_classifier(tmp_path):
@@ -419,3 +421,18 @@ def test_a_clip_that_was_made_a_classifier(tmp_path):
     assert classifier.preparation.guess
     found = agcam.explain(classifier, pixels(side=64), "owl")
     torch.testing.assert_close(found.logits, model(pixels(side=64)).logits.detach())
+
+
+def test_distributed_data_parallel(tmp_path):
+    distributed = torch.distributed
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1
+    )
+    try:
+        model = nn.parallel.DistributedDataParallel(timm.create_model("test_vit").eval())
+        model.module.load_state_dict(bare().state_dict())
+        found = agcam.explain(model, pixels(), 7)
+        assert found.grid_map.equal(explained_bare().grid_map)
+        assert found.class_names == explained_bare().class_names
+    finally:
+        distributed.destroy_process_group()

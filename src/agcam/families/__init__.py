@@ -122,8 +122,9 @@ def _resolve(model: object, arch: str | None, trust: bool) -> Classifier:
 
 
 def _is_path(name: str) -> bool:
-    """Whether a name that is no family's is that of a file or folder."""
-    if name.partition(":")[0] in FAMILIES:
+    """Whether a name that is no model's is that of a file or folder."""
+    family, colon, _ = name.partition(":")
+    if name == "demo" or (colon and family in FAMILIES):
         return False
     try:
         return Path(name).expanduser().exists()
