@@ -158,10 +158,14 @@ class Desk:
         """Explain a picture that is not kept, slice by slice, drawn in the page's size."""
         prepared = self._prepared(data, "picture-1", classifier)
         yield nothing
-        question = ask(classifier, prepared.pixels, target)
-        classifier, target = question.classifier(), question.target
         at_once = max(1, int(SLICE // max(cost_of(method).target, 1.0)))
-        return (yield from answer_in_slices(classifier, prepared, target, method, at_once))
+        with quiet(classifier.module):  # taken once: whoever takes it twice may wait twice
+            question = ask(classifier, prepared.pixels, target)
+            classifier, target = question.classifier(), question.target
+            slices = answer_in_slices(classifier, prepared, target, method, at_once)
+            let_go = next(slices)
+        yield let_go
+        return (yield from slices)
 
     def cost(self, question: Question, classes: int = 1) -> float:
         """Forward passes that a question may take; raises UnknownNameError for its method."""
@@ -213,8 +217,8 @@ class Desk:
     ) -> tuple[Reading, Evidence]:
         classifier = self.classifier(question.model, question.prompts)
         prepared = self._prepared(sitting.data, sitting.name, classifier)
-        classifier, _ = settled(classifier, prepared.pixels)
         with quiet(classifier.module):
+            classifier, _ = settled(classifier, prepared.pixels)
             evidence = trace(classifier, to_model(classifier, prepared.pixels), [method])
         kept, size = self._kept(classifier, evidence)
         asked = question.model, question.prompts

@@ -23,6 +23,7 @@ Slices = Generator[Callable[[], None], None, Result]
 where many wait, so that work that was begun does not pile up in memory."""
 
 
+COURTESY: Final = 0.002  # seconds
 TURN: Final = 0.25  # seconds: a turn is as many slices as fit, at least one
 
 
@@ -138,7 +139,10 @@ class Gate:
                         job.let_go()
                     self._rounds.back(job, time.monotonic() - start)
                 self._ready.notify()  # another job of this address may go on now
+                several = bool(self._running)
             del job  # a worker that waits holds on to nothing
+            if several:  # Python's locks are not fair: the model goes to the one that waits for it
+                time.sleep(COURTESY)
 
 
 class _Job(Generic[Result]):
