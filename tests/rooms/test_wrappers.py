@@ -151,6 +151,18 @@ def test_a_head_of_one_s_own_has_no_names_of_the_model_within():
     assert agcam.explain(softened, pixels(), 3).class_names[281] == "tabby, tabby cat"
 
 
+def test_a_subclass_with_other_outputs_has_no_names_of_the_library():
+    class Mine(timm.models.VisionTransformer):
+        def forward(self, x):
+            return super().forward(x)[:, :5]
+
+    torch.manual_seed(0)
+    model = Mine(img_size=64, embed_dim=48, depth=1, num_heads=3).eval()
+    model.pretrained_cfg = {"num_classes": 1000, "label_names": [f"n{i}" for i in range(1000)]}
+    assert len(agcam.load(model).class_names) == 1000
+    assert agcam.explain(model, pixels(side=64), 3).class_names == ()
+
+
 def test_backbone_and_head_are_prepared_as_the_backbone(photograph):
     torch.manual_seed(0)
     backbone = timm.create_model("test_vit", num_classes=0).eval()

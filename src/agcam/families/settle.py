@@ -61,16 +61,23 @@ def settle(classifier: Classifier, pixels: Tensor) -> Classifier:
         return headless(classifier, f"it gives the features of the {known[0].name} within it")
     passed_on = bool(known) and _passed_on(logits, given, behind)
     scores, note = _scores(classifier, logits, known[0].scores if passed_on else "softmax")
-    names = classifier.class_names
-    if (
-        known
-        and names == known[0].class_names
-        and not (passed_on and len(names) == logits.shape[1])
-    ):
-        names = ()  # they are the inner model's, and its classes are not these
+    names = _names(classifier, known, passed_on, logits.shape[1])
     return replace(
         classifier, predict=predict, scores=scores, class_names=names, notes=(*notes, *note)
     )
+
+
+def _names(
+    classifier: Classifier, known: list[Classifier], passed_on: bool, count: int
+) -> tuple[str, ...]:
+    """The class names: those that the user gave; a library's where they are of these logits."""
+    names, inner = classifier.class_names, peeled(classifier.module)
+    family = owner(inner)
+    if known and names == known[0].class_names and not passed_on:
+        return ()
+    own = [family.wrap(inner, "")] if family is not None else []
+    from_library = any(names == some.class_names for some in (*known, *own))
+    return () if from_library and len(names) != count else names
 
 
 def is_plain(module: nn.Module) -> bool:
