@@ -80,13 +80,17 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+
     def unreachable(**options):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as Ray does
         raise ConnectionError(f"nobody at {options['address']}")
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", unreachable)
     with pytest.raises(RunError, match="no Ray cluster could be reached at head:6379: nobody at"):
         list(ENGINES["ray"](Limits(address="head:6379")).run(dying, [0]))
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

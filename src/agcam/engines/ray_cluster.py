@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -95,6 +97,8 @@ def _library() -> Any:
 
 
 def _connect(ray: Any, address: str) -> None:
+    """Join the cluster, or start one; the answer to SIGTERM stays the caller's, not Ray's."""
+    answer = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address or None,
@@ -105,3 +109,6 @@ def _connect(ray: Any, address: str) -> None:
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = address or "this machine"
         raise RunError(f"no Ray cluster could be reached at {where}: {error}") from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, answer)
