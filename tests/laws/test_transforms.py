@@ -201,6 +201,7 @@ REFUSED = {
     "torch.uint8": v1.Compose([v1.Resize(8), v1.PILToTensor()]),
     "failed on a picture": lambda p: p.nothing,
     "too little": lambda p: torch.zeros(3, 8, 8),
+    "NaN or infinite": v1.Compose([v1.Resize(8), v1.ToTensor(), lambda x: x / 0]),
 }
 
 

@@ -45,7 +45,8 @@ def test_an_error_names_the_channels_of_the_model(channels):
         image_size=160,
     )  # fmt: skip
     for model in (vit(), transformers.ViTForImageClassification(config).eval()):
-        with pytest.raises(ModelError, match=f"takes 3 channels, and the pixels have {channels}"):
+        agcam.explain(model, torch.randn(1, 3, 160, 160))  # its layout is known from here on
+        with pytest.raises(ModelError, match=f"takes 3 .* the pixels have {channels}"):
             agcam.explain(model, torch.randn(1, channels, 160, 160))
 
 
@@ -266,6 +267,21 @@ def test_pictures_as_data_sets_and_programs_hold_them(given):
     want = agcam.explain(model, COLOUR).logits
     assert torch.equal(agcam.explain(model, given).logits, want)
     assert torch.equal(agcam.explain(model, given).logits, want)  # a file is put back
+
+
+def test_a_batch_of_a_loader_and_a_row_of_bytes():
+    model, pixels = vit(), torch.randn(2, 3, 160, 160)
+    want = agcam.explain(model, pixels).logits
+    assert torch.equal(agcam.explain(model, [pixels, torch.tensor([0, 1])]).logits, want)
+    stored = {"image": {"bytes": opened_file().getvalue(), "path": None}, "label": 1}
+    want = agcam.explain(model, COLOUR).logits
+    assert torch.equal(agcam.explain(model, stored).logits, want)
+
+
+def test_one_stated_number_is_that_of_every_channel_of_the_model():
+    found = agcam.load(vit(13), preparation={"size": 160, "mean": 1000.0, "std": 500.0})
+    assert found.preparation.mean == (1000.0,) * 13
+    assert agcam.explain(found, BANDS).pictures[0].size == (90, 80)
 
 
 @pytest.mark.parametrize("key", ["pixel_values", "images"])

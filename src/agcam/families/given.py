@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import ModelError
 from ..transforms import transform_of
 from ..values import Changes, Classifier, Preparation, Transform
+from .common import channels_of
 
 
 def prepared_as(
@@ -28,7 +29,7 @@ def prepared_as(
         known = classifier.preparation
         if isinstance(known, Transform):
             raise ModelError(f"{classifier.name} is prepared by a program; change the program.")
-        preparation: Preparation | Transform = given.made_in(known)
+        preparation: Preparation | Transform = given.made_in(known, channels_of(classifier.module))
     elif isinstance(given, Preparation):
         preparation = given if given.source else replace(given, source="given by the user")
     else:

@@ -23,7 +23,7 @@ from .ready import Ready, far_note, make_ready
 
 BATCH_DIMS: Final = 4
 PIXELS: Final = ("pixel_values", "pixels", "images")  # what processors call a prepared tensor
-PICTURE: Final = ("image", "img", "picture")  # what a row of a data set calls its picture
+PICTURE: Final = ("image", "img", "picture", "bytes")  # what a row of a data set calls its picture
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ def _unwrapped(given: Any) -> Any:
         found = given[key]
         if key in PIXELS and isinstance(found, np.ndarray | list | Tensor):
             return pixels_in(np.stack(found) if isinstance(found, list) else found, "the mapping")
-        return found
+        return _unwrapped(found) if isinstance(found, Mapping) else found
+    if _is_batch(given):
+        return given[0]
     if isinstance(given, tuple) and len(given) == 2 and _is_label(given[1]):
         return given[0]
     return list(given) if isinstance(given, tuple) else given
@@ -96,6 +98,18 @@ def _is_label(value: Any) -> bool:
     """Whether this is a class number beside a picture, as data sets give them."""
     number = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return number or (isinstance(value, Tensor) and value.ndim == 0)
+
+
+def _is_batch(given: Any) -> bool:
+    """Whether this is what a loader gives: a tensor of pictures, and their labels beside it."""
+    return (
+        isinstance(given, list | tuple)
+        and len(given) == 2
+        and all(isinstance(part, Tensor) for part in given)
+        and given[0].ndim == BATCH_DIMS
+        and given[1].ndim in {1, 2}
+        and len(given[0]) == len(given[1])
+    )
 
 
 def _items(given: list[Any]) -> Iterator[Any]:

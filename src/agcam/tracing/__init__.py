@@ -66,7 +66,7 @@ _BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
 
 _Inside = FullAutograd | WholeGraph | BlockScores | NormTokens | Alone
 _Asked = Replay | _Inside | Lrp | Ruled | Streams | Path | Asking
-_Key = tuple[int, int]
+_Key = tuple[int, ...]  # channels, height and width of the input
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
 
@@ -213,7 +213,7 @@ def trace(
         return found
 
     known = _layouts.setdefault(classifier.vision, {})
-    key = (pixels.shape[-2], pixels.shape[-1])
+    key = tuple(pixels.shape[1:])
     if key in known and (outside or known[key].tracer != "none"):
         try:
             return evidence(known[key])

@@ -47,7 +47,7 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
         channels = CHANNELS.search(str(error))
         if channels is not None:
             raise ModelError(
-                f"{classifier.name} takes {channels[1]} channels, and the pixels have "
+                f"{classifier.name} takes {channels[1]} channel(s), and the pixels have "
                 f"{channels[2]}."
             ) from error
         raise ModelError(

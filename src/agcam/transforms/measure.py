@@ -52,17 +52,21 @@ class _Measurement:
     ) -> None:
         self.run, self.name, self.size = run, name, size
         self.dark, self.light = (self._ask(np.full(size[::-1], grey)) for grey in (DARK, LIGHT))
-        contrast = np.abs(self.light - self.dark)
+        with np.errstate(invalid="ignore"):  # infinite pixels are refused in words
+            lighter = self.light - self.dark
+        self.contrast = contrast = np.abs(lighter)
         rows, columns = self._part(contrast)
         down, across = np.median(contrast[:, columns], 1), np.median(contrast[rows], 0)
         self.rows, self.columns = trimmed(down, rows), trimmed(across, columns)
         self.ends = {"x": ends(across, columns), "y": ends(down, rows)}
-        self.sign = -1.0 if (self.light - self.dark).sum() < 0 else 1.0
+        self.sign = -1.0 if lighter.sum() < 0 else 1.0
         self.blends = False  # whether any pixel lies between dark and light: nearest never blends
         self.flat = not contrast.max() > 1e-6  # it brings every picture to the same grey
 
     def frame(self) -> Frame:
         first = self._edge(self.size[0] // 2, "x")
+        if not np.isfinite(first).all():
+            raise self._refused("gives NaN or infinite pixels")
         self._still(first)
         left, right = self._window("x")
         top, bottom = self._window("y")
@@ -125,8 +129,7 @@ class _Measurement:
         """Whether there is an edge, and not the two ends of a flat picture's noise."""
         if self.flat:
             return bool(np.ptp(shown) > 1e-6)
-        contrast = np.abs(self.light - self.dark).max()
-        return bool(np.ptp(shown) > contrast / 3)
+        return bool(np.ptp(shown) > self.contrast.max() / 3)
 
     def _window(self, axis: Literal["x", "y"]) -> tuple[float, float]:
         length = self.size[0] if axis == "x" else self.size[1]

@@ -128,8 +128,8 @@ class Changes:
         """The names of what is stated."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name))
 
-    def made_in(self, base: Preparation | None) -> Preparation:
-        """The base with the changes; a model without one needs size, mean and std.
+    def made_in(self, base: Preparation | None, channels: int | None = None) -> Preparation:
+        """The base with the changes; a model (of `channels`) without one needs size, mean and std.
 
         Raises PictureError where these lack, or do not fit together.
         """
@@ -140,10 +140,12 @@ class Changes:
                     "how this model wants its pictures is not known: say "
                     f"{' and '.join(lacking)} too (--size --mean --std)"
                 )
-            base = Preparation(_pair(self.size), self.mean, self.std)
+            taken = channels or max(len(self.mean), len(self.std))
+            mean, std = _each(self.mean, taken), _each(self.std, taken)
+            base = Preparation(_pair(self.size), mean, std)
         size = _pair(self.size) if self.size else base.size
-        channels = max(len(self.mean), len(self.std), 1)
-        channels = base.channels if channels == 1 else channels
+        stated = max(len(self.mean), len(self.std), 1)
+        channels = base.channels if stated == 1 else stated
         return replace(
             base,
             size=size,
