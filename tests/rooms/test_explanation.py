@@ -310,17 +310,10 @@ def test_pictures_that_are_refused(tiny, pictures, fix):
 
 
 def test_a_model_of_unknown_preparation_needs_a_tensor(tiny, photograph, pixels):
-    class Mine(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = tiny
-
-        def forward(self, pixels):
-            return self.inner(pixels)
-
+    own = Classifier(tiny, tiny, "mine", "mine")  # nothing says how it wants its pictures
     with pytest.raises(ModelError, match="give them prepared"):
-        agcam.explain(Mine(), photograph)
-    mine = agcam.explain(Mine(), pixels, 1)
+        agcam.explain(own, photograph)
+    mine = agcam.explain(own, pixels, 1)
     assert mine.grid_map.equal(agcam.explain(tiny, pixels, 1).grid_map)
     assert mine.pictures[0].size == (32, 32)
 
@@ -352,9 +345,8 @@ def test_an_unknown_method_is_told_before_the_model_is_touched():
 @pytest.mark.parametrize("names", [3, 12])
 @pytest.mark.parametrize("target", [None, "n1", 0, "n11"])
 def test_a_wrong_number_of_class_names(tiny, pixels, names, target):
-    classifier = agcam.load(tiny, classes=[f"n{k}" for k in range(names)])
     with pytest.raises(ModelError, match=f"has 10 classes, but {names} class names were given"):
-        agcam.explain(classifier, pixels, target)
+        agcam.explain(agcam.load(tiny, classes=[f"n{k}" for k in range(names)]), pixels, target)
 
 
 # The hash of the weights
