@@ -44,12 +44,16 @@ class Answer:
         return f"{'value' if self.index is None else 'logit'} {self.value:.4g}"
 
     @property
-    def caption(self) -> str:
-        """What a map of it shows, and how much the model believes it."""
+    def judged(self) -> str:
+        """The score, and whether a random guess would give more."""
         probability, baseline = self.probability, self.baseline
         low = probability is not None and baseline is not None and probability < baseline
-        below = ", less than a random guess" if low else ""
-        return f"what speaks for {self.name} ({self.score}{below})"
+        return f"{self.score}, less than a random guess" if low else self.score
+
+    @property
+    def caption(self) -> str:
+        """What a map of it shows, and how much the model believes it."""
+        return f"what speaks for {self.name} ({self.judged})"
 
 
 def percent(part: float) -> str:

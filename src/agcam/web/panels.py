@@ -75,13 +75,23 @@ def view(explanation: Explanation, look: Look) -> str:
         "widest": max(120, round(TALLEST * picture.width / picture.height)),
         "boxes": boxes_of(explanation, look.threshold).round(1).tolist() if look.boxes else [],
         "caption": caption,
+        "name": explanation.answers[0][0].name,
+        "judged": explanation.answers[0][0].judged,
         "method": explanation.method,
         "class_specific": explanation.class_specific,
         "hatched": bool(np.isnan(values).any()),
         "gradient": _gradient(),
-        "text": f"{explanation.method} heat map, {caption}: {where(values)}",
+        "text": f"{_title(explanation)}: {where(values)}",
     }
     return _panel("view", it=shown)
+
+
+def _title(explanation: Explanation) -> str:
+    """What a map is, for those who do not see it."""
+    if not explanation.class_specific:
+        return f"{explanation.method} heat map, the same for every class"
+    answer = explanation.answers[0][0]
+    return f"{explanation.method} heat map for {answer.name}, {answer.judged}"
 
 
 def boxes_of(explanation: Explanation, threshold: float) -> NDArray[Any]:
@@ -124,7 +134,7 @@ def compared(explanations: Sequence[Explanation | tuple[str, str]], look: Look) 
         small = overlay(item.pictures[0], values, alpha=look.opacity)
         small.thumbnail((COMPARED_SIDE, COMPARED_SIDE))
         note = "" if item.class_specific else "the same for every class"
-        text = f"{item.method} heat map, {item.caption()}: {where(values)}"
+        text = f"{_title(item)}: {where(values)}"
         views.append(
             {
                 "method": item.method,
