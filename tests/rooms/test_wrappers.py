@@ -448,3 +448,16 @@ def test_distributed_data_parallel(tmp_path):
         assert found.class_names == explained_bare().class_names
     finally:
         distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own
+@pytest.mark.parametrize("method", list(agcam.METHODS))
+def test_a_quantised_model_is_explained_from_outside_alone(method):
+    torch.manual_seed(0)
+    model = timm.create_model("test_vit", num_classes=5).eval()
+    model = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+    if method in {"occlusion", "rise", "random", "gaussian"}:
+        assert agcam.explain(model, pixels(), 3, method).grid_map.any()
+        return
+    with pytest.raises(ModelError, match="quantised layers"):
+        agcam.explain(model, pixels(), 3, method)

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import ModelError, TargetError
 from ..values import Classifier, Grid, Oracle, Recording, kind_of, weights_of
 from .prove import prove
+from .quantised import QUANTISED, has_quantised_layers
 from .record import logits_of
 
 CELL: Final = 16  # pixels of a patch, where the model has no grid of its own
@@ -57,6 +58,8 @@ class Asking:
     def _logits(self, pixels: Tensor) -> Tensor:
         """Logits, at least float32, of pictures given to the model a chunk at a time."""
         parts = []
+        if pixels.requires_grad and has_quantised_layers(self._classifier.module):
+            raise ModelError(QUANTISED.format(name=self._classifier.name))
         for part in torch.split(pixels, self.chunk):
             logits = self._run(part)
             parts.append(logits.to(torch.promote_types(logits.dtype, torch.float32)))

@@ -19,6 +19,7 @@ from ..errors import ModelError
 from ..values import AttentionCall, Classifier, Grid, Layout
 from .attention import listening
 from .hooks import first_tensor, hooked, replace_first_tensor
+from .quantised import QUANTISED, has_quantised_layers
 from .record import try_out
 
 # a test holds the names to the table of methods, which this room may not import
@@ -63,6 +64,8 @@ def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
     and ModelError for those that do not run.
     """
     tower, name = classifier.vision, classifier.name
+    if has_quantised_layers(classifier.module):
+        raise UntraceableError(QUANTISED.format(name=name))
     seen = _watch(classifier, pixels)
     tokens = _tokens(seen, name)
     calls = tuple(queries == keys == tokens for _, _, queries, keys in seen.calls)
