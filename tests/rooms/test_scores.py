@@ -60,6 +60,18 @@ def test_probabilities_are_those_of_the_kind(tiny, pixels, kind):
     assert pickle.loads(pickle.dumps(found)).answers == found.answers
 
 
+def test_an_explanation_by_a_program_of_the_users_can_be_pickled(tiny, photograph):
+    def transform(picture):
+        values = np.asarray(picture.resize((32, 32)), dtype=np.float32) / 255
+        return torch.from_numpy(values).permute(2, 0, 1)
+
+    found = agcam.explain(tiny, photograph, preparation=transform)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.manifest() == found.manifest()
+    with pytest.raises(agcam.PictureError, match="not kept with an explanation"):
+        again.preparation.run(found.pictures[0])
+
+
 def test_the_map_does_not_depend_on_the_kind(tiny, pixels):
     maps = [agcam.explain(agcam.load(tiny, scores=kind), pixels, 1).grid_map for kind in KINDS]
     assert all(one.equal(maps[0]) for one in maps)

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from ..errors import SaveError
+from ..errors import PictureError, SaveError
 from ..maps import PixelMap, overlay, png_bytes, to_pixels
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, manifest_of, name_of
 from .files import distinct, file_names, files_of, part_of, write_all
@@ -77,7 +77,11 @@ class Explanation:
         return len(self.pictures)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "versions": dict(self.versions)}  # a proxy cannot be pickled
+        kept = self.preparation
+        if isinstance(kept, Transform):  # the user's own program, which often cannot be pickled
+            kept = replace(kept, run=_not_kept, frame=_not_kept)
+        # nor can a proxy
+        return {**self.__dict__, "versions": dict(self.versions), "preparation": kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, versions=MappingProxyType(state["versions"]))
@@ -250,6 +254,10 @@ class Explanation:
             f"Explanation({pictures} by {self.method} of {self.model}; "
             f"{told}explained: {_some(explained)})"
         )
+
+
+def _not_kept(_: Any) -> Any:
+    raise PictureError("a program that prepares pictures is not kept with an explanation.")
 
 
 def _some(names: Sequence[str]) -> str:
