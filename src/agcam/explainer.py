@@ -22,7 +22,7 @@ from .families import load, weights_hash
 from .images import Prepared, prepare_all
 from .methods import METHODS
 from .question import Question, ask, to_model
-from .tracing import TRACERS, Evidence, Tracer, quiet, trace
+from .tracing import Evidence, Tracer, leaving_nothing, quiet, trace
 from .values import (
     Classifier,
     Grid,
@@ -44,6 +44,7 @@ ONE_OUTPUT: Final = (
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
 
 
+@leaving_nothing
 def explain(
     model: object,
     pictures: Any,
@@ -66,8 +67,9 @@ def explain(
     model's output for one picture (the logits, else all that it gives), `Target` to name it,
     `Against` (a class against another), `Similarity` (to another picture); a list of those is
     several for each picture. `batch_size` is the most pictures that the model is given at once,
-    also by methods that ask it about many. `tracer` "full" asks for full autograd instead of the
-    replay. `preparation` says how pictures are prepared, as in `agcam.load`.
+    also by methods that ask it about many. `tracer` names the way to the gradients: "full" is full
+    autograd instead of the replay, "replay" refuses models that need it; other methods have one way
+    each, and None chooses. `preparation` says how pictures are prepared, as in `agcam.load`.
     `progress(done, total)` is called by methods that ask again, after each pass. `inputs` are what
     the model's `forward` takes beside the picture, a dict by name or a tuple by position; tensors
     with one row for each picture go with their pictures, all else is given whole.
@@ -289,7 +291,7 @@ def _assemble(
         weights_hash=weights_hash(classifier.module),
         method=method.name,
         class_specific=method.class_specific,
-        tracer=every.tracer if every.tracer in TRACERS else None,
+        tracer=every.tracer,
         grid=every.grid,
         versions=versions(),
         notes=(*classifier.notes, *prepared.notes, *of_scores, *of_maps),

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from . import targets
@@ -50,13 +50,10 @@ class Question:
 
     @cached_property
     def alone(self) -> tuple[Question, ...]:
-        """One question for each function of the whole output, for each may read other tokens.
-
-        What tracing has found out about a tower it keeps, so each has a tower of its own.
-        """
+        """One question for each function of the whole output, for each may read other tokens."""
         every = []
         for one in self.bound:
-            asked = replace(self.asked, tower=nn.ModuleList([self.asked.vision]))
+            asked = replace(self.asked, variant=object())
             every.append(replace(self, asked=asked, target=Column(0), bound=(one,)))
         return tuple(every)
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 import agcam
 from agcam.methods import METHODS
+from agcam.tracing import tracers_of
 
 
 def state(model):
@@ -48,8 +49,10 @@ def mixed(tiny):
     return tiny
 
 
-@pytest.mark.parametrize("tracer", ["replay", "full"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("method", "tracer"),
+    [(name, tracer) for name, row in METHODS.items() for tracer in (None, *tracers_of(row))],
+)
 def test_after_success(mixed, pixels, method, tracer):
     before, weights = state(mixed), copy.deepcopy(mixed.state_dict())
     agcam.explain(mixed, pixels, 3, method, tracer=tracer)

@@ -40,6 +40,7 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
 
     if needs in (ReadTrace, ReachTrace):
         return read_evidence(needs, randn, batch, heads, grid, blocks, reads)
+    reads = weights(reads, batch, grid)
     if needs is AttentionTrace:
         calls = [
             AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
@@ -67,6 +68,13 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
         return later_evidence(needs, randn, batch, heads, grid, blocks, reads)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
+
+
+def weights(reads, batch, grid):
+    """Equal weights of the rows that are read, the same for every picture."""
+    rows = torch.zeros(batch, grid.tokens, dtype=torch.float64)
+    rows[:, list(reads)] = 1 / len(reads)
+    return rows
 
 
 def _logits(pixels):
@@ -107,7 +115,7 @@ def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
         for _ in range(blocks)
     ]
     stream = StreamTrace(tuple(streams), reads, grid)
-    path = [randn(batch, heads, len(reads), grid.tokens) for _ in range(3)]
+    path = [randn(batch, heads, 1, grid.tokens) for _ in range(3)]
     return stream if needs is StreamTrace else PathTrace(stream, path)
 
 
@@ -119,14 +127,10 @@ def change(trace, tensor, batch=None, headless=None):
     if isinstance(trace, ReadTrace | ReachTrace):
         blocks = [ReadBlock(tensor(b.scores), tensor(b.gradients)) for b in trace.blocks]
         reach = isinstance(trace, ReachTrace)
-        more = (change(AttentionTrace(trace.calls, (), trace.grid), tensor).calls,) if reach else ()
+        more = (_calls(trace, tensor),) if reach else ()
         return type(trace)(blocks, *more, trace.grid)
     if isinstance(trace, AttentionTrace):
-        calls = [
-            AttentionCall(tensor(c.query), tensor(c.key), tensor(c.value), None, c.scale)
-            for c in trace.calls
-        ]
-        return AttentionTrace(tuple(calls), trace.reads, trace.grid)
+        return AttentionTrace(_calls(trace, tensor), (headless or tensor)(trace.reads), trace.grid)
     if isinstance(trace, FullTrace):
         flat = headless or tensor
         full = [
@@ -135,7 +139,7 @@ def change(trace, tensor, batch=None, headless=None):
             )
             for b in trace.blocks
         ]
-        return dataclasses.replace(trace, blocks=tuple(full))
+        return dataclasses.replace(trace, blocks=tuple(full), reads=flat(trace.reads))
     if isinstance(trace, BlockTrace):
         return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
     if isinstance(trace, TokenTrace):
@@ -149,10 +153,17 @@ def change(trace, tensor, batch=None, headless=None):
     return GridTrace(trace.batch if batch is None else batch, trace.grid)
 
 
+def _calls(trace, tensor):
+    return tuple(
+        AttentionCall(tensor(c.query), tensor(c.key), tensor(c.value), None, c.scale)
+        for c in trace.calls
+    )
+
+
 def change_later(trace, tensor, flat):
     if isinstance(trace, LrpTrace):
         blocks = tuple(LrpBlock(tensor(b.relevance), tensor(b.gradients)) for b in trace.blocks)
-        return LrpTrace(blocks, trace.reads, trace.grid)
+        return LrpTrace(blocks, flat(trace.reads), trace.grid)
     if isinstance(trace, AloneTrace):
         return AloneTrace(flat(trace.logits), trace.grid)
     if isinstance(trace, PathTrace):
@@ -165,14 +176,16 @@ def change_later(trace, tensor, flat):
         )
         for b in trace.blocks
     )  # fmt: skip
-    return StreamTrace(blocks, trace.reads, trace.grid)
+    return StreamTrace(blocks, flat(trace.reads), trace.grid)
 
 
 shapes = {
     "seed": st.integers(0, 1000),
     "batch": st.integers(1, 4),
     "heads": st.integers(1, 4),
-    "grid": st.builds(Grid, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3)),
+    "grid": st.builds(
+        Grid, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2)
+    ),
 }
 
 

@@ -59,8 +59,8 @@ class Randomization:
         """The correlation of each map with that of the wholly randomized model; curve: stages."""
         alike: dict[tuple[str, int], list[float]] = {}
         for stage in self._stages(asked.layout.blocks):
+            self._shuffle(stage)
             with quiet(self.copy.module):
-                self._shuffle(stage)
                 again = Asked(self.copy, asked.items, asked.methods)
                 book.forwards += len(asked.items)
                 for method in asked.methods:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from ..undo import hook, undoing
 from ..values import Classifier, Scores
 from .assemble import ONE_LOGIT
 from .heads import headless, heads_of
@@ -105,10 +106,9 @@ def _pass(
     parts = [part for some in known for part in _watched(some)]
     for with_graph in (True, False):  # some models (quantised) run without a graph alone
         given: list[Any] = []
-        with ExitStack() as hooks, torch.set_grad_enabled(with_graph), suppress(*FAILS):
+        with undoing() as undo, torch.set_grad_enabled(with_graph), suppress(*FAILS):
             for part in parts:
-                hook = part.register_forward_hook(partial(_keep, given))
-                hooks.callback(hook.remove)
+                hook(undo, part, after=partial(_keep, given))
             start = pixels.detach().clone().requires_grad_(with_graph)
             return classifier.predict.output(start), given
     return None

@@ -92,6 +92,7 @@ _ROWS = [
         class_specific=False,
         passes="1 forward",
         cite="the last block's attention, as in Caron et al., DINO, ICCV 2021, arXiv 2104.14294",
+        from_last_block=True,
     ),
     Method(
         name="rollout",
@@ -100,6 +101,7 @@ _ROWS = [
         class_specific=False,
         passes="1 forward, attention rows of every block",
         cite="Abnar and Zuidema, Quantifying Attention Flow, ACL 2020, arXiv 2005.00928",
+        from_last_block=True,
     ),
     Method(
         name="grad_cam",
@@ -109,6 +111,7 @@ _ROWS = [
         passes="1 forward, 1 forward and 1 backward of the whole graph",
         cite="the last attention's heads weighted by their mean gradient: the baseline of Chefer, "
         "Gur and Wolf, CVPR 2021, arXiv 2012.09838; after Selvaraju et al., Grad-CAM, ICCV 2017",
+        from_last_block=True,
     ),
     Method(
         name="gae",
@@ -118,6 +121,7 @@ _ROWS = [
         passes="1 forward, 1 forward and 1 backward of the whole graph",
         cite="Chefer, Gur and Wolf, Generic Attention-model Explainability, ICCV 2021, "
         "arXiv 2103.15679",
+        from_last_block=True,
     ),
     Method(
         name="attcat",
@@ -135,6 +139,7 @@ _ROWS = [
         passes="1 forward, 1 forward and 2 walks back along its operations",
         cite="Chefer, Gur and Wolf, Transformer Interpretability Beyond Attention Visualization, "
         "CVPR 2021, arXiv 2012.09838",
+        from_last_block=True,
     ),
     Method(
         name="attn_lrp",
@@ -168,6 +173,7 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, 1 forward and 1 walk back along its operations",
         cite="Wu et al., Token Transformation Matters, CVPR 2024, arXiv 2403.14552",
+        from_last_block=True,
     ),
     Method(
         name="beyond_intuition_token",
@@ -177,6 +183,7 @@ _ROWS = [
         passes="1 forward, 1 forward and 1 walk back, 20 forwards and short backwards a target",
         cite="Chen et al., Beyond Intuition: Rethinking Token Attributions inside Transformers, "
         "TMLR 2023",
+        from_last_block=True,
     ),
     Method(
         name="beyond_intuition_head",
@@ -186,6 +193,7 @@ _ROWS = [
         passes="1 forward, 1 forward and 1 walk back, 20 forwards and short backwards a target",
         cite="Chen et al., Beyond Intuition: Rethinking Token Attributions inside Transformers, "
         "TMLR 2023",
+        from_last_block=True,
     ),
     Method(
         name="recipro_cam",
@@ -194,6 +202,7 @@ _ROWS = [
         class_specific=True,
         passes="1 forward; of the last block 1 forward a patch, of the others 1 for 64 patches",
         cite="Byun and Lee, ViT-ReciproCAM, 2023, arXiv 2310.02588",
+        from_last_block=True,
     ),
     Method(
         name="bicam",
@@ -210,6 +219,7 @@ _ROWS = [
         class_specific=True,
         passes="1 forward, 1 forward and 1 short backward a block",
         cite="Bousselham et al., LeGrad, ICCV 2025, arXiv 2404.03214",
+        from_last_block=True,
     ),
     Method(
         name="grad_cam_tokens",

@@ -11,8 +11,6 @@ from torch import Tensor
 from ..values import ReadTrace
 
 HEAD: Final = 1
-READ: Final = 1  # once heads are summed
-READ_OF_A_HEAD: Final = 2
 
 
 def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
@@ -20,14 +18,15 @@ def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
 
     S: scores before softmax of the class token's row (eq. 2); alpha: gradient of the target
     logit at that row of the attention, straight from the output through the skip connections
-    (eq. 3 to 7). Where a classifier reads several tokens (distillation token, pooling), the mean
-    over their rows is taken: our generalization, not the paper's.
+    (eq. 3 to 7). Where a classifier reads several tokens (distillation token, pooling, tokens of
+    several blocks), the mean over the rows that carry gradient is taken in each block: our
+    generalization, not the paper's.
     """
     maps = [
-        (block.scores.sigmoid() * block.gradients.relu()).sum(HEAD).mean(READ)
+        block.mean_of_rows((block.scores.sigmoid() * block.gradients.relu()).sum(HEAD))
         for block in trace.blocks
     ]
-    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
+    return sum(maps[1:], maps[0])[:, trace.grid.places]
 
 
 def contributions(trace: ReadTrace) -> Iterator[Float[Tensor, "batch head patch"]]:
@@ -36,5 +35,5 @@ def contributions(trace: ReadTrace) -> Iterator[Float[Tensor, "batch head patch"
     The terms of eq. 8 before they are summed: their sum over blocks and heads is the map.
     """
     for block in trace.blocks:
-        terms = (block.scores.sigmoid() * block.gradients.relu()).mean(READ_OF_A_HEAD)
-        yield terms[..., trace.grid.prefix :]
+        terms = block.mean_of_rows(block.scores.sigmoid() * block.gradients.relu())
+        yield terms[..., trace.grid.places]

@@ -91,13 +91,13 @@ def _attention(call: AttentionCall, trace: ReachTrace) -> Links:
     def rows() -> Iterator[tuple[slice, Tensor]]:
         for some in _chunks(trace.grid.patches):
             asked = call.only(slice(some.start + prefix, some.stop + prefix))
-            yield some, asked.scores().softmax(-1)[..., prefix:].mean(HEAD)
+            yield some, asked.scores().softmax(-1)[..., trace.grid.places].mean(HEAD)
 
     return rows
 
 
 def _likeness(call: AttentionCall, trace: ReachTrace) -> Links:
-    values = call.value[:, :, trace.grid.prefix :].transpose(1, 2).flatten(2)
+    values = call.value[:, :, trace.grid.places].transpose(1, 2).flatten(2)
     values = values.to(torch.promote_types(values.dtype, torch.float32))
     values = F.normalize(values - values.mean(1, keepdim=True), dim=-1)
 

@@ -23,7 +23,7 @@ def attcat(trace: FullTrace) -> Float[Tensor, "batch patch"]:
     token and its layer index mean. Ours: where a block holds several attentions, a term for each.
     """
     maps = [_term(block) for block in trace.blocks]
-    return sum(maps[1:], maps[0])[:, trace.grid.prefix :]
+    return sum(maps[1:], maps[0])[:, trace.grid.places]
 
 
 def _term(block: FullBlock) -> Tensor:

@@ -24,4 +24,4 @@ def attn_lrp(trace: AttnLrpTrace) -> Float[Tensor, "batch patch"]:
     (github.com/rachtibat/LRP-eXplains-Transformers at f043441) to 1e-6 of the map's maximum.
     """
     first = trace.blocks[0]
-    return (first.tokens * first.token_gradients).sum(DIM)[:, trace.grid.prefix :]
+    return (first.tokens * first.token_gradients).sum(DIM)[:, trace.grid.places]

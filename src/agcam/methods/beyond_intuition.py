@@ -62,8 +62,10 @@ def _joined(trace: PathTrace, steps: Sequence[Tensor], *, signed: bool) -> Tenso
         total, count = gradients if count == 0 else total + gradients, count + 1
     feedback = (total / count).relu().mean(HEAD)
     tokens = torch.eye(stream.grid.tokens, dtype=feedback.dtype, device=feedback.device)
-    rows = tokens[list(stream.reads)].expand(len(feedback), -1, -1)
+    kept = feedback.shape[READ]
+    rows = tokens[:kept].expand(len(feedback), -1, -1)
     for step in reversed(steps):
         rows = rows + rows @ step.to(rows.dtype)
     perceived = rows if signed else rows.abs()
-    return (perceived * feedback).mean(READ)[:, stream.grid.prefix :]
+    weights = stream.reads[:, :kept, None].to(feedback)
+    return (weights * perceived * feedback).sum(READ)[:, stream.grid.places]

@@ -11,7 +11,6 @@ from torch import Tensor
 from ..values import Grid, ReadBlock, ReadTrace
 
 HEAD: Final = 1
-READ: Final = 1  # once heads are summed
 
 
 def bicam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
@@ -29,5 +28,8 @@ def bicam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
 
 def signed(blocks: Sequence[ReadBlock], grid: Grid) -> Float[Tensor, "batch patch"]:
     """`sum over blocks and heads of softmax(S) * alpha`: what patches add to the target's logit."""
-    maps = [(block.scores.softmax(-1) * block.gradients).sum(HEAD).mean(READ) for block in blocks]
-    return sum(maps[1:], maps[0])[:, grid.prefix :]
+    maps = [
+        block.mean_of_rows((block.scores.softmax(-1) * block.gradients).sum(HEAD))
+        for block in blocks
+    ]
+    return sum(maps[1:], maps[0])[:, grid.places]

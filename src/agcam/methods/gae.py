@@ -22,9 +22,7 @@ def gae(trace: FullTrace) -> Float[Tensor, "batch patch"]:
     block holds several attentions each takes a step. Equal to the authors' program
     (github.com/hila-chefer/Transformer-MM-Explainability at 58eaea8) where one token is read.
     """
-    first = trace.blocks[0].attention
-    rows = first.new_zeros(len(first), 1, trace.grid.tokens)
-    rows[:, :, list(trace.reads)] = 1 / len(trace.reads)
+    rows = trace.reads[:, None].to(trace.blocks[0].attention)
     for block in reversed(trace.blocks):
         rows = rows + rows @ (block.gradients * block.attention).relu().mean(HEAD)
-    return rows[:, 0, trace.grid.prefix :]
+    return rows[:, 0, trace.grid.places]

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..values import FullTrace
 
 HEAD: Final = 1
-READ: Final = 2
+ROW: Final = 2
 TOKEN: Final = 3
 
 
@@ -23,8 +23,9 @@ def grad_cam(trace: FullTrace) -> Float[Tensor, "batch patch"]:
     baseline's program (github.com/hila-chefer/Transformer-Explainability at c3e578f) before it
     normalizes.
     """
-    block, patches = trace.blocks[-1], slice(trace.grid.prefix, None)
-    rows = list(trace.reads)
-    attention = block.attention[:, :, rows, patches]
-    weights = block.gradients[:, :, rows, patches].mean((READ, TOKEN), keepdim=True)
-    return (weights * attention).mean((HEAD, READ)).relu()
+    block, patches = trace.blocks[-1], trace.grid.places
+    rows = trace.reads[:, None, :, None].to(block.attention)
+    attention = (rows * block.attention[..., patches]).sum(ROW, keepdim=True)
+    gradients = (rows * block.gradients[..., patches]).sum(ROW, keepdim=True)
+    weights = gradients.mean(TOKEN, keepdim=True)
+    return (weights * attention).mean((HEAD, ROW)).relu()

@@ -28,5 +28,5 @@ def grad_cam_tokens(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
 def patches(trace: TokenTrace) -> tuple[Tensor, Tensor]:
     """Features and gradients of the patch tokens; signed products are summed in float32."""
     precise = torch.promote_types(trace.features.dtype, torch.float32)
-    some = slice(trace.grid.prefix, None)
+    some = trace.grid.places
     return trace.features[:, some].to(precise), trace.gradients[:, some].to(precise)

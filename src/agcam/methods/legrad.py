@@ -26,4 +26,4 @@ def legrad(trace: BlockTrace) -> Float[Tensor, "batch patch"]:
     Where a block holds several attentions, each is a term: ours.
     """
     maps = [gradient.relu().mean((HEAD, ROW)) for gradient in trace.gradients]
-    return (sum(maps[1:], maps[0]) / len(maps))[:, trace.grid.prefix :]
+    return (sum(maps[1:], maps[0]) / len(maps))[:, trace.grid.places]

@@ -28,7 +28,7 @@ def libra_xgrad_cam_plus(trace: LibraTrace) -> Float[Tensor, "batch patch"]:
     tokens, gradients = block.tokens.to(block.token_gradients.dtype), block.token_gradients
     size = tokens.abs()
     weights = (gradients * size).sum(TOKEN, keepdim=True) / (size.sum(TOKEN, keepdim=True) + TINY)
-    return (tokens * weights).sum(DIM)[:, trace.grid.prefix :]
+    return (tokens * weights).sum(DIM)[:, trace.grid.places]
 
 
 def libra_attcat(trace: LibraTrace) -> Float[Tensor, "batch patch"]:

@@ -26,9 +26,7 @@ def lrp(trace: LrpTrace) -> Float[Tensor, "batch patch"]:
     and where several tokens are read their rows are averaged (where the patches themselves are
     read, their part of I adds the same constant to each).
     """
-    first = trace.blocks[0].relevance
-    rows = first.new_zeros(len(first), 1, trace.grid.tokens)
-    rows[:, :, list(trace.reads)] = 1 / len(trace.reads)
+    rows = trace.reads[:, None].to(trace.blocks[0].relevance)
     for block in reversed(trace.blocks):
         rows = rows + rows @ (block.gradients * block.relevance).relu().mean(HEAD)
-    return rows[:, 0, trace.grid.prefix :]
+    return rows[:, 0, trace.grid.places]

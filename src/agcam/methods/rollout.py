@@ -24,11 +24,10 @@ def rollout(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
     """
     call = trace.calls[-1]
     precise = torch.promote_types(call.query.dtype, torch.float32)
-    rows = call.query.new_zeros(len(call.query), 1, trace.grid.tokens, dtype=precise)
-    rows[:, :, list(trace.reads)] = 1 / len(trace.reads)
+    rows = trace.reads[:, None].to(call.query.device, precise)
     for call in reversed(trace.calls):
         rows = (rows + _through(rows, call)) / 2
-    return rows[:, 0, trace.grid.prefix :]
+    return rows[:, 0, trace.grid.places]
 
 
 def _through(rows: Tensor, call: AttentionCall) -> Tensor:

@@ -26,13 +26,12 @@ def token_tm(trace: StreamTrace) -> Float[Tensor, "batch patch"]:
     and a summary that agrees. Where several tokens are read their rows are averaged: ours.
     """
     first = trace.blocks[0]
-    rows = torch.zeros_like(first.attention[:, 0, :1])
-    rows[:, :, list(trace.reads)] = 1 / len(trace.reads)
+    rows = trace.reads[:, None].to(first.attention)
     for block in reversed(trace.blocks):
         rows = rows + rows * _weights(block.between, block.leaving)
         of_attention = block.attention.mean(HEAD) * _weights(block.entering, block.between)
         rows = rows + rows @ (of_attention * block.gradients.relu().mean(HEAD))
-    return (rows[:, 0] * _length(first.entering))[:, trace.grid.prefix :]
+    return (rows[:, 0] * _length(first.entering))[:, trace.grid.places]
 
 
 def _weights(before: Tensor, after: Tensor) -> Tensor:

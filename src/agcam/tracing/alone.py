@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from ..undo import hook, undoing
 from ..values import AloneTrace, Classifier, Recording
-from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors
+from .hooks import LayoutMismatchError, first_tensor, map_tensors
 from .prove import prove_logits
 from .record import blocks_of
 
@@ -47,11 +47,11 @@ class Alone:
     def _ask(self, classifier: Classifier, picture: Tensor, masks: Tensor) -> Tensor:
         last = blocks_of(classifier, self.layout)[-1]
         masking = _Masking(masks, self.layout.token_dim)
-        with torch.no_grad(), ExitStack() as hooks:
-            hooks.enter_context(hooked(last, masking.enter))
+        with torch.no_grad(), undoing() as undo:
+            hook(undo, last, masking.enter)
             for part in last.modules():
                 if not list(part.children()) and "norm" in type(part).__name__.lower():
-                    hooks.enter_context(hooked(part, masking.unmask, masking.mask))
+                    hook(undo, part, masking.unmask, masking.mask)
             try:
                 return classifier.predict(picture)
             except (RuntimeError, IndexError, ValueError, TypeError) as error:
@@ -67,8 +67,8 @@ class Alone:
 def _masks(recording: Recording) -> Tensor:
     """All tokens; then the prefix and one patch: (1 + patch, token)."""
     grid, pixels = recording.grid, recording.pixels
-    masks = torch.eye(grid.patches, dtype=pixels.dtype, device=pixels.device)
-    masks = torch.cat([masks.new_ones(grid.patches, grid.prefix), masks], dim=1)
+    masks = pixels.new_ones(grid.patches, grid.tokens)
+    masks[:, grid.places] = torch.eye(grid.patches, dtype=pixels.dtype, device=pixels.device)
     return torch.cat([masks.new_ones(1, grid.tokens), masks])
 
 

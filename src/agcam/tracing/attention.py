@@ -1,39 +1,53 @@
 """The one place that listens to attention.
 
-While somebody listens, `torch.nn.functional.scaled_dot_product_attention` is ours; it passes every
-call on unless the calling thread has a listener.
+While somebody listens, the functions of torch that compute attention, or that go around it, are
+ours; they pass every call on unless the calling thread has a listener. Attention that a model
+writes out, a softmax of scores and its product with values, is heard by `written.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any, Final, cast
 
 import torch
+import torch.nn.functional as F
+import torch.utils.checkpoint
 from torch import Tensor
 
+from ..undo import Undo
 from ..values import AttentionCall
-from .swap import Swap
+from .modes import open_mode
+from .patches import Patch, Patches
+from .written import WrittenOut, by_us, drop_closed
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """A listener: gets the call and a function that answers it as torch would."""
 
 
-class _Attention(Swap[Answer]):
-    """torch's attention, and nn.MultiheadAttention's fast path, which goes around it, off."""
+def listen(undo: Undo, answer: Answer, written_out_of: int = 0) -> WrittenOut | None:
+    """Let `answer` reply to every attention call of this thread until `undo` is closed.
 
-    fast_path = True
+    With `written_out_of`, the number of pictures in the pass, attention that is written out is
+    heard too, and torch's own function where a model imported it by name. That takes a look at
+    every operation, so it is for the models that need it.
+    """
+    _patches.listen(undo, answer)
+    if not written_out_of:
+        return None
+    drop_closed()
+    written = WrittenOut(answer, _attention, written_out_of)
+    undo.add(written.close)
+    open_mode(undo, written)
+    return written
 
-    def first_in(self) -> None:
-        self.fast_path = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)
 
-    def last_out(self) -> None:
-        torch.backends.mha.set_fastpath_enabled(self.fast_path)
+def hearing() -> bool:
+    """Whether a pass of this thread is being listened to just now."""
+    return _patches.listener is not None
 
 
-def _dispatch(
+def _attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -47,9 +61,9 @@ def _dispatch(
 
     def as_torch() -> Tensor:
         given = query, key, value, attn_mask, dropout_p, is_causal
-        return cast(Tensor, _swap.original(*given, **options))
+        return cast(Tensor, _patches.original("scaled_dot_product_attention")(*given, **options))
 
-    listener = _swap.listener
+    listener = _patches.listener
     if listener is None:
         return as_torch()
     if enable_gqa and key.shape[-3] != query.shape[-3]:
@@ -58,10 +72,8 @@ def _dispatch(
         value = value.repeat_interleave(repeats, dim=-3)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     mask = _causal(query, key) if is_causal else attn_mask
-    return listener(AttentionCall(query, key, value, mask, scale), as_torch)
-
-
-_swap = _Attention("scaled_dot_product_attention", _dispatch)
+    with by_us():
+        return listener(AttentionCall(query, key, value, mask, scale), as_torch)
 
 
 def _causal(query: Tensor, key: Tensor) -> Tensor:
@@ -69,6 +81,54 @@ def _causal(query: Tensor, key: Tensor) -> Tensor:
     return torch.ones(shape, dtype=torch.bool, device=query.device).tril()
 
 
-def listening(answer: Answer) -> AbstractContextManager[None]:
-    """Let `answer` reply to every attention call of this thread while the context is open."""
-    return _swap.heard_by(answer)
+def _multi_head(*args: Any, **kwargs: Any) -> Any:
+    """nn.MultiheadAttention computes its weights by itself, unless nobody needs them."""
+    if _patches.listener is not None:
+        kwargs["need_weights"] = False  # a keyword in every call that torch makes
+    return _patches.original("multi_head_attention_forward")(*args, **kwargs)
+
+
+def _fast_path() -> bool:
+    """nn.MultiheadAttention's fast path goes around attention: it is off for a listener."""
+    return _patches.listener is None and bool(_patches.original("get_fastpath_enabled")())
+
+
+class _Reentrant:
+    """Gradient checkpointing would compute blocks again in the pass back, when nobody listens."""
+
+    @staticmethod
+    def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
+        if _patches.listener is not None:
+            return function(*args)
+        original: Any = _patches.original("CheckpointFunction")
+        return original.apply(function, preserve, *args)
+
+
+def _without_reentrance(name: str) -> Patch | None:
+    """The generator in which the other kind of checkpointing wraps a call, by either name."""
+    if not hasattr(torch.utils.checkpoint, name):
+        return None
+
+    def plain(*args: Any, **kwargs: Any) -> Iterator[None]:
+        if _patches.listener is None:
+            yield from _patches.original(name)(*args, **kwargs)
+        else:
+            yield
+
+    return Patch(torch.utils.checkpoint, name, plain)
+
+
+_GENERATORS: Final = (
+    "_checkpoint_without_reentrant_generator_impl",  # torch 2.14
+    "_checkpoint_without_reentrant_generator",
+)
+_patches: Final[Patches[Answer]] = Patches(
+    "attention",
+    [
+        Patch(F, "scaled_dot_product_attention", _attention),
+        Patch(F, "multi_head_attention_forward", _multi_head),
+        Patch(torch.backends.mha, "get_fastpath_enabled", _fast_path),
+        Patch(torch.utils.checkpoint, "CheckpointFunction", _Reentrant),
+        *(patch for name in _GENERATORS if (patch := _without_reentrance(name)) is not None),
+    ],
+)

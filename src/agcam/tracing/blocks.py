@@ -8,19 +8,18 @@ of them are the model's own logits, which proves the way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from ..undo import hook, undoing
 from ..values import AttentionCall, BlockTrace, Classifier, Recording
-from .attention import listening
 from .full import Turn, attend, gradients_of
-from .hooks import hooked, map_tensors, replace_stream, stream_of
+from .hooks import map_tensors, replace_stream, stream_of
 from .prove import prove_logits
-from .record import blocks_of
+from .record import blocks_of, hear
 
 
 class BlockScores:
@@ -57,11 +56,11 @@ class BlockScores:
 
     def _run(self, classifier: Classifier) -> Tensor:
         *others, last = blocks_of(classifier, self.layout)
-        with ExitStack() as hooks:
+        with undoing() as undo:
             for block in others:
-                hooks.enter_context(hooked(block, _detach, self._keep))
-            hooks.enter_context(hooked(last, _detach, self._keep_and_spread))
-            hooks.enter_context(listening(self._answer))
+                hook(undo, block, _detach, self._keep)
+            hook(undo, last, _detach, self._keep_and_spread)
+            hear(undo, self.layout, self.recording.pixels, self._answer)
             try:
                 return classifier.predict(self.recording.pixels)
             except (RuntimeError, IndexError, ValueError, TypeError) as error:

@@ -3,67 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
+from ..undo import hook, undoing
 from ..values import (
     AttentionCall,
     Classifier,
     FullBlock,
     FullTrace,
     Layout,
-    ReadBlock,
-    ReadTrace,
     Recording,
 )
-from .attention import listening
-from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors
+from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
 from .prove import prove_logits
-from .record import blocks_of, read_rows
+from .record import blocks_of, hear
+from .replay import Leaves
 
 
-class FullAutograd:
-    """The whole model with gradients; every attention matrix is a leaf of its own.
+class FullAutograd(Leaves):
+    """The whole model with gradients; what every attention gives is a leaf of its own.
 
     Queries, keys and values are detached, so gradients travel through skip connections, MLPs,
-    norms and the classifier only. Memory grows with tokens squared.
+    norms and the classifier only, by whatever ways the model has: tokens of several blocks, blocks
+    that mix tokens outside attention. `alpha = d y / d A = < d y / d (A v), v >`.
     """
 
     name: Final = "full"
 
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
-        self.recording, self.layout = recording, recording.layout
-        self._scores: list[Tensor] = []
-        self._attention: list[Tensor] = []
-        turn = Turn(self.layout, self._attend)
-        with torch.enable_grad(), listening(turn.answer):
-            self.logits = classifier.predict(recording.pixels)
+        self.layout = recording.layout
+        outputs = list[Tensor]()
+        streams = list[Tensor]()
+        turn = Turn(self.layout)
+
+        def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+            if turn.own():
+                with torch.no_grad():
+                    outputs.append(as_torch())
+                return outputs[-1].requires_grad_()
+            return as_torch()
+
+        with torch.enable_grad(), undoing() as undo:
+            for block in blocks_of(classifier, self.layout):
+                hook(undo, block, _with_gradients, lambda *given: streams.append(given[-1]))
+            hear(undo, self.layout, recording.pixels, answer)
+            logits = classifier.predict(recording.pixels)
         turn.finish()
-        prove_logits(classifier.name, recording, self.logits)
+        prove_logits(classifier.name, recording, logits)
+        super().__init__(logits, outputs, recording, stream_of(streams[-1]))
+        if not self.layout.branches:  # blocks that mix tokens: the rows that are read, no others
+            self.rows = self.rows_read()
 
-    def ask(self, target: Tensor) -> ReadTrace:
-        """Trace one target class a picture: `target` (batch,)."""
-        gradients = gradients_of(self.logits, target, self._attention)
-        rows = read_rows(self.layout)
-        blocks = [
-            ReadBlock(scores[..., rows, :], gradient[..., rows, :])
-            for scores, gradient in zip(self._scores, gradients, strict=True)
-        ]
-        return ReadTrace(blocks, self.recording.grid)
 
-    def _attend(self, call: AttentionCall) -> Tensor:
-        mask = None if call.mask is None else call.mask.detach()
-        detached = AttentionCall(
-            call.query.detach(), call.key.detach(), call.value.detach(), mask, call.scale
-        )
-        scores = detached.scores()
-        attention = scores.softmax(-1).requires_grad_()
-        self._scores.append(scores)
-        self._attention.append(attention)
-        return attend(attention, detached.value)
+def _with_gradients(*_: object) -> None:
+    """Also where the model says no_grad: a frozen tower has gradients, though nobody trains it."""
+    torch.set_grad_enabled(True)
 
 
 class WholeGraph:
@@ -73,7 +70,7 @@ class WholeGraph:
     gradients, and the stem is no part of it. Memory grows with tokens squared.
     """
 
-    name: Final = "whole graph"
+    name: Final = "full"
 
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
         self.recording, self.layout = recording, recording.layout
@@ -81,11 +78,10 @@ class WholeGraph:
         self._attention: list[Tensor] = []
         self._inside: list[int] = []  # for each attention, the block (its entry) that holds it
         turn = Turn(self.layout, self._attend)
-        with ExitStack() as open_:
+        with torch.enable_grad(), undoing() as undo:
             for block in blocks_of(classifier, self.layout):
-                open_.enter_context(hooked(block, before=self._enter))
-            open_.enter_context(listening(turn.answer))
-            open_.enter_context(torch.enable_grad())
+                hook(undo, block, before=self._enter)
+            hear(undo, self.layout, recording.pixels, turn.answer)
             self.logits = classifier.predict(recording.pixels)
         turn.finish()
         prove_logits(classifier.name, recording, self.logits)
@@ -106,7 +102,7 @@ class WholeGraph:
                 self._attention, gradients, self._inside, strict=False
             )
         )
-        return FullTrace(blocks, self.layout.reads, self.recording.grid)
+        return FullTrace(blocks, self.recording.reads(), self.recording.grid)
 
     def _batch_first(self, stream: Tensor) -> Tensor:
         return stream.movedim(self.layout.token_dim, 1)
@@ -142,7 +138,7 @@ class Turn:
     def __init__(
         self,
         layout: Layout,
-        attend: Callable[[AttentionCall], Tensor],
+        attend: Callable[[AttentionCall], Tensor] | None = None,
         other: Callable[[AttentionCall], Tensor] | None = None,
     ) -> None:
         self.layout, self._attend, self._other = layout, attend, other
@@ -150,13 +146,16 @@ class Turn:
 
     def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         """Answer one attention call of the model."""
-        if self.count >= len(self.layout.calls):
-            raise LayoutMismatchError
-        own = self.layout.calls[self.count]
-        self.count += 1
-        if own:
+        if self.own() and self._attend is not None:
             return self._attend(call)
         return as_torch() if self._other is None else self._other(call)
+
+    def own(self) -> bool:
+        """Whether the next call is a block's own."""
+        if self.count >= len(self.layout.calls):
+            raise LayoutMismatchError
+        self.count += 1
+        return self.layout.calls[self.count - 1]
 
     def finish(self) -> None:
         """Raise unless the pass made all the calls that the layout tells of."""

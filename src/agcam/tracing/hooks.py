@@ -1,45 +1,15 @@
-"""Hooks that this thread alone sees, and tensors among a module's arguments."""
+"""The token stream among a module's arguments and outputs."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class LayoutMismatchError(Exception):
     """The pass does not follow the layout: the model was changed since it was surveyed."""
-
-
-@contextmanager
-def hooked(
-    module: nn.Module,
-    before: Callable[..., Any] | None = None,
-    after: Callable[..., Any] | None = None,
-) -> Iterator[None]:
-    """Call `before(module, args, kwargs)` and `after(module, args, output)` while open.
-
-    Hooks belong to the module, not to a thread: a plain inference in another thread must pass
-    them as if they were not there.
-    """
-    handles = []
-    if before is not None:
-        handles.append(module.register_forward_pre_hook(_here(before), with_kwargs=True))
-    if after is not None:
-        handles.append(module.register_forward_hook(_here(after)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _here(hook: Callable[..., Any]) -> Callable[..., Any]:
-    owner = threading.get_ident()
-    return lambda *args: hook(*args) if threading.get_ident() == owner else None
 
 
 def first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:

@@ -7,15 +7,15 @@ ever. At batch 1 reading weights is most of what a replay would take.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..undo import Undo
 from ..values import Layout
-from .record import read_rows
-from .swap import Swap
+from .patches import Patch, Patches
 
 
 class _Call(NamedTuple):
@@ -30,7 +30,7 @@ class Linears:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.rows = read_rows(layout)
+        self.rows = slice(0, layout.kept)
         self.errors: list[Tensor] = []  # of what entered: largest difference, of the largest
         self._kept: list[_Call | None] = []
         self._next: int | None = None  # while the block is replayed
@@ -46,15 +46,15 @@ class Linears:
     def answer(self, tokens: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """One linear call of the model."""
         if self._next is None:
-            output: Tensor = _swap.original(tokens, weight, bias)
+            output: Tensor = _patches.original("linear")(tokens, weight, bias)
             self._kept.append(self._rows_of(tokens, weight, output))
             return output
         index, self._next = self._next, self._next + 1
         known = self._kept[index] if index < len(self._kept) else None
         if known is None or known.weight is not weight or known.version != weight._version:
-            return cast(Tensor, _swap.original(tokens, weight, bias))
+            return cast(Tensor, _patches.original("linear")(tokens, weight, bias))
         if tokens.shape[:-1] != known.left.shape[:-1]:
-            return cast(Tensor, _swap.original(tokens, weight, bias))
+            return cast(Tensor, _patches.original("linear")(tokens, weight, bias))
         entered = known.entered
         read = tokens.detach().movedim(self.layout.token_dim, 0)[self.rows]
         scale = entered.abs().amax().clamp(min=1e-6)
@@ -91,16 +91,16 @@ class _Known(torch.autograd.Function):
 
 
 def _dispatch(tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    linears = _swap.listener
+    linears = _patches.listener
     if linears is None:
-        answer: Tensor = _swap.original(tokens, weight, bias)
+        answer: Tensor = _patches.original("linear")(tokens, weight, bias)
         return answer
     return linears.answer(tokens, weight, bias)
 
 
-_swap: Final = Swap[Linears]("linear", _dispatch)
+_patches: Final[Patches[Linears]] = Patches("linear", [Patch(F, "linear", _dispatch)])
 
 
-def knowing(linears: Linears) -> AbstractContextManager[None]:
-    """Let `linears` answer this thread's linear layers while the context is open."""
-    return _swap.heard_by(linears)
+def answer_linears(undo: Undo, linears: Linears) -> None:
+    """Let `linears` answer this thread's linear layers until `undo` is closed."""
+    _patches.listen(undo, linears)

@@ -22,7 +22,7 @@ Report = Callable[[int], None]
 class Asking:
     """The model as it is, proved to give the recorded logits again, then asked about targets."""
 
-    name: Final = "asked again"
+    name: Final = "black box"
 
     def __init__(
         self, classifier: Classifier, recording: Recording, chunk: int, report: Report | None

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import AgcamError, ModelError
+from ..undo import Undo, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
-from .attention import listening
+from .attention import Answer, listen
 from .hooks import LayoutMismatchError
 
 
@@ -57,20 +58,21 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
 
 
 def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> Recording:
-    """Keep, for each block, the score rows of the read tokens and the values: O(tokens) memory.
+    """Keep, for each block, the score rows of the kept tokens and the values: O(tokens) memory.
 
     With `whole`, queries, keys and masks are kept too, for methods that need whole attention
     matrices: these are made from them row by row, when asked.
     """
     if layout.tracer == "none":
-        return Recording(pixels, try_out(classifier, pixels), (), (), layout)
+        return Recording(pixels, try_out(classifier, pixels), (), (), layout, no_reads)
     recorder = Recorder(layout, whole)
 
     def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         recorder.keep(call)
         return as_torch()
 
-    with listening(answer):
+    with undoing() as undo:
+        hear(undo, layout, pixels, answer)
         logits = logits_of(classifier, pixels)
     if recorder.count != len(layout.calls):
         raise LayoutMismatchError
@@ -80,7 +82,18 @@ def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) 
         blocks=tuple(recorder.blocks),
         calls=tuple(recorder.calls),
         layout=layout,
+        reads=no_reads,
     )
+
+
+def no_reads() -> Tensor:
+    """Of a recording that nobody has asked yet which tokens are read."""
+    raise LayoutMismatchError
+
+
+def hear(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> None:
+    """Listen to a pass over `pixels`; to attention written out only where the layout has some."""
+    listen(undo, answer, len(pixels) if layout.written_out else 0)
 
 
 def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:
@@ -99,7 +112,7 @@ class Recorder:
         self.count = 0
         self.blocks: list[BlockRecord] = []
         self.calls: list[AttentionCall] = []
-        self.rows = read_rows(layout)
+        self.rows = slice(0, layout.kept)
 
     def keep(self, call: AttentionCall) -> None:
         """Take note of the next attention call of the whole token stream."""
@@ -113,7 +126,7 @@ class Recorder:
         if call.query.ndim != 4 or call.query.shape[-2] != self.layout.grid.tokens:
             raise LayoutMismatchError
         read = call.only(self.rows)
-        few = len(self.layout.reads) <= self.layout.grid.prefix
+        few = self.layout.kept <= self.layout.grid.prefix
         # a copy: the view that the model passes on would keep its queries and keys alive
         value = call.value.clone(memory_format=torch.contiguous_format) if few else call.value
         self.blocks.append(BlockRecord(value, read.scores() if few else read))
@@ -121,9 +134,19 @@ class Recorder:
             self.calls.append(call)
 
 
-def read_rows(layout: Layout) -> slice | Tensor:
-    """The read tokens as an index: a slice (no copy) where they lie side by side."""
-    first, last = layout.reads[0], layout.reads[-1]
-    if last - first + 1 == len(layout.reads):
-        return slice(first, last + 1)
-    return torch.tensor(layout.reads)
+def rows_read(logits: Tensor, stream: Tensor, token_dim: int) -> Tensor:
+    """Which tokens of `stream` the logits depend on, picture by picture: (batch, token)."""
+    # uneven weights: softmax-like heads may give a plain sum no gradient
+    weights = torch.linspace(1.0, 2.0, logits.shape[-1], device=logits.device)
+    with torch.enable_grad():
+        total = (logits * weights).sum()
+    found: Tensor | None
+    (found,) = torch.autograd.grad(total, [stream], retain_graph=True, allow_unused=True)
+    gradient = torch.zeros_like(stream) if found is None else found
+    return gradient.movedim(token_dim, 1).flatten(2).ne(0).any(2)
+
+
+def as_weights(rows: Tensor, layout: Layout) -> Tensor:
+    """Equal weights of the rows that are read (batch, kept), which sum to 1: (batch, token)."""
+    shares = rows / rows.sum(1, keepdim=True).clamp(min=1)
+    return torch.nn.functional.pad(shares, (0, layout.grid.tokens - rows.shape[1]))

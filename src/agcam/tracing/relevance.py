@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
 
+from ..undo import hook, undoing
 from ..values import (
     AttentionCall,
     AttnLrpTrace,
@@ -19,11 +19,11 @@ from ..values import (
     Recording,
     RuledTrace,
 )
-from .attention import listening
 from .full import Turn, attend
-from .hooks import LayoutMismatchError, first_tensor, hooked, map_tensors, stream_of
+from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
+from .modes import open_mode
 from .prove import prove_logits
-from .record import blocks_of
+from .record import blocks_of, hear
 from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP
 from .tape import Tape, precise
 from .walk import Rules, Walk, walk
@@ -59,11 +59,11 @@ class Written:
         self.outputs: list[int] = []  # what each attention made of them
         self.inside: list[int] = []  # for each attention, the block (its entry) that holds it
         turn = Turn(self.layout, self._attend, self._other)
-        with ExitStack() as open_:
+        with undoing() as undo:
             for block in blocks_of(classifier, self.layout):
-                open_.enter_context(hooked(block, self._enter, self._leave))
-            open_.enter_context(listening(turn.answer))
-            open_.enter_context(self.tape)
+                hook(undo, block, self._enter, self._leave)
+            hear(undo, self.layout, pixels, turn.answer)
+            open_mode(undo, self.tape)
             self.logits = classifier.predict(pixels)
         turn.finish()
 
@@ -135,7 +135,7 @@ class Lrp:
             for side in zip(*found, strict=True)
         )
         blocks = tuple(LrpBlock(*pair) for pair in zip(relevance, gradients, strict=True))
-        return LrpTrace(blocks, self.tapes.layout.reads, self.tapes.recording.grid)
+        return LrpTrace(blocks, self.tapes.recording.reads(), self.tapes.recording.grid)
 
 
 class Ruled:
@@ -177,7 +177,9 @@ class Ruled:
             chosen.new_tensor([getattr(walk, side) for walk in walks])
             for side in ("biases", "error")
         ]
-        return self.kind(blocks, self.tapes.layout.reads, self.tapes.recording.grid, chosen, *lost)
+        return self.kind(
+            blocks, self.tapes.recording.reads(), self.tapes.recording.grid, chosen, *lost
+        )
 
 
 class Libra(Ruled):

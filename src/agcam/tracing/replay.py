@@ -15,27 +15,29 @@ import torch
 from torch import Tensor
 
 from ..values import BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
+from .record import no_reads, rows_read
 from .two_streams import TwoStreams
 
 ROWS_AT_ONCE: Final = 256  # tokens of all pictures and targets in one pass back
 
 
-class Replay:
-    """One pass in two streams, proved, ready to be asked about targets."""
+class Leaves:
+    """A pass whose attentions' outputs are leaves: gradients of any target at any of them.
 
-    name: Final = "replay"
+    `last` is what the last block gives on. Where `rows` (batch, kept) is set, the gradient of the
+    other rows is left out.
+    """
 
-    def __init__(self, classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> None:
-        streams = TwoStreams(classifier, layout, whole)
-        self.logits = streams.run(pixels)
-        self._outputs = streams.outputs
-        self.recording = Recording(
-            pixels=pixels,
-            logits=self.logits.detach(),
-            blocks=tuple(streams.recorder.blocks),
-            calls=tuple(streams.recorder.calls),
-            layout=layout,
-        )
+    def __init__(
+        self, logits: Tensor, outputs: Sequence[Tensor], recording: Recording, last: Tensor
+    ) -> None:
+        self.logits, self.recording = logits, recording
+        self.rows: Tensor | None = None
+        self._outputs, self._last = outputs, last
+
+    def rows_read(self) -> Tensor:
+        """The tokens of the last block that the classifier reads, for each picture."""
+        return rows_read(self.logits, self._last, self.recording.layout.token_dim)
 
     def ask(self, target: Tensor) -> ReadTrace:
         """Trace one target class a picture: `target` (batch,)."""
@@ -58,14 +60,46 @@ class Replay:
     def _columns(self, batch: int) -> int:
         return max(1, ROWS_AT_ONCE // (batch * self.recording.layout.kept))
 
-    def _flows(self, chosen: Tensor, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def _flows(self, chosen: Tensor, outputs: Sequence[Tensor]) -> list[Tensor]:
         """Gradients at these attentions' outputs, (asked batch head read dim)."""
-        if len(chosen) == 1:
-            flows = torch.autograd.grad(self.logits, outputs, chosen[0], retain_graph=True)
-            return tuple(flow[None] for flow in flows)
-        return torch.autograd.grad(
-            self.logits, outputs, chosen, retain_graph=True, is_grads_batched=True
+        several = len(chosen) > 1
+        found = torch.autograd.grad(
+            self.logits,
+            outputs,
+            chosen if several else chosen[0],
+            retain_graph=True,
+            is_grads_batched=several,
+            allow_unused=True,
         )
+        flows = [
+            torch.zeros(len(chosen), *output.shape, dtype=output.dtype, device=output.device)
+            if flow is None
+            else flow.reshape(len(chosen), *output.shape)
+            for flow, output in zip(found, outputs, strict=True)
+        ]
+        if self.rows is None:
+            return flows
+        return [flow * self.rows[None, :, None, :, None] for flow in flows]
+
+
+class Replay(Leaves):
+    """One pass in two streams, proved, ready to be asked about targets."""
+
+    name: Final = "replay"
+
+    def __init__(self, classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> None:
+        streams = TwoStreams(classifier, layout, whole)
+        logits = streams.run(pixels)
+        recording = Recording(
+            pixels=pixels,
+            logits=logits.detach(),
+            blocks=tuple(streams.recorder.blocks),
+            calls=tuple(streams.recorder.calls),
+            layout=layout,
+            reads=no_reads,
+        )
+        assert streams.last is not None, "logits that were given come from a last block"
+        super().__init__(logits, streams.outputs, recording, streams.last)
 
 
 class _Blocks(Sequence[ReadBlock]):
@@ -79,7 +113,7 @@ class _Blocks(Sequence[ReadBlock]):
         self,
         records: Sequence[BlockRecord],
         outputs: Sequence[Tensor],
-        flows: Callable[[Sequence[Tensor]], tuple[Tensor, ...]],
+        flows: Callable[[Sequence[Tensor]], list[Tensor]],
         asked: int,
     ) -> None:
         self.records, self.outputs, self.flows, self.asked = records, outputs, flows, asked

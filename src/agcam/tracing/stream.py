@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from ..undo import undoing
 from ..values import (
     AttentionCall,
     Classifier,
@@ -16,10 +17,9 @@ from ..values import (
     StreamBlock,
     StreamTrace,
 )
-from .attention import listening
 from .full import Turn, attend, gradients_of
 from .prove import prove_logits
-from .record import read_rows
+from .record import hear
 from .relevance import Tapes, Written
 from .rules import GRADIENT
 from .tape import precise
@@ -38,7 +38,6 @@ class Streams:
 
     def ask(self, target: Tensor) -> StreamTrace:
         """Trace one target class a picture: `target` (batch,)."""
-        layout = self.tapes.layout
         found = [
             self._blocks(written, chosen)
             for written, chosen in zip(self.tapes.tapes, target, strict=True)
@@ -47,7 +46,7 @@ class Streams:
             StreamBlock(*(torch.cat(parts) for parts in zip(*pictures, strict=True)))
             for pictures in zip(*found, strict=True)
         )
-        return StreamTrace(blocks, layout.reads, self.tapes.recording.grid)
+        return StreamTrace(blocks, self.tapes.recording.reads(), self.tapes.recording.grid)
 
     def _blocks(self, written: Written, target: Tensor) -> list[list[Tensor]]:
         """Of one picture: the fields of StreamBlock, for each block."""
@@ -119,7 +118,8 @@ class _Last:
         self._left = sum(self.layout.calls)
         self._leaf: Tensor | None = None
         turn = Turn(self.layout, self._attend)
-        with torch.no_grad(), listening(turn.answer):
+        with torch.no_grad(), undoing() as undo:
+            hear(undo, self.layout, pixels, turn.answer)
             self.logits = classifier.predict(pixels)
         turn.finish()
         same = len(recording.pixels)
@@ -129,7 +129,7 @@ class _Last:
     def gradients(self, target: Tensor) -> Tensor:
         assert self._leaf is not None, "the layout has at least one attention of its own"
         (found,) = gradients_of(self.logits, target, [self._leaf])
-        return found[..., read_rows(self.layout), :]
+        return found[..., : self.layout.kept, :]
 
     def _attend(self, call: AttentionCall) -> Tensor:
         self._left -= 1

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from ..undo import hook, undoing
 from ..values import AttentionCall, Classifier, Grid, Layout
-from .attention import listening
-from .hooks import first_tensor, hooked, replace_first_tensor
+from .attention import listen
+from .connections import connections
+from .hooks import LayoutMismatchError, first_tensor
 from .quantised import QUANTISED, has_quantised_layers
 from .record import try_out
+from .written import WrittenOut
 
 # a test holds the names to the table of methods, which this room may not import
 INSTEAD = (
@@ -28,10 +32,26 @@ INSTEAD = (
     "saliency, smooth_grad."
 )
 NO_ATTENTION = (
-    "{name}: none of its attention passes through scaled_dot_product_attention, so there is "
-    "nothing to trace. It is a convolutional, hierarchical or talking-heads model, or its "
-    "attention is computed by a library of its own. " + INSTEAD
+    "{name}: no attention was found in it, neither torch's scaled_dot_product_attention nor a "
+    "softmax over tokens and its product with values, so there is nothing to trace: it is a "
+    "convolutional or hierarchical model, or a library of its own computes its attention. "
+    + INSTEAD
 )
+CHANGED = (
+    "{name} changes its attention between the softmax and the product with values (talking heads, "
+    "differential attention), which agcam does not follow. " + INSTEAD
+)
+NO_GRADIENT = (
+    "{name}: its logits have no gradient at the tokens of its last block (quantized layers, "
+    "numpy or inference mode inside, or a head that does not read the blocks). " + INSTEAD
+)
+NOT_ONE_PASS = (
+    "{name}: its blocks do not form one chain (a tower that is called twice, two towers, or tokens "
+    "that are detached between blocks), so where on the picture its attentions lie is not known. "
+    + INSTEAD
+)
+BRANCHES = "its classifier reads the tokens of several blocks"
+STEERED = "it looks at numbers to choose its way, so that each picture may have its own"
 NOT_ISOTROPIC = (
     "{name} is a hierarchical model ({why}); agcam explains isotropic Vision Transformers, whose "
     "blocks all attend over one grid of patches and read their output from it. " + INSTEAD
@@ -47,18 +67,33 @@ class _Seen:
 
     def __init__(self) -> None:
         self.stack: list[str] = []
-        self.calls: list[tuple[str, int, int, int]] = []  # where, batch, queries, keys
+        self.calls: list[_Call] = []
         self.maps: list[tuple[int, int]] = []
         self.logits = torch.empty(0)
+        self.written: WrittenOut | None = None
+
+    @property
+    def by_name(self) -> bool:
+        """Whether torch's attention is called by a name that a model gave it."""
+        return self.written is not None and self.written.by_name > 0
 
     def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        queries, keys = call.query.shape[-2], call.key.shape[-2]
-        self.calls.append((self.stack[-1], call.query.shape[0], queries, keys))
+        queries, keys = call.query.shape[-2], call.value.shape[-2]
+        where, batch = self.stack[-1] if self.stack else "", call.query.shape[0]
+        self.calls.append(_Call(where, batch, queries, keys, call.key is None))
         return as_torch()
 
 
+class _Call(NamedTuple):
+    where: str
+    batch: int
+    queries: int
+    keys: int
+    written_out: bool
+
+
 def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
-    """Lay out a classifier for inputs of the size of `pixels` (1 3 height width).
+    """Lay out a classifier for inputs of the size of `pixels` (1 channel height width).
 
     Raises UntraceableError, naming the reason, for models that are not isotropic ViT classifiers,
     and ModelError for those that do not run.
@@ -68,23 +103,44 @@ def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
         raise UntraceableError(QUANTISED.format(name=name))
     seen = _watch(classifier, pixels)
     tokens = _tokens(seen, name)
-    calls = tuple(queries == keys == tokens for _, _, queries, keys in seen.calls)
-    blocks = _blocks(tower, [call[0] for call, own in zip(seen.calls, calls, strict=True) if own])
+    own = [call.queries == call.keys == tokens for call in seen.calls]
+    both = list(zip(seen.calls, own, strict=True))
+    written_out = any(call.written_out for call, is_own in both if is_own) or seen.by_name
+    heard = [(call, is_own) for call, is_own in both if written_out or not call.written_out]
+    blocks = _blocks(tower, [call.where for call, is_own in heard if is_own])
     entry, token_dim = _entry(classifier, pixels, blocks[0], tokens)
     grid = _grid(seen, entry, token_dim, pixels, name)
-    reads = _reads(classifier, pixels, blocks[-1], token_dim)
-    kept = max(reads) + 1 if max(reads) < grid.prefix else grid.tokens
-    return Layout(grid, calls, blocks, reads, kept, token_dim), seen.logits
+    calls = tuple(is_own for _, is_own in heard)
+    draft = Layout(grid, calls, blocks, (), grid.tokens, token_dim, written_out=written_out)
+    return _connect(classifier, pixels, draft), seen.logits
+
+
+def _connect(classifier: Classifier, pixels: Tensor, draft: Layout) -> Layout:
+    """The layout with what the logits depend on, and whether a replay follows all of it."""
+    name, grid = classifier.name, draft.grid
+    try:
+        found = connections(classifier, pixels, draft)
+    except (LayoutMismatchError, RuntimeError) as error:
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            raise
+        raise UntraceableError(NO_GRADIENT.format(name=name)) from error
+    if not found.chained:
+        raise UntraceableError(NOT_ONE_PASS.format(name=name))
+    few = found.reads and max(found.reads) < grid.prefix and not found.any_token
+    draft = replace(draft, reads=found.reads, branches=found.branches or found.steered)
+    if found.branches or found.steered:
+        return replace(draft, tracer="full", why=BRANCHES if found.branches else STEERED)
+    return replace(draft, kept=max(found.reads) + 1 if few else grid.tokens)
 
 
 def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
     seen = _Seen()
-    with ExitStack() as hooks:
+    with undoing() as undo:
         for path, part in classifier.vision.named_modules():
             if isinstance(part, torch.jit.ScriptModule):
                 continue  # it takes no hooks, and its attention is not called from here
-            hooks.enter_context(hooked(part, _enter(seen, path), _leave(seen)))
-        hooks.enter_context(listening(seen.answer))
+            hook(undo, part, _enter(seen, path), _leave(seen))
+        seen.written = listen(undo, seen.answer, len(pixels))
         seen.logits = try_out(classifier, pixels)
     return seen
 
@@ -103,16 +159,25 @@ def _leave(seen: _Seen) -> Callable[..., None]:
 
 
 def _tokens(seen: _Seen, name: str) -> int:
-    own = [call for call in seen.calls if call[2] == call[3] and call[2] > 1]
+    own = [call for call in seen.calls if call.queries == call.keys > 1]
+    written = seen.written
+    loose = written.softmaxes - written.products if written is not None else 0
     if not own:
-        raise UntraceableError(NO_ATTENTION.format(name=name))
-    lengths = {queries for _, _, queries, _ in own}
+        raise UntraceableError((CHANGED if loose > 0 else NO_ATTENTION).format(name=name))
+    before = seen.calls[: len(seen.calls) - seen.calls[::-1].index(own[-1])]
+    pooled = [call for call in before if call not in own and min(call.queries, call.keys) > 1]
+    if pooled:
+        why = f"{pooled[0].queries} tokens of it attend to {pooled[0].keys} others"
+        raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
+    lengths = {call.queries for call in own}
     if len(lengths) > 1:
         why = f"its self-attentions see {', '.join(map(str, sorted(lengths)))} tokens"
         raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
-    if any(batch != 1 for _, batch, _, _ in own):
+    if any(call.batch != 1 for call in own):
         why = "it attends within windows of the picture"
         raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
+    if loose > 0:
+        raise UntraceableError(CHANGED.format(name=name))
     return lengths.pop()
 
 
@@ -150,7 +215,8 @@ def _entry(
             found.append(tensor.detach().clone())
         raise _Enough
 
-    with hooked(module, before=stop):
+    with undoing() as undo:
+        hook(undo, module, before=stop)
         for picture in (pixels, _negative(pixels)):
             with suppress(_Enough):
                 classifier.predict(picture)
@@ -175,48 +241,20 @@ def _grid(
     """Rows and columns from the patch embedding; prefix tokens are those no picture changes."""
     changed = (entry[0] != entry[1]).movedim(token_dim, 0).flatten(1).any(1)
     tokens, patches = len(changed), int(changed.sum())
-    prefix = tokens - patches
-    if bool(changed[:prefix].any()):
-        raise UntraceableError(f"{name}: its patch tokens do not come last in the sequence.")
+    prefix = int(changed.int().argmax())
+    suffix = tokens - patches - prefix
+    if not bool(changed[prefix : prefix + patches].all()):
+        raise UntraceableError(
+            f"{name}: its patch tokens do not lie side by side in the sequence. {INSTEAD}"
+        )
     shapes = [shape for shape in seen.maps if shape[0] * shape[1] == patches]
     if shapes:
-        return Grid(*shapes[-1], prefix)
+        return Grid(*shapes[-1], prefix, suffix)
     height, width = pixels.shape[-2:]
     rows = round(math.sqrt(patches * height / width))  # square patches
     if rows and patches % rows == 0 and rows * width == patches // rows * height:
-        return Grid(rows, patches // rows, prefix)
+        return Grid(rows, patches // rows, prefix, suffix)
     raise UntraceableError(
         f"{name}: {patches} patch tokens do not form a grid on a {width} x {height} input; "
         "give an input whose sides are multiples of the patch size."
     )
-
-
-def _reads(classifier: Classifier, pixels: Tensor, block: str, token_dim: int) -> tuple[int, ...]:
-    """Tokens of the last block's output at which the logits have a gradient."""
-    leaves: list[Tensor] = []
-
-    def cut(_: nn.Module, __: object, output: Any) -> Any:
-        stream = first_tensor((output,) if isinstance(output, Tensor) else tuple(output), {})
-        if stream is None:
-            return None
-        torch.set_grad_enabled(True)  # from here on; the caller's context ends it
-        leaves.append(stream.detach().requires_grad_())
-        if isinstance(output, Tensor):
-            return leaves[0]
-        return replace_first_tensor(tuple(output), leaves[0])
-
-    with hooked(classifier.vision.get_submodule(block), after=cut), torch.no_grad():
-        logits = classifier.predict(pixels)
-        if not logits.requires_grad:
-            raise UntraceableError(
-                f"{classifier.name}: its logits do not depend on its last block."
-            )
-        # uneven weights: softmax-like heads may give a plain sum no gradient
-        weights = torch.linspace(1.0, 2.0, logits.shape[-1], device=logits.device)
-        with torch.enable_grad():
-            total = (logits * weights).sum()
-        (gradient,) = torch.autograd.grad(total, leaves)
-    read = gradient.movedim(token_dim, 0).flatten(1).ne(0).any(1)
-    if not bool(read.any()):
-        raise UntraceableError(f"{classifier.name}: its logits do not depend on its last block.")
-    return tuple(int(i) for i in read.nonzero().flatten())

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from ..undo import hook, undoing
 from ..values import AttentionCall, Classifier, Recording, TokenTrace
-from .attention import listening
 from .full import gradients_of
-from .hooks import hooked
 from .prove import prove_logits
+from .record import hear
 
 
 class NormTokens:
@@ -32,13 +31,12 @@ class NormTokens:
         self._leaf: list[Tensor] = []  # one, once the norm has been met
         self._inside = False
         block = classifier.vision.get_submodule(self.layout.blocks[-1])
-        with ExitStack() as open_:
-            open_.enter_context(hooked(block, before=self._enter))
+        with torch.no_grad(), undoing() as undo:
+            hook(undo, block, before=self._enter)
             for part in block.modules():
                 if "norm" in type(part).__name__.lower():
-                    open_.enter_context(hooked(part, after=self._cut))
-            open_.enter_context(listening(self._answer))
-            open_.enter_context(torch.no_grad())
+                    hook(undo, part, after=self._cut)
+            hear(undo, self.layout, recording.pixels, self._answer)
             self.logits = classifier.predict(recording.pixels)
         prove_logits(classifier.name, recording, self.logits)
 

@@ -8,25 +8,26 @@ the last block only the read tokens go on, for the classifier reads no other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..undo import hook, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout
-from .attention import listening
+from .graph import leaves_behind
 from .hooks import (
     LayoutMismatchError,
     first_tensor,
-    hooked,
     map_tensors,
     replace_stream,
     stream_of,
 )
-from .linear import Linears, knowing
+from .linear import Linears, answer_linears
 from .prove import prove, prove_error
-from .record import Recorder, blocks_of, read_rows
+from .record import Recorder, blocks_of, hear
+from .written import by_us
 
 
 class _EnoughError(Exception):
@@ -49,28 +50,31 @@ class TwoStreams:
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         self._own_run = False  # a block runs because we called it, not the model
         self._answers: Iterator[Tensor] | None = None  # while the read tokens are replayed
+        self._given: list[Tensor] = []  # what each block but the last gives on: leaves
         self._entered = 0  # attention calls before the block that runs
         self._linears = Linears(layout)
+        self.last: Tensor | None = None  # what the last block gives on, with its graph
 
     def run(self, pixels: Tensor) -> Tensor:
         """Logits with the graph of the read tokens; raises unless proved."""
         *others, last = blocks_of(self.classifier, self.layout)
-        with ExitStack() as open_:
+        with torch.no_grad(), undoing() as undo:
             for block in others:
-                open_.enter_context(hooked(block, self._enter, self._replay))
-            open_.enter_context(hooked(last, self._finish, self._blind))
-            open_.enter_context(listening(self._answer))
-            open_.enter_context(knowing(self._linears))
-            open_.enter_context(torch.no_grad())
+                hook(undo, block, self._enter, self._replay)
+            hook(undo, last, self._finish, self._blind)
+            hear(undo, self.layout, pixels, self._answer)
+            answer_linears(undo, self._linears)
             logits = self.classifier.predict(pixels)
         done = self.recorder.count == len(self.layout.calls) and logits.requires_grad
         if not done or not bool(torch.isfinite(logits).all()):
             raise LayoutMismatchError
+        if not {id(tokens) for tokens in self._given}.isdisjoint(leaves_behind(logits)):
+            raise LayoutMismatchError  # a classifier that reads the tokens of this block too
         return logits
 
     def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         if self._answers is not None:
-            return self._spread(next(self._answers))
+            return next(self._answers)
         self.recorder.keep(call)
         if self.recorder.count == self._last_own + 1 and self._own_run:
             raise _EnoughError
@@ -78,17 +82,22 @@ class TwoStreams:
 
     def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._own_run:
+            torch.set_grad_enabled(False)
             self._arguments = args, kwargs
             self._entered = len(self.recorder.blocks)
             self._linears.record()
 
-    def _replay(self, block: nn.Module, _: object, __: object) -> None:
+    def _replay(self, block: nn.Module, _: object, output: Any) -> Any:
         if self._own_run:
-            return
+            return None
         args, kwargs = self._cut()
         self._linears.replay()
         with torch.enable_grad(), self._alone(self._leaves()):
             self._stream = stream_of(block(*args, **kwargs))
+        # whoever takes this block's tokens on another way than to the next block shows himself
+        self._given.append(stream_of(output).detach().requires_grad_())
+        torch.set_grad_enabled(True)
+        return replace_stream(output, self._given[-1])
 
     def _finish(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._own_run:
@@ -108,6 +117,7 @@ class TwoStreams:
         self._answers = None
         self._linears.record()
         stream, layout = stream_of(output), self.layout
+        self.last = stream
         missing = layout.grid.tokens - layout.kept
         if not missing:
             return None
@@ -124,17 +134,10 @@ class TwoStreams:
 
     def _leaves(self) -> Iterator[Tensor]:
         """What each attention of this block gives the read tokens, from now on leaves."""
-        leaves = [_output(block) for block in self.recorder.blocks[self._entered :]]
+        with by_us():
+            leaves = [_output(block) for block in self.recorder.blocks[self._entered :]]
         self.outputs += leaves
         return iter(leaves)
-
-    def _spread(self, output: Tensor) -> Tensor:
-        """Zero for kept tokens that nobody reads."""
-        if len(self.layout.reads) == self.layout.kept:
-            return output
-        kept = output.new_zeros(*output.shape[:-2], self.layout.kept, output.shape[-1])
-        kept[..., read_rows(self.layout), :] = output
-        return kept
 
     def _cut(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The block's arguments for the kept tokens alone."""
@@ -150,10 +153,8 @@ class TwoStreams:
     def _prove(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._stream is None:
             return  # a single block: what enters it is recorded
-        dim, name = self.layout.token_dim, self.classifier.name
-        reads = torch.tensor(self.layout.reads, device=self._stream.device)
-        recorded = _tokens(args, kwargs).index_select(dim, reads)
-        replayed = self._stream.detach().index_select(dim, reads)
+        name, replayed = self.classifier.name, self._stream.detach()
+        recorded = _tokens(args, kwargs).narrow(self.layout.token_dim, 0, self.layout.kept)
         computed = self.recorder.blocks[0].value.dtype
         prove(name, recorded, replayed, computed)
         if self._linears.errors:
@@ -169,7 +170,7 @@ def _tokens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
 
 
 def _output(block: BlockRecord) -> Tensor:
-    """What the block's attention gives its read tokens, as a leaf: batch head read dim."""
+    """What the block's attention gives its kept tokens, as a leaf: batch head read dim."""
     scores = block.scores
     output = scores.softmax(-1) @ block.value.to(scores.dtype)
     return output.to(block.value.dtype).requires_grad_()

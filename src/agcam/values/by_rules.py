@@ -24,7 +24,7 @@ class LrpTrace:
     """Layer-wise relevance of one target a picture, at every attention."""
 
     blocks: tuple[LrpBlock, ...]
-    reads: tuple[int, ...]
+    reads: Float[Tensor, "batch token"]
     grid: Grid
 
 
@@ -79,5 +79,5 @@ class StreamTrace:
     """The token stream of every block, and the whole graph's gradients at its attention."""
 
     blocks: tuple[StreamBlock, ...]
-    reads: tuple[int, ...]
+    reads: Float[Tensor, "batch token"]
     grid: Grid

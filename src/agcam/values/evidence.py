@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -17,11 +17,12 @@ from .picture import Grid
 class AttentionCall:
     """One attention as the model asked for it: after rotary embedding, q/k norm, with mask.
 
-    The attention matrix is kept as its factors; its rows are made when asked for.
+    The attention matrix is kept as its factors; its rows are made when asked for. Where a model
+    writes its attention out there are no factors: `key` is None, `query` holds the scores.
     """
 
     query: Float[Tensor, "batch head row dim"]
-    key: Float[Tensor, "batch head token dim"]
+    key: Float[Tensor, "batch head token dim"] | None
     value: Float[Tensor, "batch head token dim"]
     mask: Tensor | None
     scale: float
@@ -31,11 +32,23 @@ class AttentionCall:
         mask = self.mask
         if mask is not None and mask.shape[-2] == self.query.shape[-2]:
             mask = mask[..., rows, :]
-        return AttentionCall(self.query[..., rows, :], self.key, self.value, mask, self.scale)
+        return replace(self, query=self.query[..., rows, :], mask=mask)
+
+    def detach(self) -> AttentionCall:
+        """The same call, cut off from what computed it."""
+        return replace(
+            self,
+            query=self.query.detach(),
+            key=None if self.key is None else self.key.detach(),
+            value=self.value.detach(),
+            mask=None if self.mask is None else self.mask.detach(),
+        )
 
     def scores(self) -> Float[Tensor, "batch head row token"]:
         """`S = q k^T * scale + mask`, before softmax; at least float32."""
         precise = torch.promote_types(self.query.dtype, torch.float32)
+        if self.key is None:
+            return self.query.to(precise)
         scores = (self.query.to(precise) * self.scale) @ self.key.to(precise).mT
         if self.mask is None:
             return scores
@@ -46,10 +59,10 @@ class AttentionCall:
 
 @dataclass(frozen=True)
 class BlockRecord:
-    """What is kept of one block: the values, and the scores of the read tokens' rows.
+    """What is kept of one block: the values, and the scores of the kept tokens' rows.
 
-    Where only prefix tokens are read the scores are kept; where every token is read they would
-    grow with tokens squared, so they are made from the call, one block at a time.
+    Where only prefix tokens are kept so are their scores; where every token is they would grow
+    with tokens squared, so they are made from the call, one block at a time.
     """
 
     value: Float[Tensor, "batch head token dim"]
@@ -66,7 +79,9 @@ class Recording:
     """One pass without gradients; knows no target, so it serves any number of them.
 
     `blocks` serves gradients and raw attention; `calls` holds every block's attention as its
-    factors, kept only if a method needs whole matrices (empty otherwise).
+    factors, kept only if a method needs whole matrices (empty otherwise). `reads` finds which
+    tokens of the last block the classifier reads, as weights (batch token) whose rows sum to 1:
+    the same for every picture, or not (a maximum over tokens).
     """
 
     pixels: Float[Tensor, "batch 3 height width"]
@@ -74,6 +89,7 @@ class Recording:
     blocks: tuple[BlockRecord, ...]
     calls: tuple[AttentionCall, ...]
     layout: Layout
+    reads: Callable[[], Tensor]
 
     @property
     def grid(self) -> Grid:
@@ -88,12 +104,20 @@ class ReadBlock:
     scores: Float[Tensor, "batch head read token"]
     gradients: Float[Tensor, "batch head read token"]
 
+    def mean_of_rows(
+        self, terms: Float[Tensor, "batch *head read token"]
+    ) -> Float[Tensor, "batch *head token"]:
+        """The mean over the rows that carry gradient; the terms of others are zero."""
+        rows = self.gradients.ne(0).any(-1).any(1).sum(1).clamp(min=1)
+        return terms.sum(-2) / rows.reshape(-1, *(1,) * (terms.ndim - 2))
+
 
 @dataclass(frozen=True)
 class ReadTrace:
     """A recording asked about one target a picture; blocks may be made when they are read.
 
-    `gradients = d y_target / d attention`, the inputs of every self-attention detached.
+    `gradients = d y_target / d attention`, the inputs of every self-attention detached. Rows that
+    the target does not depend on have none, and do not count where rows are averaged.
     """
 
     blocks: Sequence[ReadBlock]
@@ -102,10 +126,13 @@ class ReadTrace:
 
 @dataclass(frozen=True)
 class AttentionTrace:
-    """The attention of every block (class-agnostic), and which rows the classifier reads."""
+    """The attention of every block (class-agnostic), and which rows the classifier reads.
+
+    `reads` are weights that sum to 1 for each picture.
+    """
 
     calls: tuple[AttentionCall, ...]
-    reads: tuple[int, ...]
+    reads: Float[Tensor, "batch token"]
     grid: Grid
 
 
@@ -138,10 +165,13 @@ class FullBlock:
 
 @dataclass(frozen=True)
 class FullTrace:
-    """The whole graph asked about one target a picture; memory grows with tokens squared."""
+    """The whole graph asked about one target a picture; memory grows with tokens squared.
+
+    `reads`: as in AttentionTrace.
+    """
 
     blocks: tuple[FullBlock, ...]
-    reads: tuple[int, ...]
+    reads: Float[Tensor, "batch token"]
     grid: Grid
 
 

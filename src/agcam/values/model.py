@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ class Classifier:
     classifier. `tower` is the part that holds the vision blocks. `scores` says how logits become
     probabilities. `with_prompts` makes a classifier over text prompts (CLIP-like). `scalars` are
     what the last columns of `predict` stand for where they are no classes.
+    `variant` tells classifiers of one module apart whose `predict` computes different things of it
+    (another function of its output): what a survey finds out is remembered for each.
     """
 
     module: nn.Module
@@ -57,6 +59,7 @@ class Classifier:
     scores: Scores = "softmax"
     output: Callable[..., Any] | None = None
     scalars: tuple[Scalar, ...] = ()
+    variant: Hashable = None
 
     @property
     def vision(self) -> nn.Module:
@@ -91,9 +94,13 @@ class Layout:
 
     `calls` has one entry for each attention call of a forward pass, in order: True for the
     self-attention of a block, False for others (a pooling head). `blocks` names the modules that
-    hold them. `reads` are the tokens whose stream the classifier reads; a replay keeps the first
-    `kept` tokens of the sequence, found in dimension `token_dim`. `tracer` is "none" where there is
-    only a grid, laid over the picture of a model that cannot be traced.
+    hold them. `reads` are the tokens of the last block whose stream the classifier read in the
+    picture that was surveyed; a replay keeps the first `kept` tokens of the sequence, found in
+    dimension `token_dim`: all, where what is read may depend on the picture. `tracer` is "none"
+    where there is only a grid, laid over the picture of a model that cannot be traced, and "full"
+    where a replay would miss something: `why` says what. `branches`: the classifier
+    reads other blocks than the last, or may. `written_out`: the model computes attention by
+    itself, or calls torch's by a name of its own.
     """
 
     grid: Grid
@@ -103,6 +110,9 @@ class Layout:
     kept: int
     token_dim: int
     tracer: Literal["replay", "full", "none"] = "replay"
+    why: str = ""
+    branches: bool = False
+    written_out: bool = False
 
     @classmethod
     def outside(cls, grid: Grid) -> Layout:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Grid:
-    """How tokens lie on the picture: `prefix` tokens first, then rows x columns, row by row."""
+    """How tokens lie on the picture: the patches row by row, other tokens before and behind."""
 
     rows: int
     columns: int
     prefix: int
+    suffix: int = 0
 
     @property
     def patches(self) -> int:
@@ -21,7 +22,12 @@ class Grid:
     @property
     def tokens(self) -> int:
         """Number of all tokens."""
-        return self.prefix + self.patches
+        return self.prefix + self.patches + self.suffix
+
+    @property
+    def places(self) -> slice:
+        """Where the patch tokens are among all tokens."""
+        return slice(self.prefix, self.prefix + self.patches)
 
 
 @dataclass(frozen=True)

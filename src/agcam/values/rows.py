@@ -21,7 +21,9 @@ class Method:
 
     `passes` says in words what it costs beside a plain forward pass. `asks` tells, for methods that
     ask the model again, how many pictures they give it for one target of one picture. `checked`
-    says what numbers it was compared with, beside its slow twin in the tests.
+    says what numbers it was compared with, beside its slow twin in the tests. `from_last_block`
+    is true where the formula starts at the rows of the last block that the classifier reads, so
+    that it says nothing of a classifier that reads other blocks too.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Method:
     cite: str
     asks: Callable[[Grid], int] | None = None
     checked: str = ""
+    from_last_block: bool = False
 
 
 @dataclass(frozen=True)
