@@ -108,8 +108,9 @@ def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
     asyncio.run(main())
 
 
-def test_a_short_question_passes_the_long_ones_of_its_own_visitor():
+def test_a_short_question_passes_the_long_ones_of_its_own_visitor(monkeypatch):
     """Programs without a cookie, behind one address, are one visitor."""
+    monkeypatch.setattr("agcam.web.rounds.LONG", 1e-9)
 
     async def main():
         gate, log, go = Gate(Limits(working=2)), [], threading.Semaphore(0)
@@ -126,6 +127,19 @@ def test_a_short_question_passes_the_long_ones_of_its_own_visitor():
         assert await short == "short"
         assert log.index(("short", 0)) <= 27
         await asyncio.gather(*long)
+
+    asyncio.run(main())
+
+
+def test_questions_that_take_as_long_are_answered_in_order():
+    async def main():
+        gate, log, go = Gate(Limits(working=2)), [], threading.Semaphore(0)
+        tasks = [asking(gate, Visitor(), sliced(name, log, 3, go)) for name in range(5)]
+        await asyncio.sleep(0.05)
+        for _ in range(15):
+            go.release()
+        await asyncio.gather(*tasks)
+        assert log == [(name, number) for name in range(5) for number in range(3)]
 
     asyncio.run(main())
 

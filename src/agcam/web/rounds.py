@@ -1,16 +1,17 @@
-"""Whose turn it is: addresses in turn, their visitors in turn, the least served job first."""
+"""Whose turn it is: addresses in turn, their visitors in turn, jobs that take long last."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ..errors import BusyError, VisitorBusyError
 from .limits import Limits
 from .visits import Visit
 
 Job = TypeVar("Job")
+LONG: Final = 4.0  # seconds of work after which others of the same visitor go first
 _Who = tuple[str, ...]  # (address,) or (address, visitor)
 
 
@@ -18,15 +19,21 @@ _Who = tuple[str, ...]  # (address,) or (address, visitor)
 class _Known:
     visit: Visit
     passes: float
+    number: int  # in the order in which they came
     served: float = 0.0  # seconds
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """Which of a visitor's jobs is next: in order, but long ones after the others."""
+        return int(self.served // LONG), self.number
 
 
 class Rounds(Generic[Job]):
     """Jobs that wait or are worked on, and how many of each visitor; used under a lock.
 
     A job is added once, taken by `next` and given `back` for every turn, and over once. One job
-    of an address is worked on at a time, so that no address holds all workers. Of a visitor's jobs
-    the one that has been served least is next: a short question passes long ones.
+    of an address is worked on at a time, so that no address holds all workers. A visitor's jobs go
+    in order, but one that has taken long waits for those that have not: a short question passes it.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -34,6 +41,7 @@ class Rounds(Generic[Job]):
         self._waiting: OrderedDict[str, OrderedDict[str, list[Job]]] = OrderedDict()
         self._served: set[str] = set()  # addresses for which a worker works now
         self._known: dict[Job, _Known] = {}
+        self._came = 0
         self._jobs: defaultdict[_Who, int] = defaultdict(int)
         self._passes: defaultdict[_Who, float] = defaultdict(float)
 
@@ -59,7 +67,8 @@ class Rounds(Generic[Job]):
                 f"{self._jobs[who]} requests of yours are not answered yet; wait for an answer "
                 "before you ask again."
             )
-        self._known[job] = _Known(visit, passes)
+        self._came += 1
+        self._known[job] = _Known(visit, passes, self._came)
         self._count(visit, 1, passes)
         self._wait(job)
 
@@ -69,7 +78,7 @@ class Rounds(Generic[Job]):
         if address is None:
             return None
         visitor, jobs = next(iter(self._waiting[address].items()))
-        job = min(jobs, key=lambda each: self._known[each].served)
+        job = min(jobs, key=lambda each: self._known[each].turn)
         self._waiting[address].move_to_end(visitor)
         self._waiting.move_to_end(address)
         self._remove(job)
