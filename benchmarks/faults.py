@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "rooms"))
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of several processes wait for each other
 
 import numpy as np
 from annotation_attacks import ATTACKS
