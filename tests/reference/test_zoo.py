@@ -84,6 +84,15 @@ def test_a_head_that_is_exchanged_after_its_survey():
     assert account.wrong == []
 
 
+def test_heads_folded_before_pictures_are_explained_one_by_one():
+    model = zoo.Model(plan(attention=zoo.HEADS_FIRST))
+    pixels, target = torch.randn(3, 3, 8, 12, dtype=torch.float64), torch.tensor([1, 2, 3])
+    with pytest.raises(agcam.ModelError, match="batch_size=1"):
+        agcam.explain(model, pixels, target)
+    found = agcam.explain(model, pixels, target, batch_size=1).grid_map.flatten(1)
+    torch.testing.assert_close(found, zoo.truth(model, pixels, target), rtol=1e-6, atol=1e-12)
+
+
 @pytest.mark.parametrize("quirk", zoo.REFUSED)
 def test_what_cannot_be_followed_is_refused_and_asked_from_outside(quirk):
     model = zoo.Model(plan(quirk=quirk))

@@ -14,6 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention as by_name
 
 DIM, HEADS, CLASSES, PATCH = 12, 2, 4, 4
 ATTENTIONS = ("fused", "by name", "multi-head", "written", "einsum", "folded", "half-written")
+HEADS_FIRST = "folded, heads first"
 POOLS = ("class", "mean", "max", "attention", "gated", "token", "product", "top", "hard", "sorted")
 REFUSED = ("twice", "detached")  # agcam may say that it cannot explain these
 
@@ -103,6 +104,10 @@ class Attention(nn.Module):
             q, k, v = (t.flatten(0, 1) for t in (q, k, v))
             attention = F.softmax(torch.bmm(q, k.mT) * scale, dim=-1)
             return torch.bmm(self.drop(attention), v).unflatten(0, (-1, HEADS))
+        if self.kind == HEADS_FIRST:
+            q, k, v = (t.transpose(0, 1).flatten(0, 1) for t in (q, k, v))
+            mixed = (q @ k.mT * scale).softmax(-1) @ v
+            return mixed.unflatten(0, (HEADS, -1)).transpose(0, 1)
         attention = torch.softmax((q @ k.mT) * scale, -1)
         if self.kind == "half-written":
             attention = attention.to(v.dtype).contiguous()

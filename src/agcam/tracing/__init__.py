@@ -257,6 +257,11 @@ def trace(
 
     def evidence(layout: Layout, replay: Replay | None = None) -> Evidence:
         wanted = _as_wanted(classifier, layout, tracer)
+        if wanted.heads_first and len(pixels) > 1:
+            raise ModelError(
+                f"{classifier.name} folds heads and pictures into one axis, heads first, so its "
+                "attention can be told apart for one picture at a time: batch_size=1."
+            )
         if wanted.tracer == "replay":
             replay = replay or Replay(classifier, pixels, wanted, whole)
         else:

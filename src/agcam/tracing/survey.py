@@ -68,6 +68,7 @@ class _Seen:
     def __init__(self) -> None:
         self.stack: list[str] = []
         self.calls: list[_Call] = []
+        self.scores: list[Tensor] = []  # of the attentions that are written out
         self.maps: list[tuple[int, int]] = []
         self.logits = torch.empty(0)
         self.written: WrittenOut | None = None
@@ -81,6 +82,8 @@ class _Seen:
         queries, keys = call.query.shape[-2], call.value.shape[-2]
         where, batch = self.stack[-1] if self.stack else "", call.query.shape[0]
         self.calls.append(_Call(where, batch, queries, keys, call.key is None))
+        if call.key is None:
+            self.scores.append(call.query)
         return as_torch()
 
 
@@ -112,7 +115,19 @@ def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
     grid = _grid(seen, entry, token_dim, pixels, name)
     calls = tuple(is_own for _, is_own in heard)
     draft = Layout(grid, calls, blocks, (), grid.tokens, token_dim, written_out=written_out)
+    if seen.written is not None and seen.written.folded:
+        draft = replace(draft, heads_first=_heads_first(classifier, pixels, seen))
     return _connect(classifier, pixels, draft), seen.logits
+
+
+def _heads_first(classifier: Classifier, pixels: Tensor, seen: _Seen) -> bool:
+    """Whether heads and pictures share an axis on which a head's pictures lie side by side.
+
+    Then what we take for a picture's heads belongs to several pictures.
+    """
+    both = _watch(classifier, torch.cat([pixels, _negative(pixels)]))
+    pairs = zip(seen.scores, both.scores, strict=True)
+    return not all(torch.allclose(one[0], two[0], rtol=1e-3, atol=1e-5) for one, two in pairs)
 
 
 def _connect(classifier: Classifier, pixels: Tensor, draft: Layout) -> Layout:

@@ -100,7 +100,8 @@ class Layout:
     where there is only a grid, laid over the picture of a model that cannot be traced, and "full"
     where a replay would miss something: `why` says what. `branches`: the classifier
     reads other blocks than the last, or may. `written_out`: the model computes attention by
-    itself, or calls torch's by a name of its own.
+    itself, or calls torch's by a name of its own. `heads_first`: it folds heads and pictures into
+    one axis in such an order that only one picture can be explained at a time.
     """
 
     grid: Grid
@@ -113,6 +114,7 @@ class Layout:
     why: str = ""
     branches: bool = False
     written_out: bool = False
+    heads_first: bool = False
 
     @classmethod
     def outside(cls, grid: Grid) -> Layout:
