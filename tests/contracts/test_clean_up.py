@@ -104,6 +104,16 @@ def test_after_an_exception_in_any_block(mixed, pixels, block, when, surveyed, m
     assert state(mixed) == before
 
 
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+@pytest.mark.parametrize("method", WAYS_BACK)
+def test_under_anomaly_detection(tiny, pixels, method):
+    expected = agcam.explain(tiny, pixels, 3, method).grid_map
+    with torch.autograd.detect_anomaly():
+        found = agcam.explain(tiny, pixels, 3, method).grid_map
+        assert torch.is_anomaly_enabled()
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize("mode", ["no_grad", "inference_mode"])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_callers_mode_is_kept(tiny, pixels, mode, method):

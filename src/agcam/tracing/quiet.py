@@ -57,6 +57,7 @@ def quiet(module: nn.Module) -> Iterator[None]:
         undo.set(turn, "owner", threading.get_ident())
         undo.set(turn, "depth", turn.depth + 1)
         _keep_grad_mode(undo)
+        _allow_nan(undo)
         parts = list(module.modules())
         for part in parts:
             undo.set(part, "training", False)
@@ -90,6 +91,14 @@ def _keep_grad_mode(undo: Undo) -> None:
     """It changes within a pass, and torch's own context managers may be interrupted."""
     grad = torch.is_grad_enabled()
     undo.add(lambda: torch._C._set_grad_enabled(grad))
+
+
+def _allow_nan(undo: Undo) -> None:
+    """Anomaly detection would take the NaN of tokens that nobody reads for an accident."""
+    if torch.is_anomaly_enabled():
+        check = torch.is_anomaly_check_nan_enabled()
+        undo.add(lambda: torch.set_anomaly_enabled(True, check))
+        torch.set_anomaly_enabled(False)
 
 
 def _versions(module: nn.Module) -> list[tuple[int, int]]:
