@@ -146,6 +146,31 @@ def test_other_mistakes(arguments, said):
     assert said in done.output
 
 
+def test_what_a_model_without_probabilities_gives_is_reported_as_whole(laid_out, tmp_path):
+    store, out = tmp_path / "runs.sqlite", tmp_path / "out"
+    more = ("--methods", "agcam", "--metrics", "pointing_game", "--scores", "none")
+    done = run(*command(laid_out, store, *more))
+    assert done.exit_code == 0, done.output
+    assert "4 samples judged, 1 failures" in done.output
+    done = run("report", store, "--out", out, "--no-pictures")
+    assert done.exit_code == 0, done.output
+    assert len(list(csv.DictReader((out / "rows.csv").read_text().splitlines()))) == 4 * 3
+    with Store(store, create=False) as opened:
+        assert [row.probability for row in opened.samples(opened.run().key)] == [None] * 4
+        assert not opened.damage.number
+
+
+def test_what_is_no_store_is_told_before_the_model_is_loaded(laid_out, tmp_path):
+    store = tmp_path / "notes.txt"
+    store.write_text("notes " * 1000)
+    for path in (store, tmp_path):
+        done = run(*command(laid_out, path, "--model", "nowhere.pth"))
+        assert done.exit_code == 1
+        assert "store" in done.output
+        assert "nowhere" not in done.output
+    assert store.read_text() == "notes " * 1000
+
+
 def test_a_run_that_is_not_there_is_told(evaluated):
     store, _ = evaluated
     done = run("report", store, "zzz")

@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -484,7 +485,27 @@ def test_a_second_run_of_the_same_configuration_is_refused_while_the_first_is_at
     with FileLock(f"{path}.{made.key[:12]}.lock"), pytest.raises(RunError, match="another process"):
         carry_out(made, path)
     assert carry_out(made, path).finished
-    assert not list(tmp_path.glob("*.lock"))
+    lock = Path(f"{path}.{made.key[:12]}.lock")
+    assert lock.exists(), "who waited for a file that was removed would hold nothing"
+    held = lock.stat().st_ino
+    assert carry_out(made, path).finished
+    assert lock.stat().st_ino == held
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_one_worker_has_the_threads_that_are_stated_and_puts_them_back(
+    classifier, pictures, tmp_path, threads
+):
+    before, seen = torch.get_num_threads(), []
+    made = plan_of(subject(classifier, pictures, ["energy_pointing_game"]))
+    hook = classifier.module.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    try:
+        stated = replace(made, configuration=configuration(tmp_path, threads=threads))
+        carry_out(stated, tmp_path / "store")
+    finally:
+        hook.remove()
+    assert set(seen) == {threads}
+    assert torch.get_num_threads() == before
 
 
 def test_a_model_without_a_name_stays_in_this_process(classifier, pictures, tmp_path):

@@ -126,6 +126,51 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path, store):
         Store(store.path)
 
 
+def as_of_version_1(path):
+    """A store as version 1 wrote it, whose samples must have a probability."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, 'probability REAL', "
+        "'probability REAL NOT NULL') WHERE name = 'samples'"
+    )
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+
+def test_a_store_of_version_1_is_read_as_it_is_and_brought_up_to_date_when_written(store):
+    rows, path = list(store.samples("key")), store.path
+    store.close()
+    as_of_version_1(path)
+    without = ShardRows(samples=(SampleRow(40, "regression", 0, -1, None),))
+    with sqlite3.connect(path) as raw, pytest.raises(sqlite3.IntegrityError):
+        raw.execute("INSERT INTO samples VALUES (1, 40, 'x', 0, -1, NULL)")
+    raw.close()
+    before = path.read_bytes()
+    with Store(path, create=False) as old:
+        assert old.samples("key") == rows
+    assert path.read_bytes() == before
+    with Store(path) as first, Store(path) as second:  # two at once, and an open reader's view
+        first.append("key", 10, without)
+        assert second.samples("key") == [*rows, *without.samples]
+    with Store(path, create=False) as read:
+        assert list(read.records("key"))
+        assert not read.damage.number
+
+
+def test_an_old_store_that_cannot_be_brought_up_to_date_is_left_as_it_was(store):
+    path = store.path
+    store.close()
+    as_of_version_1(path)
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE samples_1 (a)")  # the step that follows cannot be done
+    raw.close()
+    with pytest.raises(RunError, match="samples_1"):
+        Store(path)
+    with Store(path, create=False) as old:
+        assert len(old.samples("key")) == 40
+
+
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path):
     text, other = tmp_path / "text", tmp_path / "other"
     text.write_text("no database" * 1000)

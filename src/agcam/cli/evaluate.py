@@ -50,8 +50,10 @@ def evaluate(
     loading: Loading,
 ) -> None:
     """Judge methods on a data set; a run that was stopped goes on where it was."""
+    from ..datasets import DATASETS
     from ..engines import ENGINES, Limits
     from ..evaluation import Configuration, carry_out, plan
+    from ..records import Store
 
     advise("nothing was stored yet; start the same command again")
     if loading.trust_remote_code:
@@ -60,7 +62,9 @@ def evaluate(
             "never runs a model's own code there: load it in Python, and evaluate its weights."
         )
     device = loading.device or "cpu"
-    _ = ENGINES[engine]  # a wrong name is told before the model is loaded
+    _ = ENGINES[engine], DATASETS[dataset]  # what is wrong is told before the model is loaded
+    if store.exists():
+        Store(store).close()
     say("loading, and trying every method on one picture ...", err=True)
     made = plan(
         Configuration(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, Final, Literal
@@ -42,6 +43,7 @@ class Configuration:
     the model's own preparation where they are not empty (`fit` "squash" resizes both sides, as the
     paper does).
     `scores` says how logits become probabilities; empty: as the model itself says.
+    `threads` are those of torch in each process that works (0: as many as it takes by itself).
     """
 
     dataset: str
@@ -100,8 +102,7 @@ def worker_of(configuration: Configuration, key: str) -> Evaluator:
 
     Raises RunError if what the names stand for here is not what they stand for at the driver.
     """
-    if configuration.threads:
-        torch.set_num_threads(configuration.threads)
+    _set_threads(configuration.threads)
     subject = subject_of(configuration)
     if key_of(description(subject)) != key:
         raise RunError(
@@ -109,6 +110,22 @@ def worker_of(configuration: Configuration, key: str) -> Evaluator:
             "under the same names than the driver; make the machines alike"
         )
     return Evaluator(subject)
+
+
+@contextmanager
+def threads_of(configuration: Configuration | None) -> Iterator[None]:
+    """The threads that the configuration states, in this process, and as before afterwards."""
+    before = torch.get_num_threads()
+    _set_threads(configuration.threads if configuration is not None else 0)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _set_threads(threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
 
 
 def classifier_of(configuration: Configuration) -> Classifier:

@@ -14,7 +14,7 @@ from ..records import ShardRows
 from ..tracing import quiet
 from ..values import Frame, Method, Sample, kind_of
 from .batch import Asked, Item
-from .configuration import Configuration, description, key_of, subject_of
+from .configuration import Configuration, description, key_of, subject_of, threads_of
 from .evaluator import Evaluator, Subject
 from .match import told
 from .measures import Test
@@ -73,7 +73,8 @@ def plan(configuration: Configuration) -> Plan:
 
     A method that the model refuses is left out if "all" were asked for, and an error if named.
     """
-    made = plan_of(subject_of(configuration))
+    with threads_of(configuration):  # as the run will have it: passes are timed
+        made = plan_of(subject_of(configuration))
     named = [name for name in made.refused if name in configuration.methods]
     if named:
         reasons = "; ".join(f"{name}: {made.refused[name]}" for name in named)

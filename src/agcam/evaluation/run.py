@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from filelock import FileLock, Timeout
 
 from ..engines import ENGINES, Engine, Limits
 from ..errors import RunError
 from ..records import Run, ShardRows, Store
-from .configuration import worker_of
+from .configuration import threads_of, worker_of
 from .evaluator import Evaluator
 from .planning import Plan
 
 Tell = Callable[[ShardRows], None]
-TRUTHS_TRIED: Final = 20
 
 
 def carry_out(
@@ -37,7 +35,8 @@ def carry_out(
     with Store(path) as store, _alone(path, made.key):
         done = store.begin(made.key, made.stored, made.subject.shards)
         left = [shard for shard in range(made.subject.shards) if shard not in done]
-        with closing(worker.run(_start(made, worker), left)) as done_shards:
+        threads = threads_of(made.configuration) if worker.in_process else nullcontext()
+        with threads, closing(worker.run(_start(made, worker), left)) as done_shards:
             for shard, rows in done_shards:
                 store.append(made.key, shard, rows)
                 tell(rows)
@@ -57,7 +56,11 @@ def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows
 
 @contextmanager
 def _alone(path: str | Path, key: str) -> Iterator[None]:
-    """Hold the run; the system lets go of it when the process ends, however it ends."""
+    """Hold the run; the system lets go of it when the process ends, however it ends.
+
+    The empty file stays: were it removed, one process could lock the removed file and another a
+    new one.
+    """
     lock = FileLock(f"{path}.{key[:12]}.lock")
     try:
         lock.acquire(timeout=0)
@@ -71,6 +74,4 @@ def _alone(path: str | Path, key: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # some systems keep open files; a second writer would do no harm
-            Path(lock.lock_file).unlink()
         lock.release()

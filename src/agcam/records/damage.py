@@ -41,7 +41,11 @@ def sample_row(values: Sequence[Any]) -> SampleRow:
     """Raises ValueError for values of other kinds."""
     sample, name, label, prediction, probability = values
     return SampleRow(
-        _count(sample), from_stored(name), _count(label), _count(prediction), _finite(probability)
+        _count(sample),
+        from_stored(name),
+        _count(label),
+        -1 if prediction == -1 else _count(prediction),
+        None if probability is None else _finite(probability),
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from .damage import FAULTS
-from .schema import APPLICATION, TABLES, VERSION
+from .schema import APPLICATION, TABLES, UPGRADES, VERSION
 from .stored_text import decoded
 
 WAIT: Final = 60.0  # seconds for another run's transaction to end
@@ -120,16 +120,16 @@ def know(path: Path, connection: sqlite3.Connection) -> bool:
 
 
 def prepare(path: Path, connection: sqlite3.Connection) -> None:
-    """Know the file, or make its tables. Two processes may do so at once."""
-    known = know(path, connection)
+    """Know the file, make its tables or bring them up to date. Several processes may at once."""
+    know(path, connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    if known:
+    if _pragma(connection, "user_version") == VERSION:
         return
-    with transaction(connection):
-        if _pragma(connection, "user_version"):
-            return  # another process was faster
-        for statement in TABLES.split(";\n"):
+    with transaction(connection):  # what another process did meanwhile is seen in here
+        version = _pragma(connection, "user_version")
+        steps = [UPGRADES[old] for old in range(version, VERSION)] if version else [TABLES]
+        for statement in ";\n".join(steps).split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,10 +1,10 @@
-"""The tables of a store, and how a file is known to be one."""
+"""The tables of a store, how a file is known to be one, and what brings an older one up to date."""
 
 from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION: Final = 0x61676361  # "agca", in the file's header
 
 TABLES: Final = """
@@ -52,3 +52,22 @@ CREATE TABLE failures (
     PRIMARY KEY (run, sample, method, metric)
 ) WITHOUT ROWID;
 """
+
+# Version -> the statements that make the next version of it. Version 1 had no room for a sample
+# without a probability.
+UPGRADES: Final = {
+    1: """
+ALTER TABLE samples RENAME TO samples_1;
+CREATE TABLE samples (
+    run INTEGER NOT NULL REFERENCES runs,
+    sample INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    label INTEGER NOT NULL,
+    prediction INTEGER NOT NULL,
+    probability REAL,
+    PRIMARY KEY (run, sample)
+) WITHOUT ROWID;
+INSERT INTO samples SELECT * FROM samples_1;
+DROP TABLE samples_1;
+"""
+}
