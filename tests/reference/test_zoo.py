@@ -116,6 +116,21 @@ def test_methods_that_start_at_the_last_block_refuse_heads_that_read_others():
             assert agcam.explain(model, pixels, 1, name).grid_map.isfinite().all()
 
 
+@pytest.mark.parametrize("shape", zoo.AROUND)
+@pytest.mark.parametrize("attention", ["fused", "written"])
+def test_tokens_that_go_around_blocks(shape, attention):
+    """A loop over lists (vit-pytorch), sums outside of blocks, gradients scaled between them."""
+    account = zoo.Account()
+    drawn = plan(shape=shape, attention=attention)
+    zoo.judge(drawn, account)
+    assert (account.right, account.wrong, account.refused) == (1, [], [])
+    if shape != "scaled between":
+        pixels = torch.randn(1, 3, 8, 12, dtype=torch.float64)
+        for method in ("attcat", "attn_lrp", "gae"):  # their graph would begin within a block
+            with pytest.raises(agcam.ModelError, match="go around its blocks"):
+                agcam.explain(zoo.Model(drawn), pixels, 1, method)
+
+
 def test_rows_that_are_read_are_found_for_each_picture():
     """Rollout of a maximum over tokens: its rows are those that won in this picture."""
     model = zoo.Model(plan(readings=((2, "max", 0),)))

@@ -16,6 +16,7 @@ DIM, HEADS, CLASSES, PATCH = 12, 2, 4, 4
 ATTENTIONS = ("fused", "by name", "multi-head", "written", "einsum", "folded", "half-written")
 HEADS_FIRST = "folded, heads first"
 POOLS = ("class", "mean", "max", "attention", "gated", "token", "product", "top", "hard", "sorted")
+AROUND = ("loop", "sum outside", "scaled between")
 REFUSED = ("twice", "detached")  # agcam may say that it cannot explain these
 
 
@@ -37,6 +38,7 @@ class Plan:
     training: bool
     quirk: str  # "", twice, detached, no_grad, early exit
     seed: int
+    shape: str = "blocks"  # or a loop over lists, or blocks whose sum is outside of them
 
     @property
     def tokens(self):
@@ -69,6 +71,7 @@ def plans(draw):
         training=draw(st.booleans()),
         quirk=draw(st.sampled_from(["", "", "", "", "no_grad", "early exit", *REFUSED])),
         seed=draw(st.integers(0, 2**16)),
+        shape=draw(st.sampled_from(["blocks", "blocks", *AROUND])),
     )
 
 
@@ -121,6 +124,17 @@ class Attention(nn.Module):
         return attention @ v
 
 
+class Branch(nn.Module):
+    """What a block adds: the sum is left to whoever calls it."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.norm, self.attention = nn.LayerNorm(DIM), Attention(kind)
+
+    def forward(self, x):
+        return self.attention(self.norm(x))
+
+
 class Block(nn.Module):
     def __init__(self, kind):
         super().__init__()
@@ -143,7 +157,7 @@ class Model(nn.Module):
         torch.manual_seed(plan.seed)
         self.embed = nn.Conv2d(3, DIM, PATCH, PATCH)
         self.place = nn.Parameter(torch.randn(1, plan.tokens, DIM))
-        self.blocks = nn.ModuleList(Block(plan.attention) for _ in range(plan.depth))
+        self.blocks = nn.ModuleList(self.block() for _ in range(plan.depth))
         self.norm, self.gate = nn.LayerNorm(DIM), nn.Linear(DIM, 1)
         width = DIM * (len(plan.readings) if plan.join == "concatenated" else 1)
         middle = [nn.Linear(width, 16), nn.GELU()] if plan.mlp else []
@@ -151,8 +165,29 @@ class Model(nn.Module):
         self.caught = []
         if plan.caught == "by a hook":
             for block in self.blocks:
-                block.register_forward_hook(lambda _, __, out: self.caught.append(out))
+                if isinstance(block, Block):
+                    block.register_forward_hook(lambda _, __, out: self.caught.append(out))
         self.double().train(plan.training)
+
+    def block(self):
+        if self.plan.shape == "sum outside":
+            return Branch(self.plan.attention)
+        if self.plan.shape == "loop":
+            mlp = nn.Sequential(nn.LayerNorm(DIM), nn.Linear(DIM, DIM), nn.GELU())
+            return nn.ModuleList([Branch(self.plan.attention), mlp])
+        return Block(self.plan.attention)
+
+    def attentions(self):
+        return [part for part in self.modules() if isinstance(part, Attention)]
+
+    def step(self, block, x):
+        if self.plan.shape == "sum outside":
+            return x + block(x)
+        if self.plan.shape == "loop":
+            x = block[0](x) + x
+            return block[1](x) + x
+        x = block(x)
+        return x * 0.3 + x.detach() * 0.7 if self.plan.shape == "scaled between" else x
 
     def forward(self, x):
         logits = self.logits(x)
@@ -177,7 +212,7 @@ class Model(nn.Module):
 
     @property
     def watched(self):
-        return self.blocks[0].attention.leaves is not None
+        return self.attentions()[0].leaves is not None
 
     def tower(self, x):
         plan, self.caught = self.plan, []
@@ -190,13 +225,13 @@ class Model(nn.Module):
         outputs = []
         for block in self.blocks:
             if plan.checkpointed and not self.watched:
-                x = torch.utils.checkpoint.checkpoint(block, x, use_reentrant=False)
+                x = torch.utils.checkpoint.checkpoint(self.step, block, x, use_reentrant=False)
             else:
-                x = block(x)
+                x = self.step(block, x)
             if plan.quirk == "detached":
                 x = x.detach()
             outputs.append(self.norm(x) if plan.normed == "each" else x)
-        if plan.caught == "by a hook" and plan.normed != "each":
+        if self.caught and plan.normed != "each":
             outputs = list(self.caught)
         if plan.normed == "last":
             outputs = [self.norm(tokens) for tokens in outputs]
@@ -237,16 +272,16 @@ def truth(model, x, target):
     """AGCAM's maps (batch, patch) by full autograd: the picture's own rows that carry gradient."""
     leaves, modes = [], {part: part.training for part in model.modules()}
     model.eval()
-    for block in model.blocks:
-        block.attention.leaves = leaves
+    for attention in model.attentions():
+        attention.leaves = leaves
     try:
         logits = model(x)
         gradients = torch.autograd.grad(
             logits.gather(1, target[:, None]).sum(), [a for _, a in leaves], allow_unused=True
         )
     finally:
-        for block in model.blocks:
-            block.attention.leaves = None
+        for attention in model.attentions():
+            attention.leaves = None
         for part, training in modes.items():
             part.training = training
     total = torch.zeros(len(x), model.plan.tokens, dtype=x.dtype)

@@ -10,7 +10,7 @@ import torch
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing.survey import INSTEAD
+from agcam.tracing.untraceable import INSTEAD
 from agcam.values import GridTrace, Oracle
 
 ASKING = [name for name, row in METHODS.items() if row.needs is Oracle]

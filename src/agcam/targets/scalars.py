@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ..errors import AgcamError, TargetError
+from ..ours import by_us
 from ..values import Scalar
 
 
@@ -151,8 +152,7 @@ def values_of(bound: Bound, output: Any) -> Float[Tensor, " batch"]:
     """
     leaves = [leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor)]
     values = torch.cat([_one(bound, part) for part in _each_picture(output, leaves)])
-    finite = all(bool(torch.isfinite(leaf).all()) for leaf in leaves if leaf.is_floating_point())
-    if finite and not bool(torch.isfinite(values).all()):
+    if all(map(_finite, leaves)) and not _finite(values):
         raise TargetError(f"the target {bound.scalar.name!r} gives NaN or an infinite value.")
     follows = any(leaf.requires_grad for leaf in leaves)
     if torch.is_grad_enabled() and follows and not values.requires_grad:
@@ -161,6 +161,11 @@ def values_of(bound: Bound, output: Any) -> Float[Tensor, " batch"]:
             "output, or by way of numbers (.item(), argmax, numpy); compute it with torch."
         )
     return values
+
+
+def _finite(tensor: Tensor) -> bool:
+    with by_us():  # a look at numbers that is none of the model's
+        return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
 def _each_picture(output: Any, leaves: Sequence[Tensor]) -> Iterator[Any]:

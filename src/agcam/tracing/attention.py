@@ -15,11 +15,12 @@ import torch.nn.functional as F
 import torch.utils.checkpoint
 from torch import Tensor
 
+from ..ours import by_us
 from ..undo import Undo
 from ..values import AttentionCall
 from .modes import open_mode
 from .patches import Patch, Patches
-from .written import WrittenOut, by_us, drop_closed
+from .written import WrittenOut, drop_closed
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """A listener: gets the call and a function that answers it as torch would."""

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..ours import is_ours
 from ..undo import hook, undoing
 from ..values import AttentionCall, Classifier, Layout
 from .full import Turn
@@ -33,7 +34,8 @@ class Connections:
     `reads`: the tokens of the last block that the logits depend on, in this picture. `branches`:
     they depend on a block's attention by another way than through the next block. `chained`: each
     block goes on from the one before. `any_token`: something looks at numbers, and would hide
-    which tokens it looked at. `steered`: the model looks at numbers to choose its way.
+    which tokens it looked at. `steered`: the model looks at numbers to choose its way. `bypassed`:
+    what enters the first block leads to the logits by another way too.
     """
 
     reads: tuple[int, ...]
@@ -41,6 +43,7 @@ class Connections:
     chained: bool
     any_token: bool
     steered: bool
+    bypassed: bool
 
 
 def connections(classifier: Classifier, pixels: Tensor, layout: Layout) -> Connections:
@@ -60,6 +63,7 @@ def connections(classifier: Classifier, pixels: Tensor, layout: Layout) -> Conne
         chained=len(cuts.entries) == len(layout.blocks) and cuts.chained(),
         any_token=cuts.watch.hidden,
         steered=cuts.watch.steered,
+        bypassed=id(cuts.pixels) in reached,
     )
 
 
@@ -75,6 +79,7 @@ class _Cuts:
         self.output: Tensor | None = None
         self.last: Any = None  # the node of the graph that made the output
         self.watch = _Watch(self)
+        self.pixels = torch.empty(0)
         self._turn = Turn(layout)
 
     def run(self, pixels: Tensor) -> Tensor:
@@ -85,7 +90,8 @@ class _Cuts:
             hook(undo, blocks[-1], after=self._leave)
             hear(undo, self.layout, pixels, self._answer)
             open_mode(undo, self.watch)
-            logits = self.classifier.predict(pixels)
+            self.pixels = pixels.detach().requires_grad_()
+            logits = self.classifier.predict(self.pixels.clone())
         self._turn.finish()
         return logits
 
@@ -144,7 +150,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Compute as torch would, and look at what became of the numbers."""
         del types
         result = func(*args, **(kwargs or {}))
-        if self._cuts.entries:
+        if self._cuts.entries and not is_ours():
             name = str(func.overloadpacket.__name__)
             self.steered |= name in self.looks
             if len(self._cuts.entries) >= len(self._cuts.layout.blocks):

@@ -7,59 +7,33 @@ those at which the logits have a gradient. Every replay proves the result again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError
 from ..undo import hook, undoing
-from ..values import AttentionCall, Classifier, Grid, Layout
+from ..values import AttentionCall, Classifier, Layout
 from .attention import listen
 from .connections import connections
 from .hooks import LayoutMismatchError, first_tensor
 from .quantised import QUANTISED, has_quantised_layers
 from .record import try_out
+from .structure import blocks_around, grid_of, negative, tokens_entering
+from .untraceable import (
+    BRANCHES,
+    BYPASSED,
+    CHANGED,
+    NO_ATTENTION,
+    NO_GRADIENT,
+    NOT_ISOTROPIC,
+    NOT_ONE_PASS,
+    STEERED,
+    UntraceableError,
+)
 from .written import WrittenOut
-
-# a test holds the names to the table of methods, which this room may not import
-INSTEAD = (
-    "Methods that only ask the model work for it too: integrated_gradients, occlusion, rise, "
-    "saliency, smooth_grad."
-)
-NO_ATTENTION = (
-    "{name}: no attention was found in it, neither torch's scaled_dot_product_attention nor a "
-    "softmax over tokens and its product with values, so there is nothing to trace: it is a "
-    "convolutional or hierarchical model, or a library of its own computes its attention. "
-    + INSTEAD
-)
-CHANGED = (
-    "{name} changes its attention between the softmax and the product with values (talking heads, "
-    "differential attention), which agcam does not follow. " + INSTEAD
-)
-NO_GRADIENT = (
-    "{name}: its logits have no gradient at the tokens of its last block (quantized layers, "
-    "numpy or inference mode inside, or a head that does not read the blocks). " + INSTEAD
-)
-NOT_ONE_PASS = (
-    "{name}: its blocks do not form one chain (a tower that is called twice, two towers, or tokens "
-    "that are detached between blocks), so where on the picture its attentions lie is not known. "
-    + INSTEAD
-)
-BRANCHES = "its classifier reads the tokens of several blocks"
-STEERED = "it looks at numbers to choose its way, so that each picture may have its own"
-NOT_ISOTROPIC = (
-    "{name} is a hierarchical model ({why}); agcam explains isotropic Vision Transformers, whose "
-    "blocks all attend over one grid of patches and read their output from it. " + INSTEAD
-)
-
-
-class UntraceableError(ModelError):
-    """The model runs, but there is nothing in it to trace: it can still be asked from outside."""
 
 
 class _Seen:
@@ -70,6 +44,7 @@ class _Seen:
         self.calls: list[_Call] = []
         self.scores: list[Tensor] = []  # of the attentions that are written out
         self.maps: list[tuple[int, int]] = []
+        self.sequences: dict[str, tuple[int, ...]] = {}  # what modules were given, but for dim
         self.logits = torch.empty(0)
         self.written: WrittenOut | None = None
 
@@ -110,9 +85,10 @@ def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
     both = list(zip(seen.calls, own, strict=True))
     written_out = any(call.written_out for call, is_own in both if is_own) or seen.by_name
     heard = [(call, is_own) for call, is_own in both if written_out or not call.written_out]
-    blocks = _blocks(tower, [call.where for call, is_own in heard if is_own])
-    entry, token_dim = _entry(classifier, pixels, blocks[0], tokens)
-    grid = _grid(seen, entry, token_dim, pixels, name)
+    takers = {path for path, shape in seen.sequences.items() if tokens in shape}
+    blocks = blocks_around(tower, [call.where for call, is_own in heard if is_own], takers)
+    entry, token_dim = tokens_entering(classifier, pixels, blocks[0], tokens)
+    grid = grid_of(seen.maps, entry, token_dim, pixels, name)
     calls = tuple(is_own for _, is_own in heard)
     draft = Layout(grid, calls, blocks, (), grid.tokens, token_dim, written_out=written_out)
     if seen.written is not None and seen.written.folded:
@@ -125,7 +101,7 @@ def _heads_first(classifier: Classifier, pixels: Tensor, seen: _Seen) -> bool:
 
     Then what we take for a picture's heads belongs to several pictures.
     """
-    both = _watch(classifier, torch.cat([pixels, _negative(pixels)]))
+    both = _watch(classifier, torch.cat([pixels, negative(pixels)]))
     pairs = zip(seen.scores, both.scores, strict=True)
     return not all(torch.allclose(one[0], two[0], rtol=1e-3, atol=1e-5) for one, two in pairs)
 
@@ -142,9 +118,11 @@ def _connect(classifier: Classifier, pixels: Tensor, draft: Layout) -> Layout:
     if not found.chained:
         raise UntraceableError(NOT_ONE_PASS.format(name=name))
     few = found.reads and max(found.reads) < grid.prefix and not found.any_token
-    draft = replace(draft, reads=found.reads, branches=found.branches or found.steered)
-    if found.branches or found.steered:
-        return replace(draft, tracer="full", why=BRANCHES if found.branches else STEERED)
+    branches = found.branches or found.steered
+    draft = replace(draft, reads=found.reads, branches=branches, bypassed=found.bypassed)
+    if branches:
+        why = BYPASSED if found.bypassed else BRANCHES if found.branches else STEERED
+        return replace(draft, tracer="full", why=why)
     return replace(draft, kept=max(found.reads) + 1 if few else grid.tokens)
 
 
@@ -161,7 +139,13 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
 
 
 def _enter(seen: _Seen, path: str) -> Callable[..., None]:
-    return lambda *_: seen.stack.append(path)
+    def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        seen.stack.append(path)
+        tensor = first_tensor(args, kwargs)
+        if tensor is not None and tensor.ndim == 3:
+            seen.sequences.setdefault(path, tuple(tensor.shape[:-1]))
+
+    return enter
 
 
 def _leave(seen: _Seen) -> Callable[..., None]:
@@ -194,82 +178,3 @@ def _tokens(seen: _Seen, name: str) -> int:
     if loose > 0:
         raise UntraceableError(CHANGED.format(name=name))
     return lengths.pop()
-
-
-def _blocks(tower: nn.Module, paths: list[str]) -> tuple[str, ...]:
-    """The modules that repeat: children of what all self-attentions have in common."""
-    split = [path.split(".") for path in paths]
-    depth = 0
-    while all(len(path) > depth for path in split) and len({path[depth] for path in split}) == 1:
-        depth += 1
-    if len(set(paths)) == 1:  # a single block: the child of the innermost list of modules
-        depths = range(len(split[0]))
-        lists = [d for d in depths if _is_list(tower.get_submodule(".".join(split[0][:d])))]
-        depth = lists[-1] if lists else depth - 1
-    return tuple(dict.fromkeys(".".join(path[: depth + 1]) for path in split))
-
-
-def _is_list(module: nn.Module) -> bool:
-    return isinstance(module, nn.ModuleList | nn.Sequential)
-
-
-class _Enough(Exception):  # noqa: N818 - not an error: ends a pass that has shown what was asked
-    pass
-
-
-def _entry(
-    classifier: Classifier, pixels: Tensor, block: str, tokens: int
-) -> tuple[tuple[Tensor, Tensor], int]:
-    """The tokens that enter the first block, for the picture and for its negative."""
-    module = classifier.vision.get_submodule(block)
-    found: list[Tensor] = []
-
-    def stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        tensor = first_tensor(args, kwargs)
-        if tensor is not None:
-            found.append(tensor.detach().clone())
-        raise _Enough
-
-    with undoing() as undo:
-        hook(undo, module, before=stop)
-        for picture in (pixels, _negative(pixels)):
-            with suppress(_Enough):
-                classifier.predict(picture)
-    dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []
-    if not dims or found[0].ndim != 3:
-        raise UntraceableError(
-            f"{classifier.name}: block {block!r} does not take a sequence of {tokens} tokens; "
-            f"this architecture cannot be traced. {INSTEAD}"
-        )
-    return (found[0], found[1]), dims[-1]
-
-
-def _negative(pixels: Tensor) -> Tensor:
-    # every patch must change, also those of a picture that is its own mirror or all zero
-    ramp = torch.linspace(0.5, 1.5, pixels.shape[-1], device=pixels.device, dtype=pixels.dtype)
-    return ramp - pixels
-
-
-def _grid(
-    seen: _Seen, entry: tuple[Tensor, Tensor], token_dim: int, pixels: Tensor, name: str
-) -> Grid:
-    """Rows and columns from the patch embedding; prefix tokens are those no picture changes."""
-    changed = (entry[0] != entry[1]).movedim(token_dim, 0).flatten(1).any(1)
-    tokens, patches = len(changed), int(changed.sum())
-    prefix = int(changed.int().argmax())
-    suffix = tokens - patches - prefix
-    if not bool(changed[prefix : prefix + patches].all()):
-        raise UntraceableError(
-            f"{name}: its patch tokens do not lie side by side in the sequence. {INSTEAD}"
-        )
-    shapes = [shape for shape in seen.maps if shape[0] * shape[1] == patches]
-    if shapes:
-        return Grid(*shapes[-1], prefix, suffix)
-    height, width = pixels.shape[-2:]
-    rows = round(math.sqrt(patches * height / width))  # square patches
-    if rows and patches % rows == 0 and rows * width == patches // rows * height:
-        return Grid(rows, patches // rows, prefix, suffix)
-    raise UntraceableError(
-        f"{name}: {patches} patch tokens do not form a grid on a {width} x {height} input; "
-        "give an input whose sides are multiples of the patch size."
-    )

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..ours import by_us
 from ..undo import hook, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout
 from .graph import leaves_behind
@@ -27,7 +28,6 @@ from .hooks import (
 from .linear import Linears, answer_linears
 from .prove import prove, prove_error
 from .record import Recorder, blocks_of, hear
-from .written import by_us
 
 
 class _EnoughError(Exception):
@@ -82,6 +82,8 @@ class TwoStreams:
 
     def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._own_run:
+            if self._given and _tokens(args, kwargs) is not self._given[-1]:
+                raise LayoutMismatchError  # something between blocks may change the gradient
             torch.set_grad_enabled(False)
             self._arguments = args, kwargs
             self._entered = len(self.recorder.blocks)

@@ -6,9 +6,7 @@ Heard at the product: the softmax over the last axis is remembered, through what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -17,6 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from ..ours import is_ours, the_models
 from ..values import AttentionCall
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
@@ -32,19 +31,6 @@ _UNCHANGED: Final = frozenset(
 )
 _MATMUL: Final = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm})
 _FUSED: Final = torch._C._nn.scaled_dot_product_attention
-
-
-_by_us: Final[ContextVar[bool]] = ContextVar("agcam_by_us", default=False)
-
-
-@contextmanager
-def by_us() -> Iterator[None]:
-    """What is computed here is no model's attention."""
-    token = _by_us.set(True)
-    try:
-        yield
-    finally:
-        _by_us.reset(token)
 
 
 class Product(NamedTuple):
@@ -74,13 +60,13 @@ class WrittenOut(TorchFunctionMode):
     def close(self) -> None:
         """Hear nothing more: torch may put a mode back on its stack when we took it off."""
         self.closed = True
-        _by_us.set(False)
+        the_models()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.closed or _by_us.get():
+        if self.closed or is_ours():
             return func(*args, **kwargs)
         if func is _FUSED:
             self.by_name += 1

@@ -96,12 +96,15 @@ class Layout:
     self-attention of a block, False for others (a pooling head). `blocks` names the modules that
     hold them. `reads` are the tokens of the last block whose stream the classifier read in the
     picture that was surveyed; a replay keeps the first `kept` tokens of the sequence, found in
-    dimension `token_dim`: all, where what is read may depend on the picture. `tracer` is "none"
-    where there is only a grid, laid over the picture of a model that cannot be traced, and "full"
-    where a replay would miss something: `why` says what. `branches`: the classifier
-    reads other blocks than the last, or may. `written_out`: the model computes attention by
-    itself, or calls torch's by a name of its own. `heads_first`: it folds heads and pictures into
-    one axis in such an order that only one picture can be explained at a time.
+    dimension `token_dim`: all, where what is read may depend on the picture.
+
+    `tracer` is "none" where there is only a grid, laid over the picture of a model that cannot be
+    traced, and "full" where a replay would miss something: `why` says what. `branches`: the
+    classifier reads other blocks than the last, or may. `bypassed`: what enters the first block
+    goes around it too, so that a graph that begins there is not the whole. `written_out`: the model
+    computes attention by itself, or calls torch's by a name of its own. `heads_first`: it folds
+    heads and pictures into one axis in such an order that only one picture can be explained at a
+    time.
     """
 
     grid: Grid
@@ -113,6 +116,7 @@ class Layout:
     tracer: Literal["replay", "full", "none"] = "replay"
     why: str = ""
     branches: bool = False
+    bypassed: bool = False
     written_out: bool = False
     heads_first: bool = False
 
