@@ -231,6 +231,62 @@ ATTACKS = {
     ),
     "coco: a list instead of an object": ("coco", put(COCO, "[]"), "set"),
     "coco: a pipe": ("coco", pipe(COCO), "set"),
+    "coco: one key twice": (
+        "coco",
+        swap(COCO, '"annotations"', '"images": [], "annotations"'),
+        "set",
+    ),
+    "coco: no pictures": ("coco", coco_list("images", list.clear), "set"),
+    "coco: a file name of 300 letters": (
+        "coco",
+        coco_list("images", lambda pictures: pictures[0].update(file_name="x" * 300 + ".jpg")),
+        ["x" * 300 + ".jpg#person"],
+    ),
+    "coco: a picture that is none": (
+        "coco",
+        put("val2017/002.jpg", "no picture"),
+        ["002.jpg#person"],
+    ),
+    "coco: outlines without corners": ("coco", coco_thing(segmentation=[[]]), ["002.jpg#person"]),
+    "coco: a corner list that is flat": (
+        "coco",
+        coco_thing(segmentation=[3, 2, 9, 2, 9, 6, 3, 6]),
+        ["002.jpg#person"],
+    ),
+    "coco: a NUL in a name": (
+        "coco",
+        coco_list("images", lambda pictures: pictures[0].update(file_name="a\0b.jpg")),
+        ["a\0b.jpg#person"],
+    ),
+    "coco: an address that nobody answers": (
+        "coco",
+        coco_list("images", lambda p: p[0].update(file_name="http://127.0.0.1:9/x.jpg")),
+        ["http://127.0.0.1:9/x.jpg#person"],
+    ),
+    "coco: sides are swapped": (
+        "coco",
+        coco_list("images", lambda pictures: pictures[0].update(width=10, height=12)),
+        ["002.jpg#person"],
+    ),
+    "yolo: pixels instead of shares": (
+        "yolo",
+        put("labels/train/b.txt", "1 6 4 6 4\n"),
+        ["train/b.jpg#dog"],
+    ),
+    "yolo: a width below 0": (
+        "yolo",
+        put("labels/train/b.txt", "1 0.5 0.5 -0.2 0.5\n"),
+        ["train/b.jpg#dog"],
+    ),
+    "yolo: UTF-16": (
+        "yolo",
+        put("labels/train/b.txt", "1 0.5 0.4 0.5 0.4\n".encode("utf-16")),
+        ["train/b.jpg#(no label)"],
+    ),
+    "yolo: two files of names": ("yolo", put("other.yaml", "names: [dog, cat]\n"), "set"),
+    "yolo: two files of the same names": ("yolo", put("other.yaml", "names: [cat, dog]\n"), []),
+    "yolo: two documents": ("yolo", put("data.yaml", "names: [a]\n---\nnames: [b]\n"), "set"),
+    "yolo: YAML with a tab": ("yolo", put("data.yaml", "names:\n\t- cat\n"), "set"),
     "yolo: a confidence": (
         "yolo",
         put("labels/train/b.txt", "1 0.5 0.4 0.5 0.4 0.99\n"),
@@ -295,6 +351,24 @@ ATTACKS = {
     "voc: a side is infinite": ("pascal_voc", swap(VOC, ">9<", ">inf<"), ["a"]),
     "voc: a side with an underscore": ("pascal_voc", swap(VOC, ">9<", ">0_9<"), ["a"]),
     "voc: a width of many digits": ("pascal_voc", swap(VOC, ">12<", f">{'1' * 5000}<"), ["a"]),
+    "voc: one side twice": (
+        "pascal_voc",
+        swap(VOC, "<xmin>4</xmin>", "<xmin>4</xmin><xmin>1</xmin>"),
+        ["a"],
+    ),
+    "voc: an entity from another file": (
+        "pascal_voc",
+        put(
+            VOC,
+            '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><annotation>&x;</annotation>',
+        ),
+        ["a"],
+    ),
+    "voc: a mask that is no picture": (
+        "pascal_voc",
+        put("SegmentationClass/b.png", "no picture"),
+        ["b"],
+    ),
     "voc: a pipe": ("pascal_voc", pipe(VOC), ["a"]),
     "voc: a device": ("pascal_voc", link(VOC, "/dev/zero"), ["a"]),
     "csv: a quote is left open": (
@@ -380,6 +454,26 @@ ATTACKS = {
         swap("boxes.json", '"imagenet_index": 1', '"imagenet_index": true'),
         ["b.JPEG"],
     ),
+    "boxes.json: two classes for one picture": (
+        "imagenet_boxes",
+        swap("boxes.json", '"imagenet_index": 1', '"imagenet_index": 1, "synset": "n01440764"'),
+        ["b.JPEG"],
+    ),
+    "boxes.json: a box that is no list": (
+        "imagenet_boxes",
+        swap("boxes.json", "[[3, 2, 8, 5]]", "[3, 2, 8, 5]"),
+        ["b.JPEG"],
+    ),
+    "folder: a picture beside the folders": (
+        "folder",
+        lambda root: picture(root / "loose.jpg"),
+        ["loose.jpg"],
+    ),
+    "folder: a class of a picture that is none": (
+        "folder",
+        put("tabby/9.jpg", ""),
+        ["tabby/9.jpg"],
+    ),
     "boxes.json: a box of texts": (
         "imagenet_boxes",
         swap("boxes.json", "[3, 2, 8, 5]", '["3", "2", "8", "5"]'),
@@ -394,6 +488,16 @@ ATTACKS = {
         "imagenet_boxes",
         swap("boxes.json", "[{", '["x", {'),
         ["(entry 0)"],
+    ),
+    "mat: a mask of NaN": (
+        "imagenet_segmentation",
+        mat("gt", 0, {"data": np.full((12, 10), np.nan)}),
+        ["n01443537_0"],
+    ),
+    "mat: a file that was cut": (
+        "imagenet_segmentation",
+        lambda root: os.truncate(root / "gtsegs_ijcv.mat", 3000),
+        "set",
     ),
     "mat: pixels of float64": (
         "imagenet_segmentation",

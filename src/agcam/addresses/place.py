@@ -97,7 +97,10 @@ class Place:
     def has(self, name: str) -> bool:
         """Whether a file or folder of that name lies here."""
         if not is_address(self.root):
-            return Path(self.root, name).exists()
+            try:
+                return Path(self.root, name).exists()
+            except (OSError, ValueError):  # no file can be called so
+                return False
         system, path = _system(self.at(name))
         return bool(_asked(system.exists, path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -34,6 +35,18 @@ def numbers(texts: Sequence[str], count: int) -> list[float]:
     if len(texts) != count:
         raise ValueError(f"{shown(' '.join(texts))} is not {count} numbers")
     return [number(text) for text in texts]
+
+
+def from_json(text: str) -> Any:
+    """What a JSON text holds; a key that is there twice is refused, for the last one would win."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):
+            raise ValueError(f"the key {min(repeated(key for key, _ in pairs))!r} is there twice")
+        return table
+
+    return json.loads(text, object_pairs_hook=once)
 
 
 def json_number(value: Any) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import DataSet, Sample, Truth
-from .checked import json_list, json_numbers, json_text, json_whole, repeated, shown
+from .checked import from_json, json_list, json_numbers, json_text, json_whole, repeated, shown
 from .common import Classes, bad, reader, reading, require_known, sized, truth_of, wrong_layout
 from .csv_file import parent
 from .outlines import filled
@@ -55,7 +54,7 @@ def read(root: str) -> DataSet:
     """
     place, name = _file(root)
     with reading(place.at(name)):
-        content = json.loads(place.text(name, MOST_JSON))
+        content = from_json(place.text(name, MOST_JSON))
         if not isinstance(content, dict):
             raise DataSetError(f"{place.at(name)} holds no object with images and annotations")
         named = _categories(content)
@@ -180,6 +179,8 @@ def _pictures(place: Place, name: str, files: Sequence[str]) -> Place:
     """The folder of the pictures: the first of the usual ones that holds one of the first ten."""
     part = name.rsplit("/", 1)[-1].removeprefix(_PREFIX).removesuffix(".json")
     up = "" if "/" in name else "../"
+    if not files:
+        raise DataSetError(f"{place.at(name)} lists no picture under `images`")
     if up and "://" in place.root:  # an address has no `..`
         place, up = parent(place.root.rstrip("/"))[0], ""
     tried = [up + folder for folder in (part, f"images/{part}", "images")] + [""]

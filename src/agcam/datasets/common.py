@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ..addresses import Place, is_address, open_file
 from ..errors import AgcamError, DataSetError
@@ -147,6 +147,10 @@ def reading(what: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, UnidentifiedImageError):  # whose own words hold an object's address
+        return "it is no picture of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # without the file's name, which is told already
     return str(error) or type(error).__name__
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..addresses import Place
 from ..values import DataSet, Sample, Truth
-from .common import NO_BOXES, PICTURES, SYNSET, passed_over, reader, truth_of, wrong_layout
+from .common import NO_BOXES, PICTURES, SYNSET, bad, passed_over, reader, truth_of, wrong_layout
 from .synsets import names_of
 
 _LAYOUT = (
@@ -17,15 +17,18 @@ def read(root: str) -> DataSet:
     """Classes are the folders in the order of their names; samples by their paths.
 
     A folder called after a synset (`n01443537`, `n01443537_goldfish`) has ImageNet's names too. One
-    that cannot be read, or is a link to another, is a sample of its own, which fails.
+    that cannot be read, or is a link to another, is a sample of its own, which fails; so is a
+    picture beside the folders.
     """
     place = Place(root)
     files, passed = place.survey("", PICTURES)
     found = [(file, _class(file)) for file in files]
     labelled = [(file, name) for file, name in found if name is not None]
+    loose = [file for file, name in found if name is None]
     problems = passed_over(place, "", passed)
     if not labelled and not problems:
         raise wrong_layout(place, _LAYOUT, "a picture in a class folder")
+    problems += [bad(file, f"{file} lies in no class folder", place.at(file)) for file in loose]
     names = sorted({name for _, name in labelled})
     label = {name: number for number, name in enumerate(names)}
     samples = tuple(Sample(file, place.at(file), label[name]) for file, name in labelled)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ..addresses import Place
 from ..values import DataSet, Sample, Truth
-from .checked import json_list, json_numbers, json_text, json_whole
+from .checked import from_json, json_list, json_numbers, json_text, json_whole, shown
 from .common import INCLUSIVE, Classes, bad, reader, reading, require_known, truth_of, wrong_layout
 from .synsets import imagenet_classes
 
@@ -30,7 +29,7 @@ def read(root: str) -> DataSet:
         raise wrong_layout(place, _LAYOUT, "boxes.json")
     classes = Classes(imagenet_classes())
     with reading(place.at("boxes.json")):
-        listed = json_list(json.loads(place.text("boxes.json")), "boxes.json")
+        listed = json_list(from_json(place.text("boxes.json")), "boxes.json")
     named = [(_file(entry, number), entry) for number, entry in enumerate(listed)]
     samples = tuple(
         _sample(name, place.at(name), entry, classes)
@@ -55,10 +54,13 @@ def _sample(name: str, address: str, entry: Any, classes: Classes) -> Sample:
 
 
 def _synset(entry: dict[str, Any], classes: Classes) -> str:
-    if "synset" in entry:
-        return json_text(entry["synset"])
-    number = json_whole(entry.get("imagenet_index"))
-    return classes.names[number][0] if number < classes.known else f"class {number}"
+    stated = [json_text(entry["synset"])] if "synset" in entry else []
+    if "imagenet_index" in entry or not stated:
+        number = json_whole(entry.get("imagenet_index"))
+        stated += [classes.names[number][0] if number < classes.known else f"class {number}"]
+    if len(set(stated)) > 1:
+        raise ValueError(f"synset is {shown(stated[0])}, but imagenet_index is of {stated[1]}")
+    return stated[0]
 
 
 def _truth(

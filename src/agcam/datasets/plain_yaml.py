@@ -35,5 +35,8 @@ def plain_yaml(text: str) -> Any:
 
     try:
         return yaml.load(text, Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ValueError(f"no YAML: {line}{error.problem}") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"no YAML: {error}") from error
+        raise ValueError(f"no YAML: {str(error).splitlines()[0]}") from error

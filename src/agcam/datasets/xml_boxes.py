@@ -47,7 +47,7 @@ def _box(thing: ElementTree.Element) -> tuple[float, float, float, float]:
 
 
 def _text(thing: ElementTree.Element, path: str) -> str:
-    found = thing.findtext(path)
-    if found is None:
-        raise ValueError(f"an object has no {path}")
-    return found.strip()
+    found = thing.findall(path)
+    if len(found) != 1:
+        raise ValueError(f"an object has {len(found) or 'no'} {path}")
+    return (found[0].text or "").strip()

@@ -34,6 +34,7 @@ _LAYOUT = (
     "polygons/ beside boxes/ if masks are wanted (their numbers are those of `classes:` in "
     "semantic_classes.yaml where that is there), and one .yaml file with `names:`"
 )
+_OF_POLYGONS = ("polygon_", "semantic_")
 _UNREADABLE = "(no label)"
 _BOX = 5  # numbers in the line of a box
 _CORNERS = 7  # and in that of the smallest polygon
@@ -82,11 +83,19 @@ def _text(file: str) -> str:
 
 
 def _names(place: Place) -> list[str]:
-    for name in [n for n in place.contents() if n.endswith((".yaml", ".yml"))]:
-        numbered = _numbered(place, name, "names")
-        if numbered:
-            return [numbered.get(n, f"class {n}") for n in range(max(numbered) + 1)]
-    raise wrong_layout(place, _LAYOUT, "a .yaml file with `names:`")
+    """The classes by number; those of polygons/ may be numbered otherwise, in their own file."""
+    files = [n for n in place.contents() if n.endswith((".yaml", ".yml"))]
+    files = [n for n in files if not n.startswith(_OF_POLYGONS)] or files
+    found = {name: named for name in files if (named := _numbered(place, name, "names"))}
+    if not found:
+        raise wrong_layout(place, _LAYOUT, "a .yaml file with `names:`")
+    first, numbered = next(iter(found.items()))
+    for other, named in found.items():
+        if named != numbered:
+            raise DataSetError(
+                f"{place.root}: {first} and {other} name the classes differently; keep one of them"
+            )
+    return [numbered.get(n, f"class {n}") for n in range(max(numbered) + 1)]
 
 
 def _outline_numbers(place: Place, classes: Classes) -> dict[int, int]:
