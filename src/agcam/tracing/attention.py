@@ -37,7 +37,8 @@ def listen(undo: Undo, answer: Answer, written_out_of: int = 0) -> WrittenOut | 
     if not written_out_of:
         return None
     drop_closed()
-    written = WrittenOut(answer, _attention, written_out_of)
+    torchs = _patches.original("scaled_dot_product_attention")
+    written = WrittenOut(answer, torchs, _attention, written_out_of)
     undo.add(written.close)
     open_mode(undo, written)
     return written

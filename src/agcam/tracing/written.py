@@ -30,7 +30,6 @@ _UNCHANGED: Final = frozenset(
     }
 )
 _MATMUL: Final = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm})
-_FUSED: Final = torch._C._nn.scaled_dot_product_attention
 
 
 class Product(NamedTuple):
@@ -43,15 +42,17 @@ class Product(NamedTuple):
 
 
 class WrittenOut(TorchFunctionMode):
-    """Hands each product of a softmax with values to `answer`; `fused` takes torch's own attention.
+    """Hands each product of a softmax with values to `answer`; `ours` takes torch's own attention.
 
     Counted are the square softmaxes, the products that they met (fewer, where attention is changed
     in between), and the calls of torch's function by a model that imported it by name.
     """
 
-    def __init__(self, answer: Answer, fused: Callable[..., Tensor], batch: int) -> None:
+    def __init__(
+        self, answer: Answer, torchs: Callable[..., Any], ours: Callable[..., Tensor], batch: int
+    ) -> None:
         super().__init__()
-        self._answer, self._fused, self._batch = answer, fused, batch
+        self._answer, self._torchs, self._ours, self._batch = answer, torchs, ours, batch
         self._scores: Any = WeakTensorKeyDictionary()  # of each softmax that is still about
         self.softmaxes, self.products, self.by_name = 0, 0, 0
         self.folded = False  # heads and pictures share an axis
@@ -68,9 +69,9 @@ class WrittenOut(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.closed or is_ours():
             return func(*args, **kwargs)
-        if func is _FUSED:
+        if func is self._torchs:
             self.by_name += 1
-            return self._fused(*args, **kwargs)
+            return self._ours(*args, **kwargs)
         if func in _SOFTMAX:
             return self._softmax(func, args, kwargs)
         if not len(self._scores):
