@@ -76,8 +76,8 @@ def explain(
 
     Raises an AgcamError that names the fix; never returns a map that was not proved.
     """
-    if batch_size < 1:
-        raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size}.")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
     row = METHODS[method]
     loaded = load(model, preparation=preparation)
     prepared = prepare_all(loaded, pictures)

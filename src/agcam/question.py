@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -140,7 +141,7 @@ def _bound(classifier: Classifier, free: Free, whole: bool) -> Bound:
 
 def _reference(classifier: Classifier, similarity: Similarity, whole: bool) -> Tensor:
     """The vector that pictures are compared with: given, or the model's of a picture."""
-    other = similarity.other
+    other = _vector(similarity.other)
     if isinstance(other, Tensor) and other.ndim < 3:
         found = other.detach().reshape(1, -1) if other.ndim < 2 else other.detach()
     else:
@@ -156,6 +157,14 @@ def _reference(classifier: Classifier, similarity: Similarity, whole: bool) -> T
     if not found.is_floating_point() or not bool(torch.isfinite(found).all()) or not found.any():
         raise TargetError("the embedding to compare with holds NaN, or is all zero.")
     return found[0]
+
+
+def _vector(other: Any) -> Any:
+    """A row of numbers as a tensor, which is an embedding; all else is a picture."""
+    if isinstance(other, list | tuple) and other and all(isinstance(x, int | float) for x in other):
+        return torch.tensor(other, dtype=torch.float64)
+    numbers = isinstance(other, np.ndarray) and other.ndim == 1 and other.dtype.kind == "f"
+    return torch.from_numpy(np.ascontiguousarray(other)) if numbers else other
 
 
 def _run(classifier: Classifier, whole: bool) -> Any:

@@ -13,10 +13,12 @@ Entry = TypeVar("Entry")
 
 
 def near_misses(name: str, known: list[str], limit: int = 3) -> list[str]:
-    """Known names that look like `name`, best first; case does not matter."""
+    """Known names that look like `name`, or go on where it ends; case does not matter."""
     by_lower = {candidate.lower(): candidate for candidate in reversed(known)}
-    close = difflib.get_close_matches(name.lower(), list(by_lower), n=limit, cutoff=0.6)
-    return [by_lower[match] for match in close]
+    wanted = name.lower()
+    close = difflib.get_close_matches(wanted, list(by_lower), n=limit, cutoff=0.6)
+    longer = sorted(one for one in by_lower if len(wanted) > 3 and one.startswith(f"{wanted}_"))
+    return [by_lower[match] for match in dict.fromkeys([*longer[:limit], *close])][:limit]
 
 
 class Table(Mapping[str, Entry], Generic[Entry]):
@@ -37,7 +39,7 @@ class Table(Mapping[str, Entry], Generic[Entry]):
         if name in self._foreign:
             self._rows[name] = self._foreign[name].load()
             return self._rows[name]
-        close = near_misses(name, list(self))
+        close = near_misses(str(name), list(self))
         hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(self)}."
         raise UnknownNameError(f"no {self.noun} is called {name!r}; {hint}")
 

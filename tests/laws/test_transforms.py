@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import timm.data
 import torch
+import torchvision.models
 import torchvision.transforms as v1
 import transformers
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from torchvision.transforms import v2
 from agcam.errors import ModelError, PictureError
 from agcam.images import prepare
 from agcam.transforms import looks_alike, transform_of
-from agcam.values import Preparation
+from agcam.values import Preparation, words_for
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -184,6 +185,8 @@ def turned(picture):
 REFUSED = {
     "is random": v1.Compose([v1.RandomResizedCrop(64), *END]),
     "is random.": v1.Compose([v1.Resize((64, 64)), v1.ColorJitter(0.4), *END]),
+    "is random..": v1.Compose([v1.Resize((64, 64)), v1.RandomHorizontalFlip(), *END]),
+    "is random...": v1.Compose([v1.Resize(72), v1.RandomCrop(64), v1.RandomRotation(20), *END]),
     "mirrors": v1.Compose([v1.RandomHorizontalFlip(1.0), v1.Resize((64, 64)), *END]),
     "mirrors.": v1.Compose([v1.RandomVerticalFlip(1.0), v1.Resize((64, 64)), *END]),
     "turns": v1.Compose([turned, v1.Resize((64, 64)), *END]),
@@ -214,6 +217,15 @@ def test_what_has_no_window_is_refused_with_the_reason(reason):
 def test_what_cannot_be_called_is_no_preparation():
     with pytest.raises(ModelError, match="a preparation is an agcam"):
         transform_of("imagenet")
+    with pytest.raises(ModelError, match="RandomCrop is a class"):
+        transform_of(v1.RandomCrop)
+
+
+def test_the_transforms_of_torchvision_s_weights_need_no_call():
+    weights = torchvision.models.ViT_B_16_Weights.IMAGENET1K_V1
+    found = transform_of(weights.transforms)
+    assert (found.size, found.mean) == ((224, 224), transform_of(weights).mean)
+    assert "-0" not in words_for(transform_of(v1.Compose([v1.Resize((8, 8)), v1.ToTensor()])))
 
 
 def test_a_program_that_looks_for_something_to_cut_out_is_noticed():

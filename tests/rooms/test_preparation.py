@@ -83,6 +83,25 @@ def test_the_command_line_and_its_page_say_the_preparation(tmp_path):
         assert "160x160" in page
 
 
+@pytest.mark.parametrize("numbers", [((127.5,) * 3, (0.5,) * 3), ((0.5,) * 3, (57.0,) * 3)])
+def test_numbers_of_pixels_up_to_255_are_refused(numbers):
+    with pytest.raises(agcam.AgcamError, match="divide both by 255"):
+        agcam.explain(agcam.load(vit(), preparation=agcam.Preparation(SIZE, *numbers)), PICTURE)
+
+
+def test_tensors_of_8_bits_are_pictures():
+    preparation = agcam.Preparation(SIZE, (0.5,) * 3, (0.5,) * 3)
+    classifier = agcam.load(vit(), preparation=preparation)
+    expected = agcam.explain(classifier, PICTURE)
+    read = torch.from_numpy(np.array(PICTURE)).permute(2, 0, 1)  # as torchvision reads a file
+    for same in (read, read[None], [read], {"image": read}, (read, 3), read.permute(1, 2, 0)):
+        found = agcam.explain(classifier, same)
+        assert found.grid_map.equal(expected.grid_map)
+        assert found.pictures[0].tobytes() == PICTURE.tobytes()
+    with pytest.raises(agcam.PictureError, match="not prepared"):
+        agcam.explain(classifier, {"pixel_values": read[None]})
+
+
 SIZE = (160, 160)
 OWN = agcam.Preparation(SIZE, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7), "squash", None, "bilinear")
 

@@ -164,7 +164,8 @@ def test_similarity_to_another_picture():
     pixels, other = noise(2), noise(1, seed=5)
     reference = HEADLESS(other).detach()
     expected = truth(lambda x: torch.cosine_similarity(HEADLESS(x), reference), pixels)
-    for given_ in (other, reference, reference[0]):
+    numbers = reference[0].numpy(), reference[0].tolist()
+    for given_ in (other, reference, reference[0], *numbers):
         found = agcam.explain(HEADLESS, pixels, Similarity(given_))
         assert apart(found.grid_map, expected) < ALLOWED
     cosines = torch.cosine_similarity(HEADLESS(pixels), reference).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ..errors import ModelError, PictureError, SaveError
+from ..wording import printable
 from .explained import EMBEDDED, Explained, explained_in, hash_of, request_of
 from .loading import Loading, loads_models
 from .options import (
@@ -65,6 +67,8 @@ def explain(
     from ..methods import METHODS
 
     paths = find_pictures(pictures)
+    if not any(os.path.lexists(path) for path in paths):
+        raise PictureError("; ".join(f"{printable(path)} does not exist" for path in paths[:5]))
     _ = METHODS[method], colour_table(colormap)  # a wrong name is told before the model is loaded
     make_folder(out)
     classifier = loading.load(model)
@@ -94,7 +98,7 @@ class _Run:
     batch_size: int
     done: Explained
     resume: bool
-    rows: list[tuple[str, str, str]] = field(default_factory=list)
+    rows: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     failed: int = 0
     known: int = 0  # pictures that were done before
     notes: dict[str, None] = field(default_factory=dict)  # in order, each once
@@ -202,12 +206,11 @@ class _Run:
         return Card(title=str(path), error=why)
 
     def _tell(self, manifest: dict[str, Any]) -> Card:
-
         self.notes.update(dict.fromkeys(manifest["notes"]))
         card = self.done.card(manifest)
         if card.note:
             self.notes[card.note] = None
-        first = ", ".join(f"{one.name} {one.score}" for one in card.top[:3])
+        first = [f"{one.name} {one.score}" for one in card.top[:3]]
         asked = explained_in(manifest)
         self.rows.append((Path(manifest["source"]).name, first, asked))
         return card
@@ -222,7 +225,7 @@ class _Run:
         for note in dict.fromkeys((*self.classifier.notes, *self.notes)):
             typer.echo(f"note: {note}")
         before = f" ({self.known} of them before)" if self.known else ""
+        files = f"overlays, maps and manifests are in {out}, " if self.rows else ""
         typer.echo(
-            f"{len(self.rows)} explained{before}, {self.failed} failed; overlays, maps and "
-            f"manifests are in {out}, the page is {page}"
+            f"{len(self.rows)} explained{before}, {self.failed} failed; {files}the page is {page}"
         )

@@ -180,9 +180,9 @@ def _answer(entry: dict[str, Any]) -> Answer:
     return Answer(entry["name"], entry["class"], entry["value"], entry["probability"])
 
 
-def explained_in(manifest: dict[str, Any]) -> str:
+def explained_in(manifest: dict[str, Any]) -> list[str]:
     """What was explained of a picture, for the table."""
     targets = manifest["targets"]
     if not manifest["class_specific"]:
-        return str(targets[0]["caption"])
-    return ", ".join(f"{one.name} {one.score}" for one in map(_answer, targets))
+        return [str(targets[0]["caption"])]
+    return [f"{one.name} {one.score}" for one in map(_answer, targets)]

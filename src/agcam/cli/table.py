@@ -9,13 +9,14 @@ from ..wording import printable
 
 def print_table(
     headers: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[str | Sequence[str]]],
     *,
     numbers: bool = False,
 ) -> None:
     """Print rows under headers, as wide as the terminal; plain text where it is no terminal.
 
-    With `numbers` all columns but the first are set to the right.
+    A cell is a text, or several, each on a line of its own. With `numbers` all columns but the
+    first are set to the right.
     """
     from rich import box
     from rich.console import Console
@@ -29,7 +30,8 @@ def print_table(
             justify="right" if numbers and place else "left",
         )
     for row in rows:
-        table.add_row(*map(printable, row))
+        cells = ([cell] if isinstance(cell, str) else cell for cell in row)
+        table.add_row(*("\n".join(map(printable, lines)) for lines in cells))
     Console(markup=False, highlight=False).print(table)
 
 

@@ -45,11 +45,12 @@ def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
     """Open and prepare pictures as the model wants them; tensors are taken as they are.
 
     A picture is what `open_picture` opens, a folder or a pattern of files, a row of a data set
-    (a mapping with an image, a tuple of image and label); pixels that are prepared already are a
+    (a mapping with an image, a tuple of image and label), a tensor of uint8 (channel, height,
+    width); pixels that are prepared already are a
     tensor (batch, channel, height, width), a list of tensors, or what a processor gives.
     """
     given = _unwrapped(pictures)
-    if isinstance(given, Tensor):
+    if isinstance(given, Tensor) and not _is_raw(given):
         return _take(classifier, given)
     items = list(_items(given if isinstance(given, list) else [given]))
     if not items:
@@ -85,7 +86,10 @@ def _unwrapped(given: Any) -> Any:
             )
         found = given[key]
         if key in PIXELS and isinstance(found, np.ndarray | list | Tensor):
-            return pixels_in(np.stack(found) if isinstance(found, list) else found, "the mapping")
+            pixels = pixels_in(np.stack(found) if isinstance(found, list) else found, "the mapping")
+            if _is_raw(pixels):
+                raise PictureError(f"{key} of uint8 are not prepared; give the pictures instead.")
+            return pixels
         return _unwrapped(found) if isinstance(found, Mapping) else found
     if _is_batch(given):
         return given[0]
@@ -116,10 +120,24 @@ def _items(given: list[Any]) -> Iterator[Any]:
     """Each picture by itself; names of folders and patterns as the pictures they mean."""
     for item in given:
         one = _unwrapped(item)
-        if isinstance(one, str | PathLike) and not is_address(str(one)):
+        if _is_raw(one):
+            yield from _arrays(one)
+        elif isinstance(one, str | PathLike) and not is_address(str(one)):
             yield from find_pictures([Path(one)])
         else:
             yield one
+
+
+def _is_raw(one: Any) -> bool:
+    """Whether this is a picture of 8 bits in a tensor, as torchvision reads it; not prepared."""
+    return isinstance(one, Tensor) and one.dtype == torch.uint8 and one.ndim in {3, BATCH_DIMS}
+
+
+def _arrays(pictures: Tensor) -> Iterator[np.ndarray[Any, Any]]:
+    """Tensors (channel, height, width), or some at once, as arrays (height, width, channel)."""
+    first = pictures.shape[-3] in {1, 3, 4}
+    turned = pictures.movedim(-3, -1) if first else pictures
+    yield from (turned if turned.ndim == BATCH_DIMS else turned[None]).cpu().numpy()
 
 
 def _stacked(items: list[Any]) -> Tensor:

@@ -52,6 +52,8 @@ def make_ready(
             f"the model takes {channels} channels, and the picture has 3; give an array (height, "
             f"width, {channels})"
         )
+    if opened.bands is None and isinstance(preparation, Preparation):
+        _refuse_units(preparation)
     pixels, frame = prepare(opened.picture if opened.bands is None else opened.bands, preparation)
     notes = opened.notes
     if isinstance(preparation, Transform):
@@ -61,6 +63,16 @@ def make_ready(
     elif channels == 1:
         notes += _greyed(opened.picture)
     return Ready(pixels, frame, opened.picture, notes)
+
+
+def _refuse_units(preparation: Preparation) -> None:
+    """Refuse a mean and std of pixels that run to 255, or over a sensor's range."""
+    largest = max(*preparation.mean, *preparation.std)
+    if largest > OF_UNITS:
+        raise PictureError(
+            f"mean and std are of pixels within 0 ... 1, and {largest:.6g} is not; divide both by "
+            "255 if they are of 0 ... 255."
+        )
 
 
 def far_note(pixels: Tensor, preparation: Preparation | Transform | None) -> tuple[str, ...]:

@@ -80,10 +80,7 @@ def _difference(free: Against, names: Sequence[str]) -> Bound:
 
 def _class(item: Any, names: Sequence[str]) -> int:
     """A class's number before the model has run, when only the names say how many there are."""
-    item = plain(item)
-    if isinstance(item, str) and item.isdecimal() and item not in names:
-        item = int(item)
-    return index_of(item, len(names) or 2**31, names)
+    return index_of(plain(item), len(names) or 2**31, names)
 
 
 def _logit(logits: Tensor, index: int, names: Sequence[str]) -> Tensor:

@@ -18,9 +18,12 @@ class Column:
 
 
 def index_of(item: Any, classes: int, names: Sequence[str]) -> int:
-    """The number of a class given by number or name; raises TargetError."""
+    """The number of a class given by number or name, which may be digits; raises TargetError."""
     if isinstance(item, str):
-        return _by_name(item, names)
+        found = _by_name(item, names)
+        if found is None and not _is_number(item):
+            raise TargetError(_unknown(item, names))
+        item = int(item) if found is None else found
     if isinstance(item, Column):
         return classes + item.number
     if isinstance(item, bool) or not isinstance(item, int):
@@ -30,13 +33,13 @@ def index_of(item: Any, classes: int, names: Sequence[str]) -> int:
     return item
 
 
-def _by_name(name: str, names: Sequence[str]) -> int:
+def _is_number(text: str) -> bool:
+    """Whether a text is a whole number, as command lines give them."""
+    return text.strip().removeprefix("-").isdecimal()
+
+
+def _by_name(name: str, names: Sequence[str]) -> int | None:
     """A class by its whole name or one of its synonyms ("tabby" of "tabby, tabby cat")."""
-    if not names:
-        raise TargetError(
-            f"{name!r}: this model's class names are not known; give a number, or name them: "
-            "agcam.load(model, classes=[...])."
-        )
     wanted = name.strip().casefold()
     whole = [index for index, known in enumerate(names) if known.casefold() == wanted]
     part = [index for index, known in enumerate(names) if wanted in _synonyms(known)]
@@ -44,12 +47,19 @@ def _by_name(name: str, names: Sequence[str]) -> int:
     if len(found) > 1:
         options = ", ".join(f"{index} ({names[index]})" for index in found)
         raise TargetError(f"{name!r} names several classes: {options}; give the number.")
-    if not found:
-        flat = [synonym for known in names for synonym in _synonyms(known)]
-        close = near_misses(name, list(dict.fromkeys(flat)))
-        hint = f"did you mean {' or '.join(close)}?" if close else f"it knows {len(names)} others."
-        raise TargetError(f"this model has no class {name!r}; {hint}")
-    return found[0]
+    return found[0] if found else None
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    if not names:
+        return (
+            f"{name!r}: this model's class names are not known; give a number, or name them: "
+            "agcam.load(model, classes=[...])."
+        )
+    flat = [synonym for known in names for synonym in _synonyms(known)]
+    close = near_misses(name, list(dict.fromkeys(flat)))
+    hint = f"did you mean {' or '.join(close)}?" if close else f"it knows {len(names)} others."
+    return f"this model has no class {name!r}; {hint}"
 
 
 def _synonyms(name: str) -> list[str]:

@@ -44,9 +44,10 @@ class Against:
 class Similarity:
     """How alike the model finds each picture to `other`: the cosine between its outputs.
 
-    `other` is one picture, as `explain` takes it, or an embedding (dim,). Compared is the image
-    embedding of a CLIP-like model, what a model without a classifier gives, else the logits. Where
-    that is more than one vector, `of` says which: `of=lambda y: y.last_hidden_state[:, 0]`.
+    `other` is one picture, as `explain` takes it, or an embedding (dim,): a tensor, array or list.
+    Compared is the image embedding of a CLIP-like model, what a model without a classifier gives,
+    else the logits. Where that is more than one vector, `of` says which: `of=lambda y:
+    y.last_hidden_state[:, 0]`.
     """
 
     other: Any
@@ -97,8 +98,15 @@ def _name_of_similarity(target: Similarity) -> str:
     """A name that says what a picture is compared with."""
     other = target.other
     path = other if isinstance(other, str | Path) else getattr(other, "filename", "")
-    alone = Path(str(path)).name if path else "another picture"
+    alone = Path(str(path)).name if path else _kind_of(other)
     return target.name or f"similarity to {alone}"
+
+
+def _kind_of(other: Any) -> str:
+    """What pictures are compared with, where it has no name of its own."""
+    flat = getattr(other, "ndim", 3) < 3 if isinstance(other, Tensor) else False
+    row = isinstance(other, list | tuple) or getattr(other, "ndim", 3) == 1
+    return "an embedding" if flat or row else "another picture"
 
 
 def bind_similarity(target: Similarity, reference: Float[Tensor, " dim"]) -> Bound:

@@ -29,6 +29,7 @@ STRAIGHT: Final = 1.0  # pixels of the output that an edge may sway
 ON_LINE: Final = 0.8  # pixels of the output that a place may be off the line: nearest is off by .5
 SHARP: Final = 0.05  # a larger error is that of a filter that skips pixels: more edges are measured
 TRIES: Final = 40
+ASKED_AGAIN: Final = 8  # before a refusal: half of all mirrored pictures are not mirrored
 
 
 @dataclass
@@ -78,19 +79,19 @@ class _Measurement:
         picture = Image.fromarray(grey.astype(np.uint8)).convert("RGB")
         return self.run(picture).double().cpu().mean(0).numpy()
 
-    def _edge(self, at: int, axis: Literal["x", "y"]) -> Array:
+    def _edge(self, at: int, axis: Literal["x", "y"], *, whole: bool = True) -> Array:
         width, height = self.size
         line = np.where(np.arange(width if axis == "x" else height) < at, DARK, LIGHT)
         grey = np.broadcast_to(line if axis == "x" else line[:, None], (height, width))
         shown = self._ask(grey)
-        if shown.shape != self.dark.shape:
+        if whole and shown.shape != self.dark.shape:
             raise self._refused("gives pictures of one size in different sizes")
         return shown
 
     def _still(self, first: Array) -> None:
         again = self._edge(self.size[0] // 2, "x")
         if not np.array_equal(first, again, equal_nan=True):
-            raise self._refused("is random, so it does not say what the model saw", "evaluation")
+            raise self._random()
 
     def _part(self, contrast: Array) -> tuple[slice, slice]:
         """Rows and columns that show the picture; the rest is filled, whatever the picture."""
@@ -178,10 +179,16 @@ class _Measurement:
         pixel = side.length / (last - first)
         return -first * pixel, (total - first) * pixel
 
-    def _refused(self, what: str, use: str = "") -> PictureError:
-        advice = (
-            f"give the one that is used for {use}"
-            if use
-            else "prepare the pictures yourself and give the tensor (batch, channel, height, width)"
+    def _refused(self, what: str) -> PictureError:
+        """The reason in words; a program that gives other pixels each time is random above all."""
+        shown = [self._edge(self.size[0] // 3, "x", whole=False) for _ in range(ASKED_AGAIN)]
+        if all(np.array_equal(shown[0], again, equal_nan=True) for again in shown[1:]):
+            advice = "prepare the pictures yourself and give the tensor (batch, channel, height, "
+            return PictureError(f"the transform {self.name} {what}; {advice}width).")
+        return self._random()
+
+    def _random(self) -> PictureError:
+        return PictureError(
+            f"the transform {self.name} is random, so it does not say what the model saw; give the "
+            "one that is used for evaluation."
         )
-        return PictureError(f"the transform {self.name} {what}; {advice}.")

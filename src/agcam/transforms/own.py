@@ -25,7 +25,11 @@ def transform_of(program: Any) -> Transform:
     """
     preset = getattr(program, "transforms", None)
     if not callable(program) and callable(preset):  # torchvision's weights bring theirs along
-        program = preset()
+        program = preset
+    if isinstance(program, partial) and isinstance(program.func, type):  # `weights.transforms`
+        program = program()
+    if isinstance(program, type):
+        raise ModelError(f"{program.__name__} is a class; make one: {program.__name__}(...).")
     if not callable(program):
         raise ModelError(
             "a preparation is an agcam.Preparation, a transform or an image processor, not "
@@ -45,7 +49,7 @@ def transform_of(program: Any) -> Transform:
         run=call,
         frame=Ruler(call, name_of(program)),
         size=(height, width),
-        mean=tuple(round(value, 6) for value in mean.tolist()),
+        mean=tuple(round(value, 6) + 0.0 for value in mean.tolist()),  # never -0
         std=tuple(round(value, 6) for value in std.tolist()),
         source=f"the user's own, run as it is: {described(program)}",
     )

@@ -31,7 +31,8 @@ def run(program: Any, picture: Image.Image) -> Tensor:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise PictureError(
             f"the transform {name} failed on a picture of {picture.width} x {picture.height} "
-            f"pixels ({type(error).__name__}: {reason}); it is given a PIL picture, RGB."
+            f"pixels ({type(error).__name__}: {reason}); it is given a PIL picture, RGB "
+            "(numpy.asarray(picture) makes it an array)."
         ) from error
     pixels = pixels_in(given, f"the transform {name}")
     if pixels.ndim == 4 and len(pixels) == 1:

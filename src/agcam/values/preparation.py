@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
+from textwrap import shorten
 from typing import Any, Final, Literal
 
 from PIL import Image
@@ -16,6 +17,7 @@ from .picture import Frame
 Fit = Literal["crop", "squash", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 UNSTATED: Final = "given with the model"
+WORDS: Final = 120  # letters of a source in a line; the manifest has all of it
 PREPARED: Final = "none: the pixels were given prepared"
 
 
@@ -245,4 +247,5 @@ def words_for(preparation: Preparation | Transform | None) -> str:
         start = "" if resize == preparation.size else f" from {resized}"
         how = f"{preparation.fit}{start}, {preparation.interpolation}, "
     guess = "a guess, " if preparation.guess else ""
-    return f"{height}x{width}, {how}{numbers} ({guess}{preparation.source or UNSTATED})"
+    source = shorten(preparation.source or UNSTATED, WORDS, placeholder=" ...")
+    return f"{height}x{width}, {how}{numbers} ({guess}{source})"

@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ..errors import ModelError
 from .model import Classifier, Scores
 
+ROUNDING: Final = 1e-3  # of probabilities in half precision
 MEANING: Final[dict[Scores, str]] = {
     "softmax": "",
     "sigmoid": "each class has a probability of its own; they need not add up to 100 %",
@@ -72,14 +74,25 @@ def kind_of(classifier: Classifier, classes: int) -> Scores:
 
 
 def probabilities_of(classifier: Classifier, logits: Tensor) -> Tensor | None:
-    """Probabilities (batch, class), at least float32, or None where there are none."""
+    """Probabilities (batch, class), at least float32, or None where there are none.
+
+    Raises ModelError where the outputs are taken for probabilities, and cannot be.
+    """
     exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
     kind = kind_of(classifier, logits.shape[-1])
     if not logits.shape[-1] or kind == "none":
         return None
     if kind == "sigmoid":
         return exact.sigmoid()
-    return exact if kind == "probability" else exact.softmax(-1)
+    if kind == "softmax":
+        return exact.softmax(-1)
+    low, high = float(exact.min()), float(exact.max())
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        raise ModelError(
+            f"{classifier.name}: outputs from {low:.3g} to {high:.3g} are no probabilities; say "
+            'scores="softmax", "sigmoid" or "none" (--scores).'
+        )
+    return exact
 
 
 def predicted(classifier: Classifier, logits: Tensor) -> Int[Tensor, " batch"]:
