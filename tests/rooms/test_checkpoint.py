@@ -174,7 +174,7 @@ def test_cut_files(weights, tmp_path, kind, share):
     path.write_bytes(data[: int(len(data) * share)])
     told = refused(path)
     assert str(path) in told
-    assert "cannot be read as weights" in told
+    assert ("cannot be read as weights" if share else "it is empty") in told
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,8 @@ def test_cut_files(weights, tmp_path, kind, share):
 def test_files_of_another_kind(tmp_path, data, kind):
     path = tmp_path / f"w.{kind}"
     path.write_bytes(data)
-    assert any(
-        words in refused(path) for words in ("cannot be read as weights", "it is of another kind")
-    )
+    known = ("cannot be read as weights", "it is of another kind", "holds no weights: it is")
+    assert any(words in refused(path) for words in known)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +209,7 @@ def test_torch_files_without_weights(tmp_path, content):
 
 def test_missing_file(tmp_path):
     assert "there is no such file" in refused(tmp_path / "no.pt")
-    assert "there is no such file" in refused(tmp_path)  # a folder
+    assert "it is a folder" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path])

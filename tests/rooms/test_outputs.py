@@ -152,6 +152,32 @@ def test_only_numbers_are_logits():
         as_logits([1, 2], "it", 2)
 
 
+@pytest.mark.parametrize(
+    ("after", "hint"),
+    [
+        (lambda y: y.softmax(1).topk(3), "before topk or sort"),
+        (lambda y: {"scores": y.sort(descending=True)[0], "ids": y.argsort(descending=True)}, "so"),
+        (lambda y: y.argmax(1), "numbers of type int64, as argmax"),
+        (lambda y: y > 0, "numbers of type bool"),
+        (lambda y: y.detach().numpy(), "before .numpy()"),
+        (lambda y: {"logits": y.tolist()}, "before .numpy() or .tolist()"),
+        (lambda y: y["image"], "does not run on an input of 160 x 160 (IndexError"),
+        (lambda y: y.logits, "does not run on an input of 160 x 160 (AttributeError"),
+    ],
+)
+@pytest.mark.parametrize("method", ["agcam", "occlusion"])
+def test_what_is_made_of_logits_is_not_taken_for_them(after, hint, method):
+    with pytest.raises(ModelError) as caught:
+        agcam.explain(Gives(after), pixels(), method=method)
+    assert hint in str(caught.value)
+
+
+def test_decisions_beside_logits_are_no_ranking():
+    model = Gives(lambda y: {"logits": y, "decided": (y > 0).long()})
+    found, expected = (agcam.explain(some, pixels(), 3).logits for some in (model, tower()))
+    torch.testing.assert_close(found, expected)
+
+
 def test_classes_that_were_squeezed_are_no_pictures():
     model = Gives(lambda y: y.squeeze())  # five classes of one picture: (5,)
     with pytest.raises(ModelError, match=r"gives \(5,\) for 1 picture, .*squeeze\(-1\)"):
@@ -180,6 +206,27 @@ def test_how_logits_become_probabilities_is_seen(model, scores):
 
     classifier, _ = settled(agcam.load(model().eval()), pixels())
     assert classifier.scores == scores
+
+
+PROTOTYPES = torch.randn(3, 64, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        lambda f: -torch.cdist(f, PROTOTYPES),
+        lambda f: -((f[:, None] - PROTOTYPES) ** 2).sum(-1),
+        lambda f: (f[:, None] * PROTOTYPES).sum(-1),
+        lambda f: nn.functional.cosine_similarity(f[:, None], PROTOTYPES, dim=-1),
+    ],
+)
+def test_prototypes_are_a_classifier(after):
+    model = Gives(after, tower(num_classes=0))
+    found = agcam.explain(model, pixels(), 2)
+    torch.testing.assert_close(found.logits, model(pixels()).detach(), rtol=1e-4, atol=1e-4)
+    for several in (lambda f: torch.cat([f, f * 2], 1), lambda f: f.exp()):  # no prototypes
+        with pytest.raises(ModelError, match="backbone without a classifier"):
+            agcam.explain(Gives(several, tower(num_classes=0)), pixels())
 
 
 def test_a_wrapper_passes_on_how_the_model_within_reads_its_logits():

@@ -336,3 +336,52 @@ def test_hugging_face_files(tmp_path, prefix, part):
         assert hidden.equal(module.vit(pixels).last_hidden_state)
         with pytest.raises(ModelError, match="backbone without a classifier"):
             classifier.predict(pixels)
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"", "it is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+        (b'{"weight_map": {}}', "it is JSON"),
+    ],
+)
+def test_what_lies_where_weights_should_is_named(tmp_path, name, content, hint):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LoadError, match=hint):
+        agcam.load(tmp_path / name, arch="timm:test_vit")
+    with pytest.raises(LoadError, match="it is a folder"):
+        agcam.load(tmp_path, arch="timm:test_vit")
+
+
+@pytest.mark.parametrize("first", b"<{")
+def test_weights_may_begin_with_any_byte(tmp_path, first):
+    save_file(timm.create_model("test_vit").state_dict(), tmp_path / "w.safetensors")
+    data = (tmp_path / "w.safetensors").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    padding = (first - size) % 256  # the header's length, of which this is the first byte
+    header = data[8 : 8 + size] + b" " * padding
+    changed = (size + padding).to_bytes(8, "little") + header + data[8 + size :]
+    (tmp_path / "w.safetensors").write_bytes(changed)
+    assert changed[0] == first
+    assert agcam.load(tmp_path / "w.safetensors", arch="timm:test_vit").family == "timm"
+
+
+def test_adapters_in_a_file_are_named(tmp_path):
+    state = timm.create_model("test_vit").state_dict()
+    qkv = "blocks.0.attn.qkv"
+    state[f"{qkv}.base_layer.weight"] = state.pop(f"{qkv}.weight")
+    state[f"{qkv}.lora_A.default.weight"] = torch.zeros(8, 64)
+    torch.save({f"base_model.model.{key}": some for key, some in state.items()}, tmp_path / "a.pt")
+    with pytest.raises(LoadError, match="merge_and_unload"):
+        agcam.load(tmp_path / "a.pt", arch="timm:test_vit")
+
+
+def test_a_file_beside_its_configuration(tmp_path):
+    torch.save({"layer.weight": torch.zeros(2)}, tmp_path / "pytorch_model.bin")
+    (tmp_path / "config.json").write_text("{}")
+    for arch in (None, "timm:test_vit"):
+        with pytest.raises(LoadError, match=r"give (its|the) folder"):
+            agcam.load(tmp_path / "pytorch_model.bin", arch=arch)

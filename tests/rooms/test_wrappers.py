@@ -147,6 +147,9 @@ def test_a_head_of_one_s_own_has_no_names_of_the_model_within():
     assert agcam.explain(model, pixels(), 3).class_names == ()
     names = [f"name {i}" for i in range(1000)]
     assert agcam.explain(agcam.load(model, classes=names), pixels(), 3).class_names == tuple(names)
+    some = agcam.explain(Within(bare(), "model", lambda y: y[:, [281, 282, 285]]), pixels(), 1)
+    assert some.class_names == ()
+    assert not any("class names" in note for note in some.notes)
     softened = Within(bare(), "model", lambda y: y / 2)
     assert agcam.explain(softened, pixels(), 3).class_names[281] == "tabby, tabby cat"
 
@@ -395,6 +398,11 @@ def test_quantised_weights_have_a_hash_of_their_own():
 
     assert weights_hash(quantised(0)) == weights_hash(quantised(0))
     assert weights_hash(quantised(0)) != weights_hash(quantised(0.5))
+
+
+def test_lazy_layers_are_told():
+    with pytest.raises(ModelError, match="lazy layers"):
+        agcam.explain(nn.Sequential(timm.create_model("test_vit"), nn.LazyLinear(3)), pixels())
 
 
 def test_weights_on_the_meta_device_are_told():

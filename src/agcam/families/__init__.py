@@ -142,6 +142,11 @@ def _from_file(path: Path, arch: str) -> Classifier:
 def _from_path(path: Path, trust: bool) -> Classifier:
     """A folder as Hugging Face or timm writes it says itself what it is; a file does not."""
     if not path.is_dir():
+        if path.exists() and (path.parent / "config.json").is_file():
+            raise LoadError(
+                f"{path} is a file: if save_pretrained wrote it, give its folder, {path.parent}; "
+                "else name what it is for, --arch timm:NAME."
+            )
         kind = "is a file" if path.exists() else "does not exist; where it is a file"
         raise LoadError(f"{path} {kind}: name what it is for, --arch timm:NAME.")
     try:

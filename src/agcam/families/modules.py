@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
+from ..errors import ModelError
 from ..values import Classifier, Preparation, Transform
 from .assemble import classifier_of
 from .inputs import calling, run_by
@@ -14,10 +17,17 @@ from .outputs import Predict
 from .table import owner
 from .wrappers import outermost, peeled
 
+NAMES_WITHIN: Final = "class names: those of the "
+
 
 def wrap(module: nn.Module) -> Classifier:
     """Know a module by what it is, or by the library's model within; run it as it is."""
     module = getattr(module, "_orig_mod", module)  # agcam runs no compiled code
+    if any(map(is_lazy, module.parameters())):
+        raise ModelError(
+            f"{type(module).__name__} has lazy layers without weights: load its weights, or run it "
+            "once on a prepared picture, before it is given to agcam."
+        )
     inner = peeled(module)
     family = owner(inner)
     if family is None:
@@ -66,7 +76,7 @@ def _around(module: nn.Module, inner: nn.Module) -> Classifier:
         return replace(made, notes=(*made.notes, note))
     first = known[0]
     names = first.class_names if isinstance(made.predict, Predict) else ()
-    names_note = (f"class names: those of the {first.name} within {name}",) if names else ()
+    names_note = (f"{NAMES_WITHIN}{first.name} within {name}",) if names else ()
     return replace(
         made,
         family=first.family,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
@@ -130,12 +131,36 @@ def find(output: Any, name: str) -> Leaf:
             f"agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or name a "
             f"target that is a function of them, target=lambda y: {other.code}[..., 0]."
         )
+    if not every and output is not None:
+        raise NoLogitsError(
+            f"{name} gives {_kind(output)}, in which there is no tensor: let its forward give the "
+            "logits as torch computes them, before .numpy() or .tolist()."
+        )
     raise NoLogitsError(
         f"{name} is a backbone without a classifier: it gives no logits (batch, class), but y = "
         f"{_kind(output)} with {_few(every) or 'no tensor'}; say where they are, "
         "agcam.load(model, logits=lambda y: ...), or name a target that is a function of it, "
         f"target=lambda y: {every[0].code if every else 'y'}[..., 0]."
     )
+
+
+def refuse_ranked(output: Any, name: str) -> None:
+    """NoLogitsError for values that fall from column to column beside the numbers of their classes.
+
+    It looks at numbers, so it is no part of a pass that is traced.
+    """
+    every = list(leaves(output))
+    rows = [leaf for leaf in every if leaf.tensor.ndim == 2 and leaf.tensor.shape[1] > 1]
+    numbers = [leaf.tensor for leaf in rows if leaf.tensor.dtype == torch.int64]
+    apart = [some for some in numbers if bool((some.sort(1).values.diff(dim=1) > 0).all())]
+    for leaf in rows if apart else ():
+        values = leaf.tensor
+        falls = values.is_floating_point() and bool((values.diff(dim=1) <= 0).all())
+        if falls and any(some.shape == values.shape for some in apart):
+            raise NoLogitsError(
+                f"{name} gives the best classes in order ({leaf} beside their numbers), in which a "
+                "column is no class: let it give its logits, before topk or sort."
+            )
 
 
 @dataclass(frozen=True)
@@ -172,6 +197,12 @@ def as_logits(tensor: Any, name: str, batch: int) -> Tensor:
     """The tensor as (batch, class); NoLogitsError where it is of another kind."""
     if not isinstance(tensor, Tensor):
         raise NoLogitsError(f"{name}: the logits are a tensor (batch, class), not {_kind(tensor)}.")
+    if not tensor.is_floating_point():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise NoLogitsError(
+            f"{name} gives numbers of type {kind}, as argmax or a threshold does: let it give the "
+            "logits that they are made from."
+        )
     if tensor.ndim < 2 and tensor.numel() == batch:
         return tensor.reshape(batch, 1)  # one logit a picture, squeezed
     if tensor.ndim < 2:

@@ -20,8 +20,8 @@ from ..undo import hook, undoing
 from ..values import Classifier, Scores
 from .assemble import ONE_LOGIT
 from .heads import headless, heads_of
-from .modules import known_within
-from .outputs import Anywhere, At, Predict, find, leaves
+from .modules import NAMES_WITHIN, known_within
+from .outputs import Anywhere, At, Predict, find, leaves, refuse_ranked
 from .table import owner
 from .wrappers import peeled
 
@@ -52,17 +52,21 @@ def settle(classifier: Classifier, pixels: Tensor) -> Classifier:
     output, given = seen
     notes = list(classifier.notes)
     if isinstance(predict.pick, Anywhere):
+        refuse_ranked(output, classifier.name)
         leaf = find(output, classifier.name)
         predict = replace(predict, pick=At(classifier.name, leaf.of))
         if leaf.code != "y":
             notes.append(f"logits: {leaf.code} of y, the {type(output).__name__} that it gives")
     logits = predict.pick(output, 1)
     behind = [_behind(logits, inner) for inner in given]
-    if known and not any(isinstance(some.predict, Predict) for some in known) and any(behind):
+    headed = any(isinstance(some.predict, Predict) for some in known)
+    if known and not headed and _are_features(logits, given, behind):
         return headless(classifier, f"it gives the features of the {known[0].name} within it")
     passed_on = bool(known) and _passed_on(logits, given, behind)
     scores, note = _scores(classifier, logits, known[0].scores if passed_on else "softmax")
     names = _names(classifier, known, passed_on, logits.shape[1])
+    if names != classifier.class_names:
+        notes = [some for some in notes if not some.startswith(NAMES_WITHIN)]
     return replace(
         classifier, predict=predict, scores=scores, class_names=names, notes=(*notes, *note)
     )
@@ -144,6 +148,21 @@ def _behind(logits: Tensor, inner: Any) -> bool:
             return False
         waiting += [following for following, _ in node.next_functions]
     return reached
+
+
+def _are_features(logits: Tensor, given: list[Any], behind: list[bool]) -> bool:
+    """Whether the outputs are features themselves, as many as one token has or several together.
+
+    Fewer are made of them without a layer: distances to prototypes, say.
+    """
+    widths = {
+        max(shape[1:]) if len(shape) == 4 else shape[-1]
+        for inner, directly in zip(given, behind, strict=True)
+        if directly
+        for shape in (leaf.tensor.shape for leaf in leaves(inner))
+        if len(shape) > 1
+    }
+    return any(width > 1 and logits.shape[1] % width == 0 for width in widths)
 
 
 def _scores(

@@ -43,7 +43,14 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
         return logits_of(classifier, pixels)
     except AgcamError:
         raise
-    except (AssertionError, RuntimeError, ValueError) as error:
+    except (
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         height, width = pixels.shape[-2:]
         channels = CHANNELS.search(str(error))
         if channels is not None:

@@ -107,9 +107,26 @@ def _fit(path: Path, name: str, module: nn.Module, chosen: Chosen) -> None:
             f"{len(keys)} {kind} ({few(keys)})" for kind, keys in problems.items() if keys
         )
         raise LoadError(
-            f"{path} does not fit {name}: {told}. Name its own architecture (--arch), or build the "
-            "module yourself, load the file into it, and give agcam the module."
+            f"{path} does not fit {name}: {told}. {_advice(path, problems['unexpected'])}"
         )
+
+
+def _advice(path: Path, unexpected: Sequence[str]) -> str:
+    """What to do with a file that does not fit, by what it holds and what lies beside it."""
+    if any(".lora_" in key or ".base_layer." in key for key in unexpected):
+        return (
+            "It holds adapters of PEFT: give agcam the module with them, or save it with them "
+            "folded in, torch.save(model.merge_and_unload().state_dict(), FILE)."
+        )
+    if (path.parent / "config.json").is_file():
+        return (
+            f"If save_pretrained wrote it and the config.json beside it, give the folder, "
+            f"{path.parent}, without --arch; else name its own architecture (--arch)."
+        )
+    return (
+        "Name its own architecture (--arch), or build the module yourself, load the file into it, "
+        "and give agcam the module."
+    )
 
 
 def _form(tensor: Tensor) -> str:

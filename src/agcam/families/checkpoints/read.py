@@ -52,7 +52,12 @@ def read(path: Path) -> list[Held]:
     holds no named tensors.
     """
     if not path.is_file():
-        raise LoadError(f"no weights at {path}: there is no such file.")
+        kind = "it is a folder; name the file in it" if path.is_dir() else "there is no such file"
+        raise LoadError(f"no weights at {path}: {kind}.")
+    with path.open("rb") as file:
+        other = _other_kind(file.read(400))
+    if other:
+        raise LoadError(f"{path} holds no weights: {other}.")
     try:
         if _is_safetensors(path):
             from safetensors.torch import load_file
@@ -74,6 +79,21 @@ def read(path: Path) -> list[Held]:
     if not found:
         raise LoadError(f"{path} holds no weights: save a state_dict, names and tensors.")
     return found
+
+
+def _other_kind(head: bytes) -> str:
+    """What a file is that lies where weights should be, by its first bytes; empty where unknown."""
+    if not head:
+        return "it is empty"
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS, and the weights were never fetched (git lfs pull)"
+    if b"\0" in head:  # weights, of which any byte may come first
+        return ""
+    if head.lstrip()[:1] == b"<":
+        return "it is a web page, as a download without permission gives"
+    if head.lstrip()[:1] == b"{":
+        return "it is JSON; name the file of weights beside it"
+    return ""
 
 
 def _is_safetensors(path: Path) -> bool:
