@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from agcam import RunError
+from agcam.errors import DamageError
 from agcam.records import (
     Failure,
     Record,
@@ -169,6 +170,47 @@ def test_an_old_store_that_cannot_be_brought_up_to_date_is_left_as_it_was(store)
         Store(path)
     with Store(path, create=False) as old:
         assert len(old.samples("key")) == 40
+
+
+@pytest.mark.parametrize("version", [0, -5])
+def test_a_store_of_a_version_that_never_was_is_refused(version, store):
+    store.close()
+    raw = sqlite3.connect(store.path)
+    raw.execute(f"PRAGMA user_version = {version}")
+    raw.close()
+    for create in (True, False):
+        with pytest.raises(RunError, match=f"states the store version {version}"):
+            Store(store.path, create=create)
+
+
+def test_a_metric_that_says_neither_what_is_better_is_damage(store):
+    store.close()
+    raw = sqlite3.connect(store.path, isolation_level=None)
+    raw.execute("UPDATE runs SET configuration = replace(configuration, 'lower', 'other')")
+    raw.close()
+    with Store(store.path, create=False) as read, pytest.raises(DamageError, match="neither"):
+        read_results(read)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "CREATE VIEW endless AS WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) "
+        "SELECT 1 AS run, x AS sample FROM r",
+        "CREATE TRIGGER loses AFTER INSERT ON shards BEGIN DELETE FROM records; END",
+    ],
+)
+def test_a_store_that_somebody_gave_views_or_triggers_is_refused(foreign, store):
+    store.close()
+    raw = sqlite3.connect(store.path, isolation_level=None)
+    if "VIEW" in foreign:
+        raw.execute("DROP TABLE samples")
+        foreign = foreign.replace("endless", "samples")
+    raw.execute(foreign)
+    raw.close()
+    for create in (True, False):
+        with pytest.raises(RunError, match="views or triggers"):
+            Store(store.path, create=create)
 
 
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path):

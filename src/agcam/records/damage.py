@@ -72,6 +72,8 @@ def configuration_of(text: object) -> Mapping[str, Any]:
         texts = [said["dataset"]["name"], said["model"]["name"], *said["methods"]]
         texts += [m[part] for m in said["metrics"].values() for part in ("test", "better", "fill")]
         _count(said["dataset"]["samples"])
+        if any(m["better"] not in ("higher", "lower") for m in said["metrics"].values()):
+            raise ValueError("what is better is neither higher nor lower")
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"a part of its description is missing: {error}") from error
     if not all(isinstance(text, str) for text in texts):

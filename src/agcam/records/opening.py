@@ -23,6 +23,7 @@ from .stored_text import decoded
 WAIT: Final = 60.0  # seconds for another run's transaction to end
 RETRY: Final = 0.01  # seconds
 LOG: Final = "-wal"
+_FOREIGN: Final = "SELECT 1 FROM sqlite_master WHERE type IN ('view', 'trigger')"
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -111,6 +112,10 @@ def know(path: Path, connection: sqlite3.Connection) -> bool:
     empty = version == 0 and not _pragma(connection, "schema_version")
     if not empty and _pragma(connection, "application_id") != APPLICATION:
         raise RunError(f"{path} is a database of another program, not a store")
+    if connection.execute(_FOREIGN).fetchone():  # a view may be endless, a trigger do anything
+        raise RunError(f"{path} has views or triggers, which no store of agcam has; it is not read")
+    if version < 1 and not empty:
+        raise RunError(f"{path} is damaged: it states the store version {version}")
     if version > VERSION:
         raise RunError(
             f"{path} was written by a newer agcam (store version {version}, this one "
