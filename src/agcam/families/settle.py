@@ -7,7 +7,6 @@ features of a backbone, or have a head of its own behind a model whose class nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -171,7 +170,7 @@ def _scores(
     """How these logits become probabilities; `inner`: as the model within says of its own."""
     if classifier.scores != "softmax":
         return classifier.scores, ()
-    end = next((node for node in _ending(logits.grad_fn)), "")
+    end = _ending(logits.grad_fn)
     values = logits.detach().double()
     inside = bool((values >= 0).all() and (values <= 1).all())
     if inside and end.startswith("Sigmoid"):
@@ -184,13 +183,11 @@ def _scores(
     return inner, ()
 
 
-def _ending(node: Any) -> Iterator[str]:
-    """The operation that made the logits, but for changes of their shape."""
-    while node is not None:
-        if not RESHAPING.search(node.name()):
-            yield node.name()
-            return
+def _ending(node: Any) -> str:
+    """The operation that made the logits, but for changes of their shape; empty where unknown."""
+    while node is not None and RESHAPING.search(node.name()):
         node = node.next_functions[0][0] if node.next_functions else None
+    return "" if node is None else str(node.name())
 
 
 def _passed_on(logits: Tensor, given: list[Any], behind: list[bool]) -> bool:
