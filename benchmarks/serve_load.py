@@ -112,7 +112,8 @@ def load(arguments, sent):
 def clicks(arguments, sent):
     import agcam
     from agcam.web import panels, warm
-    from agcam.web.desk import Desk, Question
+    from agcam.web.desk import Desk
+    from agcam.web.reading import Question
 
     model = agcam.load(arguments.model)
     warm({"m": model})

@@ -16,9 +16,10 @@ import agcam
 from agcam.errors import PictureError, TargetError, UnknownNameError
 from agcam.values import AttentionTrace, GridTrace, ReadTrace
 from agcam.web import Limits
-from agcam.web.desk import Desk, Question
+from agcam.web.desk import Desk
 from agcam.web.offered import OFFERED
 from agcam.web.panels import boxes_of
+from agcam.web.reading import Question
 from agcam.web.store import Store
 from agcam.web.turns import Turns
 
@@ -84,8 +85,8 @@ def test_graphs_of_whole_passes_are_not_kept(desk, method):
     key = laid(desk)
     desk.explain(key, Question("tiny", method))
     kept = desk.store.get(key)
-    assert kept.reading.evidence is not None  # a class token alone: a few rows
-    whole = {kind.__name__ for kind in kept.reading.evidence._asked}
+    assert kept.reading.kept is not None  # a class token alone: a few rows
+    whole = {kind.__name__ for kind in kept.reading.kept._asked}
     assert whole <= {"ReadTrace"}
     assert kept.nbytes >= kept.reading.recording.pixels.nbytes + len(kept.data)
 
@@ -109,8 +110,8 @@ def test_a_large_graph_is_weighed_and_kept_only_where_there_is_room(room):
     key = laid(desk)
     maps = [desk.explain_whole(key, Question("pooled", "agcam", t)).grid_map for t in (2, 3)]
     reading = desk.store.get(key).reading
-    assert (reading.evidence is not None) == (room == 1_000_000)
-    if reading.evidence is not None:
+    assert (reading.kept is not None) == (room == 1_000_000)
+    if reading.kept is not None:
         assert reading.nbytes > 20 * 16 * 24 * 4  # at least twenty token streams
     asked = agcam.explain(pooled, [picture(0)], [[2, 3]])
     torch.testing.assert_close(torch.cat(maps, 1), asked.grid_map)

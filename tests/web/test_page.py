@@ -61,6 +61,20 @@ def test_upload_and_three_classes(visit):
     assert re.match(rf"agcam heat map for {re.escape(first)}, .* highest in the", text)
 
 
+def test_the_preparation_is_shown_and_whether_it_is_a_guess(visit):
+    page = visit("?model=other")
+    give(page, png(0))
+    shown(page)
+    assert "prepared for the model is a guess" in page.inner_text("#view")
+    page.get_by_role("button", name="How this map was made").click()
+    made = page.inner_text("#how")
+    assert "32x32, crop" in made
+    assert "(a guess, somebody's usual one)" in made
+    choose(page, "Model", "tiny")
+    page.wait_for_url("**model=tiny**")
+    assert "is a guess" not in page.inner_text("#view")
+
+
 def test_fast_presses_are_never_lost(visit):
     """Neither while another answer is on its way, nor while the list is drawn anew."""
     page = visit()

@@ -8,6 +8,7 @@ import sys
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import timm
@@ -18,6 +19,7 @@ from agcam.values import Classifier, Preparation
 from agcam.web import Limits, application, listen, serve, warm
 
 PREPARATION = Preparation(size=(32, 32), mean=(0.5,) * 3, std=(0.25,) * 3, resize=32)
+GUESSED = replace(PREPARATION, guess=True, source="somebody's usual one")
 NAMES = ("tabby, tabby cat", "tiger", "${1+1} {{ x }}", "<b>bold</b>", "crane", "crane", "cup")
 NAMES += ("lynx", "zebra", "ox")
 LIMITS = Limits(upload_bytes=2_000_000, pixels=4_000_000, kept_pictures=3)
@@ -30,9 +32,9 @@ def vit(seed, classes):
     ).eval()
 
 
-def named(name, seed, names):
+def named(name, seed, names, preparation=PREPARATION):
     module = vit(seed, len(names))
-    return Classifier(module, module, name, "timm", PREPARATION, names)
+    return Classifier(module, module, name, "timm", preparation, names)
 
 
 def words():
@@ -52,7 +54,7 @@ def words():
 def models():
     return {
         "tiny": named("tiny", 0, NAMES),
-        "other": named("other", 1, ("one", "two", "three")),
+        "other": named("other", 1, ("one", "two", "three"), GUESSED),
         "words": words(),
     }
 

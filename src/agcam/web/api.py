@@ -17,12 +17,13 @@ from ..errors import PictureError
 from ..explanation import Explanation
 from ..maps import png_bytes
 from ..methods.costs import cost_of
-from .desk import SHOWN_SIDE, Desk, Question
+from .desk import SHOWN_SIDE, Desk
 from .gate import Gate, Slices, nothing
 from .limits import Limits
 from .offered import OFFERED
 from .pictures import body_of
 from .problems import WrongKindError
+from .reading import Question
 from .schemas import Answer, Ask, Health, Map, MethodRow, ModelRow, Problem, Said
 from .visits import visit_now
 

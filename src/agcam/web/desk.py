@@ -21,56 +21,20 @@ from ..explanation import Explanation
 from ..images import Prepared, make_ready, open_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
-from ..question import ask, settled, to_model
+from ..question import ask
 from ..registry import near_misses
-from ..tracing import Evidence, quiet, trace
-from ..tracing.replay import Replay
-from ..values import (
-    AttentionTrace,
-    Classifier,
-    GridTrace,
-    Method,
-    ReachTrace,
-    ReadTrace,
-    Recording,
-    note_of,
-)
+from ..tracing import Evidence, quiet
+from ..values import Classifier, Method, ReadTrace, note_of
 from .gate import Slices, nothing
 from .limits import Limits
 from .offered import OFFERED
+from .reading import Question, Reading, read
 from .store import Key, Store
-from .weigh import bytes_of, saved_in, tensors_in
 
 SHOWN_SIDE: Final = 800  # pixels of the longer side on the page
 SLICE: Final = 8.0  # forward passes after which others get their turn
 PROMPT: Final = 0.25  # forward passes that reading one description takes, about
-SHARE: Final = 4  # no graph takes more than this part of the memory
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a picture: `target` None is the predicted class; prompts are in order."""
-
-    model: str
-    method: str
-    target: int | None = None
-    prompts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One recording of a picture by one model, and the replay that was proved with it.
-
-    `evidence` is None where there is no replay, or where its graph is too large to keep.
-    """
-
-    model: str
-    prompts: tuple[str, ...]
-    classifier: Classifier
-    recording: Recording
-    prepared: Prepared
-    evidence: Evidence | None
-    nbytes: int
+SHARE: Final = 4  # no reading takes more than this part of the memory
 
 
 @dataclass(frozen=True)
@@ -202,27 +166,13 @@ class Desk:
         self, key: Key, sitting: Sitting, question: Question, method: Method
     ) -> tuple[Reading, Evidence]:
         """The recording made before if it serves, else a new one, which is kept in its place."""
-        reading = sitting.reading
-        asked = (question.model, question.prompts)
-        if reading is None or (reading.model, reading.prompts) != asked or _lacks(reading, method):
-            reading, evidence = self._record(sitting, question, method)
-            self.store.replace(key, replace(sitting, reading=reading))
-            return reading, evidence
-        if reading.evidence is not None and _is_light(method):
-            return reading, reading.evidence
-        return reading, Evidence(reading.classifier, reading.recording)
-
-    def _record(
-        self, sitting: Sitting, question: Question, method: Method
-    ) -> tuple[Reading, Evidence]:
+        if sitting.reading is not None and sitting.reading.answers(question, method):
+            return sitting.reading, sitting.reading.evidence(method)
         classifier = self.classifier(question.model, question.prompts)
         prepared = self._prepared(sitting.data, sitting.name, classifier)
-        with quiet(classifier.module):
-            classifier, _ = settled(classifier, prepared.pixels)
-            evidence = trace(classifier, to_model(classifier, prepared.pixels), [method])
-        kept, size = self._kept(classifier, evidence)
-        asked = question.model, question.prompts
-        reading = Reading(*asked, classifier, evidence.recording, prepared, kept, size)
+        room = self.limits.kept_bytes // SHARE
+        reading, evidence = read(classifier, prepared, question, method, room)
+        self.store.replace(key, replace(sitting, reading=reading))
         return reading, evidence
 
     def _prepared(self, data: bytes, name: str, classifier: Classifier) -> Prepared:
@@ -241,17 +191,6 @@ class Desk:
             notes=(*note_of(classifier.preparation), *ready.notes),
         )
 
-    def _kept(self, classifier: Classifier, evidence: Evidence) -> tuple[Evidence | None, int]:
-        """The replay alone, without graphs of whole passes, if there is room; and all bytes."""
-        recording = evidence.recording
-        tensors = list(tensors_in(recording))
-        if recording.layout.tracer == "replay":
-            replay = cast(Replay, evidence.proved(ReadTrace))
-            size = bytes_of([*tensors, *saved_in(replay.logits)], classifier.module)
-            if size <= self.limits.kept_bytes // SHARE:
-                return Evidence(classifier, recording, replay), size
-        return None, bytes_of(tensors, classifier.module)
-
     def _prompts(self, prompts: Sequence[str]) -> list[str]:
         given = list(dict.fromkeys(text.strip() for text in prompts if text.strip()))
         if not given:
@@ -261,14 +200,6 @@ class Desk:
         if max(map(len, given)) > self.limits.prompt_letters:
             raise TargetError(f"a description has at most {self.limits.prompt_letters} letters.")
         return given
-
-
-def _is_light(method: Method) -> bool:
-    return method.needs in (ReadTrace, AttentionTrace, ReachTrace, GridTrace)
-
-
-def _lacks(reading: Reading, method: Method) -> bool:
-    return method.needs in (AttentionTrace, ReachTrace) and not reading.recording.calls
 
 
 def _small(picture: Image.Image) -> Image.Image:

@@ -15,7 +15,7 @@ from .offered import OFFERED
 from .state import PROMPTS, needs_words
 
 TITLE: Final = "What did the model look at?"
-LEAD: Final = "Give a picture: see what a Vision Transformer says it is, and where it saw it."
+LEAD: Final = "Give a picture: see what a Vision Transformer predicts, and what speaks for it."
 DROP_JS: Final = "window.agcam.setUp(element, (data) => trigger('picked', data));"
 SAID_JS: Final = "window.agcam.classes(element, (_, data) => trigger('asked', data), watch);"
 LINK_JS: Final = "window.agcam.link(element, watch);"

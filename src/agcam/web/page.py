@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -10,18 +9,17 @@ import gradio as gr
 
 from ..errors import AgcamError
 from ..explanation import Explanation
-from ..values import Classifier
 from . import panels
-from .desk import Desk, Question
+from .desk import Desk
 from .examples import examples
 from .gate import Gate, Slices, nothing
 from .guard import visitor_of
-from .layout import TITLE, Parts, choices_of, lay_out
+from .layout import TITLE, Parts, lay_out
 from .offered import OFFERED
-from .state import State, needs_words, restored
+from .reading import Question
+from .shown import Outputs, Shown
+from .state import State, restored
 from .turns import Turns
-
-Outputs = dict[Any, Any]
 
 
 def build(desk: Desk, gate: Gate) -> gr.Blocks:
@@ -37,6 +35,7 @@ class _Wires:
 
     def __init__(self, desk: Desk, gate: Gate, parts: Parts) -> None:
         self.desk, self.gate, self.parts = desk, gate, parts
+        self.shown = Shown(desk, parts)
         self.turns = Turns()
 
     def connect(self, page: gr.Blocks) -> None:
@@ -82,7 +81,7 @@ class _Wires:
         """Bring back what a link holds."""
         start = State(next(iter(self.desk.models)))
         state = restored(str(address or ""), start, self.desk.models, examples())
-        outputs = self._set(state)
+        outputs = self.shown.controls(state)
         if state.example:
             outputs |= await self._lay_example(state, request)
         return outputs
@@ -92,7 +91,7 @@ class _Wires:
     ) -> Outputs:
         """A new picture: ask about the predicted class."""
         data = event._data if isinstance(event._data, dict) else {}
-        state = self._state("", *fields)
+        state = State.of("", *fields)
         if key:  # a class that came with a link is meant for the first picture
             state = replace(state, target=None)
         if data.get("error"):
@@ -106,27 +105,27 @@ class _Wires:
     ) -> Outputs:
         """A class was pressed."""
         index = event._data.get("index") if isinstance(event._data, dict) else None
-        state = self._state(*fields)
+        state = State.of(*fields)
         target = index if isinstance(index, int) else state.target
         return await self._show(key, replace(state, target=target), request)
 
     async def asked(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
         """Something about the same picture was changed."""
-        return await self._show(key, self._state(*fields), request)
+        return await self._show(key, State.of(*fields), request)
 
     async def other_model(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
         """Another model knows other classes: ask about what it predicts."""
-        state = replace(self._state(*fields), target=None)
-        return {**self._set(state), **await self._show(key, state, request)}
+        state = replace(State.of(*fields), target=None)
+        return {**self.shown.controls(state), **await self._show(key, state, request)}
 
     async def other_words(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
         """Other descriptions: ask about the one that fits best."""
-        return await self._show(key, replace(self._state(*fields), target=None), request)
+        return await self._show(key, replace(State.of(*fields), target=None), request)
 
     async def compare(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
         """The same class by several methods, side by side."""
         *known, several = fields
-        state = self._state(*known)
+        state = State.of(*known)
         names = [name for name in dict.fromkeys(several or []) if name in OFFERED]
         if not names:
             return {self.parts.compared: panels.told("Tick the methods to compare.")}
@@ -170,103 +169,15 @@ class _Wires:
         overtaken: Outputs = {self.parts.told: gr.skip()}
 
         def work() -> Outputs:
-            return overtaken if self.turns.overtaken(page, turn) else self._draw(place, state)
+            return (
+                overtaken if self.turns.overtaken(page, turn) else self.shown.answer(place, state)
+            )
 
         try:
             answer = await self.gate.call(work, self.desk.cost(self._question(state)))
         except AgcamError as error:
             answer = {self.parts.told: panels.told(str(error))}
         return overtaken if self.turns.overtaken(page, turn) else answer
-
-    def _draw(self, place: tuple[str, str], state: State) -> Outputs:
-        parts, classifier = self.parts, self.desk.models[state.model]
-        start = time.perf_counter()
-        question = self._question(state)
-        explanation = self.desk.explain(place, question)
-        index = int(explanation.target[0, 0])
-        state = replace(state, target=index)
-        query = {
-            "model": state.model,
-            "method": state.method,
-            "target": index,
-            "prompts": "\n".join(question.prompts),
-            "alpha": f"{state.opacity:g}",
-        }
-        view = panels.view(explanation, state.look)
-        spent = 1000 * (time.perf_counter() - start)
-        address = f"pictures/{place[1]}"
-        return {
-            parts.key: place[1],
-            parts.example: state.example,
-            parts.told: "",
-            parts.said: panels.said(explanation),
-            parts.view: view,
-            parts.chosen: self._chosen(classifier, explanation, index),
-            parts.downloads: panels.downloads(explanation, address, query, state.link(classifier)),
-            parts.compared: "",
-            parts.heads: self._heads(place, question) if state.heads else "",
-            parts.how: panels.how(explanation, spent),
-        }
-
-    def _heads(self, place: tuple[str, str], question: Question) -> str:
-        """Maps of blocks and heads, if somebody looks at them."""
-        try:
-            maps, name = self.desk.heads(place, question)
-        except AgcamError as error:
-            return panels.told(str(error))
-        return panels.heads(name, maps.numpy())
-
-    def _chosen(self, classifier: Classifier, explanation: Explanation, index: int) -> Any:
-        if needs_words(classifier):
-            return gr.skip()
-        if classifier.class_names:
-            return index
-        numbers = range(explanation.logits.shape[1])  # how many there are is known only now
-        return gr.update(choices=[(f"class {n}", n) for n in numbers], value=index)
-
-    def _set(self, state: State) -> Outputs:
-        """The controls as the state says."""
-        parts, classifier = self.parts, self.desk.models[state.model]
-        words = needs_words(classifier)
-        return {
-            parts.model: state.model,
-            parts.method: state.method,
-            parts.chosen: gr.update(
-                choices=choices_of(classifier), value=state.target, visible=not words
-            ),
-            parts.prompts: gr.update(value="\n".join(state.prompts), visible=words),
-            parts.ask: gr.update(visible=words),
-            parts.threshold: state.threshold,
-            parts.opacity: state.opacity,
-            parts.boxes: state.boxes,
-            parts.heads_open: state.heads,
-            parts.heads_panel: gr.update(open=state.heads),
-        }
-
-    def _state(
-        self,
-        example: str,
-        model: str,
-        method: str,
-        chosen: Any,
-        prompts: str,
-        threshold: float,
-        opacity: float,
-        boxes: bool,
-        heads: bool,
-    ) -> State:
-        _ = self.desk.models[model], OFFERED[method]
-        return State(
-            model=model,
-            method=method,
-            target=chosen if isinstance(chosen, int) else None,
-            threshold=float(threshold),
-            opacity=float(opacity),
-            boxes=bool(boxes),
-            heads=bool(heads),
-            prompts=tuple(str(prompts or "").splitlines()),
-            example=example,
-        )
 
     def _question(self, state: State) -> Question:
         return state.question(self.desk.models[state.model])

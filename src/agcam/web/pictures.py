@@ -15,10 +15,11 @@ from fastapi.responses import JSONResponse
 from ..errors import PictureError
 from ..explanation import Explanation, file_names
 from ..maps import heat_map, npy_bytes, png_bytes
-from .desk import Desk, Question
+from .desk import Desk
 from .gate import Gate, Slices, nothing
 from .limits import Limits
 from .problems import TooLargeError, TooSlowError
+from .reading import Question
 from .visits import visit_now
 
 

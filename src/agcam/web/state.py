@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from ..values import Classifier
-from .desk import Question
 from .offered import OFFERED
 from .panels import Look
+from .reading import Question
 
 PROMPTS = ("a photo of a person", "a photo of an animal", "a photo of food", "a photo of a place")
 
@@ -27,6 +27,32 @@ class State:
     heads: bool = False
     prompts: tuple[str, ...] = PROMPTS
     example: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        example: str,
+        model: str,
+        method: str,
+        chosen: Any,
+        prompts: str,
+        threshold: float,
+        opacity: float,
+        boxes: bool,
+        heads: bool,
+    ) -> State:
+        """From the values of the page's components, in the order of `Parts.asked`."""
+        return cls(
+            model=model,
+            method=OFFERED[method].name,
+            target=chosen if isinstance(chosen, int) else None,
+            threshold=float(threshold),
+            opacity=float(opacity),
+            boxes=bool(boxes),
+            heads=bool(heads),
+            prompts=tuple(str(prompts or "").splitlines()),
+            example=example,
+        )
 
     @property
     def look(self) -> Look:
