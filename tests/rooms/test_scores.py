@@ -161,6 +161,13 @@ def test_one_class_alone_is_predicted_or_not():
     assert predicted(plain, torch.tensor([[-0.4]])).tolist() == [0]
 
 
+@pytest.mark.parametrize(("scores", "noted"), [(None, 1), ("none", 0), ("probability", 0)])
+def test_what_is_stated_of_one_logit_replaces_the_note_of_what_was_supposed(scores, noted):
+    module = timm.create_model("test_vit", num_classes=1)
+    notes = agcam.load(module, scores=scores).notes
+    assert sum("taken as a sigmoid" in note for note in notes) == noted
+
+
 # What a class has in its favour, and methods that know no classes
 
 

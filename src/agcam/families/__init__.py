@@ -13,6 +13,7 @@ from torch import nn
 from ..errors import LoadError, ModelError, UnknownNameError
 from ..values import Classifier, Scores
 from . import hf_vit
+from .assemble import ONE_LOGIT
 from .checkpoints import load_checkpoint
 from .fingerprint import weights_hash
 from .given import prepared_as
@@ -68,7 +69,8 @@ def load(
     if logits is not None:
         classifier = _with_logits(classifier, logits)
     if scores is not None:
-        classifier = replace(classifier, scores=scores_named(scores))
+        notes = tuple(note for note in classifier.notes if note != ONE_LOGIT)  # not taken so now
+        classifier = replace(classifier, scores=scores_named(scores), notes=notes)
     if classes is None:
         return classifier
     return _named(classifier, class_names(classes))
