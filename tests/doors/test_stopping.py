@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 ROOMS = HERE.parent / "rooms"
 sys.path.insert(0, str(ROOMS))
 SECONDS = 5.0  # that anything may live on
+PICTURES = 24  # more than are judged between a look at the store and the signal
 START = 120  # seconds for processes to start on a busy machine
 
 DRIVER = """
@@ -34,11 +35,12 @@ if __name__ == "__main__":
 """
 
 COMMAND = """
-import hashlib, sys, time
+import atexit, hashlib, sys, time
 import agcam.families
 from agcam.cli import main
 
 HOW = sys.argv.pop()
+atexit.register(print, "Python ends slowly", file=sys.stderr)
 
 def load(*_, **__):
     print("loading now", flush=True)
@@ -76,6 +78,26 @@ def until(holds, seconds, what):
         time.sleep(0.05)
 
 
+def still_running(processes):
+    """Those that have not ended within SECONDS; one that has but was not waited for has ended.
+
+    An orphan is waited for by the first process of the machine or container, whenever that may be.
+    """
+    end = time.monotonic() + SECONDS
+    while left := [process for process in processes if runs(process)]:
+        if time.monotonic() > end:
+            return left
+        time.sleep(0.05)
+    return []
+
+
+def runs(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @pytest.fixture
 def started():
     """Start processes; at the end nothing of them is left, however the test went."""
@@ -110,8 +132,7 @@ def test_no_worker_outlives_its_driver(how, work, started, tmp_path):
     family = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
     assert {int(path.stem) for path in tmp_path.glob("*.pid")} < {one.pid for one in family}
     os.kill(driver.pid, how)
-    _, alive = psutil.wait_procs(family[1:], timeout=SECONDS)
-    assert alive == []
+    assert still_running(family[1:]) == []
     said = driver.communicate(timeout=SECONDS)[1]
     assert driver.returncode == (-how if how == signal.SIGKILL else 128 + how)
     assert said.count("agcam: stopped") == (how != signal.SIGKILL)
@@ -125,8 +146,7 @@ def test_ctrl_c_of_a_terminal_reaches_everybody_and_prints_one_line(started, tmp
     until(lambda: len(list(tmp_path.glob("*.pid"))) == 2, START, "workers did not start")
     family = psutil.Process(driver.pid).children(recursive=True)
     os.killpg(driver.pid, signal.SIGINT)
-    _, alive = psutil.wait_procs(family, timeout=SECONDS)
-    assert alive == []
+    assert still_running(family) == []
     said = driver.communicate(timeout=SECONDS)[1]
     assert driver.returncode == 130
     assert said.strip().splitlines()[-1].startswith("agcam: stopped; ")
@@ -163,6 +183,7 @@ def test_every_command_is_stopped_by_one_signal(command, kind, how, started, tmp
     assert time.monotonic() - begun < SECONDS
     assert process.returncode == 128 + how
     assert "Traceback" not in said
+    assert "Python ends slowly" not in said  # with torch that takes seconds, which nothing bounds
     assert said.strip().splitlines()[-1].startswith("agcam: stopped; ")
     assert said.count("stopped") == 1
 
@@ -170,7 +191,7 @@ def test_every_command_is_stopped_by_one_signal(command, kind, how, started, tmp
 def test_an_evaluation_that_is_stopped_says_how_to_go_on_and_goes_on(started, tmp_path):
     from small_runs import lay_out
 
-    lay_out(tmp_path, pictures=10)
+    lay_out(tmp_path, pictures=PICTURES)
     command = [
         *("-m", "agcam", "evaluate", "csv", tmp_path / "boxes.csv", "--arch", "timm:test_vit"),
         *("--model", tmp_path / "weights.pth", "--classes", tmp_path / "names.txt"),
@@ -181,16 +202,16 @@ def test_an_evaluation_that_is_stopped_says_how_to_go_on_and_goes_on(started, tm
     until(lambda: shards_in(tmp_path / "store"), START, "no shard was done")
     family = psutil.Process(first.pid).children(recursive=True)
     first.terminate()
-    _, alive = psutil.wait_procs(family, timeout=SECONDS)
-    assert alive == []
+    assert still_running(family) == []
     said = first.communicate(timeout=SECONDS)[1].strip().splitlines()[-1]
     assert first.returncode == 143
     done = shards_in(tmp_path / "store")
-    assert f"agcam: stopped; {done} of 10 shards are in " in said
+    assert 0 < done < PICTURES
+    assert f"agcam: stopped; {done} of {PICTURES} shards are in " in said
     assert "goes on from there" in said
     out, _ = started(*command).communicate(timeout=START)
-    assert f"{done} of 10 shards are in" in out
-    assert "10 samples judged, 0 failures" in out
+    assert f"{done} of {PICTURES} shards are in" in out
+    assert f"{PICTURES} samples judged, 0 failures" in out
 
 
 def shards_in(path):

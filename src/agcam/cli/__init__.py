@@ -17,7 +17,7 @@ from .lists import lists
 from .records import report, runs
 from .say import say
 from .serve import serve
-from .stopping import install, stopped
+from .stopping import end, install, stopped
 
 __all__ = ["app", "main"]
 
@@ -76,4 +76,7 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
-    app()
+    try:
+        app()
+    finally:
+        end()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import LoadError, RunError
+from ..errors import AgcamError, LoadError, RunError
 from .loading import Loading, loads_models, read_names
 from .options import Model, names_in
 from .say import say
@@ -161,7 +161,19 @@ def _progress(made: Plan, path: Path) -> Iterator[Tell]:
             rate = f"{forwards / elapsed:.1f} passes a second" if elapsed else ""
             bar.update(task, advance=1, rate=rate)
 
-        yield tell
+        try:
+            yield tell
+        finally:  # a signal may have come after a shard was stored and before it was counted
+            advise(_going_on(max(done, _stored(path, made.key)), total, path))
+
+
+def _stored(path: Path, key: str) -> int:
+    """How many shards of a run are in a store; 0 where it cannot be read any more."""
+    from ..records import Store
+
+    with suppress(AgcamError), Store(path, create=False) as store:
+        return store.run(key).done
+    return 0
 
 
 def _going_on(done: int, total: int, path: Path) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Final
 
 import typer
 
 from .loading import Loading, loads_models
-from .stopping import advise, stopped
+from .stopping import advise
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 7860
@@ -73,6 +72,3 @@ def serve(
         serve_(app, place)
     finally:
         app.state.gate.close()
-        status = stopped()
-        if status is not None:  # at once: the end of Python takes seconds, more during a pass
-            os._exit(status)

@@ -63,6 +63,20 @@ def install() -> None:
     threading.Thread(target=_watch, args=(woken,), daemon=True).start()
 
 
+def end() -> None:
+    """End the process now if a signal has come and everything is put back and closed.
+
+    The end of Python itself takes seconds where torch is loaded, more on a busy machine, and from
+    its beginning on the thread that ends the process after GRACE seconds does not run any more.
+    """
+    status = stopped()
+    if status is not None:
+        _end_workers()
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(status)
+
+
 def _stop(number: int, frame: Any) -> None:
     del frame
     first = not _caught
