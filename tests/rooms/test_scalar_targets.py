@@ -339,6 +339,7 @@ def test_compared():
         (lambda y: y.nothing, "raised AttributeError"),
         (lambda y: y[:, 99], "raised IndexError"),
         (lambda y: y[:, 0] / 0, "gives NaN or an infinite value"),
+        (lambda y: y.add_(1)[:, 0], "changes what the model gave, in place"),
         (lambda y: y[:, 0].detach(), "has no gradient"),
         (lambda y: torch.ones(1), "has no gradient"),
         (lambda y: y.argmax(-1), "torch.int64, which has no gradient"),

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError
-from ..maps import PixelMap, overlay, png_bytes, to_pixels
-from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, manifest_of, name_of
+from ..maps import PixelMap, overlay, to_pixels
+from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from .files import distinct, file_names, files_of, part_of, write_all
+from .manifest import describe
+from .notebook import figure
 
 __all__ = ["Explanation", "PixelMaps", "file_names"]
-
-SCHEMA_VERSION: Final = 2
-NOTEBOOK_SIDE: Final = 320
 
 
 class PixelMaps(tuple[PixelMap, ...]):
@@ -104,7 +101,7 @@ class Explanation:
     def top(self, picture: int = 0, count: int = 5) -> tuple[Answer, ...]:
         """The classes that the model gives most to, best first."""
         best = self.logits[picture].topk(min(count, self.logits.shape[1])).indices.tolist()
-        return tuple(self._answer(picture, index) for index in best)
+        return tuple(self.answer(picture, index) for index in best)
 
     def said(self, picture: int = 0, count: int = 5) -> tuple[tuple[str, float], ...]:
         """The same as pairs: class name and probability, or logit where there are none."""
@@ -113,7 +110,8 @@ class Explanation:
             for one in self.top(picture, count)
         )
 
-    def _answer(self, picture: int, index: int) -> Answer:
+    def answer(self, picture: int, index: int) -> Answer:
+        """What the model gives for any class of one picture."""
         logit, known = float(self.logits[picture, index]), self.probabilities
         probability = None if known is None else float(known[picture, index])
         return Answer(self.name_of(index), index, logit, probability)
@@ -150,36 +148,7 @@ class Explanation:
 
     def manifest(self, picture: int = 0) -> dict[str, Any]:
         """Everything but the pixels, ready for JSON."""
-        frame, prediction = self.frames[picture], int(self.prediction[picture])
-        predicted = None if prediction < 0 else _entry(self._answer(picture, prediction))
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "source": self.sources[picture],
-            "size": [frame.width, frame.height],
-            "window": list(frame.window),
-            "preparation": manifest_of(self.preparation),
-            "model": self.model,
-            "family": self.family,
-            "weights_sha256": self.weights_hash,
-            "scores": self.scores,
-            "method": self.method,
-            "class_specific": self.class_specific,
-            "tracer": self.tracer,
-            "grid": [self.grid.rows, self.grid.columns],
-            "versions": dict(self.versions),
-            "notes": list(self.notes),
-            "prediction": predicted,
-            "top": [_entry(answer) for answer in self.top(picture)],
-            "targets": [self._target(picture, asked) for asked in range(self.target.shape[1])],
-        }
-
-    def _target(self, picture: int, asked: int) -> dict[str, Any]:
-        grid_map = self.grid_map[picture, asked]
-        return {
-            **_entry(self.answers[picture][asked]),
-            "caption": self.caption(picture, asked),
-            "relevance": {"lowest": float(grid_map.min()), "highest": float(grid_map.max())},
-        }
+        return describe(self, picture)
 
     def save(
         self,
@@ -229,19 +198,7 @@ class Explanation:
     def _repr_html_(self) -> str:
         """Notebooks show the overlays, each with what it shows."""
         return "".join(
-            self._figure(picture, asked) for picture in range(len(self)) for asked in self.shown
-        )
-
-    def _figure(self, picture: int, asked: int) -> str:
-        image = self.overlay(picture, asked)
-        image.thumbnail((NOTEBOOK_SIDE, NOTEBOOK_SIDE))
-        data = base64.b64encode(png_bytes(image)).decode()
-        by = f", by {self.method}" if self.class_specific else ""
-        caption = html.escape(f"{self.caption(picture, asked)}{by}")
-        return (
-            '<figure style="display:inline-block;margin:4px">'
-            f'<img alt="{caption}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{caption}</figcaption></figure>"
+            figure(self, picture, asked) for picture in range(len(self)) for asked in self.shown
         )
 
     def __repr__(self) -> str:
@@ -262,14 +219,3 @@ def _not_kept(_: Any) -> Any:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _entry(answer: Answer) -> dict[str, Any]:
-    """An answer as the manifest has it."""
-    return {
-        "class": answer.index,
-        "name": answer.name,
-        "logit": None if answer.index is None else answer.value,
-        "value": answer.value,
-        "probability": answer.probability,
-    }

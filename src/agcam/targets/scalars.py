@@ -205,7 +205,7 @@ def _each_picture(output: Any, leaves: Sequence[Tensor]) -> Iterator[Any]:
 
 
 def _one(bound: Bound, output: Any) -> Float[Tensor, "1"]:
-    name = bound.scalar.name
+    name, before = bound.scalar.name, _changes(output)
     try:
         value = bound.function(output)
     except (AgcamError, torch.cuda.OutOfMemoryError):
@@ -216,6 +216,11 @@ def _one(bound: Bound, output: Any) -> Float[Tensor, "1"]:
             f"the target {name!r} raised {type(error).__name__}: {first}; it is given "
             f"{_shape(output)}, one picture's output."
         ) from error
+    if _changes(output) != before:
+        raise TargetError(
+            f"the target {name!r} changes what the model gave, in place; compute it without, as "
+            "y.add(1) instead of y.add_(1)."
+        )
     if not isinstance(value, Tensor) or value.numel() != 1 or value.ndim > 1:
         raise TargetError(
             f"the target {name!r} gives {_shape(value)} for {_shape(output)}; it must give one "
@@ -224,6 +229,12 @@ def _one(bound: Bound, output: Any) -> Float[Tensor, "1"]:
     if not value.is_floating_point():
         raise TargetError(f"the target {name!r} gives {value.dtype}, which has no gradient.")
     return value.reshape(1)
+
+
+def _changes(output: Any) -> list[int]:
+    """How often each tensor of an output was changed in place; inference tensors count nothing."""
+    leaves = [leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor)]
+    return [leaf._version for leaf in leaves if not leaf.is_inference()]
 
 
 def _shape(value: Any) -> str:

@@ -1,0 +1,106 @@
+"""From the parts of a run to one Explanation, with all that must be noted of it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+from typing import Final
+
+import torch
+
+from .._version import __version__
+from ..explanation import Explanation
+from ..families import weights_hash
+from ..images import Prepared
+from ..values import Classifier, Method, answers_of, kind_of, probabilities_of, split
+from .passes import Part, names_of
+
+AT_LIMIT: Final = 1e-6
+ONE_OUTPUT: Final = (
+    "one output has no softmax: it is taken as the logit of yes against no (sigmoid); of a "
+    'regression say scores="none" (--scores none)',
+)
+LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
+
+
+def assemble(
+    classifier: Classifier, method: Method, prepared: Prepared, parts: Sequence[Part]
+) -> Explanation:
+    """The explanation of all pictures, whose parts are given in order."""
+    every = Part(
+        columns=torch.cat([part.columns for part in parts]),
+        target=torch.cat([part.target for part in parts]),
+        grid_map=torch.cat([part.grid_map for part in parts]),
+        grid=parts[0].grid,
+        tracer=parts[0].tracer,
+        errors=tuple(error for part in parts for error in part.errors),
+    )
+    logits, _ = split(classifier, every.columns)
+    classes = logits.shape[-1]
+    kind = kind_of(classifier, classes)
+    of_scores = ONE_OUTPUT if kind == "sigmoid" and classifier.scores == "softmax" else ()
+    of_maps = *_completeness(method, every), *_flat(method, classifier, every)
+    return Explanation(
+        logits=logits,
+        probabilities=probabilities_of(classifier, logits),
+        prediction=logits.argmax(-1) if classes else torch.full((len(logits),), -1),
+        target=every.target.masked_fill(every.target >= classes, -1),
+        answers=tuple(
+            answers_of(classifier, row, asked.tolist())
+            for row, asked in zip(every.columns, every.target, strict=True)
+        ),
+        grid_map=every.grid_map,
+        class_names=names_of(classifier, classes),
+        scores=kind,
+        model=classifier.name,
+        family=classifier.family,
+        weights_hash=weights_hash(classifier.module),
+        method=method.name,
+        class_specific=method.class_specific,
+        tracer=every.tracer,
+        grid=every.grid,
+        versions=versions(),
+        notes=(*classifier.notes, *prepared.notes, *of_scores, *of_maps),
+        frames=prepared.frames,
+        pictures=prepared.pictures,
+        sources=prepared.sources,
+        preparation=prepared.preparation,
+    )
+
+
+def _flat(method: Method, classifier: Classifier, part: Part) -> tuple[str, ...]:
+    """A note for each target whose map says nothing, which colours would hide."""
+    classes = part.columns.shape[1] - len(classifier.scalars)
+    notes = []
+    for row, asked, maps in zip(part.columns, part.target.tolist(), part.grid_map, strict=True):
+        answers = answers_of(classifier, row, asked)
+        for answer, column, grid_map in zip(answers, asked, maps, strict=True):
+            limit = None if column < classes else classifier.scalars[column - classes].limit
+            if not grid_map.any():
+                why = "nothing in the picture moves it"
+                notes.append(f"the {method.name} map of {answer.name} is zero everywhere: {why}")
+            elif limit is not None and answer.value > limit - AT_LIMIT:
+                why = "a map of what would change it is a map of rounding"
+                notes.append(f"{answer.name} is at its highest, {limit:g}: {why}")
+    return tuple(dict.fromkeys(notes))
+
+
+def _completeness(method: Method, part: Part) -> tuple[str, ...]:
+    if not part.errors:
+        return ()
+    error = max(part.errors)
+    return (f"{method.name}: completeness error at most {error:.1e} of the target's logit",)
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Versions of all that has a part in a map; read once, for metadata files are slow to parse."""
+    found = {"agcam": __version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return MappingProxyType(found)

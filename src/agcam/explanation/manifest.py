@@ -1,0 +1,60 @@
+"""What a manifest says of one picture: how its maps were made, and what they are of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..values import Answer, manifest_of
+
+if TYPE_CHECKING:
+    from . import Explanation
+
+SCHEMA_VERSION: Final = 2
+
+
+def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
+    """Everything but the pixels of one picture, ready for JSON."""
+    frame, prediction = explanation.frames[picture], int(explanation.prediction[picture])
+    predicted = None if prediction < 0 else _entry(explanation.answer(picture, prediction))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "source": explanation.sources[picture],
+        "size": [frame.width, frame.height],
+        "window": list(frame.window),
+        "preparation": manifest_of(explanation.preparation),
+        "model": explanation.model,
+        "family": explanation.family,
+        "weights_sha256": explanation.weights_hash,
+        "scores": explanation.scores,
+        "method": explanation.method,
+        "class_specific": explanation.class_specific,
+        "tracer": explanation.tracer,
+        "grid": [explanation.grid.rows, explanation.grid.columns],
+        "versions": dict(explanation.versions),
+        "notes": list(explanation.notes),
+        "prediction": predicted,
+        "top": [_entry(answer) for answer in explanation.top(picture)],
+        "targets": [
+            _target(explanation, picture, asked) for asked in range(explanation.target.shape[1])
+        ],
+    }
+
+
+def _target(explanation: Explanation, picture: int, asked: int) -> dict[str, Any]:
+    grid_map = explanation.grid_map[picture, asked]
+    return {
+        **_entry(explanation.answers[picture][asked]),
+        "caption": explanation.caption(picture, asked),
+        "relevance": {"lowest": float(grid_map.min()), "highest": float(grid_map.max())},
+    }
+
+
+def _entry(answer: Answer) -> dict[str, Any]:
+    """An answer as the manifest has it."""
+    return {
+        "class": answer.index,
+        "name": answer.name,
+        "logit": None if answer.index is None else answer.value,
+        "value": answer.value,
+        "probability": answer.probability,
+    }
