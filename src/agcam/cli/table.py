@@ -15,8 +15,8 @@ def print_table(
 ) -> None:
     """Print rows under headers, as wide as the terminal; plain text where it is no terminal.
 
-    A cell is a text, or several, each on a line of its own. With `numbers` all columns but the
-    first are set to the right.
+    A cell is a text, or several, each on a line of its own where they do not fit beside each
+    other. With `numbers` all columns but the first are set to the right.
     """
     from rich import box
     from rich.console import Console
@@ -29,10 +29,21 @@ def print_table(
             overflow="fold",
             justify="right" if numbers and place else "left",
         )
-    for row in rows:
-        cells = ([cell] if isinstance(cell, str) else cell for cell in row)
-        table.add_row(*("\n".join(map(printable, lines)) for lines in cells))
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    for row in _in_lines(rows, console.width):
+        table.add_row(*row)
+    console.print(table)
+
+
+def _in_lines(rows: Iterable[Sequence[str | Sequence[str]]], width: int) -> list[list[str]]:
+    """Cells as text; their parts beside each other where the terminal is wide enough."""
+    parts = [
+        [[printable(one)] if isinstance(one, str) else list(map(printable, one)) for one in row]
+        for row in rows
+    ]
+    beside = [[", ".join(cell) for cell in row] for row in parts]
+    widest = sum(max(map(len, column)) + 3 for column in zip(*beside, strict=True))
+    return beside if widest <= width else [["\n".join(cell) for cell in row] for row in parts]
 
 
 def print_entries(entries: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
