@@ -1,6 +1,7 @@
 """Random towers and heads: every map is full autograd's, or the model is refused in words."""
 
 import pytest
+import timm
 import torch
 import zoo
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -91,6 +92,24 @@ def test_heads_folded_before_pictures_are_explained_one_by_one():
         agcam.explain(model, pixels, target)
     found = agcam.explain(model, pixels, target, batch_size=1).grid_map.flatten(1)
     torch.testing.assert_close(found, zoo.truth(model, pixels, target), rtol=1e-6, atol=1e-12)
+
+
+class Gate(torch.nn.Module):
+    """Reads a token by a comparison, which NaN would not show."""
+
+    def forward(self, tokens):
+        return tokens[:, 0] * (tokens[:, 3:4, 0] > 0)
+
+
+def test_a_part_that_is_exchanged_for_one_that_hides_what_it_reads():
+    model = torch.nn.Sequential(timm.create_model("test_vit", num_classes=5).double().eval())
+    pixels = torch.randn(4, 3, 160, 160, dtype=torch.float64)
+    agcam.explain(model, pixels, 1)
+    inner = model[0]
+    inner.pool = lambda tokens, *_: Gate()(tokens)
+    model[0].norm = torch.nn.Sequential(inner.norm)
+    expected = inner(pixels).detach()
+    torch.testing.assert_close(agcam.explain(model, pixels, 1).logits, expected)
 
 
 @pytest.mark.parametrize("quirk", zoo.REFUSED)

@@ -34,9 +34,10 @@ from .untraceable import UntraceableError
 
 __all__ = ["Evidence", "Report", "Tracer", "leaving_nothing", "quiet", "trace", "tracers_of"]
 
+SETTINGS: Final = (str, bool, int, float, type(None))
 REMEMBERED: Final = 32  # layouts of one model: input sizes and target functions
 MIXED: Final = "its blocks mix tokens outside attention, or count them"
-_Key = tuple[tuple[int, ...], Hashable]  # channels, height, width of the input; the variant
+_Key = tuple[tuple[int, ...], Hashable, int]  # channels, height, width; the variant; the make
 _layouts: weakref.WeakKeyDictionary[nn.Module, dict[_Key, Layout]] = weakref.WeakKeyDictionary()
 
 
@@ -80,7 +81,7 @@ def trace(
         return found
 
     known = _layouts.setdefault(classifier.module, {})
-    key = (tuple(pixels.shape[1:]), classifier.variant)
+    key = (tuple(pixels.shape[1:]), classifier.variant, _make_of(classifier.module))
     if key in known and (outside or known[key].tracer != "none"):
         try:
             return evidence(known[key])
@@ -101,6 +102,13 @@ def trace(
             f"{classifier.name}: two passes took different ways through the model; agcam needs "
             "a model that is deterministic in evaluation mode."
         ) from None
+
+
+def _make_of(module: nn.Module) -> int:
+    """A number that changes when a part of the model is exchanged, or a setting of the whole."""
+    parts = ((id(part), vars(part).get("forward")) for part in module.modules())
+    settings = ((k, v) for k, v in vars(module).items() if isinstance(v, SETTINGS))
+    return hash((*parts, *settings))
 
 
 def _remember(known: dict[_Key, Layout], key: _Key, layout: Layout) -> None:
