@@ -316,6 +316,26 @@ def test_two_runs_write_to_one_store_at_once(tmp_path):
         assert list(store.records("a")) == list(store.records("b")) == list(store.records("c"))
 
 
+def test_several_make_a_store_at_once(tmp_path):
+    """Each sees no store, or a whole one; never tables whose version is not yet stated."""
+    failures = []
+
+    def begin(path, key):
+        try:
+            with Store(path) as store:
+                store.begin(key, CONFIGURATION, 1)
+        except RunError as error:
+            failures.append(str(error))
+
+    for number in range(30):
+        makers = [threading.Thread(target=begin, args=(tmp_path / f"{number}", k)) for k in "abcd"]
+        for maker in makers:
+            maker.start()
+        for maker in makers:
+            maker.join()
+    assert failures == []
+
+
 # Summaries
 
 

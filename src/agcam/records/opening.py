@@ -108,6 +108,14 @@ def _connected(path: Path, file: Path, how: str, stack: ExitStack) -> sqlite3.Co
 
 def know(path: Path, connection: sqlite3.Connection) -> bool:
     """Whether the file has its tables already. Raises RunError for another program's file."""
+    connection.execute("BEGIN")  # one moment of it, also while another process makes the tables
+    try:
+        return _known(path, connection)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _known(path: Path, connection: sqlite3.Connection) -> bool:
     version = _pragma(connection, "user_version")
     empty = version == 0 and not _pragma(connection, "schema_version")
     if not empty and _pragma(connection, "application_id") != APPLICATION:
