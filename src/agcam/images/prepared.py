@@ -175,11 +175,21 @@ def _source(item: Any, number: int) -> str:
     return named if isinstance(named, str) and named else f"picture-{number}"
 
 
+OTHER_DIMS: Final = {
+    BATCH_DIMS - 1: "; for one picture add the batch dimension: pixels[None]. Spectrograms (batch, "
+    "time, frequency) are not explained.",
+    BATCH_DIMS
+    + 1: "; videos (batch, frame, channel, height, width) are not explained: give single "
+    "frames to a model of pictures.",
+}
+"""What a tensor of another number of dimensions may be, and what helps."""
+
+
 def _take(classifier: Classifier, pixels: Tensor) -> Prepared:
     if pixels.ndim != BATCH_DIMS or not pixels.numel():
         raise PictureError(
             f"a prepared tensor is (batch, channel, height, width), not {tuple(pixels.shape)}"
-            + ("; add the batch dimension: pixels[None]." if pixels.ndim == BATCH_DIMS - 1 else ".")
+            + OTHER_DIMS.get(pixels.ndim, ".")
         )
     if pixels.shape[3] in {1, 3, 4} and pixels.shape[3] < min(pixels.shape[1:3]):
         raise PictureError(
