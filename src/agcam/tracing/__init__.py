@@ -64,16 +64,11 @@ def trace(
     whole = any(method.needs in OF_EVERY_BLOCK for method in methods)
 
     def evidence(layout: Layout, replay: Replay | None = None) -> Evidence:
-        wanted = _as_wanted(classifier, layout, tracer)
-        if wanted.heads_first and len(pixels) > 1:
-            raise ModelError(
-                f"{classifier.name} folds heads and pictures into one axis, heads first, so its "
-                "attention can be told apart for one picture at a time: batch_size=1."
-            )
-        if wanted.tracer == "replay":
-            replay = replay or Replay(classifier, pixels, wanted, whole)
-        else:
+        wanted = _as_wanted(classifier, layout, tracer, len(pixels))
+        if wanted.tracer != "replay":
             replay = None
+        elif replay is None:
+            replay = Replay(classifier, pixels, wanted, whole)
         recording = replay.recording if replay else record(classifier, pixels, wanted, whole)
         found = Evidence(classifier, recording, replay, chunk=chunk, report=report)
         for method in () if lazy else methods:
@@ -117,8 +112,15 @@ def _remember(known: dict[_Key, Layout], key: _Key, layout: Layout) -> None:
     known[key] = layout
 
 
-def _as_wanted(classifier: Classifier, layout: Layout, tracer: Tracer | None) -> Layout:
+def _as_wanted(
+    classifier: Classifier, layout: Layout, tracer: Tracer | None, pictures: int
+) -> Layout:
     """The layout for the tracer that the caller names; ModelError where it cannot be right."""
+    if layout.heads_first and pictures > 1:
+        raise ModelError(
+            f"{classifier.name} folds heads and pictures into one axis, heads first, so its "
+            "attention can be told apart for one picture at a time: batch_size=1."
+        )
     if layout.tracer == "none" or tracer not in READ_TRACERS:
         return layout
     if tracer == "full":

@@ -66,11 +66,6 @@ class Store(Generic[Thing]):
             if key in self._kept:
                 self._put(key, thing)
 
-    def forget(self, key: Key) -> None:
-        """Drop one thing at once."""
-        with self._lock:
-            self._kept.pop(key, None)
-
     def sweep(self) -> None:
         """Drop what is too old, also when nobody asks for anything."""
         with self._lock:
