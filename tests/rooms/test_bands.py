@@ -215,7 +215,7 @@ def test_a_range_reaches_the_model_by_the_command_line_and_by_python(tmp_path):
 @pytest.mark.parametrize(
     ("pixels", "note"),
     [
-        (torch.rand(1, 3, 160, 160) * 255, "run from 0.* to 255.*scale and normalize"),
+        (torch.rand(1, 3, 160, 160) * 255, "run from 0 to 255.*scale and normalize"),
         (torch.rand(1, 3, 160, 160), "scaled to 0 ... 1, but not normalized"),
         (torch.randn(1, 3, 160, 160), None),
         (torch.zeros(1, 3, 160, 160), None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def _refuse_units(preparation: Preparation) -> None:
 def far_note(pixels: Tensor, preparation: Preparation | Transform | None) -> tuple[str, ...]:
     """A note where pixels cannot come from a picture that was normalized as the model wants."""
     low, high = float(pixels.min()), float(pixels.max())
-    where = f"the pixels run from {low:.3g} to {high:.3g}"
+    where = f"the pixels run from {_rounded(low, high)} to {_rounded(high, low)}"
     wrong = "scale and normalize them, or the answer is that of another picture"
     usual = preparation is not None and preparation.channels == pixels.shape[-3]
     if preparation is None or not usual or max(*preparation.mean, *preparation.std) > OF_UNITS:
@@ -94,6 +95,12 @@ def far_note(pixels: Tensor, preparation: Preparation | Transform | None) -> tup
     if 0 <= low < high <= 1 and high > 0.5 and least < -0.5:
         return (f"{where}, and {wanted}: they look scaled to 0 ... 1, but not normalized",)
     return ()
+
+
+def _rounded(end: float, other: float) -> str:
+    """One end of a range, as exact as three digits of its larger end are."""
+    digits = 2 - math.floor(math.log10(max(abs(end), abs(other)) or 1))
+    return f"{round(end, digits) + 0.0:g}"
 
 
 def _greyed(picture: Image.Image) -> tuple[str, ...]:
