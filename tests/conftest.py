@@ -22,7 +22,7 @@ SHARED = ROOT.parent / "shared"  # real annotated pictures; their licences keep 
 
 def _seed():
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 - the generator that libraries draw from
+    np.random.seed(0)
     torch.manual_seed(0)
 
 
