@@ -31,7 +31,7 @@ def test_maps_are_those_of_explain(classifier, photograph):
     assert [answer.name for answer in done.answers] == ["class<3>", "class<8>"]
     known = [answer.probability for answer in done.answers]
     assert known == pytest.approx(alone.probabilities[0, [3, 8]].tolist())
-    assert [(one.name, one.probability) for one in done.top] == list(alone.said())
+    assert [(one.name, one.probability) for one in done.top] == list(alone.predictions())
 
 
 def test_one_recording_serves_all(tiny, pixels):

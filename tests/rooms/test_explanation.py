@@ -90,12 +90,12 @@ def test_it_is_equal_to_itself_alone(explanation):
 def test_what_the_model_said(tiny, pixels):
     names = [f"name {k}, synonym {k}" for k in range(10)]
     explanation = agcam.explain(agcam.load(tiny, classes=names), pixels)
-    said = explanation.said(1, count=3)
+    said = explanation.predictions(1, count=3)
     values, indices = explanation.probabilities[1].topk(3)
     assert [name for name, _ in said] == [f"name {k}" for k in indices.tolist()]
     assert [value for _, value in said] == values.tolist()
-    assert len(explanation.said(0, count=99)) == 10
-    assert agcam.explain(tiny, pixels).said(0)[0][0].startswith("class ")
+    assert len(explanation.predictions(0, count=99)) == 10
+    assert agcam.explain(tiny, pixels).predictions(0)[0][0].startswith("class ")
 
 
 # Together or one at a time

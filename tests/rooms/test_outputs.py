@@ -202,9 +202,9 @@ def test_classes_that_were_squeezed_are_no_pictures():
     ],
 )
 def test_how_logits_become_probabilities_is_seen(model, scores):
-    from agcam.question import settled
+    from agcam.binding import find_logits
 
-    classifier, _ = settled(agcam.load(model().eval()), pixels())
+    classifier, _ = find_logits(agcam.load(model().eval()), pixels())
     assert classifier.scores == scores
 
 
@@ -230,7 +230,7 @@ def test_prototypes_are_a_classifier(after):
 
 
 def test_a_wrapper_passes_on_how_the_model_within_reads_its_logits():
-    from agcam.question import settled
+    from agcam.binding import find_logits
 
     transformers = pytest.importorskip("transformers")
     small = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 3}
@@ -243,18 +243,18 @@ def test_a_wrapper_passes_on_how_the_model_within_reads_its_logits():
     )
     inner = transformers.ViTForImageClassification(config)
     model = Gives(lambda y: y.logits, inner).eval()
-    assert settled(agcam.load(model), pixels(side=64))[0].scores == "sigmoid"
+    assert find_logits(agcam.load(model), pixels(side=64))[0].scores == "sigmoid"
     other = nn.Sequential(model, nn.Linear(3, 3)).eval()  # a head of one's own behind it
-    assert settled(agcam.load(other), pixels(side=64))[0].scores == "softmax"
+    assert find_logits(agcam.load(other), pixels(side=64))[0].scores == "softmax"
 
 
 @pytest.mark.parametrize("end", [nn.Softmax(-1), nn.Sigmoid()])
 def test_a_head_that_was_replaced_is_seen(end):
-    from agcam.question import settled
+    from agcam.binding import find_logits
 
     model = tower()
     model.head = nn.Sequential(model.head, end)
-    assert settled(agcam.load(model), pixels())[0].scores == "probability"
+    assert find_logits(agcam.load(model), pixels())[0].scores == "probability"
 
 
 @pytest.mark.parametrize(

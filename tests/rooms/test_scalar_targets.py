@@ -155,7 +155,7 @@ def test_functions_of_a_backbone(function):
     assert found.logits.shape == (3, 0)
     assert found.probabilities is None
     assert found.prediction.tolist() == [-1] * 3
-    assert found.said() == ()
+    assert found.predictions() == ()
     assert found.manifest()["prediction"] is None
     assert found.answers[0][0].score.startswith("value ")
 

@@ -54,7 +54,7 @@ def test_probabilities_are_those_of_the_kind(tiny, pixels, kind):
     if expected is None:
         assert found.probabilities is None
         assert found.answers[0][0].score == f"logit {float(logits[0, 1]):.4g}"
-        assert found.said(0)[0][1] == pytest.approx(float(logits[0].max()))
+        assert found.predictions(0)[0][1] == pytest.approx(float(logits[0].max()))
         assert found.manifest(0)["prediction"]["probability"] is None
     else:
         torch.testing.assert_close(found.probabilities, expected)
@@ -92,7 +92,7 @@ def test_one_logit_is_never_certain_by_itself(one_logit, squares, scores):
     found = agcam.explain(agcam.load(one_logit, scores=scores), squares)
     expected = one_logit(squares).sigmoid().detach()
     torch.testing.assert_close(found.probabilities, expected)
-    first, second = (found.said(picture)[0][1] for picture in (0, 1))
+    first, second = (found.predictions(picture)[0][1] for picture in (0, 1))
     assert first != second
     assert {first, second}.isdisjoint({0.0, 1.0})
     assert scores == "sigmoid" or any("sigmoid" in note for note in found.notes)

@@ -61,7 +61,7 @@ def test_a_form_is_answered_as_by_explain(api, method):
         assert np.array_equal(np.asarray(drawn), np.asarray(ours.overlay(0, number)))
     assert told["manifest"] == json.loads(json.dumps(ours.manifest()))
     said = [(row["name"], row["probability"]) for row in told["said"]]
-    assert said == [(name, pytest.approx(value)) for name, value in ours.said()]
+    assert said == [(name, pytest.approx(value)) for name, value in ours.predictions()]
 
 
 def test_json_and_form_say_the_same(api):

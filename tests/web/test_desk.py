@@ -197,7 +197,7 @@ def test_the_demo_on_a_photograph():
     names = model.class_names
     for name in ("cup", "espresso"):
         made = desk.explain(key, Question("demo", "agcam", names.index(name)))
-        assert made.said()[0][0] in {"cup", "espresso"}
+        assert made.predictions()[0][0] in {"cup", "espresso"}
         values = np.asarray(made.pixel_map[0][0])
         height, width = values.shape
         cup = values[int(0.05 * height) : int(0.6 * height), int(0.3 * width) : int(0.72 * width)]

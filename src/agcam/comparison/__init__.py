@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from .. import targets
+from ..binding import bind, to_model
 from ..errors import AgcamError, PictureError, TargetError
-from ..explainer import BATCH_SIZE, Progress, Watch, finite
+from ..explainer import BATCH_SIZE, PassCounter, Progress, finite
 from ..families import load
 from ..images import prepare_all
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
-from ..question import ask, to_model
 from ..tracing import Evidence, quiet, trace
 from ..values import (
     Answer,
@@ -114,17 +114,17 @@ def compare(
     prepared = prepare_all(loaded, picture)
     if len(prepared.pixels) != 1:
         raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
-    question = ask(loaded, prepared.pixels, target, inputs)
-    if question.whole and len(question.bound) > 1:
+    bound = bind(loaded, prepared.pixels, target, inputs)
+    if bound.whole and len(bound.functions) > 1:
         raise TargetError("functions of a whole output are compared one at a time.")
-    classifier = question.classifier()
+    classifier = bound.classifier()
     with quiet(classifier.module):
         pixels = to_model(classifier, prepared.pixels)
-        watch = Watch(progress)
+        watch = PassCounter(progress)
         bench = _Bench(classifier, pixels, rows, batch_size, watch)
         given, grid = bench.evidence.recording.logits, bench.evidence.recording.grid
         logits, _ = split(classifier, given)
-        asked = targets.resolve(question.target, logits, classifier.class_names)[0].to(given.device)
+        asked = targets.resolve(bound.target, logits, classifier.class_names)[0].to(given.device)
         watch.total = sum(row.asks(grid) for row in rows if row.asks is not None) * len(asked)
         columns = {column.method.name: column for column in bench.columns(asked)}
     best = logits[0].topk(min(TOP, logits.shape[1])).indices
@@ -153,7 +153,7 @@ class _Bench:
         pixels: Tensor,
         methods: Sequence[Method],
         chunk: int,
-        watch: Watch,
+        watch: PassCounter,
     ) -> None:
         self._classifier, self._methods = classifier, methods
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more

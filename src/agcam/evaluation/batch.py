@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..binding import to_model
 from ..errors import AgcamError, MetricError
 from ..maps import to_pixels
-from ..question import to_model
 from ..records import Failure, Record, SampleRow
 from ..tracing import trace
 from ..values import (

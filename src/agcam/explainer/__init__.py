@@ -10,24 +10,24 @@ import torch
 from torch import Tensor
 
 from .. import targets
+from ..binding import bind, to_model
 from ..errors import PictureError
 from ..explanation import Explanation
 from ..families import load
 from ..images import Prepared, prepare_all
 from ..methods import METHODS
-from ..question import ask, to_model
 from ..tracing import Evidence, Tracer, leaving_nothing, quiet, trace
 from ..values import Classifier, Method, split
 from .assembly import assemble, versions
-from .passes import Part, Progress, Run, Watch, ask_for, finite, names_of
+from .passes import Part, PassCounter, Progress, Run, ask_for, finite, names_of
 
 __all__ = [
     "BATCH_SIZE",
+    "PassCounter",
     "Progress",
-    "Watch",
-    "answer",
-    "answer_in_slices",
     "explain",
+    "explain_in_slices",
+    "explain_recording",
     "finite",
     "versions",
 ]
@@ -72,15 +72,15 @@ def explain(
     row = METHODS[method]
     loaded = load(model, preparation=preparation)
     prepared = prepare_all(loaded, pictures)
-    question = ask(loaded, prepared.pixels, target, inputs, batch_size)
-    run = Run(prepared, row, tracer, batch_size, Watch(progress))
-    step = batch_size if question.inputs is None else 1
+    bound = bind(loaded, prepared.pixels, target, inputs, batch_size)
+    run = Run(prepared, row, tracer, batch_size, PassCounter(progress))
+    step = batch_size if bound.inputs is None else 1
     starts = range(0, len(prepared.pixels), step)
-    parts = [run.part(question, slice(start, start + step)) for start in starts]
-    return assemble(question.described(), row, prepared, parts)
+    parts = [run.part(bound, slice(start, start + step)) for start in starts]
+    return assemble(bound.described(), row, prepared, parts)
 
 
-def answer(
+def explain_recording(
     classifier: Classifier, evidence: Evidence, prepared: Prepared, target: Any, method: Method
 ) -> Explanation:
     """Explain pictures from a recording made before; call inside `quiet`.
@@ -89,11 +89,11 @@ def answer(
     because they will be asked again.
     """
     pictures = len(prepared.pixels)
-    part = ask_for(classifier, evidence, target, method, Watch(None), pictures)
+    part = ask_for(classifier, evidence, target, method, PassCounter(None), pictures)
     return assemble(classifier, method, prepared, [part])
 
 
-def answer_in_slices(
+def explain_in_slices(
     classifier: Classifier, prepared: Prepared, target: Any, method: Method, at_once: int
 ) -> Generator[Callable[[], None], None, Explanation]:
     """Explain prepared pictures as `explain` does, `at_once` targets at a time, for many who wait.
@@ -115,7 +115,7 @@ def answer_in_slices(
                 columns = list(torch.split(targets.resolve(target, logits, names), at_once, dim=1))
             asked = _as_target(columns[len(parts)], logits.shape[-1])
             parts.append(
-                ask_for(classifier, held[0], asked, method, Watch(None), len(prepared.pixels))
+                ask_for(classifier, held[0], asked, method, PassCounter(None), len(prepared.pixels))
             )
         yield held.clear
     whole = replace(

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from .. import targets
+from ..binding import BoundTarget, to_model
 from ..errors import ModelError
 from ..images import Prepared
-from ..question import Question, to_model
 from ..tracing import Evidence, Tracer, quiet, trace
 from ..values import Classifier, Grid, Method, split
 
@@ -21,13 +21,13 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Watch:
+class PassCounter:
     """Counts the pictures that the model was asked about, for whoever waits."""
 
     progress: Progress | None
     done: int = 0
     total: int = 0
-    questions: int = 1  # that are put one after another
+    passes_each: int = 1  # that are put one after another
 
     def report(self, count: int) -> None:
         """The model was asked about some more pictures."""
@@ -56,18 +56,18 @@ class Run:
     method: Method
     tracer: Tracer | None
     at_once: int
-    watch: Watch
+    watch: PassCounter
 
-    def part(self, question: Question, some: slice) -> Part:
+    def part(self, bound: BoundTarget, some: slice) -> Part:
         """The question put to some of the pictures.
 
         Functions of the whole output may read other tokens each, so each has a pass of its own.
         """
-        target = targets.part(question.target, some, len(self.prepared.pixels))
-        if not question.whole:
-            return self._pass(question.classifier(some.start), some, target)
-        self.watch.questions = len(question.alone)
-        parts = [self._pass(one.classifier(some.start), some, one.target) for one in question.alone]
+        target = targets.part(bound.target, some, len(self.prepared.pixels))
+        if not bound.whole:
+            return self._pass(bound.classifier(some.start), some, target)
+        self.watch.passes_each = len(bound.alone)
+        parts = [self._pass(one.classifier(some.start), some, one.target) for one in bound.alone]
         return _side_by_side(parts, target)
 
     def _pass(self, classifier: Classifier, some: slice, target: Any) -> Part:
@@ -103,7 +103,7 @@ def ask_for(
     evidence: Evidence,
     target: Any,
     method: Method,
-    watch: Watch,
+    watch: PassCounter,
     pictures: int,
 ) -> Part:
     """Maps of every target; `pictures` are all that `watch` tells of, those of other parts too."""
@@ -112,7 +112,7 @@ def ask_for(
     names = names_of(classifier, logits.shape[-1])
     asked = targets.resolve(target, logits, names).to(logits.device)
     asks = method.asks(grid) if method.asks is not None else 0
-    watch.total = asks * pictures * asked.shape[1] * watch.questions
+    watch.total = asks * pictures * asked.shape[1] * watch.passes_each
     relevance = finite(evidence.relevance(method, asked), classifier, method)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     exact = torch.promote_types(logits.dtype, torch.float32)

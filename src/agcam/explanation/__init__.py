@@ -51,9 +51,9 @@ class Explanation:
     logits: Float[Tensor, "batch class"]
     probabilities: Float[Tensor, "batch class"] | None
     prediction: Int[Tensor, " batch"]
-    target: Int[Tensor, "batch asked"]
+    target: Int[Tensor, "batch target"]
     answers: tuple[tuple[Answer, ...], ...]
-    grid_map: Float[Tensor, "batch asked rows columns"]
+    grid_map: Float[Tensor, "batch target rows columns"]
     class_names: tuple[str, ...]
     scores: Scores
     model: str
@@ -103,12 +103,16 @@ class Explanation:
         best = self.logits[picture].topk(min(count, self.logits.shape[1])).indices.tolist()
         return tuple(self.answer(picture, index) for index in best)
 
-    def said(self, picture: int = 0, count: int = 5) -> tuple[tuple[str, float], ...]:
-        """The same as pairs: class name and probability, or logit where there are none."""
+    def predictions(self, picture: int = 0, count: int = 5) -> tuple[tuple[str, float], ...]:
+        """The most probable classes as pairs (name, probability), or logit if there are none."""
         return tuple(
             (one.name, one.value if one.probability is None else one.probability)
             for one in self.top(picture, count)
         )
+
+    def said(self, picture: int = 0, count: int = 5) -> tuple[tuple[str, float], ...]:
+        """An alias of `predictions`, for programs written before it had this name."""
+        return self.predictions(picture, count)
 
     def answer(self, picture: int, index: int) -> Answer:
         """What the model gives for any class of one picture."""

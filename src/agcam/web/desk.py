@@ -15,13 +15,13 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from ..binding import bind
 from ..errors import PictureError, TargetError, UnknownNameError
-from ..explainer import answer, answer_in_slices
+from ..explainer import explain_in_slices, explain_recording
 from ..explanation import Explanation
 from ..images import Prepared, make_ready, open_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
-from ..question import ask
 from ..registry import near_misses
 from ..tracing import Evidence, quiet
 from ..values import Classifier, Method, ReadTrace, note_of
@@ -124,9 +124,9 @@ class Desk:
         yield nothing
         at_once = max(1, int(SLICE // max(cost_of(method).target, 1.0)))
         with quiet(classifier.module):  # taken once: whoever takes it twice may wait twice
-            question = ask(classifier, prepared.pixels, target)
-            classifier, target = question.classifier(), question.target
-            slices = answer_in_slices(classifier, prepared, target, method, at_once)
+            bound = bind(classifier, prepared.pixels, target)
+            classifier, target = bound.classifier(), bound.target
+            slices = explain_in_slices(classifier, prepared, target, method, at_once)
             let_go = next(slices)
         yield let_go
         return (yield from slices)
@@ -160,7 +160,9 @@ class Desk:
         method = OFFERED[question.method]
         reading, evidence = self._read(key, sitting, question, method)
         with quiet(reading.classifier.module):
-            return answer(reading.classifier, evidence, reading.prepared, question.target, method)
+            return explain_recording(
+                reading.classifier, evidence, reading.prepared, question.target, method
+            )
 
     def _read(
         self, key: Key, sitting: Sitting, question: Question, method: Method

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, cast
 
+from ..binding import find_logits, to_model
 from ..images import Prepared
-from ..question import settled, to_model
 from ..tracing import Evidence, quiet, trace
 from ..tracing.replay import Replay
 from ..values import (
@@ -66,7 +66,7 @@ def read(
 ) -> tuple[Reading, Evidence]:
     """Record a picture for a question; the replay is kept if the reading fits `room` bytes."""
     with quiet(classifier.module):
-        classifier, _ = settled(classifier, prepared.pixels)
+        classifier, _ = find_logits(classifier, prepared.pixels)
         evidence = trace(classifier, to_model(classifier, prepared.pixels), [method])
     kept, size = _kept(classifier, evidence, room)
     asked = question.model, question.prompts

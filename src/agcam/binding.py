@@ -25,7 +25,7 @@ BESIDE: Final = Scalar("direction")
 
 
 @dataclass(frozen=True)
-class Question:
+class BoundTarget:
     """A target put to a model: in columns of what it gives, and what goes with each picture.
 
     `whole` is whether the targets are functions of all that the module returns, for it has no
@@ -34,38 +34,38 @@ class Question:
 
     asked: Classifier
     target: Any
-    bound: tuple[Bound, ...] = ()
+    functions: tuple[Bound, ...] = ()
     whole: bool = False
     inputs: Inputs | None = None
 
     def classifier(self, picture: int = 0) -> Classifier:
         """What answers for the pictures from this one on; with inputs, for this one alone."""
         one = self.asked if self.inputs is None else self.inputs.bind(self.asked, picture)
-        return _with_columns(one, self.bound, self.whole) if self.bound else one
+        return _with_columns(one, self.functions, self.whole) if self.functions else one
 
     def described(self) -> Classifier:
         """The classifier as it is told of: with the names of what was asked beside its classes."""
         names = () if self.whole else self.asked.class_names
-        scalars = tuple(one.scalar for one in self.bound)
+        scalars = tuple(one.scalar for one in self.functions)
         return replace(self.asked, scalars=scalars, class_names=names)
 
     @cached_property
-    def alone(self) -> tuple[Question, ...]:
+    def alone(self) -> tuple[BoundTarget, ...]:
         """One question for each function of the whole output, for each may read other tokens."""
         every = []
-        for one in self.bound:
+        for one in self.functions:
             asked = replace(self.asked, variant=object())
-            every.append(replace(self, asked=asked, target=Column(0), bound=(one,)))
+            every.append(replace(self, asked=asked, target=Column(0), functions=(one,)))
         return tuple(every)
 
 
-def ask(
+def bind(
     classifier: Classifier,
     pixels: Tensor,
     target: Any,
     inputs: Any = None,
     at_once: int = AT_ONCE,
-) -> Question:
+) -> BoundTarget:
     """Make ready to ask `target` of pictures (batch, channel, height, width).
 
     A CLIP-like classifier without classes takes them from the prompts in the target. Functions and
@@ -77,17 +77,17 @@ def ask(
         named = classifier.with_prompts(targets.prompts_of(target))
         classifier = replace(named, scores=classifier.scores)
     try:
-        classifier, further = settled(classifier, pixels, inputs, at_once)
+        classifier, further = find_logits(classifier, pixels, inputs, at_once)
         whole = isinstance(classifier.predict, Refusal)
     except NoLogitsError:
         if not without or classifier.output is None:
             raise
         without_logits = replace(classifier, predict=Refusal(classifier.name, "it gives no logits"))
-        classifier, further = settled(without_logits, pixels, inputs, at_once)
+        classifier, further = find_logits(without_logits, pixels, inputs, at_once)
         whole = True
     read, free = targets.read(target, len(pixels), classifier.class_names)
     if not free:
-        return Question(classifier, target, inputs=further)
+        return BoundTarget(classifier, target, inputs=further)
     whole = whole or _is_whole(classifier, free)
     if whole and not without:
         raise TargetError(
@@ -95,10 +95,10 @@ def ask(
             "classes in another call."
         )
     bound = tuple(_bound(classifier, one, whole) for one in free)
-    return Question(classifier, read, bound, whole, further)
+    return BoundTarget(classifier, read, bound, whole, further)
 
 
-def settled(
+def find_logits(
     classifier: Classifier, pixels: Tensor, inputs: Any = None, at_once: int = AT_ONCE
 ) -> tuple[Classifier, Inputs | None]:
     """The classifier as its first output shows it to be, and what goes with each picture.
