@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from agcam.evaluation import MEASURES, Subject, carry_out, plan_of
+from agcam.evaluation import MEASURES, Setup, plan_setup, run_plan
 from agcam.evaluation.measures import PAPER
 from agcam.families import load
 from agcam.methods import METHODS
@@ -23,7 +23,7 @@ def subject(authors, model, label, metrics):
         pixels = torch.from_numpy(authors["images"][int(sample.name)])
         return pixels.double(), Frame.whole(SIDE, SIDE)
 
-    return Subject(
+    return Setup(
         classifier=load(model),
         dataset=DataSet(
             name="authors",
@@ -41,7 +41,7 @@ def subject(authors, model, label, metrics):
 
 
 def results(path, authors, model, label, metrics):
-    carry_out(plan_of(subject(authors, model, label, metrics)), path)
+    run_plan(plan_setup(subject(authors, model, label, metrics)), path)
     with Store(path) as store:
         return read_results(store)
 

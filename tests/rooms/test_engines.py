@@ -14,7 +14,7 @@ from small_runs import configuration, lay_out, rows_of
 
 from agcam import LoadError, RunError
 from agcam.engines import ENGINES, Limits
-from agcam.evaluation import carry_out, plan
+from agcam.evaluation import plan, run_plan
 from agcam.records import Store
 
 
@@ -70,10 +70,10 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
             killed.append(workers[0].pid)
             os.kill(workers[0].pid, signal.SIGKILL)
 
-    run = carry_out(made, tmp_path / "ray", "ray", Limits(workers=2), tell)
+    run = run_plan(made, tmp_path / "ray", "ray", Limits(workers=2), tell)
     assert killed
     assert run.finished
-    carry_out(made, tmp_path / "local")
+    run_plan(made, tmp_path / "local")
     with Store(tmp_path / "ray") as first, Store(tmp_path / "local") as second:
         assert len(rows_of(first)[0]) == 8
         assert rows_of(first) == rows_of(second)

@@ -17,15 +17,15 @@ from agcam.engines import Limits
 from agcam.evaluation import (
     BUNDLES,
     MEASURES,
-    Evaluator,
-    Subject,
-    carry_out,
+    Setup,
+    Worker,
+    load_setup,
     plan,
-    plan_of,
-    subject_of,
+    plan_setup,
+    run_plan,
 )
-from agcam.evaluation.batch import Asked, Item, judged
-from agcam.evaluation.configuration import opened, worker_of
+from agcam.evaluation.batch import Item, ShardMaps, judged
+from agcam.evaluation.configuration import opened, start_worker
 from agcam.evaluation.cost import _Held
 from agcam.evaluation.masks import nearest
 from agcam.evaluation.measures import chosen
@@ -84,13 +84,13 @@ def subject(classifier, pictures, metrics, *, truth=None, classes=None, **change
         "copy": lambda: load(copy.deepcopy(classifier.module)),
         "batch_size": 3,
     }
-    made = Subject(**{**standard, **changes})
+    made = Setup(**{**standard, **changes})
     return made if truth is None else replace(made, dataset=replace(made.dataset, truth=truth))
 
 
 def evaluated(made):
     """All rows of a subject's shards."""
-    evaluator = Evaluator(made)
+    evaluator = Worker(made)
     parts = [evaluator(shard) for shard in range(made.shards)]
     return (
         [row for part in parts for row in part.samples],
@@ -163,7 +163,7 @@ def asked_of(made):
         truth = made.dataset.truth(sample)
         items.append(Item(number, sample, number, pixels, frame, truth))
     with quiet(made.classifier.module):
-        asked = Asked(made.classifier, items, made.methods)
+        asked = ShardMaps(made.classifier, items, made.methods)
         for method in made.methods:
             asked.maps(method)
     return asked, items
@@ -275,7 +275,7 @@ def test_a_shard_asks_no_picture_twice(classifier, pictures):
         return classifier.module(pixels)
 
     counting = replace(made, classifier=replace(classifier, predict=predict))
-    evaluator = Evaluator(counting)
+    evaluator = Worker(counting)
     evaluator(0)  # the survey of the model, and the blank picture, once
     calls.clear()
     rows = evaluator(0)
@@ -322,9 +322,9 @@ def test_a_plan_knows_how_many_maps_are_made(classifier, pictures, metrics):
 
     method = replace(METHODS["agcam"], function=counted)
     one = replace(made, methods=(method,), batch_size=1)
-    planned = plan_of(one)
+    planned = plan_setup(one)
     assert planned.own_seconds == planned.maps * planned.method_seconds["agcam"]
-    evaluator = Evaluator(one)
+    evaluator = Worker(one)
     calls.clear()
     evaluator(0)
     assert len(calls) == planned.maps
@@ -333,7 +333,7 @@ def test_a_plan_knows_how_many_maps_are_made(classifier, pictures, metrics):
 def test_randomization_leaves_the_model_and_its_copy_as_they_were(classifier, pictures):
     before = {name: tensor.clone() for name, tensor in classifier.module.state_dict().items()}
     made = subject(classifier, pictures, ["randomization", "class_sensitivity"])
-    evaluator = Evaluator(made)
+    evaluator = Worker(made)
     first, second = evaluator(0), evaluator(0)
     assert first.records == second.records
     for name, tensor in classifier.module.state_dict().items():
@@ -436,30 +436,30 @@ def test_methods_that_a_model_refuses_are_named_with_the_reason(classifier, pict
 
     refusing = replace(METHODS["rollout"], name="refusing", function=refuse)
     made = subject(classifier, pictures, ["morf"], methods=(METHODS["agcam"], refusing))
-    planned = plan_of(made)
+    planned = plan_setup(made)
     assert planned.refused == {"refusing": "it has no such thing"}
     assert [method.name for method in planned.subject.methods] == ["agcam"]
     with pytest.raises(RunError, match="it has no such thing"):
-        plan_of(replace(made, methods=(refusing,)))
+        plan_setup(replace(made, methods=(refusing,)))
 
 
 def test_metrics_of_what_the_data_set_has_not_are_refused(classifier, pictures):
     truth = lambda sample: Truth(np.zeros((0, 4)))  # noqa: E731
     made = subject(classifier, pictures, ["pointing_game"], truth=truth)
     with pytest.raises(RunError, match="few has no boxes, which pointing_game need"):
-        plan_of(made)
+        plan_setup(made)
     with pytest.raises(RunError, match="few has no masks, which mask_iou need"):
-        plan_of(replace(made, measures=chosen(["mask_iou"])))
-    plan_of(replace(made, measures=chosen(["morf"])))
+        plan_setup(replace(made, measures=chosen(["mask_iou"])))
+    plan_setup(replace(made, measures=chosen(["morf"])))
 
 
 def test_the_run_is_another_if_anything_changes(classifier, pictures):
     made = subject(classifier, pictures, ["morf"])
-    keys = {plan_of(made).key, plan_of(made).key}
+    keys = {plan_setup(made).key, plan_setup(made).key}
     assert len(keys) == 1
     moved = [Sample(s.name, f"elsewhere/{s.name}", s.label) for s in made.dataset.samples]
     moved = replace(made, dataset=replace(made.dataset, samples=tuple(moved)))
-    assert plan_of(moved).key in keys
+    assert plan_setup(moved).key in keys
     fewer = replace(made.dataset, samples=made.dataset.samples[:4])
     for changed in (
         replace(made, dataset=fewer),
@@ -470,25 +470,25 @@ def test_the_run_is_another_if_anything_changes(classifier, pictures):
         replace(made, precision=torch.bfloat16),
         replace(made, classifier=replace(classifier, preparation=SQUASH)),
     ):
-        keys.add(plan_of(changed).key)
+        keys.add(plan_setup(changed).key)
     with torch.no_grad():
         classifier.module.head.bias += 1
-    keys.add(plan_of(made).key)
+    keys.add(plan_setup(made).key)
     assert len(keys) == 9
 
 
 def test_a_second_run_of_the_same_configuration_is_refused_while_the_first_is_at_it(
     classifier, pictures, tmp_path
 ):
-    made = plan_of(subject(classifier, pictures, ["energy_pointing_game"]))
+    made = plan_setup(subject(classifier, pictures, ["energy_pointing_game"]))
     path = tmp_path / "store"
     with FileLock(f"{path}.{made.key[:12]}.lock"), pytest.raises(RunError, match="another process"):
-        carry_out(made, path)
-    assert carry_out(made, path).finished
+        run_plan(made, path)
+    assert run_plan(made, path).finished
     lock = Path(f"{path}.{made.key[:12]}.lock")
     assert lock.exists(), "who waited for a file that was removed would hold nothing"
     held = lock.stat().st_ino
-    assert carry_out(made, path).finished
+    assert run_plan(made, path).finished
     assert lock.stat().st_ino == held
 
 
@@ -497,11 +497,11 @@ def test_one_worker_has_the_threads_that_are_stated_and_puts_them_back(
     classifier, pictures, tmp_path, threads
 ):
     before, seen = torch.get_num_threads(), []
-    made = plan_of(subject(classifier, pictures, ["energy_pointing_game"]))
+    made = plan_setup(subject(classifier, pictures, ["energy_pointing_game"]))
     hook = classifier.module.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
     try:
         stated = replace(made, configuration=configuration(tmp_path, threads=threads))
-        carry_out(stated, tmp_path / "store")
+        run_plan(stated, tmp_path / "store")
     finally:
         hook.remove()
     assert set(seen) == {threads}
@@ -509,14 +509,14 @@ def test_one_worker_has_the_threads_that_are_stated_and_puts_them_back(
 
 
 def test_a_model_without_a_name_stays_in_this_process(classifier, pictures, tmp_path):
-    made = plan_of(subject(classifier, pictures, ["energy_pointing_game"]))
+    made = plan_setup(subject(classifier, pictures, ["energy_pointing_game"]))
     with pytest.raises(RunError, match="use one worker"):
-        carry_out(made, tmp_path / "store", "local", Limits(workers=2))
+        run_plan(made, tmp_path / "store", "local", Limits(workers=2))
 
 
 def test_a_configuration_is_rebuilt_from_its_names(tmp_path):
     folder = lay_out(tmp_path)
-    made = subject_of(configuration(folder, limit=5, fit="squash", precision="bfloat16"))
+    made = load_setup(configuration(folder, limit=5, fit="squash", precision="bfloat16"))
     assert [sample.name for sample in made.dataset.samples] == [
         "00.png",
         "02.png",
@@ -528,23 +528,23 @@ def test_a_configuration_is_rebuilt_from_its_names(tmp_path):
     assert made.classifier.preparation.fit == "squash"
     assert made.precision is torch.bfloat16
     with pytest.raises(UnknownNameError, match="did you mean rollout"):
-        subject_of(configuration(folder, methods=("rolout",)))
+        load_setup(configuration(folder, methods=("rolout",)))
     with pytest.raises(RunError, match="none of the data set's 10 classes"):
-        subject_of(configuration(folder, class_names=tuple("abcdefghij")))
+        load_setup(configuration(folder, class_names=tuple("abcdefghij")))
     with pytest.raises(RunError, match="as many classes"):
-        subject_of(configuration(folder, class_names=(), root=str(few_classes(folder))))
+        load_setup(configuration(folder, class_names=(), root=str(few_classes(folder))))
     with pytest.raises(RunError, match="the precision is one of as-is"):
-        subject_of(configuration(folder, precision="int8"))
+        load_setup(configuration(folder, precision="int8"))
 
 
 def test_a_worker_that_finds_something_else_under_the_same_names_refuses(tmp_path):
     asked = configuration(lay_out(tmp_path, pictures=4), metrics=("energy_pointing_game",))
     made = plan(asked)
-    worker_of(made.configuration, made.key)
+    start_worker(made.configuration, made.key)
     weights = torch.load(tmp_path / "weights.pth")
     torch.save({name: tensor + 1 for name, tensor in weights.items()}, tmp_path / "weights.pth")
     with pytest.raises(RunError, match="another model, data set or versions"):
-        worker_of(made.configuration, made.key)
+        start_worker(made.configuration, made.key)
 
 
 def few_classes(folder):
@@ -558,7 +558,7 @@ def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
 
     folder = lay_out(tmp_path, pictures=4)
     made = plan(configuration(folder, metrics=("energy_pointing_game",)))
-    carry_out(made, tmp_path / "store")
+    run_plan(made, tmp_path / "store")
     with Store(tmp_path / "store") as store:
         results = read_results(store)
     shown = shown_pictures(results, each=1)

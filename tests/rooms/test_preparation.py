@@ -214,16 +214,16 @@ def test_a_model_without_a_preparation_needs_all_of_its_numbers():
 
 
 def test_an_evaluation_is_another_run_with_another_preparation(tmp_path):
-    from agcam.evaluation.configuration import Configuration, classifier_of
+    from agcam.evaluation.configuration import Configuration, load_model
 
     torch.save(vit().state_dict(), tmp_path / "mine.pth")
     usual = Configuration("folder", ".", str(tmp_path / "mine.pth"), ("agcam",), ("abpc",),
                           arch="timm:test_vit")  # fmt: skip
     stated = replace(usual, size=(160,), mean=(0.1,), std=(0.5,), fit="squash")
-    assert classifier_of(stated).preparation != classifier_of(usual).preparation
+    assert load_model(stated).preparation != load_model(usual).preparation
     read_back = json.loads(json.dumps(asdict(stated)))
     listed = {key: tuple(v) if isinstance(v, list) else v for key, v in read_back.items()}
-    assert classifier_of(Configuration(**listed)).preparation == classifier_of(stated).preparation
+    assert load_model(Configuration(**listed)).preparation == load_model(stated).preparation
 
 
 def test_a_prompted_model_keeps_the_preparation_it_was_given():

@@ -13,7 +13,7 @@ from small_runs import configuration, lay_out, rows_of
 
 from agcam import RunError
 from agcam.engines import Limits
-from agcam.evaluation import carry_out, plan
+from agcam.evaluation import plan, run_plan
 from agcam.records import Store
 
 KILLS = 6
@@ -34,9 +34,9 @@ def made(laid_out):
 def undisturbed(made, tmp_path_factory):
     """The rows of a run in one process, which was then run again and left alone."""
     path, heard = tmp_path_factory.mktemp("undisturbed") / "store", []
-    first = carry_out(made, path)
+    first = run_plan(made, path)
     assert first.finished
-    assert first == carry_out(made, path, tell=heard.append)
+    assert first == run_plan(made, path, tell=heard.append)
     assert heard == []
     assert first.cost["forwards"] == made.forwards == PICTURES * (1 + 3 * 18)
     with Store(path) as store:
@@ -60,7 +60,7 @@ def test_a_run_has_a_row_for_every_sample_method_and_metric(undisturbed):
 
 
 def test_processes_give_the_same_rows_as_one(made, undisturbed, tmp_path):
-    carry_out(made, tmp_path / "store", "local", Limits(workers=2))
+    run_plan(made, tmp_path / "store", "local", Limits(workers=2))
     with Store(tmp_path / "store") as store:
         assert rows_of(store) == undisturbed
 
@@ -71,13 +71,13 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a pool of threads does not survive a fork
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from small_runs import configuration
-from agcam.evaluation import carry_out, plan
+from agcam.evaluation import run_plan, plan
 
 made = plan(configuration(Path(sys.argv[2]), batch_size=1))  # once for all that will die
 for _ in sys.stdin:
     child = os.fork()
     if child == 0:
-        carry_out(made, sys.argv[3])
+        run_plan(made, sys.argv[3])
         os._exit(0)
     print(child, flush=True)
     os.waitpid(child, 0)
@@ -107,7 +107,7 @@ def test_a_run_killed_at_random_again_and_again_ends_with_the_same_rows(
             seen.append(shards_of(path))
         nursery.stdin.close()
     assert seen[-1] < PICTURES, "the run was over before it had been killed so often"
-    assert carry_out(made, path).finished
+    assert run_plan(made, path).finished
     with Store(path) as store:
         assert len(store.runs()) == 1
         assert rows_of(store) == undisturbed

@@ -349,10 +349,10 @@ def test_code_of_a_folder_is_not_run_unless_this_very_call_says_so(tmp_path, mon
     monkeypatch.setattr("builtins.input", lambda *_: "y")  # whoever asks is told yes
     with pytest.raises(LoadError, match="--trust-remote-code"):
         agcam.load(f"hf:{tmp_path}")
-    from agcam.evaluation.configuration import Configuration, classifier_of
+    from agcam.evaluation.configuration import Configuration, load_model
 
     with pytest.raises(LoadError, match="--trust-remote-code"):  # as from a store
-        classifier_of(Configuration("", "", f"hf:{tmp_path}", (), ()))
+        load_model(Configuration("", "", f"hf:{tmp_path}", (), ()))
     assert not ran.exists()
     with pytest.raises(LoadError):  # the configuration alone makes no model, but it is read
         agcam.load(f"hf:{tmp_path}", trust_remote_code=True)

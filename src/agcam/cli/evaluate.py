@@ -52,7 +52,7 @@ def evaluate(
     """Judge methods on a data set; a run that was stopped goes on where it was."""
     from ..datasets import DATASETS
     from ..engines import ENGINES, Limits
-    from ..evaluation import Configuration, carry_out, plan
+    from ..evaluation import Configuration, plan, run_plan
     from ..records import Store
 
     advise("nothing was stored yet; start the same command again")
@@ -92,7 +92,7 @@ def evaluate(
     )
     _announce(made, limits.workers)
     with _progress(made, store) as tell:
-        run = carry_out(made, store, engine, limits, tell)
+        run = run_plan(made, store, engine, limits, tell)
     _finish(store, run)
 
 

@@ -1,23 +1,22 @@
 """Evaluation: data set x model x methods x metrics, from one recording a batch, into a store."""
 
-from .configuration import CHANCE, PRECISIONS, Configuration, subject_of
-from .evaluator import Evaluator, Subject
+from .configuration import PRECISIONS, Configuration, load_setup
+from .evaluator import Setup, Worker
 from .measures import BUNDLES, MEASURES, Measure
-from .planning import Plan, plan, plan_of
-from .run import carry_out
+from .planning import Plan, plan, plan_setup
+from .run import run_plan
 
 __all__ = [
     "BUNDLES",
-    "CHANCE",
     "MEASURES",
     "PRECISIONS",
     "Configuration",
-    "Evaluator",
     "Measure",
     "Plan",
-    "Subject",
-    "carry_out",
+    "Setup",
+    "Worker",
+    "load_setup",
     "plan",
-    "plan_of",
-    "subject_of",
+    "plan_setup",
+    "run_plan",
 ]

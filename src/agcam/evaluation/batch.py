@@ -51,7 +51,7 @@ class Item:
 
 
 @dataclass
-class Book:
+class Rows:
     """Rows of a shard while they are made, and the forward passes they took."""
 
     samples: list[SampleRow] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Book:
         points = tuple(float(value) for value in numbers)
         self.records.append(Record(item.number, method, metric, None, points))
 
-    def take(self, other: Book) -> None:
+    def take(self, other: Rows) -> None:
         """Put another book's rows in."""
         self.samples += other.samples
         self.records += other.records
@@ -88,7 +88,7 @@ class Book:
         self.forwards += other.forwards
 
 
-class Asked:
+class ShardMaps:
     """One recording of a shard's pictures, and each map made once. Use inside `quiet`."""
 
     def __init__(
@@ -121,7 +121,7 @@ class Asked:
                 self._hold(GridTrace)
         return self._maps[method.name]
 
-    def said_maps(self, method: Method) -> Grids:
+    def predicted_class_maps(self, method: Method) -> Grids:
         """The predicted classes' maps, (picture, row, column), raw."""
         if all(self.right(picture) for picture in range(len(self.items))):
             return self.maps(method)

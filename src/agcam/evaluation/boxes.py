@@ -11,7 +11,7 @@ from ..metrics import METRICS, SETS
 from ..metrics.localization import Localization, corrected, paper
 from ..metrics.max_box import best_box_ious
 from ..values import BoxCase
-from .batch import Asked, Book, Item, judged
+from .batch import Item, Rows, ShardMaps, judged
 from .measures import PAPER, Measure
 
 FIVE = {name: (paper, name.removeprefix("paper_")) for name in PAPER}
@@ -19,7 +19,7 @@ FIVE |= {name: (corrected, name) for name in Localization._fields}
 SWEEP = np.arange(0, 1, 0.01)  # thresholds of the stored curve of max_box_iou
 
 
-def boxes(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
+def boxes(asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
     """Judge every map by boxes; a sample without a box is a failure, not a zero."""
     for picture, item in enumerate(asked.items):
         if isinstance(item.truth, str):
@@ -38,7 +38,7 @@ def boxes(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
 
 
 def _one_map(
-    case: BoxCase, measures: Sequence[Measure], item: Item, method: str, book: Book
+    case: BoxCase, measures: Sequence[Measure], item: Item, method: str, book: Rows
 ) -> None:
     five: dict[object, Localization] = {}  # each protocol is run once for its five numbers
     for measure in measures:

@@ -20,12 +20,12 @@ from ..explainer import versions
 from ..families import load, weights_hash
 from ..images import make_ready
 from ..methods import METHODS
+from ..records import RANDOM_BASELINES
 from ..values import Changes, Classifier, DataSet, Frame, Method, Preparation, Sample, Transform
-from .evaluator import Evaluator, Subject
+from .evaluator import Setup, Worker
 from .match import match
 from .measures import chosen
 
-CHANCE: Final = ("random", "gaussian")  # in every table by themselves
 PRECISIONS: Final[dict[str, torch.dtype | None]] = {
     "as-is": None,
     "bfloat16": torch.bfloat16,
@@ -73,7 +73,7 @@ class Configuration:
         return Changes(**{field.name: getattr(self, field.name) for field in fields(Changes)})
 
 
-def subject_of(configuration: Configuration) -> Subject:
+def load_setup(configuration: Configuration) -> Setup:
     """Rebuild everything that the names stand for. Raises an AgcamError that names the fix."""
     if configuration.batch_size < 1:
         raise RunError(f"a batch has at least one picture, not {configuration.batch_size}")
@@ -81,35 +81,35 @@ def subject_of(configuration: Configuration) -> Subject:
         raise RunError(f"the precision is one of {', '.join(PRECISIONS)}")
     measures, methods = chosen(configuration.metrics), _methods(configuration.methods)
     dataset = _some(DATASETS[configuration.dataset].read(configuration.root), configuration.limit)
-    classifier = classifier_of(configuration)
+    classifier = load_model(configuration)
     if classifier.preparation is None:
         raise ModelError(f"{classifier.name}: how it wants its pictures is not known")
-    return Subject(
+    return Setup(
         classifier=classifier,
         dataset=dataset,
         classes=match(dataset.classes, classifier),
         methods=methods,
         measures=measures,
         open=partial(opened, preparation=classifier.preparation),
-        copy=partial(classifier_of, configuration),
+        copy=partial(load_model, configuration),
         batch_size=configuration.batch_size,
         precision=PRECISIONS[configuration.precision],
     )
 
 
-def worker_of(configuration: Configuration, key: str) -> Evaluator:
+def start_worker(configuration: Configuration, key: str) -> Worker:
     """What a worker's process runs: threads pinned, model and data set rebuilt.
 
     Raises RunError if what the names stand for here is not what they stand for at the driver.
     """
     _set_threads(configuration.threads)
-    subject = subject_of(configuration)
+    subject = load_setup(configuration)
     if key_of(description(subject)) != key:
         raise RunError(
             f"a worker on {platform.node()} found another model, data set or versions of libraries "
             "under the same names than the driver; make the machines alike"
         )
-    return Evaluator(subject)
+    return Worker(subject)
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _set_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def classifier_of(configuration: Configuration) -> Classifier:
+def load_model(configuration: Configuration) -> Classifier:
     """The model by its name, on its device, with its own preparation or what is stated of it."""
     changes = configuration.changes
     classifier = load(
@@ -152,7 +152,7 @@ def opened(sample: Sample, preparation: Preparation | Transform) -> tuple[Tensor
     return ready.pixels, ready.frame
 
 
-def description(subject: Subject) -> dict[str, Any]:
+def description(subject: Setup) -> dict[str, Any]:
     """All that the numbers depend on, ready for JSON; its hash is the run's key."""
     classifier, dataset = subject.classifier, subject.dataset
     parameter = next(classifier.module.parameters(), None)
@@ -184,7 +184,7 @@ def key_of(described: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def dataset_hash(subject: Subject) -> str:
+def dataset_hash(subject: Setup) -> str:
     """Of the samples' names and labels, in order, and the classes' match; not of where they lie."""
     dataset = subject.dataset
     rows = [(sample.name, sample.label) for sample in dataset.samples]
@@ -194,7 +194,7 @@ def dataset_hash(subject: Subject) -> str:
 
 def _methods(names: Sequence[str]) -> tuple[Method, ...]:
     wanted = list(METHODS) if "all" in names else list(names)
-    return tuple(METHODS[name] for name in dict.fromkeys([*wanted, *CHANCE]))
+    return tuple(METHODS[name] for name in dict.fromkeys([*wanted, *RANDOM_BASELINES]))
 
 
 def _some(dataset: DataSet, limit: int) -> DataSet:

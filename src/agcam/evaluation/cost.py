@@ -17,13 +17,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..values import Method
-from .batch import Asked, Book
+from .batch import Rows, ShardMaps
 from .measures import Measure
 
 PAIRS: Final = 2  # each of the two is run this often in turn; the faster run counts
 
 
-def cost(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
+def cost(asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
     """Note time and memory (weights and peak of a pass) beside a plain pass."""
     item = asked.items[0]
     module, device = asked.classifier.module, asked.pixels.device.type
@@ -38,7 +38,7 @@ def cost(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
             book.note(item, method.name, measure.name, found[measure.name])
 
 
-def _plain(asked: Asked) -> Callable[[], object]:
+def _plain(asked: ShardMaps) -> Callable[[], object]:
     def run() -> object:
         with torch.inference_mode():
             return asked.classifier.predict(asked.pixels)
@@ -46,9 +46,9 @@ def _plain(asked: Asked) -> Callable[[], object]:
     return run
 
 
-def _explained(asked: Asked, method: Method) -> Callable[[], object]:
+def _explained(asked: ShardMaps, method: Method) -> Callable[[], object]:
     def run() -> object:
-        alone = Asked(asked.classifier, asked.items, (method,))
+        alone = ShardMaps(asked.classifier, asked.items, (method,))
         return alone.maps_of(method, asked.labels)
 
     return run

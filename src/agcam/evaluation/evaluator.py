@@ -12,7 +12,7 @@ from ..errors import AgcamError, ModelError
 from ..records import SampleRow, ShardRows
 from ..tracing import quiet
 from ..values import Classifier, DataSet, Method
-from .batch import Asked, Book, Item, Open, read_truth
+from .batch import Item, Open, Rows, ShardMaps, read_truth
 from .boxes import boxes
 from .cost import cost
 from .masks import masks
@@ -21,12 +21,12 @@ from .perturbation import Perturbation
 from .probing import Prober
 from .sanity import Randomization, class_sensitivity
 
-Judge = Callable[[Asked, Sequence[Measure], Book], None]
+Judge = Callable[[ShardMaps, Sequence[Measure], Rows], None]
 NEED_TRUTH: frozenset[Test] = frozenset({"boxes", "masks"})
 
 
 @dataclass(frozen=True)
-class Subject:
+class Setup:
     """What is judged: a model's maps of some methods, on a data set, by some measures.
 
     `classes` gives for each label of the data set the model's class, or None where it has none;
@@ -53,10 +53,10 @@ class Subject:
         return tuple(measure for measure in self.measures if measure.test == test)
 
 
-class Evaluator:
+class Worker:
     """One worker: holds the model, and what shards share."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Setup) -> None:
         self.subject = subject
         prober = Prober(subject.classifier, subject.batch_size, subject.precision)
         self.perturbation = Perturbation(prober)
@@ -77,7 +77,7 @@ class Evaluator:
     def __call__(self, shard: int) -> ShardRows:
         """All rows of a shard; what is bad in it becomes failures, the rest is judged."""
         start = time.perf_counter()
-        book = Book()
+        book = Rows()
         size = self.subject.batch_size
         numbers = range(shard * size, min((shard + 1) * size, len(self.subject.dataset.samples)))
         items = [item for number in numbers if (item := self._item(number, book)) is not None]
@@ -92,7 +92,7 @@ class Evaluator:
             seconds,
         )
 
-    def _item(self, number: int, book: Book) -> Item | None:
+    def _item(self, number: int, book: Rows) -> Item | None:
         sample = self.subject.dataset.samples[number]
         if sample.problem:
             book.fail(number, sample, "annotation", sample.problem)
@@ -115,9 +115,9 @@ class Evaluator:
     def _needs_truth(self) -> bool:
         return any(test in NEED_TRUTH for test in self.judges)
 
-    def _judge(self, items: list[Item], book: Book) -> None:
+    def _judge(self, items: list[Item], book: Rows) -> None:
         """All items at once; if the model refuses, one by one, to find the one it refuses."""
-        attempt = Book()
+        attempt = Rows()
         try:
             with quiet(self.subject.classifier.module):
                 self._tests(items, attempt)
@@ -131,8 +131,8 @@ class Evaluator:
             return
         book.take(attempt)
 
-    def _tests(self, items: list[Item], book: Book) -> None:
-        asked = Asked(self.subject.classifier, items, self.subject.methods)
+    def _tests(self, items: list[Item], book: Rows) -> None:
+        asked = ShardMaps(self.subject.classifier, items, self.subject.methods)
         book.forwards += len(items)
         held: list[float | None] = [None] * len(items)
         if asked.probabilities is not None:
@@ -145,7 +145,7 @@ class Evaluator:
             judge(asked, self.subject.of_test(test), book)
         self._drop_broken(asked, book)
 
-    def _drop_broken(self, asked: Asked, book: Book) -> None:
+    def _drop_broken(self, asked: ShardMaps, book: Rows) -> None:
         """Numbers of maps that are not finite are no numbers, but failures."""
         broken = {(asked.items[picture].number, method) for picture, method in asked.broken}
         book.records = [row for row in book.records if (row.sample, row.method) not in broken]

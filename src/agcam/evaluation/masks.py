@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ..errors import MetricError
 from ..metrics import METRICS, SETS
 from ..values import MaskCase
-from .batch import Asked, Book, Item, judged
+from .batch import Item, Rows, ShardMaps, judged
 from .measures import Measure
 
 
-def masks(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
+def masks(asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
     """Judge every map by masks; a sample without a mask is a failure, not a zero."""
     for picture, item in enumerate(asked.items):
         if isinstance(item.truth, str) or item.truth.mask is None:
@@ -26,7 +26,11 @@ def masks(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
         mask = nearest(np.asarray(item.truth.mask), height, width)
         for method in asked.methods:
             for measure in measures:
-                maps = asked.maps(method) if measure.asks == "label" else asked.said_maps(method)
+                maps = (
+                    asked.maps(method)
+                    if measure.asks == "label"
+                    else asked.predicted_class_maps(method)
+                )
                 case = MaskCase(judged(maps[picture], item)[0], mask)
                 try:
                     _one_number(case, measure, item, method.name, book)
@@ -41,7 +45,7 @@ def nearest(mask: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     return np.asarray(mask[rows[:, None], columns])
 
 
-def _one_number(case: MaskCase, measure: Measure, item: Item, method: str, book: Book) -> None:
+def _one_number(case: MaskCase, measure: Measure, item: Item, method: str, book: Rows) -> None:
     if measure.of_set:
         book.keep(item, method, measure.name, SETS[measure.name].numbers(case))
     else:

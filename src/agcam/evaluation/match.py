@@ -40,7 +40,7 @@ def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int
     return found
 
 
-def told(dataset: DataSet, classifier: Classifier) -> str:
+def match_report(dataset: DataSet, classifier: Classifier) -> str:
     """The match of the classes that have samples, in words, to be printed."""
     used = sorted({sample.label for sample in dataset.samples if not sample.problem})
     if classifier.class_names:

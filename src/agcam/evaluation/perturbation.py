@@ -20,7 +20,7 @@ from ..errors import ModelError
 from ..metrics.perturbation import FILLS, INNER, SHARES, abpc, area, black
 from ..metrics.saco import GROUPS, saco
 from ..values import CurveCase, GroupCase, predicted, weights_of
-from .batch import Asked, Book, precise
+from .batch import Rows, ShardMaps, precise
 from .measures import Measure
 from .probing import Probe, Prober, rank_of, relevance_on_input
 
@@ -33,16 +33,16 @@ class Perturbation:
     def __init__(self, prober: Prober) -> None:
         self.prober = prober
         self._blank: dict[tuple[Any, ...], Tensor] = {}
-        self._last: tuple[Asked | None, Tensor] = (None, torch.empty(0))
+        self._last: tuple[ShardMaps | None, Tensor] = (None, torch.empty(0))
 
-    def curves(self, asked: Asked, measures: Sequence[Measure], book: Book) -> None:
+    def curves(self, asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
         """MoRF, LeRF and what is read from them, for every fill that is wanted."""
         ranks = self._ranks(asked, ORDERS)
         for fill in dict.fromkeys(measure.fill for measure in measures):
             some = [measure for measure in measures if measure.fill == fill]
             self._one_fill(asked, fill, some, ranks, book)
 
-    def groups(self, asked: Asked, measures: Sequence[Measure], book: Book) -> None:
+    def groups(self, asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
         """SaCo: the picture without one of ten groups of pixels at a time."""
         (measure,) = measures
         pixels = asked.pixels
@@ -77,7 +77,7 @@ class Perturbation:
         return each + ends + again + groups * GROUPS * methods
 
     def _one_fill(
-        self, asked: Asked, fill: str, measures: Sequence[Measure], ranks: Tensor, book: Book
+        self, asked: ShardMaps, fill: str, measures: Sequence[Measure], ranks: Tensor, book: Rows
     ) -> None:
         pixels, filling = asked.pixels, self._filling(asked, fill)
         number = pixels.shape[-2] * pixels.shape[-1]
@@ -107,7 +107,7 @@ class Perturbation:
                     value, curve = found[measure.name.removesuffix(f"_{fill}")]
                     book.note(item, method.name, measure.name, value, curve)
 
-    def _ranks(self, asked: Asked, orders: Sequence[str]) -> Tensor:
+    def _ranks(self, asked: ShardMaps, orders: Sequence[str]) -> Tensor:
         """(order x method x picture, row, column)."""
         size = asked.size
         maps = [
@@ -116,7 +116,7 @@ class Perturbation:
         ]
         return torch.cat([rank_of(relevance, order) for order in orders for relevance in maps])
 
-    def _filling(self, asked: Asked, fill: str) -> Tensor:
+    def _filling(self, asked: ShardMaps, fill: str) -> Tensor:
         if fill == "black":
             preparation = asked.classifier.preparation
             if preparation is None:
@@ -128,7 +128,7 @@ class Perturbation:
         pictures = precise(asked.pixels).cpu().numpy()
         return torch.from_numpy(np.stack([FILLS[fill](one) for one in pictures])).to(asked.pixels)
 
-    def _whole(self, asked: Asked, book: Book) -> Tensor:
+    def _whole(self, asked: ShardMaps, book: Rows) -> Tensor:
         """Logits of the untouched pictures."""
         if self.prober.precision is None:
             return precise(asked.logits)
@@ -138,7 +138,7 @@ class Perturbation:
             book.forwards += len(asked.pixels)
         return self._last[1]
 
-    def _empty(self, fill: str, filling: Tensor, book: Book) -> Tensor:
+    def _empty(self, fill: str, filling: Tensor, book: Rows) -> Tensor:
         """Logits of the wholly replaced pictures, (picture or 1, class)."""
         if fill not in {"zero", "black"}:
             book.forwards += len(filling)
@@ -167,19 +167,19 @@ def _labels(labels: Tensor, probes: Sequence[Probe]) -> Tensor:
     return labels[torch.tensor([probe.picture for probe in probes], device=labels.device)]
 
 
-def _held(logits: Tensor, asked: Asked, probes: Sequence[Probe]) -> NDArray[Any]:
+def _held(logits: Tensor, asked: ShardMaps, probes: Sequence[Probe]) -> NDArray[Any]:
     return _held_each(logits, asked, _labels(asked.labels, probes))
 
 
-def _right(logits: Tensor, asked: Asked, probes: Sequence[Probe]) -> NDArray[Any]:
+def _right(logits: Tensor, asked: ShardMaps, probes: Sequence[Probe]) -> NDArray[Any]:
     return _right_each(logits, asked, _labels(asked.labels, probes))
 
 
-def _held_each(logits: Tensor, asked: Asked, labels: Tensor) -> NDArray[Any]:
+def _held_each(logits: Tensor, asked: ShardMaps, labels: Tensor) -> NDArray[Any]:
     """The label's probability in each row."""
     held = weights_of(asked.classifier, logits)
     return np.asarray(held.gather(1, labels[:, None])[:, 0].cpu().numpy())
 
 
-def _right_each(logits: Tensor, asked: Asked, labels: Tensor) -> NDArray[Any]:
+def _right_each(logits: Tensor, asked: ShardMaps, labels: Tensor) -> NDArray[Any]:
     return np.asarray((predicted(asked.classifier, logits) == labels).cpu().numpy())

@@ -15,9 +15,9 @@ from ..images import open_picture
 from ..maps import overlay, to_pixels
 from ..records import Results, Shown
 from ..tracing import quiet
-from .batch import Asked, Item, read_truth
-from .configuration import Configuration, dataset_hash, subject_of
-from .evaluator import Subject
+from .batch import Item, ShardMaps, read_truth
+from .configuration import Configuration, dataset_hash, load_setup
+from .evaluator import Setup
 
 SIDE: Final = 280  # pixels of a picture's longer side on the page
 QUALITY: Final = 80
@@ -42,7 +42,7 @@ def shown_pictures(results: Results, each: int = 3) -> list[Shown]:
     ]
 
 
-def _subject(stored: Mapping[str, Any]) -> Subject:
+def _subject(stored: Mapping[str, Any]) -> Setup:
     """What was judged, made again. Raises RunError where it is not the same any more."""
     source = stored.get("source")
     if source is None:
@@ -51,7 +51,7 @@ def _subject(stored: Mapping[str, Any]) -> Subject:
         listed: dict[str, Any] = {
             key: tuple(v) if isinstance(v, list) else v for key, v in source.items()
         }
-        subject = subject_of(Configuration(**listed))
+        subject = load_setup(Configuration(**listed))
     except (TypeError, AttributeError) as error:
         raise RunError(f"what the run was made of is damaged: {error}") from error
     if weights_hash(subject.classifier.module) != stored["model"].get("weights_sha256"):
@@ -74,16 +74,16 @@ def _wanted(results: Results, each: int) -> Iterator[tuple[str, str, bool, int, 
             yield method, metric, bool(index in best), number, float(values[index])
 
 
-def _item(subject: Subject, number: int) -> Item:
+def _item(subject: Setup, number: int) -> Item:
     sample = subject.dataset.samples[number]
     pixels, frame = subject.open(sample)
     truth = read_truth(subject.dataset.truth, sample, frame)
     return Item(number, sample, subject.classes[sample.label] or 0, pixels, frame, truth)
 
 
-def _maps(subject: Subject, item: Item) -> dict[str, Any]:
+def _maps(subject: Setup, item: Item) -> dict[str, Any]:
     with quiet(subject.classifier.module):
-        asked = Asked(subject.classifier, [item], subject.methods)
+        asked = ShardMaps(subject.classifier, [item], subject.methods)
         return {method.name: asked.maps(method)[0] for method in subject.methods}
 
 

@@ -1,4 +1,4 @@
-"""What a run will be and what it will take, told before it starts."""
+"""What a run will be and what it takes, measured before it starts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..errors import AgcamError, RunError
 from ..records import ShardRows
 from ..tracing import quiet
 from ..values import Frame, Method, Sample, kind_of
-from .batch import Asked, Item
-from .configuration import Configuration, description, key_of, subject_of, threads_of
-from .evaluator import Evaluator, Subject
-from .match import told
+from .batch import Item, ShardMaps
+from .configuration import Configuration, description, key_of, load_setup, threads_of
+from .evaluator import Setup, Worker
+from .match import match_report
 from .measures import Test
 
 Tell = Callable[[ShardRows], None]
@@ -31,7 +31,7 @@ class Plan:
     for `maps` of them.
     """
 
-    subject: Subject
+    subject: Setup
     described: dict[str, Any]
     refused: dict[str, str]
     forwards: int
@@ -65,7 +65,7 @@ class Plan:
     @property
     def matched(self) -> str:
         """Which classes are known to the model, in words."""
-        return told(self.subject.dataset, self.subject.classifier)
+        return match_report(self.subject.dataset, self.subject.classifier)
 
 
 def plan(configuration: Configuration) -> Plan:
@@ -74,7 +74,7 @@ def plan(configuration: Configuration) -> Plan:
     A method that the model refuses is left out if "all" were asked for, and an error if named.
     """
     with threads_of(configuration):  # as the run will have it: passes are timed
-        made = plan_of(subject_of(configuration))
+        made = plan_setup(load_setup(configuration))
     named = [name for name in made.refused if name in configuration.methods]
     if named:
         reasons = "; ".join(f"{name}: {made.refused[name]}" for name in named)
@@ -83,7 +83,7 @@ def plan(configuration: Configuration) -> Plan:
     return replace(made, configuration=replace(configuration, methods=kept))
 
 
-def plan_of(subject: Subject) -> Plan:
+def plan_setup(subject: Setup) -> Plan:
     """The same for a subject that was made by hand; it can be run in this process only."""
     seconds, refused = _try(subject)
     kept = tuple(method for method in subject.methods if method.name in seconds)
@@ -94,7 +94,7 @@ def plan_of(subject: Subject) -> Plan:
     return Plan(subject, description(subject), refused, forwards, each, seconds, maps)
 
 
-def _noise(subject: Subject, pictures: int) -> list[Item]:
+def _noise(subject: Setup, pictures: int) -> list[Item]:
     """Pictures of noise, to try methods on and to measure with."""
     preparation = subject.classifier.preparation
     if preparation is None:
@@ -107,7 +107,7 @@ def _noise(subject: Subject, pictures: int) -> list[Item]:
     return [Item(0, Sample("noise", "", 0), 0, one, frame, "") for one in pixels]
 
 
-def _first(subject: Subject) -> Iterator[torch.Tensor]:
+def _first(subject: Setup) -> Iterator[torch.Tensor]:
     for sample in subject.dataset.samples:
         try:
             yield subject.open(sample)[0]
@@ -116,7 +116,7 @@ def _first(subject: Subject) -> Iterator[torch.Tensor]:
     raise RunError(f"no picture of {subject.dataset.name} can be opened")
 
 
-def _try(subject: Subject) -> tuple[dict[str, float], dict[str, str]]:
+def _try(subject: Setup) -> tuple[dict[str, float], dict[str, str]]:
     """What each method takes for one picture, in seconds; and why the model refuses the others."""
     seconds, refused = {}, {}
     noise = _noise(subject, 1)
@@ -134,16 +134,16 @@ def _try(subject: Subject) -> tuple[dict[str, float], dict[str, str]]:
     return seconds, refused
 
 
-def _reason(subject: Subject, method: Method, noise: list[Item]) -> str:
+def _reason(subject: Setup, method: Method, noise: list[Item]) -> str:
     try:
         with quiet(subject.classifier.module):
-            Asked(subject.classifier, noise, (method,)).maps(method)
+            ShardMaps(subject.classifier, noise, (method,)).maps(method)
     except AgcamError as error:
         return str(error)
     return ""
 
 
-def _known(subject: Subject) -> int:
+def _known(subject: Setup) -> int:
     """Samples whose class the model knows."""
     return sum(
         subject.classes[sample.label] is not None
@@ -152,7 +152,7 @@ def _known(subject: Subject) -> int:
     )
 
 
-def _check_truths(subject: Subject) -> None:
+def _check_truths(subject: Setup) -> None:
     """Refuse metrics of what a data set has not, as far as its first samples show."""
     if not (subject.of_test("boxes") or subject.of_test("masks")):
         return
@@ -174,7 +174,7 @@ def _check_truths(subject: Subject) -> None:
             )
 
 
-def _check_scores(subject: Subject, classes: int) -> None:
+def _check_scores(subject: Setup, classes: int) -> None:
     """Refuse metrics of probabilities, or of two classes, where the model has none."""
     name = subject.classifier.name
     curves = (*subject.of_test("curves"), *subject.of_test("groups"))
@@ -188,12 +188,12 @@ def _check_scores(subject: Subject, classes: int) -> None:
         raise RunError(f"{name} has one class alone; class_sensitivity compares the maps of two")
 
 
-def _measure(subject: Subject) -> tuple[float, int]:
+def _measure(subject: Setup) -> tuple[float, int]:
     """Seconds of a plain pass of one picture, measured on one batch; and the number of blocks."""
     noise = _noise(subject, min(subject.batch_size, max(1, len(subject.dataset.samples))))
-    evaluator = Evaluator(replace(subject, measures=()))
+    evaluator = Worker(replace(subject, measures=()))
     with quiet(subject.classifier.module):
-        asked = Asked(subject.classifier, noise, subject.methods[:1])
+        asked = ShardMaps(subject.classifier, noise, subject.methods[:1])
         _check_scores(subject, asked.logits.shape[-1])
         start = time.perf_counter()
         evaluator.perturbation.prober.forward(asked.pixels)
@@ -203,18 +203,18 @@ def _measure(subject: Subject) -> tuple[float, int]:
     return seconds, len(dict.fromkeys(asked.layout.blocks))
 
 
-def _forwards(subject: Subject, blocks: int) -> int:
+def _forwards(subject: Setup, blocks: int) -> int:
     """Forward passes of one picture that the run takes; methods' own passes come on top."""
     fills = tuple(dict.fromkeys(measure.fill for measure in subject.of_test("curves")))
     groups = bool(subject.of_test("groups"))
-    perturbation = Evaluator(replace(subject, measures=())).perturbation
+    perturbation = Worker(replace(subject, measures=())).perturbation
     each = 1 + perturbation.forwards(fills, groups, len(subject.methods))
     each += _stages(blocks) * bool(subject.of_test("randomization"))
     each += 2 * 3 * len(subject.methods) * bool(subject.of_test("cost"))
     return _known(subject) * each
 
 
-def _maps(subject: Subject, blocks: int) -> int:
+def _maps(subject: Setup, blocks: int) -> int:
     """Maps of one picture that each method makes: its own, and those it is compared with."""
     others = _stages(blocks) * bool(subject.of_test("randomization"))
     return 1 + others + bool(subject.of_test("sensitivity"))

@@ -12,14 +12,14 @@ from filelock import FileLock, Timeout
 from ..engines import ENGINES, Engine, Limits
 from ..errors import RunError
 from ..records import Run, ShardRows, Store
-from .configuration import threads_of, worker_of
-from .evaluator import Evaluator
+from .configuration import start_worker, threads_of
+from .evaluator import Worker
 from .planning import Plan
 
 Tell = Callable[[ShardRows], None]
 
 
-def carry_out(
+def run_plan(
     made: Plan,
     path: str | Path,
     engine: str = "local",
@@ -46,12 +46,12 @@ def carry_out(
 
 def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows]]:
     if engine.in_process:
-        return partial(Evaluator, made.subject)
+        return partial(Worker, made.subject)
     if made.configuration is None:
         raise RunError(
             "a model that is not named cannot be sent to other processes: use one worker"
         )
-    return partial(worker_of, made.configuration, made.key)
+    return partial(start_worker, made.configuration, made.key)
 
 
 @contextmanager

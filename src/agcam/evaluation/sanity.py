@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..tracing import quiet
 from ..values import Classifier
-from .batch import Asked, Book
+from .batch import Rows, ShardMaps
 from .measures import Measure
 
 SEED: Final = 0
@@ -33,7 +33,7 @@ def rank_correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
     return float(not a.any() and not b.any())
 
 
-def class_sensitivity(asked: Asked, measures: Sequence[Measure], book: Book) -> None:
+def class_sensitivity(asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
     """How alike the label's map and that of the least probable class are; 1 without a class."""
     least = asked.logits.argmin(-1)
     for method in asked.methods:
@@ -55,13 +55,13 @@ class Randomization:
         self.copy = copy
         self._kept = {name: tensor.clone() for name, tensor in copy.module.state_dict().items()}
 
-    def __call__(self, asked: Asked, measures: Sequence[Measure], book: Book) -> None:
+    def __call__(self, asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
         """The correlation of each map with that of the wholly randomized model; curve: stages."""
         alike: dict[tuple[str, int], list[float]] = {}
         for stage in self._stages(asked.layout.blocks):
             self._shuffle(stage)
             with quiet(self.copy.module):
-                again = Asked(self.copy, asked.items, asked.methods)
+                again = ShardMaps(self.copy, asked.items, asked.methods)
                 book.forwards += len(asked.items)
                 for method in asked.methods:
                     new, old = again.maps_of(method, asked.labels), asked.maps(method)

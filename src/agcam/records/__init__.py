@@ -2,7 +2,7 @@
 
 from .export import csv_files, parquet_bytes, salvaged_csv
 from .report import Shown, render_report
-from .results import OURS, Results, read_results
+from .results import OURS, RANDOM_BASELINES, Results, read_results
 from .rows import Failure, Record, Run, SampleRow, ShardRows
 from .store import Store
 from .summary import Column, Estimate, summarize
@@ -10,6 +10,7 @@ from .tables import TextTable, text_tables
 
 __all__ = [
     "OURS",
+    "RANDOM_BASELINES",
     "Column",
     "Estimate",
     "Failure",

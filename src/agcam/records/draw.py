@@ -10,9 +10,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .results import OURS, Results
+from .results import OURS, RANDOM_BASELINES, Results
 
-CHANCE: Final = ("random", "gaussian")
 SALT: Final = "agcam"  # names inside the SVG follow from it, so that a report can be made twice
 _AXES: Final = {
     "curves": ("share of the pixels removed", "probability of the label"),
@@ -72,7 +71,7 @@ def _svg(
 def _style(method: str) -> dict[str, Any]:
     if method == OURS:
         return {"linewidth": 2.4, "color": "#b3261e", "zorder": 3}
-    if method in CHANCE:
+    if method in RANDOM_BASELINES:
         return {
             "linewidth": 1.0,
             "color": "#777777",

@@ -14,8 +14,8 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from ..wording import printable, shown_on_pages
-from .draw import CHANCE, charts
-from .results import OURS, Results
+from .draw import charts
+from .results import OURS, RANDOM_BASELINES, Results
 from .summary import Column, Estimate
 from .tables import grouped, head
 
@@ -55,7 +55,7 @@ def render_report(
         failed=len(results.failures),
         enough=ENOUGH,
         ours=OURS,
-        chance=CHANCE,
+        random_baselines=RANDOM_BASELINES,
         configuration=_lines(json.dumps(run.configuration, indent=1, ensure_ascii=False)),
     )
 
@@ -66,10 +66,10 @@ def _lines(text: str) -> Markup:
 
 
 def _ordered(methods: Sequence[str]) -> list[str]:
-    """Ours first, chance last."""
+    """Ours first, the random baselines last."""
     ours = [name for name in methods if name == OURS]
-    chance = [name for name in methods if name in CHANCE]
-    return [*ours, *(name for name in methods if name not in (OURS, *CHANCE)), *chance]
+    random = [name for name in methods if name in RANDOM_BASELINES]
+    return [*ours, *(name for name in methods if name not in (OURS, *random)), *random]
 
 
 def _table(title: str, columns: Sequence[Column], methods: Sequence[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .rows import Failure, Record, Run, SampleRow
 from .store import Store
 
 OURS: Final = "agcam"  # the method that the others are compared with
+RANDOM_BASELINES: Final = ("random", "gaussian")  # in every table, whatever was chosen
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .evidence import (
     Recording,
     TokenTrace,
 )
+from .metric import Metric, SetMetric
 from .model import Classifier, Family, Layout, Scalar, Scores
 from .more_passes import AloneTrace, PathTrace
 from .picture import Frame, Grid
@@ -37,7 +38,7 @@ from .preparation import (
     scaled_resize,
     words_for,
 )
-from .rows import Method, Metric, SetMetric
+from .rows import Method
 from .samples import DataSet, Reader, Sample, Truth
 from .scores import (
     MEANING,
