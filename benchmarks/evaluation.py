@@ -65,11 +65,11 @@ def authors(classifier, files, methods):
     """Areas of LeRF - MoRF, pictures in order, methods within."""
     import agcam
     from agcam.evaluation.probing import relevance_on_input
-    from agcam.images import prepare_all
+    from agcam.images import prepare_pictures
 
     areas = []
     for file in files:
-        pixels = prepare_all(classifier, str(file)).pixels[0]
+        pixels = prepare_pictures(classifier, str(file)).pixels[0]
         for method in methods:
             explained = agcam.explain(classifier, pixels[None], int(file.parent.name[-1]), method)
             relevance = relevance_on_input(explained.grid_map[0].numpy(), pixels.shape[-2:])[0] - 1

@@ -14,8 +14,8 @@ from torch.utils import _pytree as pytree
 
 from . import targets
 from .errors import ModelError, TargetError
-from .families import Inputs, NoLogitsError, Refusal, run_by, settle
-from .images import prepare_all
+from .families import Inputs, NoClassifier, NoLogitsError, inspect_output, with_output
+from .images import prepare_pictures
 from .targets import Bound, Column, Free, Similarity, Target
 from .tracing import quiet
 from .values import Classifier, Scalar
@@ -78,11 +78,13 @@ def bind(
         classifier = replace(named, scores=classifier.scores)
     try:
         classifier, further = find_logits(classifier, pixels, inputs, at_once)
-        whole = isinstance(classifier.predict, Refusal)
+        whole = isinstance(classifier.predict, NoClassifier)
     except NoLogitsError:
         if not without or classifier.output is None:
             raise
-        without_logits = replace(classifier, predict=Refusal(classifier.name, "it gives no logits"))
+        without_logits = replace(
+            classifier, predict=NoClassifier(classifier.name, "it gives no logits")
+        )
         classifier, further = find_logits(without_logits, pixels, inputs, at_once)
         whole = True
     read, free = targets.read(target, len(pixels), classifier.class_names)
@@ -108,11 +110,11 @@ def find_logits(
     further = Inputs.of(classifier, inputs, len(pixels))
     with quiet(classifier.module):
         if further is None:
-            return settle(classifier, to_model(classifier, pixels[:1])), None
+            return inspect_output(classifier, to_model(classifier, pixels[:1])), None
         first = to_model(classifier, pixels[:at_once])
-        found = settle(further.bind(classifier, 0), first)
+        found = inspect_output(further.bind(classifier, 0), first)
         assert classifier.output is not None, "else the inputs had been refused"
-        found = run_by(found, classifier.output)
+        found = with_output(found, classifier.output)
         further.prove(found, first)
     return replace(found, notes=(*found.notes, further.note())), further
 
@@ -145,7 +147,7 @@ def _reference(classifier: Classifier, similarity: Similarity, whole: bool) -> T
     if isinstance(other, Tensor) and other.ndim < 3:
         found = other.detach().reshape(1, -1) if other.ndim < 2 else other.detach()
     else:
-        prepared = prepare_all(classifier, other)
+        prepared = prepare_pictures(classifier, other)
         with quiet(classifier.module), torch.no_grad():
             output = _run(classifier, whole)(to_model(classifier, prepared.pixels))
         found = targets.embedding_of(output, similarity.of)

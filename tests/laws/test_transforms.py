@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 from agcam.errors import ModelError, PictureError
 from agcam.images import prepare
 from agcam.transforms import looks_alike, transform_of
-from agcam.values import Preparation, words_for
+from agcam.values import Preparation, preparation_text
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -225,7 +225,9 @@ def test_the_transforms_of_torchvision_s_weights_need_no_call():
     weights = torchvision.models.ViT_B_16_Weights.IMAGENET1K_V1
     found = transform_of(weights.transforms)
     assert (found.size, found.mean) == ((224, 224), transform_of(weights).mean)
-    assert "-0" not in words_for(transform_of(v1.Compose([v1.Resize((8, 8)), v1.ToTensor()])))
+    assert "-0" not in preparation_text(
+        transform_of(v1.Compose([v1.Resize((8, 8)), v1.ToTensor()]))
+    )
 
 
 def test_a_program_that_looks_for_something_to_cut_out_is_noticed():

@@ -13,7 +13,7 @@ from PIL import Image
 
 import agcam
 from agcam.errors import ModelError, PictureError
-from agcam.images import make_ready, open_picture, prepare
+from agcam.images import open_picture, prepare, prepare_picture
 from agcam.values import Preparation
 
 RNG = np.random.default_rng(0)
@@ -85,14 +85,14 @@ def test_an_array_of_many_bands_is_resized_and_normalized_band_by_band():
 @pytest.mark.parametrize("wrong", [COLOUR, BANDS[:, :, :12].astype(np.uint8)])
 def test_bands_that_the_model_does_not_take_are_refused_with_both_numbers(wrong):
     with pytest.raises(PictureError, match=r"13|12"):
-        make_ready(wrong, OF_SENSOR)
+        prepare_picture(wrong, OF_SENSOR)
 
 
 def test_bands_in_other_units_than_the_normalization_are_noted():
-    ready = make_ready(BANDS, Preparation((32, 32), (0.5,) * 13, (0.5,) * 13))
+    ready = prepare_picture(BANDS, Preparation((32, 32), (0.5,) * 13, (0.5,) * 13))
     assert any("scale and normalize" in note for note in ready.notes)
     stated = Preparation((32, 32), (0.5,) * 13, (0.5,) * 13, value_range=(0, 3000))
-    ready = make_ready(BANDS, stated)
+    ready = prepare_picture(BANDS, stated)
     assert not ready.notes
     assert ready.pixels.abs().max() <= 1 + 1e-5
 
@@ -116,7 +116,7 @@ LAYOUTS = {
 def test_bands_of_a_tiff_are_the_array_that_was_written(tmp_path, layout):
     array, options = LAYOUTS[layout]
     tifffile.imwrite(tmp_path / "bands.tif", array, **options)
-    ready = make_ready(tmp_path / "bands.tif", OF_SENSOR)
+    ready = prepare_picture(tmp_path / "bands.tif", OF_SENSOR)
     assert torch.equal(ready.pixels, prepare(BANDS.astype(np.float32), OF_SENSOR)[0])
     with pytest.raises(PictureError, match=r"13 bands .* the model takes 3"):
         open_picture(tmp_path / "bands.tif")
@@ -161,7 +161,7 @@ def test_without_tifffile_bands_are_named_for_what_they_are(tmp_path, monkeypatc
 def test_a_stack_of_pages_is_its_first_and_noted(tmp_path):
     pages = [Image.fromarray(RNG.integers(0, 255, (40, 50), dtype=np.uint8)) for _ in range(3)]
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
-    ready = make_ready(tmp_path / "stack.tif", Preparation((40, 50), (0.0,), (1.0,), "squash"))
+    ready = prepare_picture(tmp_path / "stack.tif", Preparation((40, 50), (0.0,), (1.0,), "squash"))
     assert any("3 pages; the first" in note for note in ready.notes)
     assert np.array_equal(np.asarray(ready.picture)[:, :, 0], np.asarray(pages[0]))
 
@@ -182,12 +182,12 @@ def test_low_bits_of_16_are_noted_and_a_range_is_taken(tmp_path, bits, form):
     values = np.linspace(0, 2**bits - 1, 64 * 64).astype(np.uint16).reshape(64, 64)
     Image.fromarray(values).save(tmp_path / f"deep.{form}")
     plain = Preparation((64, 64), (0.0,) * 3, (1.0,) * 3, "squash")
-    dark = make_ready(tmp_path / f"deep.{form}", plain)
+    dark = prepare_picture(tmp_path / f"deep.{form}", plain)
     (note,) = dark.notes
     assert f"the low {bits} of its 16 bits" in note
     assert f"--range 0,{2**bits - 1}" in note
     ranged = Preparation((64, 64), (0.0,) * 3, (1.0,) * 3, "squash", value_range=(0, 2**bits - 1))
-    bright = make_ready(tmp_path / f"deep.{form}", ranged)
+    bright = prepare_picture(tmp_path / f"deep.{form}", ranged)
     assert not bright.notes
     assert np.asarray(bright.picture).max() == 255
     again = open_picture(tmp_path / f"deep.{form}", value_range=(0, 2**bits - 1))
@@ -196,7 +196,7 @@ def test_low_bits_of_16_are_noted_and_a_range_is_taken(tmp_path, bits, form):
 
 def test_all_16_bits_are_not_noted(tmp_path):
     Image.fromarray(np.full((8, 8), 40000, np.uint16)).save(tmp_path / "deep.png")
-    assert not make_ready(tmp_path / "deep.png", Preparation((8, 8), (0.0,), (1.0,))).notes
+    assert not prepare_picture(tmp_path / "deep.png", Preparation((8, 8), (0.0,), (1.0,))).notes
 
 
 def test_a_range_reaches_the_model_by_the_command_line_and_by_python(tmp_path):

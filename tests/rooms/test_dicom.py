@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLSLossless, 
 
 import agcam
 from agcam.errors import PictureError
-from agcam.images import make_ready, open_picture
+from agcam.images import open_picture, prepare_picture
 from agcam.values import Preparation
 
 PERSON = "Mustermann^Erika"
@@ -100,16 +100,16 @@ def test_colours(tmp_path):
 def test_the_first_of_several_frames_is_taken_and_noted(tmp_path):
     frames = np.stack([ramp(), ramp()[::-1]])
     path = written(frames, tmp_path / "a.dcm", NumberOfFrames=2)
-    ready = make_ready(path, PLAIN)
+    ready = prepare_picture(path, PLAIN)
     assert any("2 frames and the first" in note for note in ready.notes)
     assert np.abs(greys(path) - ramp() / 4095 * 255).max() <= 0.51
 
 
 def test_greys_that_use_little_of_their_bits_are_noted(tmp_path):
     path = written(ramp() % 200 + 1000, tmp_path / "a.dcm")
-    (note,) = make_ready(path, PLAIN).notes
+    (note,) = prepare_picture(path, PLAIN).notes
     assert "--range 1000,1199" in note
-    assert not make_ready(written(ramp(), path), PLAIN).notes
+    assert not prepare_picture(written(ramp(), path), PLAIN).notes
 
 
 def test_nothing_of_a_person_comes_out(tmp_path):

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import agcam
 from agcam.cli import app
 from agcam.cli.loading import Loading
-from agcam.values import Changes, note_of
+from agcam.values import Changes, preparation_notes
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8))
 
@@ -59,7 +59,7 @@ def test_a_bare_module_of_any_library_is_a_guess(family):
     }
     preparation = agcam.load(modules[family]()).preparation
     assert preparation.source
-    assert note_of(preparation)
+    assert preparation_notes(preparation)
 
 
 def test_the_preparation_of_prepared_pixels_is_none():
@@ -193,7 +193,7 @@ sides = st.integers(16, 400)
 @given(sides, sides, st.sampled_from(["crop", "squash", "pad"]), st.integers(16, 400))
 def test_another_size_keeps_the_share_that_is_cut(old, new, fit, resize):
     base = agcam.Preparation((old, old), (0.5,), (0.5,), fit, resize)
-    made = Changes(size=(new,)).made_in(base)
+    made = Changes(size=(new,)).applied_to(base)
     assert made.size == (new, new)
     assert made.resize == pytest.approx(resize * new / old, abs=0.51)
     assert (made.mean, made.fit) == (base.mean, base.fit)
@@ -201,16 +201,16 @@ def test_another_size_keeps_the_share_that_is_cut(old, new, fit, resize):
 
 def test_what_is_not_stated_stays_a_guess():
     base = agcam.Preparation((8, 8), (0.5,) * 3, (0.5,) * 3, source="usual", guess=True)
-    assert Changes(size=(16,)).made_in(base).guess
-    whole = Changes(size=(16,), mean=(0.1,), std=(0.2,)).made_in(base)
+    assert Changes(size=(16,)).applied_to(base).guess
+    whole = Changes(size=(16,), mean=(0.1,), std=(0.2,)).applied_to(base)
     assert not whole.guess
     assert whole.mean == (0.1, 0.1, 0.1)
 
 
 def test_a_model_without_a_preparation_needs_all_of_its_numbers():
     with pytest.raises(agcam.PictureError, match="mean and std too"):
-        Changes(size=(16,)).made_in(None)
-    assert Changes(size=(16,), mean=(0.1,), std=(0.2,)).made_in(None).channels == 1
+        Changes(size=(16,)).applied_to(None)
+    assert Changes(size=(16,), mean=(0.1,), std=(0.2,)).applied_to(None).channels == 1
 
 
 def test_an_evaluation_is_another_run_with_another_preparation(tmp_path):

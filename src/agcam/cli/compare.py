@@ -54,7 +54,7 @@ def compare(
     from ..images import find_pictures
     from ..maps import colour_table
     from ..methods import METHODS
-    from ..values import words_for
+    from ..values import preparation_text
     from .progress import asking
 
     names = list(METHODS) if methods == "all" else names_in(methods)
@@ -70,7 +70,7 @@ def compare(
             classifier, found[0], asked, names, batch_size=batch_size, progress=progress
         )
     _write(done, out, alpha, colormap)
-    say(f"preparation: {words_for(done.preparation)}")
+    say(f"preparation: {preparation_text(done.preparation)}")
     for note in done.notes:
         say(f"note: {note}")
     if all(column.refusal for column in done.columns):
@@ -80,7 +80,7 @@ def compare(
 def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     from ..explanation import file_names
     from ..maps import sheet_page, sheet_png, write_atomically
-    from ..values import MEANING, words_for
+    from ..values import MEANING, preparation_text
     from .table import print_table
 
     rows = list(_rows(done))
@@ -96,7 +96,7 @@ def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
         f"{predicted}A method's time is what it would take alone: the recorded pass "
         "and the evidence that it shares with others (made once here) and its own work. Peak "
         "memory is above what was held before, weights and all. Preparation: "
-        f"{words_for(done.preparation)}."
+        f"{preparation_text(done.preparation)}."
     )
     stem, sheet = file_names([done.source])[0], done.sheet()
     colours = f"{predicted}Colours: {colormap}, from a column's lowest relevance to its"

@@ -103,13 +103,13 @@ def _workers(device: str, threads: int) -> int:
 
 def _announce(made: Plan, workers: int) -> None:
     """What will be run and what it takes, before it starts."""
-    from ..values import note_of, words_for
+    from ..values import preparation_notes, preparation_text
 
     subject = made.subject
     names = ", ".join(method.name for method in subject.methods)
     say(f"{subject.classifier.name} on {len(subject.dataset.samples)} samples: {names}")
-    say(f"preparation: {words_for(subject.classifier.preparation)}")
-    for note in (*subject.classifier.notes, *note_of(subject.classifier.preparation)):
+    say(f"preparation: {preparation_text(subject.classifier.preparation)}")
+    for note in (*subject.classifier.notes, *preparation_notes(subject.classifier.preparation)):
         say(f"note: {note}")
     for line in made.matched.split("\n"):
         say(line)

@@ -111,9 +111,9 @@ class _Run:
     @property
     def prepared(self) -> str:
         """How pictures are prepared for the model."""
-        from ..values import words_for
+        from ..values import preparation_text
 
-        return f"preparation: {words_for(self.classifier.preparation)}"
+        return f"preparation: {preparation_text(self.classifier.preparation)}"
 
     def over(self, paths: list[Path]) -> Iterator[Card]:
         """Explain all pictures, some at a time; a bad one is told of and the rest go on.

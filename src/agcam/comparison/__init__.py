@@ -17,7 +17,7 @@ from ..binding import bind, to_model
 from ..errors import AgcamError, PictureError, TargetError
 from ..explainer import BATCH_SIZE, PassCounter, Progress, finite
 from ..families import load
-from ..images import prepare_all
+from ..images import prepare_pictures
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
 from ..tracing import Evidence, quiet, trace
@@ -111,7 +111,7 @@ def compare(
     """
     rows = [METHODS[name] for name in dict.fromkeys(methods)]
     loaded = load(model, preparation=preparation)
-    prepared = prepare_all(loaded, picture)
+    prepared = prepare_pictures(loaded, picture)
     if len(prepared.pixels) != 1:
         raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
     bound = bind(loaded, prepared.pixels, target, inputs)

@@ -18,7 +18,7 @@ from ..datasets import DATASETS
 from ..errors import LoadError, ModelError, RunError
 from ..explainer import versions
 from ..families import load, weights_hash
-from ..images import make_ready
+from ..images import prepare_picture
 from ..methods import METHODS
 from ..records import RANDOM_BASELINES
 from ..values import Changes, Classifier, DataSet, Frame, Method, Preparation, Sample, Transform
@@ -148,7 +148,7 @@ def load_model(configuration: Configuration) -> Classifier:
 
 def opened(sample: Sample, preparation: Preparation | Transform) -> tuple[Tensor, Frame]:
     """A sample's picture, as the model wants it."""
-    ready = make_ready(sample.address, preparation)
+    ready = prepare_picture(sample.address, preparation)
     return ready.pixels, ready.frame
 
 

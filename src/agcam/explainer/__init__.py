@@ -14,7 +14,7 @@ from ..binding import bind, to_model
 from ..errors import PictureError
 from ..explanation import Explanation
 from ..families import load
-from ..images import Prepared, prepare_all
+from ..images import Prepared, prepare_pictures
 from ..methods import METHODS
 from ..tracing import Evidence, Tracer, leaving_nothing, quiet, trace
 from ..values import Classifier, Method, split
@@ -71,7 +71,7 @@ def explain(
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
     row = METHODS[method]
     loaded = load(model, preparation=preparation)
-    prepared = prepare_all(loaded, pictures)
+    prepared = prepare_pictures(loaded, pictures)
     bound = bind(loaded, prepared.pixels, target, inputs, batch_size)
     run = Run(prepared, row, tracer, batch_size, PassCounter(progress))
     step = batch_size if bound.inputs is None else 1

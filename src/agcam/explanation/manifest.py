@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..values import Answer, manifest_of
+from ..values import Answer, preparation_manifest
 
 if TYPE_CHECKING:
     from . import Explanation
@@ -21,7 +21,7 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "source": explanation.sources[picture],
         "size": [frame.width, frame.height],
         "window": list(frame.window),
-        "preparation": manifest_of(explanation.preparation),
+        "preparation": preparation_manifest(explanation.preparation),
         "model": explanation.model,
         "family": explanation.family,
         "weights_sha256": explanation.weights_hash,

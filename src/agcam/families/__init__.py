@@ -18,25 +18,25 @@ from .checkpoints import load_checkpoint
 from .fingerprint import weights_hash
 from .given import prepared_as
 from .heads import class_count
-from .inputs import Inputs, run_by
+from .inputs import Inputs, with_output
+from .inspection import inspect_output
 from .modules import guessed, wrap
 from .names import class_names
-from .outputs import At, NoLogitsError, Predict, Refusal
-from .settle import settle
+from .outputs import At, NoClassifier, NoLogitsError, Predict
 from .table import FAMILIES, FORMS
 from .wrappers import peeled
 
 __all__ = [
     "FAMILIES",
     "Inputs",
+    "NoClassifier",
     "NoLogitsError",
-    "Refusal",
     "class_names",
+    "inspect_output",
     "load",
     "prepared_as",
-    "run_by",
-    "settle",
     "weights_hash",
+    "with_output",
 ]
 
 
@@ -80,7 +80,7 @@ def _with_logits(classifier: Classifier, where: Callable[[Any], Any]) -> Classif
     if classifier.output is None:
         raise ModelError(f"{classifier.name} has no output in which logits could be named.")
     predict = Predict(classifier.output, At(classifier.name, where))
-    headless = isinstance(classifier.predict, Refusal)
+    headless = isinstance(classifier.predict, NoClassifier)
     return replace(classifier, predict=predict, scores="softmax" if headless else classifier.scores)
 
 

@@ -29,7 +29,9 @@ def prepared_as(
         known = classifier.preparation
         if isinstance(known, Transform):
             raise ModelError(f"{classifier.name} is prepared by a program; change the program.")
-        preparation: Preparation | Transform = given.made_in(known, channels_of(classifier.module))
+        preparation: Preparation | Transform = given.applied_to(
+            known, channels_of(classifier.module)
+        )
     elif isinstance(given, Preparation):
         preparation = given if given.source else replace(given, source="given by the user")
     else:

@@ -11,7 +11,7 @@ from torch import nn
 
 from ..values import Classifier
 from .common import comes_from, is_hugging_face
-from .outputs import Refusal
+from .outputs import NoClassifier
 
 NAMES: Final = ("heads", "head", "classifier", "cls_classifier", "distillation_classifier", "fc")
 EMPTY: Final = (nn.Identity, nn.Dropout, nn.Flatten)
@@ -68,5 +68,5 @@ def _sizes(head: nn.Module) -> Iterator[int]:
 
 def headless(classifier: Classifier, why: str) -> Classifier:
     """The same model, whose `output` can be had, and whose `predict` says what is missing."""
-    refusal = Refusal(classifier.name, why)
+    refusal = NoClassifier(classifier.name, why)
     return replace(classifier, predict=refusal, class_names=(), scores="none")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..values import Classifier
 from .common import any_size, is_hugging_face
-from .outputs import Predict, Refusal, leaves
+from .outputs import NoClassifier, Predict, leaves
 from .wrappers import peeled
 
 
@@ -74,7 +74,7 @@ def _given(classifier: Classifier, pixels: Tensor) -> Tensor:
     return torch.cat([row.to(pixels.dtype) for row in rows if len(row) == len(pixels)], dim=1)
 
 
-def run_by(classifier: Classifier, output: Callable[..., Any]) -> Classifier:
+def with_output(classifier: Classifier, output: Callable[..., Any]) -> Classifier:
     """The same classifier, run by another call; where its logits are stays as it is."""
     predict = classifier.predict
     if isinstance(predict, Predict):
@@ -128,7 +128,7 @@ class Inputs:
         """
         if given is None or (isinstance(given, tuple | list | Mapping) and not given):
             return None
-        if not isinstance(classifier.predict, Predict | Refusal):
+        if not isinstance(classifier.predict, Predict | NoClassifier):
             raise ModelError(
                 f"{classifier.name} is not run by agcam's own call, so inputs= cannot reach its "
                 "forward; bind them in a module of your own around it."
@@ -197,7 +197,7 @@ class Inputs:
             kwargs = {key: self._for(value, some, pixels) for key, value in self.kwargs.items()}
             return whole(pixels, *args, **kwargs)
 
-        return run_by(classifier, output)
+        return with_output(classifier, output)
 
     def _for(self, value: Any, some: slice, pixels: Tensor) -> Any:
         if isinstance(value, dict):

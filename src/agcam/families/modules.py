@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from ..errors import ModelError
 from ..values import Classifier, Preparation, Transform
 from .assemble import classifier_of
-from .inputs import calling, run_by
+from .inputs import calling, with_output
 from .outputs import Predict
 from .table import owner
 from .wrappers import outermost, peeled
@@ -40,7 +40,7 @@ def wrap(module: nn.Module) -> Classifier:
 
 def run_as(known: Classifier, module: nn.Module) -> Classifier:
     """The same classifier, run through a wrapper that only passes on what it gives."""
-    return run_by(replace(known, module=module), calling(module, known.name))
+    return with_output(replace(known, module=module), calling(module, known.name))
 
 
 def guessed(classifier: Classifier) -> Classifier:

@@ -41,7 +41,7 @@ class Predict:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class NoClassifier:
     """Stands for `predict` where a model has no classifier: raises ModelError, and says why."""
 
     name: str

@@ -4,16 +4,16 @@ from .arrays import MAX_PIXELS
 from .find import find_pictures
 from .open import open_picture
 from .prepare import prepare
-from .prepared import Prepared, prepare_all
-from .ready import Ready, make_ready
+from .prepared import Prepared, prepare_pictures
+from .ready import Ready, prepare_picture
 
 __all__ = [
     "MAX_PIXELS",
     "Prepared",
     "Ready",
     "find_pictures",
-    "make_ready",
     "open_picture",
     "prepare",
-    "prepare_all",
+    "prepare_picture",
+    "prepare_pictures",
 ]

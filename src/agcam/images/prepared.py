@@ -16,10 +16,10 @@ from torch import Tensor
 from ..addresses import is_address
 from ..errors import ModelError, PictureError
 from ..transforms import pixels_in
-from ..values import Classifier, Frame, Preparation, Transform, note_of
+from ..values import Classifier, Frame, Preparation, Transform, preparation_notes
 from .bands import stretched
 from .find import find_pictures
-from .ready import Ready, far_note, make_ready
+from .ready import Ready, far_note, prepare_picture
 
 BATCH_DIMS: Final = 4
 PIXELS: Final = ("pixel_values", "pixels", "images")  # what processors call a prepared tensor
@@ -41,7 +41,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
-def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
+def prepare_pictures(classifier: Classifier, pictures: Any) -> Prepared:
     """Open and prepare pictures as the model wants them; tensors are taken as they are.
 
     A picture is what `open_picture` opens, a folder or a pattern of files, a row of a data set
@@ -64,14 +64,14 @@ def prepare_all(classifier: Classifier, pictures: Any) -> Prepared:
             "preparation=agcam.Preparation((height, width), mean, std) or your own transform, or "
             "give them prepared, as a tensor (batch, channel, height, width)."
         )
-    ready = [make_ready(item, preparation) for item in items]
+    ready = [prepare_picture(item, preparation) for item in items]
     return Prepared(
         pixels=_batch(ready),
         frames=tuple(one.frame for one in ready),
         pictures=tuple(one.picture for one in ready),
         sources=tuple(_source(item, number) for number, item in enumerate(items, 1)),
         preparation=preparation,
-        notes=(*note_of(preparation), *_each_once(ready)),
+        notes=(*preparation_notes(preparation), *_each_once(ready)),
     )
 
 

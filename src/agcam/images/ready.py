@@ -34,7 +34,7 @@ class Ready:
     notes: tuple[str, ...] = ()
 
 
-def make_ready(
+def prepare_picture(
     source: Any, preparation: Preparation | Transform, *, max_pixels: int = MAX_PIXELS
 ) -> Ready:
     """Open whatever `open_picture` opens, or bands as many as the model takes, and prepare it.

@@ -33,10 +33,10 @@ from .preparation import (
     Changes,
     Preparation,
     Transform,
-    manifest_of,
-    note_of,
+    preparation_manifest,
+    preparation_notes,
+    preparation_text,
     scaled_resize,
-    words_for,
 )
 from .rows import Method
 from .samples import DataSet, Reader, Sample, Truth
@@ -105,14 +105,14 @@ __all__ = [
     "Truth",
     "answers_of",
     "kind_of",
-    "manifest_of",
     "name_of",
-    "note_of",
     "percent",
     "predicted",
+    "preparation_manifest",
+    "preparation_notes",
+    "preparation_text",
     "probabilities_of",
     "scaled_resize",
     "split",
     "weights_of",
-    "words_for",
 ]

@@ -130,7 +130,7 @@ class Changes:
         """The names of what is stated."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name))
 
-    def made_in(self, base: Preparation | None, channels: int | None = None) -> Preparation:
+    def applied_to(self, base: Preparation | None, channels: int | None = None) -> Preparation:
         """The base with the changes; a model (of `channels`) without one needs size, mean and std.
 
         Raises PictureError where these lack, or do not fit together.
@@ -207,7 +207,7 @@ def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return values * channels if len(values) == 1 else values
 
 
-def manifest_of(preparation: Preparation | Transform | None) -> dict[str, Any]:
+def preparation_manifest(preparation: Preparation | Transform | None) -> dict[str, Any]:
     """A preparation for a manifest: its numbers, its source, and whether it is a guess.
 
     None stands for pixels that the user prepared.
@@ -218,7 +218,7 @@ def manifest_of(preparation: Preparation | Transform | None) -> dict[str, Any]:
     return {**preparation.numbers(), "source": source, "guess": preparation.guess}
 
 
-def note_of(preparation: Preparation | Transform | None) -> tuple[str, ...]:
+def preparation_notes(preparation: Preparation | Transform | None) -> tuple[str, ...]:
     """A sentence about a preparation that is a guess; nothing about one that is known."""
     if preparation is None or not preparation.guess:
         return ()
@@ -229,7 +229,7 @@ def note_of(preparation: Preparation | Transform | None) -> tuple[str, ...]:
     )
 
 
-def words_for(preparation: Preparation | Transform | None) -> str:
+def preparation_text(preparation: Preparation | Transform | None) -> str:
     """A preparation in one line, for tables and pages."""
     if preparation is None:
         return PREPARED

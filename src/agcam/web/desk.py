@@ -19,12 +19,12 @@ from ..binding import bind
 from ..errors import PictureError, TargetError, UnknownNameError
 from ..explainer import explain_in_slices, explain_recording
 from ..explanation import Explanation
-from ..images import Prepared, make_ready, open_picture
+from ..images import Prepared, open_picture, prepare_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
 from ..registry import near_misses
 from ..tracing import Evidence, quiet
-from ..values import Classifier, Method, ReadTrace, note_of
+from ..values import Classifier, Method, ReadTrace, preparation_notes
 from .gate import Slices, nothing
 from .limits import Limits
 from .offered import OFFERED
@@ -181,7 +181,7 @@ class Desk:
         """What the model is given, beside a small picture; the large one is let go."""
         if classifier.preparation is None:
             raise PictureError(f"{classifier.name} does not say how it wants its pictures")
-        ready = make_ready(
+        ready = prepare_picture(
             self._limited(data), classifier.preparation, max_pixels=self.limits.pixels
         )
         return Prepared(
@@ -190,7 +190,7 @@ class Desk:
             (_small(ready.picture),),
             (name,),
             preparation=classifier.preparation,
-            notes=(*note_of(classifier.preparation), *ready.notes),
+            notes=(*preparation_notes(classifier.preparation), *ready.notes),
         )
 
     def _prompts(self, prompts: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from PIL import Image
 from ..explanation import Explanation
 from ..maps import colour_table, heat_map, overlay, resize_map
 from ..metrics.localization import predicted_boxes
-from ..values import MEANING, BoxCase, percent, words_for
+from ..values import MEANING, BoxCase, percent, preparation_text
 from .api import said as top_of
 from .examples import Example, jpeg_address
 from .offered import OFFERED
@@ -181,7 +181,7 @@ def how(explanation: Explanation, milliseconds: float) -> str:
         "columns": explanation.grid.columns,
         "tracer": explanation.tracer,
         "class_specific": explanation.class_specific,
-        "preparation": words_for(explanation.preparation),
+        "preparation": preparation_text(explanation.preparation),
         "weights": explanation.weights_hash,
         "lowest": f"{entry['relevance']['lowest']:.3g}",
         "highest": f"{entry['relevance']['highest']:.3g}",

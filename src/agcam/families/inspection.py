@@ -36,7 +36,7 @@ ROUNDING: Final = 1e-3
 FAILS: Final = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, AttributeError)
 
 
-def settle(classifier: Classifier, pixels: Tensor) -> Classifier:
+def inspect_output(classifier: Classifier, pixels: Tensor) -> Classifier:
     """Look at what the model gives for the first picture; call in evaluation mode.
 
     Raises ModelError where no logits are found in it.
