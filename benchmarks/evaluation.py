@@ -104,12 +104,12 @@ def planned(folder, methods, cores, precision):
 
 def ours(made, store, cores, methods):
     """Areas in the authors' order, and seconds."""
-    from agcam.engines import Limits
+    from agcam.engines import Resources
     from agcam.evaluation import run_plan
     from agcam.records import Store
 
     start = time.perf_counter()
-    run = run_plan(made, store, "local", Limits(workers=cores))
+    run = run_plan(made, store, "local", Resources(workers=cores))
     seconds = time.perf_counter() - start
     with Store(store) as rows:
         found = {(r.sample, r.method): r.value for r in rows.records(run.key)}

@@ -88,7 +88,7 @@ def reports(options, folder):
     writer.start()
     while tried < options.reports:
         try:
-            with Store(folder / "store", create=False) as store, store.one_moment():
+            with Store(folder / "store", create=False) as store, store.snapshot():
                 results = read_results(store)
                 texts = csv_files(store, results, summarize(results))
                 rows = len(texts["rows.csv"].splitlines()) - 1
@@ -171,7 +171,7 @@ def folders(options, folder):
         for link in range(chance.randrange(1, 20)):
             (chance.choice(places) / f"l{link}").symlink_to(chance.choice([root, *places]))
         begun = time.monotonic()
-        found, _ = Place(str(root)).survey("", (".png",))
+        found, _ = Place(str(root)).walk("", (".png",))
         if sorted(found) != sorted(made) or time.monotonic() - begun > 60:
             faults.append(f"{number}: {len(found)} pictures of {len(made)}")
     return Count(options.folders, faults)

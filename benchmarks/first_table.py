@@ -98,7 +98,7 @@ def limit_of(arguments, name, methods, made):
 
 def evaluate(arguments, name, methods, limit):
     """One run, its report, and its summary."""
-    from agcam.engines import Limits
+    from agcam.engines import Resources
     from agcam.evaluation import plan, run_plan
     from agcam.metrics import SETS
     from agcam.records import Store, read_results, render_report, summarize
@@ -107,7 +107,7 @@ def evaluate(arguments, name, methods, limit):
     workers = 1 if name == "cost" else arguments.workers
     minutes = made.seconds / workers / 60
     print(f"{name}: {limit} samples, about {minutes:.0f} minutes", flush=True)
-    run = run_plan(made, arguments.work / "first-table.sqlite", "local", Limits(workers=workers))
+    run = run_plan(made, arguments.work / "first-table.sqlite", "local", Resources(workers=workers))
     with Store(arguments.work / "first-table.sqlite") as store:
         results = read_results(store, run.key)
     results = replace(results, run=without_paths(results.run))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -12,8 +12,14 @@ from .errors import UnknownNameError
 Entry = TypeVar("Entry")
 
 
-def near_misses(name: str, known: list[str], limit: int = 3) -> list[str]:
-    """Known names that look like `name`, or go on where it ends; case does not matter."""
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """How an error about an unknown name ends: the known names like it, or `otherwise`."""
+    close = _near_misses(name, list(known))
+    return f"did you mean {' or '.join(close)}?" if close else otherwise
+
+
+def _near_misses(name: str, known: list[str], limit: int = 3) -> list[str]:
+    """Known names that look like `name`, or start with it; case does not matter."""
     by_lower = {candidate.lower(): candidate for candidate in reversed(known)}
     wanted = name.lower()
     close = difflib.get_close_matches(wanted, list(by_lower), n=limit, cutoff=0.6)
@@ -39,8 +45,7 @@ class Table(Mapping[str, Entry], Generic[Entry]):
         if name in self._foreign:
             self._rows[name] = self._foreign[name].load()
             return self._rows[name]
-        close = near_misses(str(name), list(self))
-        hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(self)}."
+        hint = did_you_mean(str(name), self, f"known: {', '.join(self)}.")
         raise UnknownNameError(f"no {self.noun} is called {name!r}; {hint}")
 
     def __iter__(self) -> Iterator[str]:

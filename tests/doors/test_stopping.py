@@ -23,13 +23,13 @@ from functools import partial
 from pathlib import Path
 import engine_workers
 from agcam.cli import stopping
-from agcam.engines import ENGINES, Limits
+from agcam.engines import ENGINES, Resources
 
 if __name__ == "__main__":
     stopping.install()
     start = partial(getattr(engine_workers, sys.argv[2]), Path(sys.argv[1]))
     try:
-        list(ENGINES["local"](Limits(workers=2)).run(start, range(8)))
+        list(ENGINES["local"](Resources(workers=2)).run(start, range(8)))
     except KeyboardInterrupt:
         raise SystemExit(stopping.stopped())
 """

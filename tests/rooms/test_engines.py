@@ -13,7 +13,7 @@ from engine_workers import doubling, dying, failing, refusing
 from small_runs import configuration, lay_out, rows_of
 
 from agcam import LoadError, RunError
-from agcam.engines import ENGINES, Limits
+from agcam.engines import ENGINES, Resources
 from agcam.evaluation import plan, run_plan
 from agcam.records import Store
 
@@ -31,7 +31,7 @@ def cluster():
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_lost_workers_shards_are_worked_on_again(engine, tmp_path):
-    found = dict(ENGINES[engine](Limits(workers=2)).run(partial(doubling, tmp_path), range(8)))
+    found = dict(ENGINES[engine](Resources(workers=2)).run(partial(doubling, tmp_path), range(8)))
     assert (tmp_path / "died").exists()
     assert found == {shard: 2 * shard for shard in range(8)}
 
@@ -39,19 +39,19 @@ def test_a_lost_workers_shards_are_worked_on_again(engine, tmp_path):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_workers_that_are_always_lost_end_the_run_with_a_reason(engine):
     with pytest.raises(RunError, match="lost 3 times"):
-        list(ENGINES[engine](Limits(workers=2)).run(dying, [0]))
+        list(ENGINES[engine](Resources(workers=2)).run(dying, [0]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_error_of_the_work_is_raised_as_it_is(engine):
     with pytest.raises(ValueError, match="shard 0"):
-        list(ENGINES[engine](Limits(workers=2)).run(failing, [0]))
+        list(ENGINES[engine](Resources(workers=2)).run(failing, [0]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_worker_that_cannot_start_says_why(engine):
     with pytest.raises(LoadError, match="no such weights"):
-        list(ENGINES[engine](Limits(workers=2)).run(refusing, [0]))
+        list(ENGINES[engine](Resources(workers=2)).run(refusing, [0]))
 
 
 def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
@@ -70,7 +70,7 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
             killed.append(workers[0].pid)
             os.kill(workers[0].pid, signal.SIGKILL)
 
-    run = run_plan(made, tmp_path / "ray", "ray", Limits(workers=2), tell)
+    run = run_plan(made, tmp_path / "ray", "ray", Resources(workers=2), tell)
     assert killed
     assert run.finished
     run_plan(made, tmp_path / "local")
@@ -89,11 +89,11 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", unreachable)
     with pytest.raises(RunError, match="no Ray cluster could be reached at head:6379: nobody at"):
-        list(ENGINES["ray"](Limits(address="head:6379")).run(dying, [0]))
+        list(ENGINES["ray"](Resources(address="head:6379")).run(dying, [0]))
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RunError, match="needs Ray: pip install"):
-        list(ENGINES["ray"](Limits()).run(dying, [0]))
+        list(ENGINES["ray"](Resources()).run(dying, [0]))

@@ -13,7 +13,7 @@ from PIL import Image
 from small_runs import configuration, lay_out
 
 from agcam import ModelError, RunError, UnknownNameError
-from agcam.engines import Limits
+from agcam.engines import Resources
 from agcam.evaluation import (
     BUNDLES,
     MEASURES,
@@ -511,7 +511,7 @@ def test_one_worker_has_the_threads_that_are_stated_and_puts_them_back(
 def test_a_model_without_a_name_stays_in_this_process(classifier, pictures, tmp_path):
     made = plan_setup(subject(classifier, pictures, ["energy_pointing_game"]))
     with pytest.raises(RunError, match="use one worker"):
-        run_plan(made, tmp_path / "store", "local", Limits(workers=2))
+        run_plan(made, tmp_path / "store", "local", Resources(workers=2))
 
 
 def test_a_configuration_is_rebuilt_from_its_names(tmp_path):

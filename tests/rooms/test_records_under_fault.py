@@ -144,7 +144,7 @@ def test_a_run_is_reported_while_it_is_written(tmp_path):
     counts = []
     try:
         while len(counts) < 20:
-            with Store(tmp_path / "store", create=False) as store, store.one_moment():
+            with Store(tmp_path / "store", create=False) as store, store.snapshot():
                 results = read_results(store)
                 if results.run.key != "later":
                     continue

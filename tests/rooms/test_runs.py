@@ -12,7 +12,7 @@ import pytest
 from small_runs import configuration, lay_out, rows_of
 
 from agcam import RunError
-from agcam.engines import Limits
+from agcam.engines import Resources
 from agcam.evaluation import plan, run_plan
 from agcam.records import Store
 
@@ -60,7 +60,7 @@ def test_a_run_has_a_row_for_every_sample_method_and_metric(undisturbed):
 
 
 def test_processes_give_the_same_rows_as_one(made, undisturbed, tmp_path):
-    run_plan(made, tmp_path / "store", "local", Limits(workers=2))
+    run_plan(made, tmp_path / "store", "local", Resources(workers=2))
     with Store(tmp_path / "store") as store:
         assert rows_of(store) == undisturbed
 

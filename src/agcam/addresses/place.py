@@ -110,13 +110,13 @@ class Place:
         Hidden ones are left out; a folder that is not there has none. Raises OSError where a folder
         in it cannot be read.
         """
-        found, passed = self.survey(name, suffixes)
+        found, passed = self.walk(name, suffixes)
         unread = {folder: why for folder, why in passed.items() if why != TWICE}
         for folder, why in unread.items():
             raise OSError(f"the folder {self.folder(name).at(folder)} cannot be read: {why}")
         return found
 
-    def survey(
+    def walk(
         self, name: str = "", suffixes: tuple[str, ...] = ()
     ) -> tuple[list[str], dict[str, str]]:
         """The same, and the folders that were passed over, each with the reason."""

@@ -51,7 +51,7 @@ def evaluate(
 ) -> None:
     """Judge methods on a data set; a run that was stopped goes on where it was."""
     from ..datasets import DATASETS
-    from ..engines import ENGINES, Limits
+    from ..engines import ENGINES, Resources
     from ..evaluation import Configuration, plan, run_plan
     from ..records import Store
 
@@ -84,15 +84,15 @@ def evaluate(
             scores=loading.scores or "",
         )
     )
-    limits = Limits(
+    resources = Resources(
         workers=workers or _workers(device, threads),
         threads=threads,
         gpus=float(device.startswith("cuda")),
         address=address,
     )
-    _announce(made, limits.workers)
+    _announce(made, resources.workers)
     with _progress(made, store) as tell:
-        run = run_plan(made, store, engine, limits, tell)
+        run = run_plan(made, store, engine, resources, tell)
     _finish(store, run)
 
 

@@ -73,7 +73,7 @@ def report(
 
     with Store(store, create=False) as opened:
         try:
-            with opened.one_moment():
+            with opened.snapshot():
                 results = read_results(opened, run)
                 found = replace(opened.damage)  # exports would count it again
                 columns = summary_of(results)

@@ -21,7 +21,7 @@ def read(root: str) -> DataSet:
     picture beside the folders.
     """
     place = Place(root)
-    files, passed = place.survey("", PICTURES)
+    files, passed = place.walk("", PICTURES)
     found = [(file, _class(file)) for file in files]
     labelled = [(file, name) for file, name in found if name is not None]
     loose = [file for file, name in found if name is None]

@@ -51,7 +51,7 @@ def read(root: str) -> DataSet:
     """
     place = Place(root)
     base = "ILSVRC/" if place.has(f"ILSVRC/{_PICTURES}") else ""
-    pictures, passed = place.survey(base + _PICTURES, (".jpeg", ".jpg"))
+    pictures, passed = place.walk(base + _PICTURES, (".jpeg", ".jpg"))
     problems = passed_over(place, base + _PICTURES, passed)
     if not pictures and not problems:
         raise wrong_layout(place, _LAYOUT, f"a picture in {_PICTURES}")

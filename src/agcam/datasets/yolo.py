@@ -54,7 +54,7 @@ def read(root: str) -> DataSet:
     """
     place = Place(root)
     boxes = "labels" if place.has("labels") else "boxes"
-    pictures, passed = place.survey("images", PICTURES)
+    pictures, passed = place.walk("images", PICTURES)
     if not (pictures or passed) or not place.has(boxes):
         raise wrong_layout(place, _LAYOUT, "images/ with pictures, or labels/ or boxes/")
     classes = Classes((name,) for name in _names(place))

@@ -8,10 +8,10 @@ are given to another.
 from __future__ import annotations
 
 from ..registry import Table
-from .engine import Engine, Limits
+from .engine import Engine, Resources
 from .local import LocalEngine
 from .ray_cluster import RayEngine
 
-__all__ = ["ENGINES", "Engine", "Limits"]
+__all__ = ["ENGINES", "Engine", "Resources"]
 
 ENGINES: Table[type[Engine]] = Table("engine", {"local": LocalEngine, "ray": RayEngine})

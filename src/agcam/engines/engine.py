@@ -15,7 +15,7 @@ Rows = Generator[tuple[int, Any], None, None]
 
 
 @dataclass(frozen=True)
-class Limits:
+class Resources:
     """How many workers, with how many threads and GPUs each, and where (an address, for ray)."""
 
     workers: int = 1
@@ -27,8 +27,8 @@ class Limits:
 class Engine(ABC):
     """Runs shards somewhere, in any order."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
 
     @property
     def in_process(self) -> bool:

@@ -25,7 +25,7 @@ class LocalEngine(Engine):
     @property
     def in_process(self) -> bool:
         """One worker needs no process of its own."""
-        return self.limits.workers == 1
+        return self.resources.workers == 1
 
     def run(self, start: Start, shards: Sequence[int]) -> Rows:
         """As `Engine.run`. Workers are killed, not waited for, when the caller stops."""
@@ -35,7 +35,7 @@ class LocalEngine(Engine):
             return
         pool = _Pool(start)
         try:
-            yield from pool.run(shards, min(self.limits.workers, len(shards)))
+            yield from pool.run(shards, min(self.resources.workers, len(shards)))
         finally:
             pool.kill()
 

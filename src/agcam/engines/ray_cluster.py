@@ -12,7 +12,7 @@ from .engine import RETRIES, Engine, Rows, Start
 
 
 class RayEngine(Engine):
-    """`limits.address` names the cluster ("auto", "ray://HOST:PORT"); none: one on this machine.
+    """`resources.address` names the cluster ("auto", "ray://HOST:PORT"); none: one on this machine.
 
     Every machine of the cluster needs agcam, the model and the data set at the same names.
     """
@@ -22,18 +22,20 @@ class RayEngine(Engine):
         ray = _library()
         ours = not ray.is_initialized()
         if ours:
-            _connect(ray, self.limits.address)
+            _connect(ray, self.resources.address)
         try:
             yield from _Driver(ray, self._actor(ray), start).run(
-                shards, min(self.limits.workers, len(shards))
+                shards, min(self.resources.workers, len(shards))
             )
         finally:
             if ours:
                 ray.shutdown()
 
     def _actor(self, ray: Any) -> Any:
-        limits = self.limits
-        return ray.remote(num_cpus=limits.threads, num_gpus=limits.gpus, max_restarts=0)(_Worker)
+        resources = self.resources
+        return ray.remote(num_cpus=resources.threads, num_gpus=resources.gpus, max_restarts=0)(
+            _Worker
+        )
 
 
 class _Worker:

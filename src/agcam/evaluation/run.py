@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..engines import ENGINES, Engine, Limits
+from ..engines import ENGINES, Engine, Resources
 from ..errors import RunError
 from ..records import Run, ShardRows, Store
 from .configuration import start_worker, threads_of
@@ -23,7 +23,7 @@ def run_plan(
     made: Plan,
     path: str | Path,
     engine: str = "local",
-    limits: Limits | None = None,
+    resources: Resources | None = None,
     tell: Tell = lambda rows: None,
 ) -> Run:
     """Run what is left of a plan into the store at `path`; `tell` hears of each shard.
@@ -31,7 +31,7 @@ def run_plan(
     Only this process writes. A second run of the same configuration at the same time is refused;
     runs of others may write to the same store. Raises AgcamError.
     """
-    worker = ENGINES[engine](limits or Limits())
+    worker = ENGINES[engine](resources or Resources())
     with Store(path) as store, _alone(path, made.key):
         done = store.begin(made.key, made.stored, made.subject.shards)
         left = [shard for shard in range(made.subject.shards) if shard not in done]

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, cast
 from torch import Tensor, nn
 
 from ..errors import LoadError, UnknownNameError
-from ..registry import near_misses
+from ..registry import did_you_mean
 from ..values import Classifier, Family, Preparation
 from .assemble import classifier_of
 from .common import comes_from, missing, unreachable
@@ -67,8 +67,7 @@ def build(name: str, classes: int | None, **others: object) -> nn.Module:
 def _known(architecture: str) -> None:
     names = _library().list_models()
     if architecture not in names:
-        close = near_misses(architecture, names)
-        hint = f"did you mean {' or '.join(close)}?" if close else "see `agcam list models`."
+        hint = did_you_mean(architecture, names, "see `agcam list models`.")
         raise UnknownNameError(f"open_clip has no model {architecture!r}; {hint}")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, cast
 from torch import nn
 
 from ..errors import LoadError, UnknownNameError
-from ..registry import near_misses
+from ..registry import did_you_mean
 from ..values import Classifier, Family, Preparation
 from .assemble import classifier_of
 from .common import channels_of, comes_from, for_channels, unreachable
@@ -61,8 +61,7 @@ def _known(name: str) -> None:
 
     if ":" in name or timm.is_model(name.split(".")[0]):
         return
-    close = near_misses(name, timm.list_models())
-    hint = f"did you mean {' or '.join(close)}?" if close else "see `agcam list models`."
+    hint = did_you_mean(name, timm.list_models(), "see `agcam list models`.")
     raise UnknownNameError(f"timm has no model {name!r}; {hint}")
 
 

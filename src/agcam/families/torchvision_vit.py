@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from torch import nn
 
 from ..errors import LoadError, UnknownNameError
-from ..registry import near_misses
+from ..registry import did_you_mean
 from ..values import Classifier, Family, Preparation
 from .assemble import classifier_of
 from .common import comes_from, missing, unreachable
@@ -69,8 +69,7 @@ def build(
 def _known(name: str) -> None:
     names = _models().list_models()
     if name not in names:
-        close = near_misses(name, names)
-        hint = f"did you mean {' or '.join(close)}?" if close else "see `agcam list models`."
+        hint = did_you_mean(name, names, "see `agcam list models`.")
         raise UnknownNameError(f"torchvision has no model {name!r}; {hint}")
 
 

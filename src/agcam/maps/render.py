@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import RenderError, UnknownNameError
-from ..registry import near_misses
+from ..registry import did_you_mean
 
 _SLACK = 1e-6  # rounding of a float32 map is not an error
 
@@ -61,8 +61,7 @@ def colour_table(colormap: str) -> NDArray[np.uint8]:
     from matplotlib import colormaps  # without pyplot, so without a window system
 
     if colormap not in colormaps:
-        close = near_misses(str(colormap), list(colormaps))
-        hint = f"did you mean {' or '.join(close)}?" if close else "turbo, jet and viridis are."
+        hint = did_you_mean(str(colormap), colormaps, "turbo, jet and viridis are.")
         raise UnknownNameError(f"no colormap is called {colormap!r}; {hint}")
     colours = colormaps[colormap](np.linspace(0, 1, 256), bytes=True)
     table: NDArray[np.uint8] = np.ascontiguousarray(colours[:, :3])

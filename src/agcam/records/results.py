@@ -47,7 +47,7 @@ def read_results(store: Store, key: str = "") -> Results:
     What is damaged is left out and counted in `store.damage`. Raises RunError for no such run,
     DamageError for one whose description is damaged.
     """
-    with store.one_moment():
+    with store.snapshot():
         run = store.run(key)
         if not run.configuration:
             raise DamageError(

@@ -55,7 +55,7 @@ class Store:
         self._open.close()
 
     @contextmanager
-    def one_moment(self) -> Iterator[None]:
+    def snapshot(self) -> Iterator[None]:
         """All that is read in this block is of one moment, whoever writes meanwhile."""
         if self._connection.in_transaction:
             yield
@@ -111,7 +111,7 @@ class Store:
 
     def runs(self) -> list[Run]:
         """Every run, the oldest first; one whose description is damaged has none (`{}`)."""
-        with self.one_moment():
+        with self.snapshot():
             found = [self._run(*row) for row in self._rows("SELECT * FROM runs ORDER BY run")]
         return [run for run in found if run is not None]
 

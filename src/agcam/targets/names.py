@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TargetError
-from ..registry import near_misses
+from ..registry import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def _unknown(name: str, names: Sequence[str]) -> str:
             "agcam.load(model, classes=[...])."
         )
     flat = [synonym for known in names for synonym in _synonyms(known)]
-    close = near_misses(name, list(dict.fromkeys(flat)))
-    hint = f"did you mean {' or '.join(close)}?" if close else f"it knows {len(names)} others."
+    hint = did_you_mean(name, dict.fromkeys(flat), f"it knows {len(names)} others.")
     return f"this model has no class {name!r}; {hint}"
 
 

@@ -22,7 +22,7 @@ from ..explanation import Explanation
 from ..images import Prepared, open_picture, prepare_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
-from ..registry import near_misses
+from ..registry import did_you_mean
 from ..tracing import Evidence, quiet
 from ..values import Classifier, Method, ReadTrace, preparation_notes
 from .gate import Slices, nothing
@@ -96,8 +96,7 @@ class Desk:
     def classifier(self, model: str, prompts: Sequence[str] = ()) -> Classifier:
         """One of the models that this server was started with; raises UnknownNameError."""
         if model not in self.models:
-            close = near_misses(model, list(self.models))
-            hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(self.models)
+            hint = did_you_mean(model, self.models, ", ".join(self.models))
             raise UnknownNameError(f"this server has no model {model!r}; {hint}")
         classifier = self.models[model]
         if classifier.with_prompts is None or (classifier.class_names and not prompts):
