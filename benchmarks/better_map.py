@@ -29,7 +29,7 @@ from agcam.metrics.boxes import exact_mask, one_too_large_mask
 from agcam.metrics.localization import compare, predicted_boxes
 from agcam.metrics.max_box import best_box_ious
 from agcam.metrics.perturbation import curves, ends, perturb
-from agcam.tracing import quiet, trace
+from agcam.tracing import evaluation_mode, trace
 from agcam.values import BoxCase, MosaicCase, Oracle
 
 THRESHOLDS = np.arange(0.05, 1, 0.1)
@@ -113,7 +113,7 @@ def rows_of(name, model, item, wanted):
     """One row for each class and method; none if the protocol leaves the picture out."""
     file, picture, targets, truths = item
     pixels = model.pixels(picture)
-    with quiet(model.classifier.module):
+    with evaluation_mode(model.classifier.module):
         evidence = trace(
             model.classifier,
             pixels,

@@ -11,7 +11,7 @@ import torch
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing import quiet, trace
+from agcam.tracing import evaluation_mode, trace
 
 
 @dataclass
@@ -50,7 +50,7 @@ def ours(name, classes=1):
         asked = torch.arange(classes).expand(len(stage.pixels), -1)
 
         def run():
-            with quiet(stage.model):
+            with evaluation_mode(stage.model):
                 trace(classifier, stage.pixels, [method]).relevance(method, asked)
 
         return run

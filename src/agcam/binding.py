@@ -17,7 +17,7 @@ from .errors import ModelError, TargetError
 from .families import Inputs, NoClassifier, NoLogitsError, inspect_output, with_output
 from .images import prepare_pictures
 from .targets import Bound, Column, Free, Similarity, Target
-from .tracing import quiet
+from .tracing import evaluation_mode
 from .values import Classifier, Scalar
 
 AT_ONCE: Final = 8  # pictures in one pass
@@ -108,7 +108,7 @@ def find_logits(
     Raises ModelError where the output holds no logits, or where `inputs` do not fit the pictures.
     """
     further = Inputs.of(classifier, inputs, len(pixels))
-    with quiet(classifier.module):
+    with evaluation_mode(classifier.module):
         if further is None:
             return inspect_output(classifier, to_model(classifier, pixels[:1])), None
         first = to_model(classifier, pixels[:at_once])
@@ -148,7 +148,7 @@ def _reference(classifier: Classifier, similarity: Similarity, whole: bool) -> T
         found = other.detach().reshape(1, -1) if other.ndim < 2 else other.detach()
     else:
         prepared = prepare_pictures(classifier, other)
-        with quiet(classifier.module), torch.no_grad():
+        with evaluation_mode(classifier.module), torch.no_grad():
             output = _run(classifier, whole)(to_model(classifier, prepared.pixels))
         found = targets.embedding_of(output, similarity.of)
     if len(found) != 1:

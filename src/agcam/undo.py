@@ -103,7 +103,7 @@ def undoing() -> Iterator[Undo]:
         _open.discard(undo)
 
 
-def leaving_nothing(call: Callable[P, T]) -> Callable[P, T]:
+def restoring(call: Callable[P, T]) -> Callable[P, T]:
     """A function at whose end nothing is left changed, also where a `with` was not ended.
 
     An exception between the end of a `with` and the first line of what it calls goes around it.

@@ -39,7 +39,7 @@ def everything(model):
     return {**state(model), "modes": stacks, "multi-head": attention, "checkpoint": checkpoint}
 
 
-def small(written_out=False):
+def small(explicit=False):
     torch.manual_seed(0)
     model = timm.models.VisionTransformer(
         img_size=16, patch_size=8, embed_dim=12, depth=2, num_heads=2, num_classes=5
@@ -47,13 +47,13 @@ def small(written_out=False):
     model.train()
     model.blocks[0].eval()
     model.blocks[1].attn.fused_attn = False
-    if written_out:
+    if explicit:
         for block in model.blocks:
-            block.attn = WrittenOut(block.attn)
+            block.attn = ExplicitAttention(block.attn)
     return model
 
 
-class WrittenOut(torch.nn.Module):
+class ExplicitAttention(torch.nn.Module):
     def __init__(self, attn):
         super().__init__()
         self.qkv, self.proj = attn.qkv, attn.proj
@@ -71,17 +71,17 @@ def no_other_tracer():
 
 
 @pytest.mark.parametrize(
-    ("surveyed", "written_out", "ways"),
+    ("surveyed", "explicit", "ways"),
     [(True, False, list(WAYS)), (False, False, ["agcam"]), (False, True, ["agcam", "gae"])],
 )
-def test_an_exception_at_every_line_leaves_nothing(surveyed, written_out, ways):
+def test_an_exception_at_every_line_leaves_nothing(surveyed, explicit, ways):
     """Each line of each way once, at its first or at a later turn; lines that ways share once."""
     pixels, done, left = torch.randn(1, 3, 16, 16), set(), []
     chance = random.Random(0)
     for method in ways:
         tracer = WAYS[method]
         run = partial(agcam.explain, pictures=pixels, target=3, method=method, tracer=tracer)
-        model = small(written_out)
+        model = small(explicit)
         if surveyed:
             run(model)
         lines = lines_of(partial(run, model), FILES)
@@ -89,7 +89,7 @@ def test_an_exception_at_every_line_leaves_nothing(surveyed, written_out, ways):
             if place in done:
                 continue
             done.add(place)
-            again = model if surveyed else small(written_out)
+            again = model if surveyed else small(explicit)
             before = everything(again)
             occurrence = chance.choice([1, times, chance.randint(1, times)])
             interrupted(partial(run, again), place, occurrence)

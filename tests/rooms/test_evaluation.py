@@ -38,7 +38,7 @@ from agcam.metrics import METRICS, SETS
 from agcam.metrics.perturbation import abpc, curves, ends, perturb, removal_order
 from agcam.metrics.saco import group_case, saco, without_groups
 from agcam.records import Store, read_results
-from agcam.tracing import quiet
+from agcam.tracing import evaluation_mode
 from agcam.values import (
     BoxCase,
     Classifier,
@@ -162,7 +162,7 @@ def asked_of(made):
         pixels, frame = made.open(sample)
         truth = made.dataset.truth(sample)
         items.append(Item(number, sample, number, pixels, frame, truth))
-    with quiet(made.classifier.module):
+    with evaluation_mode(made.classifier.module):
         asked = ShardMaps(made.classifier, items, made.methods)
         for method in made.methods:
             asked.maps(method)

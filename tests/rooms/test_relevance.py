@@ -9,7 +9,7 @@ from torch import nn
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing import alone, quiet, stream, trace
+from agcam.tracing import alone, evaluation_mode, stream, trace
 from agcam.tracing.rules import GRADIENT, LRP
 
 
@@ -18,7 +18,7 @@ def asked(name, *methods):
     model = timm_model(name).double().requires_grad_(False)
     size = TIMM[name][1] or 160
     pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
-    with quiet(model):
+    with evaluation_mode(model):
         evidence = trace(agcam.load(model), pixels, [METHODS[method] for method in methods])
         return evidence, [evidence.of(METHODS[method], torch.tensor([3, 5])) for method in methods]
 
@@ -109,7 +109,7 @@ def test_steps_on_the_way_from_zero_do_not_add_up_in_memory(tiny, pixels, monkey
     """Any number of steps, no more than a few pictures in one pass, and no graph but the last's."""
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     method = METHODS["beyond_intuition_token"]
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         path = trace(classifier, pixels, [method]).of(method, target).path
         seen = lengths_of_batches(tiny.blocks[0].mlp)
         few = list(path)
@@ -131,7 +131,7 @@ def test_gradients_of_the_path_begin_at_the_last_attention(tiny, pixels):
     """Nothing before it is kept for a way back."""
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     method, asks = METHODS["beyond_intuition_head"], []
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         path = trace(classifier, pixels, [method]).of(method, target).path
         for block in tiny.blocks:
             block.register_forward_hook(lambda _, __, output: asks.append(output.requires_grad))
@@ -160,7 +160,7 @@ def test_a_block_without_a_sum_is_refused_by_name(tiny, pixels):
 def test_every_rule_method_shares_one_tape(tiny, pixels):
     names = ("lrp", "attn_lrp", "libra_attcat", "token_tm", "beyond_intuition_head")
     classifier, methods = agcam.load(tiny), [METHODS[name] for name in names]
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         seen = lengths_of_batches(tiny.blocks[0].mlp)
         evidence = trace(classifier, pixels, methods)
         assert seen[-3:] == [1, 1, 1]  # a picture at a time

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing import quiet, trace
+from agcam.tracing import evaluation_mode, trace
 from agcam.values import Grid
 
 # One of each architecture and pooling kind that timm lists, made small: its blocks are alike.
@@ -275,7 +275,7 @@ def test_threads_do_not_meet(pixels):
 def test_memory_kept_is_linear_in_tokens(tiny, pixels):
     """Counts, not seconds: what a recording keeps of a class-token model, in numbers a block."""
     classifier = agcam.load(tiny)
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         recording = trace(classifier, pixels, [METHODS["agcam"]]).recording
     tokens, heads, dim = 17, 3, 8
     for block in recording.blocks:
@@ -336,10 +336,10 @@ def test_a_replay_reads_no_weights_that_the_recorded_pass_has_read(tiny, pixels)
     """Forward, only what the last block computes for the read token alone, and the classifier."""
     classifier = agcam.load(tiny)
     agcam.explain(tiny, pixels[:1], 3)
-    with quiet(tiny), _ShortProducts() as products:
+    with evaluation_mode(tiny), _ShortProducts() as products:
         evidence = trace(classifier, pixels[:1], [METHODS["agcam"]])
     assert products.count == 4  # projection, both of the MLP, the classifier
-    with quiet(tiny), _ShortProducts() as products:
+    with evaluation_mode(tiny), _ShortProducts() as products:
         evidence.relevance(METHODS["agcam"], torch.tensor([[3]]))
     assert products.count == 7  # the classifier; MLP and projection of both
 
@@ -347,7 +347,7 @@ def test_a_replay_reads_no_weights_that_the_recorded_pass_has_read(tiny, pixels)
 def test_many_targets_share_their_matrix_products(tiny, pixels):
     """Ten targets of one picture are ten rows of one product, not ten products."""
     classifier = agcam.load(tiny)
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         evidence = trace(classifier, pixels[:1], [METHODS["agcam"]])
         with torch.profiler.profile(record_shapes=True) as profile:
             evidence.relevance(METHODS["agcam"], torch.arange(10)[None])
@@ -392,7 +392,7 @@ def test_the_whole_graph_ends_as_the_replay_does(name):
     size = TIMM[name][1] or 160
     pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
     target = torch.tensor([3, 5])
-    with quiet(model):
+    with evaluation_mode(model):
         evidence = trace(classifier, pixels, [METHODS["agcam"]])
         read = list(evidence.of(METHODS["agcam"], target).blocks)
         full = evidence.of(METHODS["gae"], target)
@@ -449,7 +449,7 @@ def test_a_pass_back_ends_at_the_first_block_that_is_read(tiny, pixels):
     first, last = [], []
     tiny.blocks[0].mlp.fc1.register_full_backward_hook(lambda *_: first.append(1))
     tiny.blocks[-1].mlp.fc1.register_full_backward_hook(lambda *_: last.append(1))
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         asked = trace(agcam.load(tiny), pixels, [METHODS["agcam"]]).of(METHODS["agcam"], target)
         assert (first, last) == ([], [])
         end = list(asked.blocks[-1:])
@@ -464,7 +464,7 @@ def test_a_pass_back_ends_at_the_first_block_that_is_read(tiny, pixels):
 @pytest.mark.parametrize("method", ["rollout", "agcam_spread"])
 def test_a_recording_that_kept_no_attention_is_not_read_for_it(tiny, pixels, method):
     classifier = agcam.load(tiny)
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         evidence = trace(classifier, pixels, [METHODS["agcam"]])
         with pytest.raises(agcam.ModelError, match="name the method when the recording is made"):
             evidence.of(METHODS[method], torch.zeros(len(pixels), dtype=torch.long))
@@ -473,7 +473,7 @@ def test_a_recording_that_kept_no_attention_is_not_read_for_it(tiny, pixels, met
 def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     passes = []
-    with quiet(tiny):
+    with evaluation_mode(tiny):
         evidence = trace(classifier, pixels, [METHODS["gae"]])
         tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
         for name in ("gae", "grad_cam", "attcat"):

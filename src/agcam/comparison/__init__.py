@@ -20,7 +20,7 @@ from ..families import load
 from ..images import prepare_pictures
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
-from ..tracing import Evidence, quiet, trace
+from ..tracing import Evidence, evaluation_mode, trace
 from ..values import (
     Answer,
     Classifier,
@@ -118,7 +118,7 @@ def compare(
     if bound.whole and len(bound.functions) > 1:
         raise TargetError("functions of a whole output are compared one at a time.")
     classifier = bound.classifier()
-    with quiet(classifier.module):
+    with evaluation_mode(classifier.module):
         pixels = to_model(classifier, prepared.pixels)
         watch = PassCounter(progress)
         bench = _Bench(classifier, pixels, rows, batch_size, watch)

@@ -89,7 +89,7 @@ class Rows:
 
 
 class ShardMaps:
-    """One recording of a shard's pictures, and each map made once. Use inside `quiet`."""
+    """One recording of a shard's pictures, and each map made once. Use inside `evaluation_mode`."""
 
     def __init__(
         self, classifier: Classifier, items: list[Item], methods: tuple[Method, ...]

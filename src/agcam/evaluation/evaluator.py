@@ -10,7 +10,7 @@ import torch
 
 from ..errors import AgcamError, ModelError
 from ..records import SampleRow, ShardRows
-from ..tracing import quiet
+from ..tracing import evaluation_mode
 from ..values import Classifier, DataSet, Method
 from .batch import Item, Open, Rows, ShardMaps, read_truth
 from .boxes import boxes
@@ -119,7 +119,7 @@ class Worker:
         """All items at once; if the model refuses, one by one, to find the one it refuses."""
         attempt = Rows()
         try:
-            with quiet(self.subject.classifier.module):
+            with evaluation_mode(self.subject.classifier.module):
                 self._tests(items, attempt)
         except ModelError as error:
             book.forwards += attempt.forwards

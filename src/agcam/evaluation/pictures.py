@@ -14,7 +14,7 @@ from ..families import weights_hash
 from ..images import open_picture
 from ..maps import overlay, to_pixels
 from ..records import Results, Shown
-from ..tracing import quiet
+from ..tracing import evaluation_mode
 from .batch import Item, ShardMaps, read_truth
 from .configuration import Configuration, dataset_hash, load_setup
 from .evaluator import Setup
@@ -82,7 +82,7 @@ def _item(subject: Setup, number: int) -> Item:
 
 
 def _maps(subject: Setup, item: Item) -> dict[str, Any]:
-    with quiet(subject.classifier.module):
+    with evaluation_mode(subject.classifier.module):
         asked = ShardMaps(subject.classifier, [item], subject.methods)
         return {method.name: asked.maps(method)[0] for method in subject.methods}
 

@@ -11,7 +11,7 @@ import torch
 
 from ..errors import AgcamError, RunError
 from ..records import ShardRows
-from ..tracing import quiet
+from ..tracing import evaluation_mode
 from ..values import Frame, Method, Sample, kind_of
 from .batch import Item, ShardMaps
 from .configuration import Configuration, description, key_of, load_setup, threads_of
@@ -136,7 +136,7 @@ def _try(subject: Setup) -> tuple[dict[str, float], dict[str, str]]:
 
 def _reason(subject: Setup, method: Method, noise: list[Item]) -> str:
     try:
-        with quiet(subject.classifier.module):
+        with evaluation_mode(subject.classifier.module):
             ShardMaps(subject.classifier, noise, (method,)).maps(method)
     except AgcamError as error:
         return str(error)
@@ -192,7 +192,7 @@ def _measure(subject: Setup) -> tuple[float, int]:
     """Seconds of a plain pass of one picture, measured on one batch; and the number of blocks."""
     noise = _noise(subject, min(subject.batch_size, max(1, len(subject.dataset.samples))))
     evaluator = Worker(replace(subject, measures=()))
-    with quiet(subject.classifier.module):
+    with evaluation_mode(subject.classifier.module):
         asked = ShardMaps(subject.classifier, noise, subject.methods[:1])
         _check_scores(subject, asked.logits.shape[-1])
         start = time.perf_counter()

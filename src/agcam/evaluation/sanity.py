@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from ..tracing import quiet
+from ..tracing import evaluation_mode
 from ..values import Classifier
 from .batch import Rows, ShardMaps
 from .measures import Measure
@@ -60,7 +60,7 @@ class Randomization:
         alike: dict[tuple[str, int], list[float]] = {}
         for stage in self._stages(asked.layout.blocks):
             self._shuffle(stage)
-            with quiet(self.copy.module):
+            with evaluation_mode(self.copy.module):
                 again = ShardMaps(self.copy, asked.items, asked.methods)
                 book.forwards += len(asked.items)
                 for method in asked.methods:

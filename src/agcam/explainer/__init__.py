@@ -16,7 +16,7 @@ from ..explanation import Explanation
 from ..families import load
 from ..images import Prepared, prepare_pictures
 from ..methods import METHODS
-from ..tracing import Evidence, Tracer, leaving_nothing, quiet, trace
+from ..tracing import Evidence, Tracer, evaluation_mode, restoring, trace
 from ..values import Classifier, Method, split
 from .assembly import assemble, versions
 from .passes import Part, PassCounter, Progress, Run, ask_for, finite, names_of
@@ -35,7 +35,7 @@ __all__ = [
 BATCH_SIZE: Final = 8
 
 
-@leaving_nothing
+@restoring
 def explain(
     model: object,
     pictures: Any,
@@ -83,7 +83,7 @@ def explain(
 def explain_recording(
     classifier: Classifier, evidence: Evidence, prepared: Prepared, target: Any, method: Method
 ) -> Explanation:
-    """Explain pictures from a recording made before; call inside `quiet`.
+    """Explain pictures from a recording made before; call inside `evaluation_mode`.
 
     `evidence` is of all of `prepared`; `target` is as in `explain`. For those who keep a recording
     because they will be asked again.
@@ -105,7 +105,7 @@ def explain_in_slices(
     parts: list[Part] = []
     columns: list[Tensor] | None = None
     while columns is None or len(parts) < len(columns):
-        with quiet(classifier.module):
+        with evaluation_mode(classifier.module):
             if not held:
                 ready = to_model(classifier, prepared.pixels)
                 held.append(trace(classifier, ready, [method]))

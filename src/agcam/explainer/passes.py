@@ -13,7 +13,7 @@ from .. import targets
 from ..binding import BoundTarget, to_model
 from ..errors import ModelError
 from ..images import Prepared
-from ..tracing import Evidence, Tracer, quiet, trace
+from ..tracing import Evidence, Tracer, evaluation_mode, trace
 from ..values import Classifier, Grid, Method, split
 
 Progress = Callable[[int, int], None]
@@ -72,7 +72,7 @@ class Run:
 
     def _pass(self, classifier: Classifier, some: slice, target: Any) -> Part:
         """One recording, and one map for each target asked of it."""
-        with quiet(classifier.module):
+        with evaluation_mode(classifier.module):
             ready = to_model(classifier, self.prepared.pixels[some])
             evidence = trace(
                 classifier,

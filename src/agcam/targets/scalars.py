@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ..errors import AgcamError, TargetError
-from ..ours import by_us
+from ..own_operations import own_operations
 from ..values import Scalar
 
 
@@ -172,7 +172,7 @@ def values_of(bound: Bound, output: Any) -> Float[Tensor, " batch"]:
 
 
 def _finite(tensor: Tensor) -> bool:
-    with by_us():  # a look at numbers that is none of the model's
+    with own_operations():  # a look at numbers that is none of the model's
         return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 

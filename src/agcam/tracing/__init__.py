@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError, ProofError
-from ..undo import leaving_nothing
+from ..undo import restoring
 from ..values import Classifier, Layout, Method
+from .evaluation_mode import evaluation_mode
 from .evidence import (
     CHUNK,
     FROM_OUTSIDE,
@@ -26,13 +27,12 @@ from .evidence import (
 from .hooks import LayoutMismatchError
 from .oracle import Report, coarse_grid
 from .prove import prove_logits
-from .quiet import quiet
 from .record import logits_of, record
 from .replay import Replay
 from .survey import survey
 from .untraceable import UntraceableError
 
-__all__ = ["Evidence", "Report", "Tracer", "leaving_nothing", "quiet", "trace", "tracers_of"]
+__all__ = ["Evidence", "Report", "Tracer", "evaluation_mode", "restoring", "trace", "tracers_of"]
 
 SETTINGS: Final = (str, bool, int, float, type(None))
 REMEMBERED: Final = 32  # layouts of one model: input sizes and target functions
@@ -51,7 +51,7 @@ def trace(
     report: Report | None = None,
     lazy: bool = False,
 ) -> Evidence:
-    """Record one pass over `pixels` (batch 3 height width) and prove it; call inside `quiet`.
+    """Record one pass over `pixels` (batch 3 height width) and prove it, inside `evaluation_mode`.
 
     The recording keeps what `methods` need, so that all of them share it. The model is surveyed
     at the first call for an input size, and again if it was changed since. A model that cannot be
@@ -146,7 +146,7 @@ def _lay_out(
     except UntraceableError:
         if not outside:
             raise
-        return Layout.outside(coarse_grid(picture)), None
+        return Layout.black_box(coarse_grid(picture)), None
     if layout.tracer == "full":
         return layout, None
     try:

@@ -1,7 +1,7 @@
 """The one place that listens to attention.
 
 While somebody listens, the functions of torch that compute attention, or that go around it, are
-ours; they pass every call on unless the calling thread has a listener. Attention that a model
+ours; they pass every call on unless the calling thread has a handler. Attention that a model
 writes out, a softmax of scores and its product with values, is heard by `written.py`.
 """
 
@@ -15,38 +15,40 @@ import torch.nn.functional as F
 import torch.utils.checkpoint
 from torch import Tensor
 
-from ..ours import by_us
+from ..own_operations import own_operations
 from ..undo import Undo
 from ..values import AttentionCall
+from .explicit import ExplicitAttention, drop_closed
 from .modes import open_mode
 from .patches import Patch, Patches
-from .written import WrittenOut, drop_closed
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
-"""A listener: gets the call and a function that answers it as torch would."""
+"""A handler: gets the call and a function that answers it as torch would."""
 
 
-def listen(undo: Undo, answer: Answer, written_out_of: int = 0) -> WrittenOut | None:
+def capture_attention(
+    undo: Undo, answer: Answer, explicit_batch: int = 0
+) -> ExplicitAttention | None:
     """Let `answer` reply to every attention call of this thread until `undo` is closed.
 
-    With `written_out_of`, the number of pictures in the pass, attention that is written out is
+    With `explicit_batch`, the number of pictures in the pass, attention that is written out is
     heard too, and torch's own function where a model imported it by name. That takes a look at
     every operation, so it is for the models that need it.
     """
-    _patches.listen(undo, answer)
-    if not written_out_of:
+    _patches.activate(undo, answer)
+    if not explicit_batch:
         return None
     drop_closed()
     torchs = _patches.original("scaled_dot_product_attention")
-    written = WrittenOut(answer, torchs, _attention, written_out_of)
+    written = ExplicitAttention(answer, torchs, _attention, explicit_batch)
     undo.add(written.close)
     open_mode(undo, written)
     return written
 
 
-def hearing() -> bool:
+def is_capturing() -> bool:
     """Whether a pass of this thread is being listened to just now."""
-    return _patches.listener is not None
+    return _patches.handler is not None
 
 
 def _attention(
@@ -65,8 +67,8 @@ def _attention(
         given = query, key, value, attn_mask, dropout_p, is_causal
         return cast(Tensor, _patches.original("scaled_dot_product_attention")(*given, **options))
 
-    listener = _patches.listener
-    if listener is None:
+    handler = _patches.handler
+    if handler is None:
         return as_torch()
     if enable_gqa and key.shape[-3] != query.shape[-3]:
         repeats = query.shape[-3] // key.shape[-3]
@@ -74,8 +76,8 @@ def _attention(
         value = value.repeat_interleave(repeats, dim=-3)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     mask = _causal(query, key) if is_causal else attn_mask
-    with by_us():
-        return listener(AttentionCall(query, key, value, mask, scale), as_torch)
+    with own_operations():
+        return handler(AttentionCall(query, key, value, mask, scale), as_torch)
 
 
 def _causal(query: Tensor, key: Tensor) -> Tensor:
@@ -85,14 +87,14 @@ def _causal(query: Tensor, key: Tensor) -> Tensor:
 
 def _multi_head(*args: Any, **kwargs: Any) -> Any:
     """nn.MultiheadAttention computes its weights by itself, unless nobody needs them."""
-    if _patches.listener is not None:
+    if _patches.handler is not None:
         kwargs["need_weights"] = False  # a keyword in every call that torch makes
     return _patches.original("multi_head_attention_forward")(*args, **kwargs)
 
 
 def _fast_path() -> bool:
-    """nn.MultiheadAttention's fast path goes around attention: it is off for a listener."""
-    return _patches.listener is None and bool(_patches.original("get_fastpath_enabled")())
+    """nn.MultiheadAttention's fast path goes around attention: it is off for a handler."""
+    return _patches.handler is None and bool(_patches.original("get_fastpath_enabled")())
 
 
 class _Reentrant:
@@ -100,7 +102,7 @@ class _Reentrant:
 
     @staticmethod
     def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
-        if _patches.listener is not None:
+        if _patches.handler is not None:
             return function(*args)
         original: Any = _patches.original("CheckpointFunction")
         return original.apply(function, preserve, *args)
@@ -112,7 +114,7 @@ def _without_reentrance(name: str) -> Patch | None:
         return None
 
     def plain(*args: Any, **kwargs: Any) -> Iterator[None]:
-        if _patches.listener is None:
+        if _patches.handler is None:
             yield from _patches.original(name)(*args, **kwargs)
         else:
             yield

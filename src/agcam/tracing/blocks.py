@@ -19,7 +19,7 @@ from ..values import AttentionCall, BlockTrace, Classifier, Recording
 from .full import Turn, attend, gradients_of
 from .hooks import map_tensors, replace_stream, stream_of
 from .prove import prove_logits
-from .record import blocks_of, hear
+from .record import blocks_of, capture
 
 
 class BlockScores:
@@ -60,7 +60,7 @@ class BlockScores:
             for block in others:
                 hook(undo, block, _detach, self._keep)
             hook(undo, last, _detach, self._keep_and_spread)
-            hear(undo, self.layout, self.recording.pixels, self._answer)
+            capture(undo, self.layout, self.recording.pixels, self._answer)
             try:
                 return classifier.predict(self.recording.pixels)
             except (RuntimeError, IndexError, ValueError, TypeError) as error:

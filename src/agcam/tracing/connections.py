@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..ours import is_ours
+from ..own_operations import is_own_operation
 from ..undo import hook, undoing
 from ..values import AttentionCall, Classifier, Layout
 from .full import Turn
-from .graph import leaves_behind
+from .graph import leaves_leading_to
 from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
 from .modes import open_mode
-from .record import blocks_of, hear, rows_read
+from .record import blocks_of, capture, rows_read
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def connections(classifier: Classifier, pixels: Tensor, layout: Layout) -> Conne
     logits = cuts.run(pixels)
     if cuts.output is None:
         raise LayoutMismatchError
-    reached = leaves_behind(logits)
+    reached = leaves_leading_to(logits)
     inner = {id(leaf) for leaf in (*cuts.entries[1:], *cuts.leaves)}
     if inner.isdisjoint(reached):
         raise LayoutMismatchError
     rows = rows_read(logits, cuts.output, layout.token_dim)[0]
     return Connections(
         reads=tuple(int(i) for i in rows.nonzero().flatten()),
-        branches=not inner.isdisjoint(leaves_behind(logits, stop=cuts.last)),
+        branches=not inner.isdisjoint(leaves_leading_to(logits, stop=cuts.last)),
         chained=len(cuts.entries) == len(layout.blocks) and cuts.chained(),
         any_token=cuts.watch.hidden,
         steered=cuts.watch.steered,
@@ -88,7 +88,7 @@ class _Cuts:
             for block in blocks:
                 hook(undo, block, before=self._enter)
             hook(undo, blocks[-1], after=self._leave)
-            hear(undo, self.layout, pixels, self._answer)
+            capture(undo, self.layout, pixels, self._answer)
             open_mode(undo, self.watch)
             self.pixels = pixels.detach().requires_grad_()
             logits = self.classifier.predict(self.pixels.clone())
@@ -102,7 +102,7 @@ class _Cuts:
                 leaf for leaf, block in zip(self.leaves, self.inside, strict=True) if block == index
             ]
             block = {id(leaf) for leaf in (self.entries[index], *within)}
-            if block.isdisjoint(leaves_behind(stream)):
+            if block.isdisjoint(leaves_leading_to(stream)):
                 return False
         return True
 
@@ -150,7 +150,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Compute as torch would, and look at what became of the numbers."""
         del types
         result = func(*args, **(kwargs or {}))
-        if self._cuts.entries and not is_ours():
+        if self._cuts.entries and not is_own_operation():
             name = str(func.overloadpacket.__name__)
             self.steered |= name in self.looks
             if len(self._cuts.entries) >= len(self._cuts.layout.blocks):

@@ -67,7 +67,8 @@ _Asked = Replay | _Inside | Lrp | Ruled | Streams | Path | Asking
 class Evidence:
     """One proved recording, and what can be asked of it: any number of targets, any method.
 
-    Made by `trace`, and asked, inside one `quiet` context. Each kind of evidence that goes back
+    Made by `trace`, and asked, inside one `evaluation_mode` context. Each
+    kind of evidence that goes back
     through the model makes one pass with gradients, shared by every method and target. Methods
     that ask the model again give it `chunk` pictures at most, and `report` hears how many.
     """

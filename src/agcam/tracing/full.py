@@ -19,7 +19,7 @@ from ..values import (
 )
 from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
 from .prove import prove_logits
-from .record import blocks_of, hear
+from .record import blocks_of, capture
 from .replay import Leaves
 
 
@@ -49,7 +49,7 @@ class FullAutograd(Leaves):
         with torch.enable_grad(), undoing() as undo:
             for block in blocks_of(classifier, self.layout):
                 hook(undo, block, _with_gradients, lambda *given: streams.append(given[-1]))
-            hear(undo, self.layout, recording.pixels, answer)
+            capture(undo, self.layout, recording.pixels, answer)
             logits = classifier.predict(recording.pixels)
         turn.finish()
         prove_logits(classifier.name, recording, logits)
@@ -81,7 +81,7 @@ class WholeGraph:
         with torch.enable_grad(), undoing() as undo:
             for block in blocks_of(classifier, self.layout):
                 hook(undo, block, before=self._enter)
-            hear(undo, self.layout, recording.pixels, turn.answer)
+            capture(undo, self.layout, recording.pixels, turn.answer)
             self.logits = classifier.predict(recording.pixels)
         turn.finish()
         prove_logits(classifier.name, recording, self.logits)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 
-def leaves_behind(tensor: Tensor, stop: Any = None) -> set[int]:
+def leaves_leading_to(tensor: Tensor, stop: Any = None) -> set[int]:
     """The leaves (by id) that lead to a tensor, not counting ways through the node `stop`."""
     found, seen, waiting = set[int](), {stop}, [tensor.grad_fn]
     if tensor.grad_fn is None and tensor.requires_grad:

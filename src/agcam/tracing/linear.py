@@ -91,7 +91,7 @@ class _Known(torch.autograd.Function):
 
 
 def _dispatch(tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    linears = _patches.listener
+    linears = _patches.handler
     if linears is None:
         answer: Tensor = _patches.original("linear")(tokens, weight, bias)
         return answer
@@ -103,4 +103,4 @@ _patches: Final[Patches[Linears]] = Patches("linear", [Patch(F, "linear", _dispa
 
 def answer_linears(undo: Undo, linears: Linears) -> None:
     """Let `linears` answer this thread's linear layers until `undo` is closed."""
-    _patches.listen(undo, linears)
+    _patches.activate(undo, linears)

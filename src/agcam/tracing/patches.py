@@ -12,22 +12,22 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from ..undo import Lock, Undo
 
-Listener = TypeVar("Listener")
+Handler = TypeVar("Handler")
 
 
 class Patch(NamedTuple):
-    """A function by its owner and name, and ours, which asks `Patches.listener` whose a call is."""
+    """A function by its owner and name, and ours, which asks `Patches.handler` whose a call is."""
 
     owner: Any
     name: str
     ours: Callable[..., Any]
 
 
-class Patches(Generic[Listener]):
+class Patches(Generic[Handler]):
     """Puts functions in place of others for whoever listens, and takes them out again.
 
-    The patches are process-wide, so they stay until the last listener has gone; the listener is a
-    ContextVar, so threads do not meet: one without a listener has None, and gets the original.
+    The patches are process-wide, so they stay until the last handler has gone; the handler is a
+    ContextVar, so threads do not meet: one without a handler has None, and gets the original.
     A patch of ours that is found in place, left by whatever accident, is never taken for an
     original.
     """
@@ -35,13 +35,13 @@ class Patches(Generic[Listener]):
     def __init__(self, name: str, patches: list[Patch]) -> None:
         self._patches = patches
         self._originals = {patch.name: getattr(patch.owner, patch.name) for patch in patches}
-        self._current: ContextVar[Listener | None] = ContextVar(f"agcam_{name}", default=None)
+        self._current: ContextVar[Handler | None] = ContextVar(f"agcam_{name}", default=None)
         self._lock = Lock()
-        self._listening: dict[object, int] = {}  # a token for each listener: its thread
+        self._active: dict[object, int] = {}  # a token for each handler: its thread
         _all.add(self)
 
     @property
-    def listener(self) -> Listener | None:
+    def handler(self) -> Handler | None:
         """Who listens in this thread."""
         return self._current.get()
 
@@ -50,28 +50,28 @@ class Patches(Generic[Listener]):
         found: Callable[..., Any] = self._originals[name]
         return found
 
-    def listen(self, undo: Undo, listener: Listener) -> None:
-        """Let `listener` hear this thread's calls until `undo` is closed."""
+    def activate(self, undo: Undo, handler: Handler) -> None:
+        """Let `handler` capture this thread's calls until `undo` is closed."""
         token, before = object(), self._current.get()
         undo.add(partial(self._leave, token, before))
         self._lock.holding(partial(self._put_in, token))
-        self._current.set(listener)
+        self._current.set(handler)
 
     def _put_in(self, token: object) -> None:
-        self._listening[token] = threading.get_ident()
+        self._active[token] = threading.get_ident()
         for owner, name, ours in self._patches:
             found = getattr(owner, name)
             if found is not ours:
                 self._originals[name] = found
                 setattr(owner, name, ours)
 
-    def _leave(self, token: object, before: Listener | None) -> None:
+    def _leave(self, token: object, before: Handler | None) -> None:
         self._current.set(before)
         self._lock.holding(partial(self._take_out, token))
 
     def _take_out(self, token: object = None) -> None:
-        self._listening.pop(token, None)
-        if self._listening:
+        self._active.pop(token, None)
+        if self._active:
             return
         for owner, name, ours in self._patches:
             if getattr(owner, name) is ours:
@@ -81,7 +81,7 @@ class Patches(Generic[Listener]):
         """Only the thread that forked lives on in the child; another may have held the lock."""
         self._lock = Lock()
         here = threading.get_ident()
-        self._listening = {t: thread for t, thread in self._listening.items() if thread == here}
+        self._active = {t: thread for t, thread in self._active.items() if thread == here}
         self._take_out()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..errors import AgcamError, ModelError
 from ..undo import Undo, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
-from .attention import Answer, listen
+from .attention import Answer, capture_attention
 from .hooks import LayoutMismatchError
 
 
@@ -79,7 +79,7 @@ def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) 
         return as_torch()
 
     with undoing() as undo:
-        hear(undo, layout, pixels, answer)
+        capture(undo, layout, pixels, answer)
         logits = logits_of(classifier, pixels)
     if recorder.count != len(layout.calls):
         raise LayoutMismatchError
@@ -98,9 +98,9 @@ def no_reads() -> Tensor:
     raise LayoutMismatchError
 
 
-def hear(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> None:
+def capture(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> None:
     """Listen to a pass over `pixels`; to attention written out only where the layout has some."""
-    listen(undo, answer, len(pixels) if layout.written_out else 0)
+    capture_attention(undo, answer, len(pixels) if layout.explicit else 0)
 
 
 def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:

@@ -23,7 +23,7 @@ from .full import Turn, attend
 from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
 from .modes import open_mode
 from .prove import prove_logits
-from .record import blocks_of, hear
+from .record import blocks_of, capture
 from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP
 from .tape import Tape, precise
 from .walk import Rules, Walk, walk
@@ -62,7 +62,7 @@ class Written:
         with undoing() as undo:
             for block in blocks_of(classifier, self.layout):
                 hook(undo, block, self._enter, self._leave)
-            hear(undo, self.layout, pixels, turn.answer)
+            capture(undo, self.layout, pixels, turn.answer)
             open_mode(undo, self.tape)
             self.logits = classifier.predict(pixels)
         turn.finish()

@@ -19,7 +19,7 @@ from ..values import (
 )
 from .full import Turn, attend, gradients_of
 from .prove import prove_logits
-from .record import hear
+from .record import capture
 from .relevance import Tapes, Written
 from .rules import GRADIENT
 from .tape import precise
@@ -119,7 +119,7 @@ class _Last:
         self._leaf: Tensor | None = None
         turn = Turn(self.layout, self._attend)
         with torch.no_grad(), undoing() as undo:
-            hear(undo, self.layout, pixels, turn.answer)
+            capture(undo, self.layout, pixels, turn.answer)
             self.logits = classifier.predict(pixels)
         turn.finish()
         same = len(recording.pixels)

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from ..undo import hook, undoing
 from ..values import AttentionCall, Classifier, Layout
-from .attention import listen
+from .attention import capture_attention
 from .connections import connections
+from .explicit import ExplicitAttention
 from .hooks import LayoutMismatchError, first_tensor
 from .quantised import QUANTISED, has_quantised_layers
 from .record import try_out
@@ -33,7 +34,6 @@ from .untraceable import (
     STEERED,
     UntraceableError,
 )
-from .written import WrittenOut
 
 
 class _Seen:
@@ -46,7 +46,7 @@ class _Seen:
         self.maps: list[tuple[int, int]] = []
         self.sequences: dict[str, tuple[int, ...]] = {}  # what modules were given, but for dim
         self.logits = torch.empty(0)
-        self.written: WrittenOut | None = None
+        self.written: ExplicitAttention | None = None
 
     @property
     def by_name(self) -> bool:
@@ -67,7 +67,7 @@ class _Call(NamedTuple):
     batch: int
     queries: int
     keys: int
-    written_out: bool
+    explicit: bool
 
 
 def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
@@ -83,14 +83,14 @@ def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
     tokens = _tokens(seen, name)
     own = [call.queries == call.keys == tokens for call in seen.calls]
     both = list(zip(seen.calls, own, strict=True))
-    written_out = any(call.written_out for call, is_own in both if is_own) or seen.by_name
-    heard = [(call, is_own) for call, is_own in both if written_out or not call.written_out]
+    explicit = any(call.explicit for call, is_own in both if is_own) or seen.by_name
+    heard = [(call, is_own) for call, is_own in both if explicit or not call.explicit]
     takers = {path for path, shape in seen.sequences.items() if tokens in shape}
     blocks = blocks_around(tower, [call.where for call, is_own in heard if is_own], takers)
     entry, token_dim = tokens_entering(classifier, pixels, blocks[0], tokens)
     grid = grid_of(seen.maps, entry, token_dim, pixels, name)
     calls = tuple(is_own for _, is_own in heard)
-    draft = Layout(grid, calls, blocks, (), grid.tokens, token_dim, written_out=written_out)
+    draft = Layout(grid, calls, blocks, (), grid.tokens, token_dim, explicit=explicit)
     if seen.written is not None and seen.written.folded:
         draft = replace(draft, heads_first=_heads_first(classifier, pixels, seen))
     return _connect(classifier, pixels, draft), seen.logits
@@ -133,7 +133,7 @@ def _watch(classifier: Classifier, pixels: Tensor) -> _Seen:
             if isinstance(part, torch.jit.ScriptModule):
                 continue  # it takes no hooks, and its attention is not called from here
             hook(undo, part, _enter(seen, path), _leave(seen))
-        seen.written = listen(undo, seen.answer, len(pixels))
+        seen.written = capture_attention(undo, seen.answer, len(pixels))
         seen.logits = try_out(classifier, pixels)
     return seen
 

@@ -13,7 +13,7 @@ from ..undo import hook, undoing
 from ..values import AttentionCall, Classifier, Recording, TokenTrace
 from .full import gradients_of
 from .prove import prove_logits
-from .record import hear
+from .record import capture
 
 
 class NormTokens:
@@ -36,7 +36,7 @@ class NormTokens:
             for part in block.modules():
                 if "norm" in type(part).__name__.lower():
                     hook(undo, part, after=self._cut)
-            hear(undo, self.layout, recording.pixels, self._answer)
+            capture(undo, self.layout, recording.pixels, self._answer)
             self.logits = classifier.predict(recording.pixels)
         prove_logits(classifier.name, recording, self.logits)
 

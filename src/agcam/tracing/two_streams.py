@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..ours import by_us
+from ..own_operations import own_operations
 from ..undo import hook, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout
-from .graph import leaves_behind
+from .graph import leaves_leading_to
 from .hooks import (
     LayoutMismatchError,
     first_tensor,
@@ -27,7 +27,7 @@ from .hooks import (
 )
 from .linear import Linears, answer_linears
 from .prove import prove, prove_error
-from .record import Recorder, blocks_of, hear
+from .record import Recorder, blocks_of, capture
 
 
 class _EnoughError(Exception):
@@ -62,13 +62,13 @@ class TwoStreams:
             for block in others:
                 hook(undo, block, self._enter, self._replay)
             hook(undo, last, self._finish, self._blind)
-            hear(undo, self.layout, pixels, self._answer)
+            capture(undo, self.layout, pixels, self._answer)
             answer_linears(undo, self._linears)
             logits = self.classifier.predict(pixels)
         done = self.recorder.count == len(self.layout.calls) and logits.requires_grad
         if not done or not bool(torch.isfinite(logits).all()):
             raise LayoutMismatchError
-        if not {id(tokens) for tokens in self._given}.isdisjoint(leaves_behind(logits)):
+        if not {id(tokens) for tokens in self._given}.isdisjoint(leaves_leading_to(logits)):
             raise LayoutMismatchError  # a classifier that reads the tokens of this block too
         return logits
 
@@ -136,7 +136,7 @@ class TwoStreams:
 
     def _leaves(self) -> Iterator[Tensor]:
         """What each attention of this block gives the read tokens, from now on leaves."""
-        with by_us():
+        with own_operations():
             leaves = [_output(block) for block in self.recorder.blocks[self._entered :]]
         self.outputs += leaves
         return iter(leaves)

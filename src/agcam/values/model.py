@@ -101,7 +101,7 @@ class Layout:
     `tracer` is "none" where there is only a grid, laid over the picture of a model that cannot be
     traced, and "full" where a replay would miss something: `why` says what. `branches`: the
     classifier reads other blocks than the last, or may. `bypassed`: what enters the first block
-    goes around it too, so that a graph that begins there is not the whole. `written_out`: the model
+    goes around it too, so that a graph that begins there is not the whole. `explicit`: the model
     computes attention by itself, or calls torch's by a name of its own. `heads_first`: it folds
     heads and pictures into one axis in such an order that only one picture can be explained at a
     time.
@@ -117,10 +117,10 @@ class Layout:
     why: str = ""
     branches: bool = False
     bypassed: bool = False
-    written_out: bool = False
+    explicit: bool = False
     heads_first: bool = False
 
     @classmethod
-    def outside(cls, grid: Grid) -> Layout:
+    def black_box(cls, grid: Grid) -> Layout:
         """Nothing but a grid over the picture: for models that can be asked, not traced."""
         return cls(grid, calls=(), blocks=(), reads=(), kept=0, token_dim=1, tracer="none")

@@ -23,7 +23,7 @@ from ..images import Prepared, open_picture, prepare_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
 from ..registry import did_you_mean
-from ..tracing import Evidence, quiet
+from ..tracing import Evidence, evaluation_mode
 from ..values import Classifier, Method, ReadTrace, preparation_notes
 from .gate import Slices, nothing
 from .limits import Limits
@@ -122,7 +122,9 @@ class Desk:
         prepared = self._prepared(data, "picture-1", classifier)
         yield nothing
         at_once = max(1, int(SLICE // max(cost_of(method).target, 1.0)))
-        with quiet(classifier.module):  # taken once: whoever takes it twice may wait twice
+        with evaluation_mode(
+            classifier.module
+        ):  # taken once: whoever takes it twice may wait twice
             bound = bind(classifier, prepared.pixels, target)
             classifier, target = bound.classifier(), bound.target
             slices = explain_in_slices(classifier, prepared, target, method, at_once)
@@ -143,7 +145,7 @@ class Desk:
         sitting = self.sitting(key)
         agcam = OFFERED["agcam"]
         reading, evidence = self._read(key, sitting, question, agcam)
-        with quiet(reading.classifier.module):
+        with evaluation_mode(reading.classifier.module):
             logits = reading.recording.logits
             target = logits.argmax(-1)
             if question.target is not None:
@@ -158,7 +160,7 @@ class Desk:
     def _answer(self, key: Key, sitting: Sitting, question: Question) -> Explanation:
         method = OFFERED[question.method]
         reading, evidence = self._read(key, sitting, question, method)
-        with quiet(reading.classifier.module):
+        with evaluation_mode(reading.classifier.module):
             return explain_recording(
                 reading.classifier, evidence, reading.prepared, question.target, method
             )

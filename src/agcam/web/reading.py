@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from ..binding import find_logits, to_model
 from ..images import Prepared
-from ..tracing import Evidence, quiet, trace
+from ..tracing import Evidence, evaluation_mode, trace
 from ..tracing.replay import Replay
 from ..values import (
     AttentionTrace,
@@ -65,7 +65,7 @@ def read(
     classifier: Classifier, prepared: Prepared, question: Question, method: Method, room: int
 ) -> tuple[Reading, Evidence]:
     """Record a picture for a question; the replay is kept if the reading fits `room` bytes."""
-    with quiet(classifier.module):
+    with evaluation_mode(classifier.module):
         classifier, _ = find_logits(classifier, prepared.pixels)
         evidence = trace(classifier, to_model(classifier, prepared.pixels), [method])
     kept, size = _kept(classifier, evidence, room)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ..ours import is_ours, the_models
+from ..own_operations import end_own_operations, is_own_operation
 from ..values import AttentionCall
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
@@ -41,7 +41,7 @@ class Product(NamedTuple):
     to_theirs: Callable[[Tensor], Tensor]
 
 
-class WrittenOut(TorchFunctionMode):
+class ExplicitAttention(TorchFunctionMode):
     """Hands each product of a softmax with values to `answer`; `ours` takes torch's own attention.
 
     Counted are the square softmaxes, the products that they met (fewer, where attention is changed
@@ -61,13 +61,13 @@ class WrittenOut(TorchFunctionMode):
     def close(self) -> None:
         """Hear nothing more: torch may put a mode back on its stack when we took it off."""
         self.closed = True
-        the_models()
+        end_own_operations()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.closed or is_ours():
+        if self.closed or is_own_operation():
             return func(*args, **kwargs)
         if func is self._torchs:
             self.by_name += 1
@@ -137,7 +137,7 @@ def drop_closed() -> None:
     """Take off what torch put back when an interrupt came in the midst of it."""
     stack: Any = _get_current_function_mode_stack
     pop: Any = _pop_mode
-    while (modes := stack()) and isinstance(modes[-1], WrittenOut) and modes[-1].closed:
+    while (modes := stack()) and isinstance(modes[-1], ExplicitAttention) and modes[-1].closed:
         pop()
 
 

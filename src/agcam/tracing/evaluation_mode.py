@@ -14,7 +14,7 @@ from torch import nn
 
 from ..errors import AgcamError, ModelError, ProofError
 from ..undo import Lock, Undo, undoing
-from .attention import hearing
+from .attention import is_capturing
 
 AGAIN: Final = (
     "this model is being explained, and something inside its pass (a hook?) asks to explain it "
@@ -40,7 +40,7 @@ _turns: weakref.WeakKeyDictionary[nn.Module, _Turn] = weakref.WeakKeyDictionary(
 
 
 @contextmanager
-def quiet(module: nn.Module) -> Iterator[None]:
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Hold a model still: eval mode, fused attention, no compiled code, ordinary autograd.
 
     One explanation at a time touches a model (a lock for each model): two threads may share it.
@@ -50,7 +50,7 @@ def quiet(module: nn.Module) -> Iterator[None]:
     """
     turn = _turns.setdefault(module, _Turn())
     inside = turn.owner == threading.get_ident()
-    if inside and (hearing() or turn.depth >= DEPTH):
+    if inside and (is_capturing() or turn.depth >= DEPTH):
         raise ModelError(AGAIN)
     with undoing() as undo:
         turn.lock.take(undo)

@@ -11,7 +11,7 @@ _ours: Final[ContextVar[bool]] = ContextVar("agcam_ours", default=False)
 
 
 @contextmanager
-def by_us() -> Iterator[None]:
+def own_operations() -> Iterator[None]:
     """What is computed here is not the model's."""
     token = _ours.set(True)
     try:
@@ -20,11 +20,11 @@ def by_us() -> Iterator[None]:
         _ours.reset(token)
 
 
-def is_ours() -> bool:
+def is_own_operation() -> bool:
     """Whether what this thread computes now is ours."""
     return _ours.get()
 
 
-def the_models() -> None:
+def end_own_operations() -> None:
     """A pass begins or ends: what comes is the model's, also if an interrupt came in between."""
     _ours.set(False)
