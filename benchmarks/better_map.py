@@ -30,11 +30,11 @@ from agcam.metrics.localization import compare, predicted_boxes
 from agcam.metrics.max_box import best_box_ious
 from agcam.metrics.perturbation import curves, ends, perturb
 from agcam.tracing import evaluation_mode, trace
-from agcam.values import BoxCase, MosaicCase, Oracle
+from agcam.values import BoxCase, MosaicCase, Query
 
 THRESHOLDS = np.arange(0.05, 1, 0.1)
 # methods that ask the model thousands of times are named with --methods
-TRACED = [name for name, row in METHODS.items() if row.needs is not Oracle]
+TRACED = [name for name, row in METHODS.items() if row.needs is not Query]
 
 
 def localized(relevance, boxes):
@@ -114,15 +114,15 @@ def rows_of(name, model, item, wanted):
     file, picture, targets, truths = item
     pixels = model.pixels(picture)
     with evaluation_mode(model.classifier.module):
-        evidence = trace(
+        session = trace(
             model.classifier,
             pixels,
             list({base_of(m)[0]: METHODS[base_of(m)[0]] for m in wanted}.values()),
         )
-        said = int(evidence.recording.logits.argmax())
+        said = int(session.recording.logits.argmax())
         if name == "tiny" and said != targets[0]:
             return [{"set": name, "item": file, "method": each, "left out": 1} for each in wanted]
-        maps = maps_of(evidence, [said if t is None else t for t in targets], wanted)
+        maps = maps_of(session, [said if t is None else t for t in targets], wanted)
     removes = name.startswith("abpc")
     whole = chances(model, ends(pixels[0].numpy()), targets[0]) if removes else None
     rows = []
@@ -134,7 +134,7 @@ def rows_of(name, model, item, wanted):
     return rows
 
 
-def maps_of(evidence, targets, wanted):
+def maps_of(session, targets, wanted):
     """Every method's map of every class; methods that need the same evidence share it."""
     maps = {}
     for index, target in enumerate(targets):
@@ -143,11 +143,11 @@ def maps_of(evidence, targets, wanted):
             name, power = base_of(method)
             row = METHODS[name]
             if row.needs not in asked:
-                asked[row.needs] = evidence.of(row, torch.tensor([target]))
+                asked[row.needs] = session.trace(row, torch.tensor([target]))
             relevance = row.function(asked[row.needs])[0].detach()
             if power is not None:
                 relevance = (relevance / relevance.max()).clamp(min=0) ** power
-            maps[method, index] = to_pixels(relevance, evidence.recording.grid)
+            maps[method, index] = to_pixels(relevance, session.recording.grid)
     return maps
 
 

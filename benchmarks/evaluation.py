@@ -7,7 +7,7 @@ with autograd on, torch.topk over the pixels, one process with a thread for each
 are made by our program, one at a time, which flatters them: their own takes about three forward
 passes a map. Ours: `agcam evaluate` as a user runs it, a process for each core, from the pictures'
 files to the rows in the store, with the start of the processes; once in float32 and once with
-bfloat16 for the perturbed pictures. Time is of a map, since our run has chance rows besides. Rounds
+bfloat16 for the perturbed pictures. Time is of a map, since our run has random baselines besides. Rounds
 alternate; the median of the ratios counts.
 """
 
@@ -142,13 +142,13 @@ def main():
             for name, made in plans.items():
                 store = folder / f"{name}-{turn}.sqlite"
                 areas, seconds = ours(made, store, arguments.cores, methods)
-                maps = len(files) * len(made.subject.methods)  # the chance rows too
+                maps = len(files) * len(made.subject.methods)  # the random baselines too
                 found[name].append(each / (seconds / maps))
                 apart = np.abs(areas - theirs).max()
                 print(f"ours {name} {seconds / maps:.2f} s a map, apart {apart:.1e}", flush=True)
     print(
         f"\n{ARCH}, {arguments.cores} cores, {len(files)} pictures, {', '.join(methods)} and two "
-        f"chance rows; torch {torch.__version__}\n"
+        f"random baselines; torch {torch.__version__}\n"
     )
     print("| ours | times faster: median (least to most) |\n|---|---|")
     for name, ratios in found.items():

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from agcam.methods import METHODS
-from agcam.values import GridTrace, Method, Oracle
+from agcam.values import GridTrace, Method, Query
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "methods.md"
@@ -20,8 +20,8 @@ PICTURES = ROOT / "docs" / "images" / "methods"
 HEAD = """# Methods
 
 Written by `scripts/write_methods_page.py` from the table; formulas are the functions' own words.
-Methods that read an `Oracle` only ask the model again, so they also explain models that AGCAM
-refuses (Swin, ResNet, CaiT ...); the chance rows need no more than a grid.
+Methods that read a `Query` only ask the model again, so they also explain models that AGCAM
+refuses (Swin, ResNet, CaiT ...); the random baselines need no more than a grid.
 
 | method | class-specific | evidence | cost beside a plain forward pass |
 |---|---|---|---|
@@ -30,16 +30,16 @@ READS = {
     "ReadTrace": "the read tokens' scores and gradients, attention inputs detached",
     "AttentionTrace": "the attention of every block",
     "ReachTrace": "a `ReadTrace`, and the attention of every block",
-    "FullTrace": "every attention and its gradient under ordinary autograd",
+    "GraphTrace": "every attention and its gradient under ordinary autograd",
     "BlockTrace": "every block's attention, and the gradient of that block's own score",
     "LrpTrace": "the relevance and the gradient of every attention, by LRP's rules",
     "LibraTrace": "every block's tokens and attention, with LibraGrad's gradients",
     "AttnLrpTrace": "the tokens that enter the first block, with AttnLRP's gradients",
     "StreamTrace": "every block's tokens before and behind each sum, attention and gradient",
     "PathTrace": "a `StreamTrace`, and the last attention's gradients along a path of pictures",
-    "AloneTrace": "the target's logit with one patch token at a time in the last block",
+    "SinglePatchTrace": "the target's logit with one patch token at a time in the last block",
     "TokenTrace": "token features in front of the last attention, and their gradients",
-    "Oracle": "nothing inside the model: it is asked again, a few pictures at a time",
+    "Query": "nothing inside the model: it is asked again, a few pictures at a time",
     "GridTrace": "where the patches lie",
 }
 
@@ -71,7 +71,7 @@ def page(method: Method, twin: bool) -> str:
     checked = (
         "; ".join(checks) or "the laws of tests/laws alone: it has no formula to be written again"
     )
-    works = "any image classifier" if method.needs in (Oracle, GridTrace) else "isotropic ViTs"
+    works = "any image classifier" if method.needs in (Query, GridTrace) else "isotropic ViTs"
     return f"""# {name}
 
 {inspect.getdoc(method.function)}

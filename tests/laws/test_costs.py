@@ -43,7 +43,7 @@ def vit(pooled):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_declared_cost_bounds_what_is_computed(name, pooled):
     module, pixels = vit(pooled), torch.randn(1, 3, 64, 64)
-    few, many = ([3], [3, 4, 5]) if METHODS[name].asks else ([3], list(range(9)))
+    few, many = ([3], [3, 4, 5]) if METHODS[name].pictures_per_target else ([3], list(range(9)))
     agcam.explain(module, pixels, [few[:1]], name)  # surveyed once, when a server starts
     with torch.no_grad():
         one = operations(lambda: module(pixels))

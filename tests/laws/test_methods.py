@@ -10,22 +10,22 @@ from hypothesis import strategies as st
 
 from agcam.methods import METHODS
 from agcam.values import (
-    AloneTrace,
     AttentionCall,
     AttentionTrace,
     BlockTrace,
-    FullBlock,
-    FullTrace,
+    GraphBlock,
+    GraphTrace,
     Grid,
     GridTrace,
     LrpBlock,
     LrpTrace,
-    Oracle,
     PathTrace,
+    Query,
     ReachTrace,
     ReadBlock,
     ReadTrace,
     RuledTrace,
+    SinglePatchTrace,
     StreamBlock,
     StreamTrace,
     TokenTrace,
@@ -47,10 +47,10 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
             for _ in range(blocks)
         ]
         return AttentionTrace(tuple(calls), reads, grid)
-    if issubclass(needs, FullTrace):
+    if issubclass(needs, GraphTrace):
         square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
         full = [
-            FullBlock(randn(*square).softmax(-1), randn(*square), randn(*flat), randn(*flat))
+            GraphBlock(randn(*square).softmax(-1), randn(*square), randn(*flat), randn(*flat))
             for _ in range(blocks)
         ]
         account = [randn(batch) for _ in range(3)] if issubclass(needs, RuledTrace) else []
@@ -60,11 +60,11 @@ def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
         return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
     if needs is TokenTrace:
         return TokenTrace(*(randn(batch, grid.tokens, 5) for _ in range(2)), grid)
-    if needs is Oracle:  # pixels that the patches do not divide evenly, where they are small
+    if needs is Query:  # pixels that the patches do not divide evenly, where they are small
         pixels = randn(batch, 3, 3 * grid.rows + 1, 2 * grid.columns)
         targets = torch.randint(3, (batch,), generator=generator)
-        return Oracle(pixels, targets, grid, 64, _logit, _probability)
-    if needs in (LrpTrace, StreamTrace, PathTrace, AloneTrace):
+        return Query(pixels, targets, grid, 64, _logit, _probability)
+    if needs in (LrpTrace, StreamTrace, PathTrace, SinglePatchTrace):
         return later_evidence(needs, randn, batch, heads, grid, blocks, reads)
     assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
     return GridTrace(batch, grid)
@@ -108,8 +108,8 @@ def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
     if needs is LrpTrace:
         relevance = [LrpBlock(randn(*square), randn(*square)) for _ in range(blocks)]
         return LrpTrace(tuple(relevance), reads, grid)
-    if needs is AloneTrace:
-        return AloneTrace(randn(batch, grid.patches), grid)
+    if needs is SinglePatchTrace:
+        return SinglePatchTrace(randn(batch, grid.patches), grid)
     streams = [
         StreamBlock(randn(*square).softmax(-1), randn(*square), *(randn(*flat) for _ in range(4)))
         for _ in range(blocks)
@@ -131,10 +131,10 @@ def change(trace, tensor, batch=None, headless=None):
         return type(trace)(blocks, *more, trace.grid)
     if isinstance(trace, AttentionTrace):
         return AttentionTrace(_calls(trace, tensor), (headless or tensor)(trace.reads), trace.grid)
-    if isinstance(trace, FullTrace):
+    if isinstance(trace, GraphTrace):
         flat = headless or tensor
         full = [
-            FullBlock(
+            GraphBlock(
                 tensor(b.attention), tensor(b.gradients), flat(b.tokens), flat(b.token_gradients)
             )
             for b in trace.blocks
@@ -145,10 +145,10 @@ def change(trace, tensor, batch=None, headless=None):
     if isinstance(trace, TokenTrace):
         flat = headless or tensor
         return TokenTrace(flat(trace.features), flat(trace.gradients), trace.grid)
-    if isinstance(trace, Oracle):
+    if isinstance(trace, Query):
         flat = headless or tensor
         return dataclasses.replace(trace, pixels=flat(trace.pixels), target=flat(trace.target))
-    if isinstance(trace, LrpTrace | StreamTrace | PathTrace | AloneTrace):
+    if isinstance(trace, LrpTrace | StreamTrace | PathTrace | SinglePatchTrace):
         return change_later(trace, tensor, headless or tensor)
     return GridTrace(trace.batch if batch is None else batch, trace.grid)
 
@@ -164,8 +164,8 @@ def change_later(trace, tensor, flat):
     if isinstance(trace, LrpTrace):
         blocks = tuple(LrpBlock(tensor(b.relevance), tensor(b.gradients)) for b in trace.blocks)
         return LrpTrace(blocks, flat(trace.reads), trace.grid)
-    if isinstance(trace, AloneTrace):
-        return AloneTrace(flat(trace.logits), trace.grid)
+    if isinstance(trace, SinglePatchTrace):
+        return SinglePatchTrace(flat(trace.logits), trace.grid)
     if isinstance(trace, PathTrace):
         path = [tensor(step) for step in trace.path]
         return PathTrace(change_later(trace.stream, tensor, flat), path)
@@ -246,7 +246,7 @@ def test_rollout_in_chunks_is_rollout(monkeypatch):
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), reads=st.sampled_from([(0,), (0, 1), tuple(range(2, 14))]))
 def test_gae_by_rows_is_gae_by_matrices(seed, reads):
-    trace = evidence(FullTrace, seed, 2, 3, Grid(3, 4, 2), blocks=3, reads=reads)
+    trace = evidence(GraphTrace, seed, 2, 3, Grid(3, 4, 2), blocks=3, reads=reads)
     whole = torch.eye(14, dtype=torch.float64).repeat(2, 1, 1)
     for block in trace.blocks:
         whole = whole + (block.gradients * block.attention).clamp(min=0).mean(1) @ whole

@@ -38,7 +38,7 @@ def names():
 
 
 def configuration(folder, **changes):
-    """A run of one method and the chance rows: localization and perturbation."""
+    """A run of one method and the random baselines: localization and perturbation."""
     standard = {
         "dataset": "csv",
         "root": str(folder / "boxes.csv"),

@@ -207,8 +207,8 @@ def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classif
         expected = explain(classifier, pixels, [0, 1], method).grid_map[:, 0].numpy()
         found = asked.maps(METHODS[method])
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
-    assert set(asked._evidence._asked) <= {ReadTrace}
-    assert asked._evidence._tapes is None
+    assert set(asked._session._asked) <= {ReadTrace}
+    assert asked._session._tapes is None
 
 
 # Perturbation

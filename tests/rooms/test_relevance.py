@@ -9,7 +9,7 @@ from torch import nn
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing import alone, evaluation_mode, stream, trace
+from agcam.tracing import evaluation_mode, single_patch, stream, trace
 from agcam.tracing.rules import GRADIENT, LRP
 
 
@@ -19,8 +19,8 @@ def asked(name, *methods):
     size = TIMM[name][1] or 160
     pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
     with evaluation_mode(model):
-        evidence = trace(agcam.load(model), pixels, [METHODS[method] for method in methods])
-        return evidence, [evidence.of(METHODS[method], torch.tensor([3, 5])) for method in methods]
+        session = trace(agcam.load(model), pixels, [METHODS[method] for method in methods])
+        return session, [session.trace(METHODS[method], torch.tensor([3, 5])) for method in methods]
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -35,8 +35,8 @@ def test_plain_rules_are_autograd(name):
 @pytest.mark.parametrize("name", TIMM)
 def test_lrp_neither_makes_nor_loses_relevance(name):
     """From 1 at the logit to the tokens that enter the first block, through every operation."""
-    evidence, _ = asked(name, "lrp")
-    for written in evidence.proved(METHODS["lrp"].needs).tapes.tapes:
+    session, _ = asked(name, "lrp")
+    for written in session.proved(METHODS["lrp"].needs).tapes.tapes:
         (tokens,) = written.walk(LRP, 3, written.tokens[:1]).signals
         assert tokens.sum() == pytest.approx(1, abs=1e-3)
 
@@ -44,13 +44,13 @@ def test_lrp_neither_makes_nor_loses_relevance(name):
 @pytest.mark.parametrize("name", TIMM)
 def test_libra_keeps_the_whole_account(name):
     """Tokens times gradients and biases make the logit; the plain gradient leaves a gap."""
-    evidence, (libra, attn) = asked(name, "libra_attcat", "attn_lrp")
+    session, (libra, attn) = asked(name, "libra_attcat", "attn_lrp")
     for trace_ in (libra, attn):
         first = trace_.blocks[0]
         passed_on = (first.tokens * first.token_gradients).sum((1, 2))
         torch.testing.assert_close(passed_on + trace_.biases + trace_.error, trace_.logit)
     assert libra.completeness_error.max() < 1e-12
-    written = evidence.proved(METHODS["attn_lrp"].needs).tapes.tapes[0]
+    written = session.proved(METHODS["attn_lrp"].needs).tapes.tapes[0]
     assert abs(written.walk(GRADIENT, 3, []).error / libra.logit[0]) > 1e-4
 
 
@@ -110,7 +110,7 @@ def test_steps_on_the_way_from_zero_do_not_add_up_in_memory(tiny, pixels, monkey
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     method = METHODS["beyond_intuition_token"]
     with evaluation_mode(tiny):
-        path = trace(classifier, pixels, [method]).of(method, target).path
+        path = trace(classifier, pixels, [method]).trace(method, target).path
         seen = lengths_of_batches(tiny.blocks[0].mlp)
         few = list(path)
         assert (len(few), seen) == (20, [6] * 10)  # 8 at once: two steps of three pictures
@@ -132,7 +132,7 @@ def test_gradients_of_the_path_begin_at_the_last_attention(tiny, pixels):
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     method, asks = METHODS["beyond_intuition_head"], []
     with evaluation_mode(tiny):
-        path = trace(classifier, pixels, [method]).of(method, target).path
+        path = trace(classifier, pixels, [method]).trace(method, target).path
         for block in tiny.blocks:
             block.register_forward_hook(lambda _, __, output: asks.append(output.requires_grad))
         next(iter(path))
@@ -143,7 +143,7 @@ def test_masks_do_not_add_up_in_memory(tiny, pixels, monkeypatch):
     """Any number of patches, no more than so many sequences in the last block at a time."""
     expected = agcam.explain(tiny, pixels, 3, "recipro_cam").grid_map
     seen = lengths_of_batches(tiny.blocks[1].mlp)
-    monkeypatch.setattr(alone, "AT_ONCE", 5)
+    monkeypatch.setattr(single_patch, "AT_ONCE", 5)
     found = agcam.explain(tiny, pixels, 3, "recipro_cam").grid_map
     masked = [length for length in seen if length not in (1, 3)]
     assert masked == [5, 5, 5, 2] * 3  # the picture whole and 16 patches, picture by picture
@@ -162,9 +162,9 @@ def test_every_rule_method_shares_one_tape(tiny, pixels):
     classifier, methods = agcam.load(tiny), [METHODS[name] for name in names]
     with evaluation_mode(tiny):
         seen = lengths_of_batches(tiny.blocks[0].mlp)
-        evidence = trace(classifier, pixels, methods)
+        session = trace(classifier, pixels, methods)
         assert seen[-3:] == [1, 1, 1]  # a picture at a time
         seen.clear()
         for method in methods:
-            evidence.of(method, torch.tensor([1, 2, 3]))
+            session.trace(method, torch.tensor([1, 2, 3]))
         assert seen == []

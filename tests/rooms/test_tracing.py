@@ -337,10 +337,10 @@ def test_a_replay_reads_no_weights_that_the_recorded_pass_has_read(tiny, pixels)
     classifier = agcam.load(tiny)
     agcam.explain(tiny, pixels[:1], 3)
     with evaluation_mode(tiny), _ShortProducts() as products:
-        evidence = trace(classifier, pixels[:1], [METHODS["agcam"]])
+        session = trace(classifier, pixels[:1], [METHODS["agcam"]])
     assert products.count == 4  # projection, both of the MLP, the classifier
     with evaluation_mode(tiny), _ShortProducts() as products:
-        evidence.relevance(METHODS["agcam"], torch.tensor([[3]]))
+        session.relevance(METHODS["agcam"], torch.tensor([[3]]))
     assert products.count == 7  # the classifier; MLP and projection of both
 
 
@@ -348,9 +348,9 @@ def test_many_targets_share_their_matrix_products(tiny, pixels):
     """Ten targets of one picture are ten rows of one product, not ten products."""
     classifier = agcam.load(tiny)
     with evaluation_mode(tiny):
-        evidence = trace(classifier, pixels[:1], [METHODS["agcam"]])
+        session = trace(classifier, pixels[:1], [METHODS["agcam"]])
         with torch.profiler.profile(record_shapes=True) as profile:
-            evidence.relevance(METHODS["agcam"], torch.arange(10)[None])
+            session.relevance(METHODS["agcam"], torch.arange(10)[None])
     products = [event.input_shapes[0] for event in profile.events() if event.name == "aten::mm"]
     rows = [shape[0] for shape in products]  # as the graph asks (1), and as they are made (10)
     assert sorted(rows) == [1] * 7 + [10] * 7  # the classifier, MLP and projection of both blocks
@@ -393,9 +393,9 @@ def test_the_whole_graph_ends_as_the_replay_does(name):
     pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
     target = torch.tensor([3, 5])
     with evaluation_mode(model):
-        evidence = trace(classifier, pixels, [METHODS["agcam"]])
-        read = list(evidence.of(METHODS["agcam"], target).blocks)
-        full = evidence.of(METHODS["gae"], target)
+        session = trace(classifier, pixels, [METHODS["agcam"]])
+        read = list(session.trace(METHODS["agcam"], target).blocks)
+        full = session.trace(METHODS["gae"], target)
     assert len(full.blocks) == len(read)
     rows = full.reads[0].nonzero()[:, 0]
     last, expected = full.blocks[-1], read[-1]
@@ -450,7 +450,7 @@ def test_a_pass_back_ends_at_the_first_block_that_is_read(tiny, pixels):
     tiny.blocks[0].mlp.fc1.register_full_backward_hook(lambda *_: first.append(1))
     tiny.blocks[-1].mlp.fc1.register_full_backward_hook(lambda *_: last.append(1))
     with evaluation_mode(tiny):
-        asked = trace(agcam.load(tiny), pixels, [METHODS["agcam"]]).of(METHODS["agcam"], target)
+        asked = trace(agcam.load(tiny), pixels, [METHODS["agcam"]]).trace(METHODS["agcam"], target)
         assert (first, last) == ([], [])
         end = list(asked.blocks[-1:])
         assert (first, last) == ([], [1])
@@ -465,23 +465,23 @@ def test_a_pass_back_ends_at_the_first_block_that_is_read(tiny, pixels):
 def test_a_recording_that_kept_no_attention_is_not_read_for_it(tiny, pixels, method):
     classifier = agcam.load(tiny)
     with evaluation_mode(tiny):
-        evidence = trace(classifier, pixels, [METHODS["agcam"]])
+        session = trace(classifier, pixels, [METHODS["agcam"]])
         with pytest.raises(agcam.ModelError, match="name the method when the recording is made"):
-            evidence.of(METHODS[method], torch.zeros(len(pixels), dtype=torch.long))
+            session.trace(METHODS[method], torch.zeros(len(pixels), dtype=torch.long))
 
 
 def test_one_whole_graph_serves_all_methods_that_need_it(tiny, pixels):
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
     passes = []
     with evaluation_mode(tiny):
-        evidence = trace(classifier, pixels, [METHODS["gae"]])
+        session = trace(classifier, pixels, [METHODS["gae"]])
         tiny.blocks[0].register_forward_hook(lambda *_: passes.append(1))
         for name in ("gae", "grad_cam", "attcat"):
-            relevance = METHODS[name].function(evidence.of(METHODS[name], target))
+            relevance = METHODS[name].function(session.trace(METHODS[name], target))
             expected = agcam.explain(tiny, pixels, target, name).grid_map[:, 0].flatten(1)
             torch.testing.assert_close(relevance, expected)
             passes.clear()
-            evidence.of(METHODS[name], target)
+            session.trace(METHODS[name], target)
             assert passes == []
 
 

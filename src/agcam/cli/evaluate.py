@@ -29,7 +29,8 @@ def evaluate(
     root: Annotated[str, typer.Argument(help="Its folder, file or fsspec address.")],
     model: Model = "demo",
     methods: Annotated[
-        str, typer.Option(help="Names between commas, or all; the chance rows come by themselves.")
+        str,
+        typer.Option(help="Names between commas, or all; random baselines are always added."),
     ] = "agcam,rollout",
     metrics: Annotated[
         str, typer.Option(help="Metrics or bundles between commas; see `agcam list metrics`.")

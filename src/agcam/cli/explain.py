@@ -144,7 +144,7 @@ class _Run:
         """Whether the method shows a bar of its own."""
         from ..methods import METHODS
 
-        return METHODS[self.method].asks is not None
+        return METHODS[self.method].pictures_per_target is not None
 
     def _made(
         self, some: dict[Path, str], found: dict[Path, dict[str, Any]]

@@ -20,14 +20,14 @@ from ..families import load
 from ..images import prepare_pictures
 from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
-from ..tracing import Evidence, evaluation_mode, trace
+from ..tracing import Session, evaluation_mode, trace
 from ..values import (
     Answer,
     Classifier,
     Frame,
     Method,
-    Oracle,
     Preparation,
+    Query,
     Scores,
     Transform,
     answers_of,
@@ -122,10 +122,10 @@ def compare(
         pixels = to_model(classifier, prepared.pixels)
         watch = PassCounter(progress)
         bench = _Bench(classifier, pixels, rows, batch_size, watch)
-        given, grid = bench.evidence.recording.logits, bench.evidence.recording.grid
+        given, grid = bench.session.recording.logits, bench.session.recording.grid
         logits, _ = split(classifier, given)
         asked = targets.resolve(bound.target, logits, classifier.class_names)[0].to(given.device)
-        watch.total = sum(row.asks(grid) for row in rows if row.asks is not None) * len(asked)
+        watch.total = sum(row.pictures(grid) for row in rows) * len(asked)
         columns = {column.method.name: column for column in bench.columns(asked)}
     best = logits[0].topk(min(TOP, logits.shape[1])).indices
     return Comparison(
@@ -157,12 +157,12 @@ class _Bench:
     ) -> None:
         self._classifier, self._methods = classifier, methods
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
-        if any(method.needs is Oracle for method in methods):
+        if any(method.needs is Query for method in methods):
             with suppress(ImportError):  # some of them will say so
                 import captum.attr  # noqa: F401 - its import is no part of any method's time
         self._meter = Meter(pixels.device)
         _, self.forward = self._meter.run(lambda: classifier.predict(pixels))
-        self.evidence, self.recording = self._meter.run(
+        self.session, self.recording = self._meter.run(
             lambda: trace(classifier, pixels, methods, chunk=chunk, report=watch.report, lazy=True)
         )
 
@@ -174,22 +174,22 @@ class _Bench:
             yield from self._of_one_kind(list(group), asked)
 
     def _of_one_kind(self, methods: list[Method], asked: Tensor) -> Iterator[Column]:
-        evidence = self.evidence.afresh()
+        session = self.session.renewed()
         self._meter.clear()
         try:
-            _, shared = self._meter.run(lambda: evidence.tracer(methods[0]))
+            _, shared = self._meter.run(lambda: session.tracer(methods[0]))
         except AgcamError as error:
             yield from (Column(method, refusal=str(error)) for method in methods)
             return
         for method in methods:
-            yield self._column(evidence, method, asked, self.recording + shared)
+            yield self._column(session, method, asked, self.recording + shared)
 
-    def _column(self, evidence: Evidence, method: Method, asked: Tensor, shared: Cost) -> Column:
+    def _column(self, session: Session, method: Method, asked: Tensor, shared: Cost) -> Column:
         try:
-            relevance, own = self._meter.run(lambda: evidence.relevance(method, asked[None]))
+            relevance, own = self._meter.run(lambda: session.relevance(method, asked[None]))
             relevance = finite(relevance, self._classifier, method)
         except AgcamError as error:
             return Column(method, refusal=str(error))
-        grid = evidence.recording.grid
+        grid = session.recording.grid
         grid_map = relevance.reshape(len(asked), grid.rows, grid.columns)
         return replace(Column(method), grid_map=grid_map.cpu(), cost=shared + own)

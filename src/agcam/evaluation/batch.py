@@ -96,10 +96,10 @@ class ShardMaps:
     ) -> None:
         self.classifier, self.items, self.methods = classifier, items, methods
         self.pixels = to_model(classifier, torch.stack([item.pixels for item in items]))
-        self._evidence = trace(classifier, self.pixels, methods, lazy=True)
+        self._session = trace(classifier, self.pixels, methods, lazy=True)
         self._held: type[Trace] = GridTrace  # the kind of evidence whose graph is in memory
-        self.layout = self._evidence.recording.layout
-        self.logits = self._evidence.recording.logits
+        self.layout = self._session.recording.layout
+        self.logits = self._session.recording.logits
         self.probabilities = probabilities_of(classifier, self.logits)
         self.prediction = predicted(classifier, self.logits).tolist()
         self.labels = torch.tensor([item.label for item in items], device=self.logits.device)
@@ -134,7 +134,7 @@ class ShardMaps:
         grid = self.layout.grid
         if method.needs not in LIGHT:
             self._hold(method.needs)
-        relevance = precise(self._evidence.relevance(method, target[:, None]))
+        relevance = precise(self._session.relevance(method, target[:, None]))
         maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
         finite = np.isfinite(maps).all(axis=(1, 2))
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
@@ -143,7 +143,7 @@ class ShardMaps:
     def _hold(self, needs: type[Trace]) -> None:
         """One kind of graph at a time: those of a batch together do not fit into memory."""
         if needs is not self._held:
-            self._evidence, self._held = self._evidence.afresh(), needs
+            self._session, self._held = self._session.renewed(), needs
 
     def right(self, picture: int) -> bool:
         """Whether the model's prediction is the label."""

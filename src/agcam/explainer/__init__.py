@@ -16,7 +16,7 @@ from ..explanation import Explanation
 from ..families import load
 from ..images import Prepared, prepare_pictures
 from ..methods import METHODS
-from ..tracing import Evidence, Tracer, evaluation_mode, restoring, trace
+from ..tracing import Session, Tracer, evaluation_mode, restoring, trace
 from ..values import Classifier, Method, split
 from .assembly import assemble, versions
 from .passes import Part, PassCounter, Progress, Run, ask_for, finite, names_of
@@ -81,15 +81,15 @@ def explain(
 
 
 def explain_recording(
-    classifier: Classifier, evidence: Evidence, prepared: Prepared, target: Any, method: Method
+    classifier: Classifier, session: Session, prepared: Prepared, target: Any, method: Method
 ) -> Explanation:
     """Explain pictures from a recording made before; call inside `evaluation_mode`.
 
-    `evidence` is of all of `prepared`; `target` is as in `explain`. For those who keep a recording
+    `session` is of all of `prepared`; `target` is as in `explain`. For those who keep a recording
     because they will be asked again.
     """
     pictures = len(prepared.pixels)
-    part = ask_for(classifier, evidence, target, method, PassCounter(None), pictures)
+    part = ask_for(classifier, session, target, method, PassCounter(None), pictures)
     return assemble(classifier, method, prepared, [part])
 
 
@@ -99,9 +99,9 @@ def explain_in_slices(
     """Explain prepared pictures as `explain` does, `at_once` targets at a time, for many who wait.
 
     A step is a slice of the work, between which others may use the model; it gives a function that
-    lets go of the evidence, which is then made again when it is needed. Returns the Explanation.
+    lets go of the session, which is then made again when it is needed. Returns the Explanation.
     """
-    held: list[Evidence] = []
+    held: list[Session] = []
     parts: list[Part] = []
     columns: list[Tensor] | None = None
     while columns is None or len(parts) < len(columns):

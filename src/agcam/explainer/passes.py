@@ -13,7 +13,7 @@ from .. import targets
 from ..binding import BoundTarget, to_model
 from ..errors import ModelError
 from ..images import Prepared
-from ..tracing import Evidence, Tracer, evaluation_mode, trace
+from ..tracing import Session, Tracer, evaluation_mode, trace
 from ..values import Classifier, Grid, Method, split
 
 Progress = Callable[[int, int], None]
@@ -74,7 +74,7 @@ class Run:
         """One recording, and one map for each target asked of it."""
         with evaluation_mode(classifier.module):
             ready = to_model(classifier, self.prepared.pixels[some])
-            evidence = trace(
+            session = trace(
                 classifier,
                 ready,
                 [self.method],
@@ -83,7 +83,7 @@ class Run:
                 report=self.watch.report,
             )
             pictures = len(self.prepared.pixels)
-            return ask_for(classifier, evidence, target, self.method, self.watch, pictures)
+            return ask_for(classifier, session, target, self.method, self.watch, pictures)
 
 
 def _side_by_side(parts: Sequence[Part], target: Any) -> Part:
@@ -100,20 +100,19 @@ def _side_by_side(parts: Sequence[Part], target: Any) -> Part:
 
 def ask_for(
     classifier: Classifier,
-    evidence: Evidence,
+    session: Session,
     target: Any,
     method: Method,
     watch: PassCounter,
     pictures: int,
 ) -> Part:
     """Maps of every target; `pictures` are all that `watch` tells of, those of other parts too."""
-    columns, grid = evidence.recording.logits, evidence.recording.grid
+    columns, grid = session.recording.logits, session.recording.grid
     logits, _ = split(classifier, columns)
     names = names_of(classifier, logits.shape[-1])
     asked = targets.resolve(target, logits, names).to(logits.device)
-    asks = method.asks(grid) if method.asks is not None else 0
-    watch.total = asks * pictures * asked.shape[1] * watch.passes_each
-    relevance = finite(evidence.relevance(method, asked), classifier, method)
+    watch.total = method.pictures(grid) * pictures * asked.shape[1] * watch.passes_each
+    relevance = finite(session.relevance(method, asked), classifier, method)
     relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
     exact = torch.promote_types(logits.dtype, torch.float32)
     return Part(
@@ -121,8 +120,8 @@ def ask_for(
         asked.cpu(),
         relevance.to(exact).cpu(),
         grid,
-        evidence.tracer(method),
-        tuple(evidence.completeness_errors),
+        session.tracer(method),
+        tuple(session.completeness_errors),
     )
 
 

@@ -6,19 +6,19 @@ from typing import Final
 
 from ..registry import Table
 from ..values import (
-    AloneTrace,
     AttentionTrace,
     AttnLrpTrace,
     BlockTrace,
-    FullTrace,
+    GraphTrace,
     GridTrace,
     LibraTrace,
     LrpTrace,
     Method,
-    Oracle,
     PathTrace,
+    Query,
     ReachTrace,
     ReadTrace,
+    SinglePatchTrace,
     StreamTrace,
     TokenTrace,
 )
@@ -27,28 +27,28 @@ from .agcam_focus import agcam_focus
 from .agcam_spread import agcam_spread
 from .attcat import attcat
 from .attn_lrp import attn_lrp
+from .baselines import centred_gaussian, random_map
 from .beyond_intuition import beyond_intuition_head, beyond_intuition_token
 from .bicam import bicam
-from .chance import centred_gaussian, random_map
 from .gae import gae
 from .grad_cam import grad_cam
 from .grad_cam_tokens import grad_cam_tokens
-from .integrated_gradients import asks as integrated_gradients_asks
 from .integrated_gradients import integrated_gradients
+from .integrated_gradients import pictures_per_target as integrated_gradients_pictures
 from .layer_cam import layer_cam
 from .legrad import legrad
 from .libra import libra_attcat, libra_xgrad_cam_plus
 from .lrp import lrp
-from .occlusion import asks as occlusion_asks
 from .occlusion import occlusion
+from .occlusion import pictures_per_target as occlusion_pictures
 from .raw_attention import raw_attention
 from .recipro_cam import recipro_cam
-from .rise import asks as rise_asks
+from .rise import pictures_per_target as rise_pictures
 from .rise import rise
 from .rollout import rollout
-from .saliency import asks as saliency_asks
+from .saliency import pictures_per_target as saliency_pictures
 from .saliency import saliency
-from .smooth_grad import asks as smooth_grad_asks
+from .smooth_grad import pictures_per_target as smooth_grad_pictures
 from .smooth_grad import smooth_grad
 from .token_tm import token_tm
 
@@ -106,7 +106,7 @@ _ROWS = [
     Method(
         name="grad_cam",
         function=grad_cam,
-        needs=FullTrace,
+        needs=GraphTrace,
         class_specific=True,
         passes="1 forward, 1 forward and 1 backward of the whole graph",
         cite="the last attention's heads weighted by their mean gradient: the baseline of Chefer, "
@@ -116,7 +116,7 @@ _ROWS = [
     Method(
         name="gae",
         function=gae,
-        needs=FullTrace,
+        needs=GraphTrace,
         class_specific=True,
         passes="1 forward, 1 forward and 1 backward of the whole graph",
         cite="Chefer, Gur and Wolf, Generic Attention-model Explainability, ICCV 2021, "
@@ -126,7 +126,7 @@ _ROWS = [
     Method(
         name="attcat",
         function=attcat,
-        needs=FullTrace,
+        needs=GraphTrace,
         class_specific=True,
         passes="1 forward, 1 forward and 1 backward of the whole graph",
         cite="Qiang et al., AttCAT, NeurIPS 2022; as in the authors' program",
@@ -198,7 +198,7 @@ _ROWS = [
     Method(
         name="recipro_cam",
         function=recipro_cam,
-        needs=AloneTrace,
+        needs=SinglePatchTrace,
         class_specific=True,
         passes="1 forward; of the last block 1 forward a patch, of the others 1 for 64 patches",
         cite="Byun and Lee, ViT-ReciproCAM, 2023, arXiv 2310.02588",
@@ -244,54 +244,54 @@ _ROWS = [
     Method(
         name="saliency",
         function=saliency,
-        needs=Oracle,
+        needs=Query,
         class_specific=True,
         passes="2 forwards, 1 forward and 1 backward to the pixels for each target",
         cite="Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks, ICLR workshop "
         "2014, arXiv 1312.6034; computed by captum",
-        asks=saliency_asks,
+        pictures_per_target=saliency_pictures,
         checked=CAPTUM,
     ),
     Method(
         name="smooth_grad",
         function=smooth_grad,
-        needs=Oracle,
+        needs=Query,
         class_specific=True,
         passes="2 forwards, 50 forwards and backwards to the pixels for each target",
         cite="Smilkov et al., SmoothGrad, 2017, arXiv 1706.03825; gradients by captum",
-        asks=smooth_grad_asks,
+        pictures_per_target=smooth_grad_pictures,
         checked=CAPTUM,
     ),
     Method(
         name="integrated_gradients",
         function=integrated_gradients,
-        needs=Oracle,
+        needs=Query,
         class_specific=True,
         passes="2 forwards, 50 forwards and backwards to the pixels for each target",
         cite="Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017, "
         "arXiv 1703.01365; computed by captum",
-        asks=integrated_gradients_asks,
+        pictures_per_target=integrated_gradients_pictures,
         checked=CAPTUM,
     ),
     Method(
         name="occlusion",
         function=occlusion,
-        needs=Oracle,
+        needs=Query,
         class_specific=True,
         passes="2 forwards, 1 forward a patch and 1 more for each target",
         cite="Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, "
         "arXiv 1311.2901; computed by captum",
-        asks=occlusion_asks,
+        pictures_per_target=occlusion_pictures,
         checked=CAPTUM,
     ),
     Method(
         name="rise",
         function=rise,
-        needs=Oracle,
+        needs=Query,
         class_specific=True,
         passes="2 forwards, 1,000 forwards for each target",
         cite="Petsiuk, Das and Saenko, RISE, BMVC 2018, arXiv 1806.07421",
-        asks=rise_asks,
+        pictures_per_target=rise_pictures,
         checked="the masks of the authors' program (ac419cd, with scikit-image 0.26) for the "
         "same random cells at 224 x 224: equal",
     ),
@@ -301,7 +301,7 @@ _ROWS = [
         needs=GridTrace,
         class_specific=False,
         passes="1 forward",
-        cite="chance row: uniform noise",
+        cite="random baseline: uniform noise",
     ),
     Method(
         name="gaussian",
@@ -309,7 +309,7 @@ _ROWS = [
         needs=GridTrace,
         class_specific=False,
         passes="1 forward",
-        cite="chance row: centred Gaussian",
+        cite="random baseline: centred Gaussian",
     ),
 ]
 

@@ -7,14 +7,14 @@ from typing import Final
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import FullBlock, FullTrace
+from ..values import GraphBlock, GraphTrace
 
 HEAD: Final = 1
 ROW: Final = 2
 DIM: Final = -1
 
 
-def attcat(trace: FullTrace) -> Float[Tensor, "batch patch"]:
+def attcat(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """`sum over blocks of a_j * <h_j, dy/dh_j>`, signed; h: tokens that enter the block.
 
     `a_j` is the attention that token j is given in the block: mean over heads and over all query
@@ -26,7 +26,7 @@ def attcat(trace: FullTrace) -> Float[Tensor, "batch patch"]:
     return sum(maps[1:], maps[0])[:, trace.grid.places]
 
 
-def _term(block: FullBlock) -> Tensor:
+def _term(block: GraphBlock) -> Tensor:
     attention = block.attention
     # signed products cancel: summed in the precision of the attention, at least float32
     tokens, gradients = (t.to(attention.dtype) for t in (block.tokens, block.token_gradients))

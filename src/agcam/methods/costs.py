@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ..values import (
-    AloneTrace,
     AttentionTrace,
     AttnLrpTrace,
     BlockTrace,
-    FullTrace,
+    GraphTrace,
     Grid,
     GridTrace,
     LibraTrace,
     LrpTrace,
     Method,
-    Oracle,
     PathTrace,
+    Query,
     ReachTrace,
     ReadTrace,
+    SinglePatchTrace,
     StreamTrace,
     TokenTrace,
     Trace,
@@ -41,7 +41,7 @@ COSTS: Final[dict[type[Trace], Cost]] = {
     # far less where only the class token is read, as in most models; this much where every token is
     ReadTrace: Cost(2.5, BACKWARD),
     ReachTrace: Cost(2.5, 1.0 + BACKWARD),
-    FullTrace: Cost(2.5, BACKWARD),
+    GraphTrace: Cost(2.5, BACKWARD),
     BlockTrace: Cost(2.5, 4.0),
     TokenTrace: Cost(3.0, BACKWARD),
     AttnLrpTrace: Cost(3.0, 4.0),
@@ -55,10 +55,9 @@ COSTS: Final[dict[type[Trace], Cost]] = {
 
 def cost_of(method: Method, grid: Grid = GRID) -> Cost:
     """An upper bound for what a method costs, on a model with this grid."""
-    if method.asks is not None or method.needs is Oracle:
-        pictures = method.asks(grid) if method.asks is not None else grid.patches
-        return Cost(3.0, pictures * (1.0 + BACKWARD))
-    if method.needs is AloneTrace:
+    if method.pictures_per_target is not None or method.needs is Query:
+        return Cost(3.0, method.pictures(grid) * (1.0 + BACKWARD))
+    if method.needs is SinglePatchTrace:
         return Cost(3.0 + grid.patches, 0.0)
     cost = COSTS[method.needs]
     return cost if method.class_specific else Cost(sum(cost), 0.0)

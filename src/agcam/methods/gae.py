@@ -7,12 +7,12 @@ from typing import Final
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import FullTrace
+from ..values import GraphTrace
 
 HEAD: Final = 1
 
 
-def gae(trace: FullTrace) -> Float[Tensor, "batch patch"]:
+def gae(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """`R <- R + mean over heads of relu(dy/dA * A) @ R`, from R = I (rules 5 and 6); read rows.
 
     Gradients are of the target logit, under ordinary autograd. The product is taken from the read

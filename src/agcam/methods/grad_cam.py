@@ -7,14 +7,14 @@ from typing import Final
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import FullTrace
+from ..values import GraphTrace
 
 HEAD: Final = 1
 ROW: Final = 2
 TOKEN: Final = 3
 
 
-def grad_cam(trace: FullTrace) -> Float[Tensor, "batch patch"]:
+def grad_cam(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """`relu(mean over heads of w * A)`, `w = mean over patches of dy/dA`; last block, read rows.
 
     Grad-CAM (Selvaraju et al., ICCV 2017) with the heads of the last attention as its channels:

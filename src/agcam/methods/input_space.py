@@ -9,14 +9,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import LoadError
-from ..values import Grid, Oracle
+from ..values import Grid, Query
 
 
-def cells(oracle: Oracle) -> Int[Tensor, "height width"]:
+def cells(query: Query) -> Int[Tensor, "height width"]:
     """The patch that each pixel belongs to: cells of one size, but for a pixel of rounding."""
-    height, width = oracle.pixels.shape[-2:]
-    rows, columns = _places(height, oracle.grid.rows), _places(width, oracle.grid.columns)
-    return (rows[:, None] * oracle.grid.columns + columns).to(oracle.pixels.device)
+    height, width = query.pixels.shape[-2:]
+    rows, columns = _places(height, query.grid.rows), _places(width, query.grid.columns)
+    return (rows[:, None] * query.grid.columns + columns).to(query.pixels.device)
 
 
 def patch_sum(values: Float[Tensor, "batch height width"], grid: Grid) -> Tensor:

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Oracle
+from ..values import Grid, Query
 from .input_space import captum, cells, patch_mean
 
 
-def occlusion(oracle: Oracle) -> Float[Tensor, "batch patch"]:
+def occlusion(query: Query) -> Float[Tensor, "batch patch"]:
     """`y(x) - y(x with the patch hidden)`: how much the target logit falls; signed.
 
     Hidden is every pixel of one patch, once, set to 0 of the normalized picture (its mean colour).
@@ -20,20 +20,20 @@ def occlusion(oracle: Oracle) -> Float[Tensor, "batch patch"]:
     Of a thing that covers many patches most stays seen when one is hidden: it may be low there.
     """
     attr = captum("occlusion")
-    ablation = attr.FeatureAblation(oracle.logit)
-    mask = cells(oracle)[None, None]
+    ablation = attr.FeatureAblation(query.logit)
+    mask = cells(query)[None, None]
     drops = [
         ablation.attribute(
             picture,
             additional_forward_args=target,
             feature_mask=mask,
-            perturbations_per_eval=oracle.chunk,
+            perturbations_per_eval=query.chunk,
         )
-        for picture, target in oracle.parts(1)
+        for picture, target in query.parts(1)
     ]
-    return patch_mean(torch.cat(drops)[:, 0], oracle.grid)
+    return patch_mean(torch.cat(drops)[:, 0], query.grid)
 
 
-def asks(grid: Grid) -> int:
+def pictures_per_target(grid: Grid) -> int:
     """Each patch hidden once, and the whole picture."""
     return grid.patches + 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AloneTrace
+from ..values import SinglePatchTrace
 
 
-def recipro_cam(trace: AloneTrace) -> Float[Tensor, "batch patch"]:
+def recipro_cam(trace: SinglePatchTrace) -> Float[Tensor, "batch patch"]:
     """The target logit with that patch token alone, and the prefix tokens, in the last block.
 
     All other patch tokens are zero where they enter the block and after its first norm; no

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Oracle
+from ..values import Grid, Query
 from .input_space import patch_mean
 
 MASKS: Final = 1000
@@ -19,7 +19,7 @@ KEEP: Final = 0.5  # probability that a cell is seen
 SEED: Final = 0
 
 
-def rise(oracle: Oracle) -> Float[Tensor, "batch patch"]:
+def rise(query: Query) -> Float[Tensor, "batch patch"]:
     """`S = sum over masks of p(x * M) * M / (N * keep)`, p the target's probability; patch means.
 
     A mask has 7 x 7 cells, each 1 with probability 0.5, made as large as the picture and a cell
@@ -29,19 +29,19 @@ def rise(oracle: Oracle) -> Float[Tensor, "batch patch"]:
     (github.com/eclique/RISE at ac419cd), a cell's size is rounded up, where the paper rounds down
     and would leave some inputs uncovered, and masks are mirrored at their outermost centres.
     """
-    height, width = oracle.pixels.shape[-2:]
-    precise = torch.promote_types(oracle.pixels.dtype, torch.float32)
-    total = oracle.pixels.new_zeros(len(oracle.pixels), height, width, dtype=precise)
-    for drawn in _masks(height, width, oracle.chunk):
+    height, width = query.pixels.shape[-2:]
+    precise = torch.promote_types(query.pixels.dtype, torch.float32)
+    total = query.pixels.new_zeros(len(query.pixels), height, width, dtype=precise)
+    for drawn in _masks(height, width, query.chunk):
         masks = drawn.to(total)
-        for index, (picture, target) in enumerate(oracle.parts(1)):
+        for index, (picture, target) in enumerate(query.parts(1)):
             masked = picture * masks[:, None].to(picture.dtype)
-            scores = oracle.probability(masked, target.expand(len(masks)))
+            scores = query.probability(masked, target.expand(len(masks)))
             total[index] += torch.tensordot(scores.to(precise), masks, dims=1)
-    return patch_mean(total / (MASKS * KEEP), oracle.grid)
+    return patch_mean(total / (MASKS * KEEP), query.grid)
 
 
-def asks(grid: Grid) -> int:
+def pictures_per_target(grid: Grid) -> int:
     """One masked picture a mask."""
     del grid
     return MASKS

@@ -6,24 +6,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Oracle
+from ..values import Grid, Query
 from .input_space import captum, patch_sum
 
 
-def saliency(oracle: Oracle) -> Float[Tensor, "batch patch"]:
+def saliency(query: Query) -> Float[Tensor, "batch patch"]:
     """`max over channels of |dy/dx|` (section 3), summed over the pixels of each patch.
 
     The gradient of the target logit at the prepared picture, absolute, by captum.
     """
-    gradient = captum("saliency").Saliency(oracle.logit)
+    gradient = captum("saliency").Saliency(query.logit)
     slopes = [
         gradient.attribute(pixels.clone().requires_grad_(), additional_forward_args=target)
-        for pixels, target in oracle.parts(oracle.chunk)
+        for pixels, target in query.parts(query.chunk)
     ]
-    return patch_sum(torch.cat(slopes).amax(1), oracle.grid)
+    return patch_sum(torch.cat(slopes).amax(1), query.grid)
 
 
-def asks(grid: Grid) -> int:
+def pictures_per_target(grid: Grid) -> int:
     """The picture itself, once."""
     del grid
     return 1

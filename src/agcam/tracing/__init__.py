@@ -13,26 +13,26 @@ from torch import Tensor, nn
 from ..errors import ModelError, ProofError
 from ..undo import restoring
 from ..values import Classifier, Layout, Method
+from .black_box import Report, coarse_grid
 from .evaluation_mode import evaluation_mode
-from .evidence import (
+from .hooks import LayoutMismatchError
+from .prove import prove_logits
+from .record import logits_of, record
+from .replay import Replay
+from .session import (
     CHUNK,
     FROM_OUTSIDE,
     OF_EVERY_BLOCK,
     READ_TRACERS,
-    Evidence,
+    Session,
     Tracer,
     check_tracer,
     tracers_of,
 )
-from .hooks import LayoutMismatchError
-from .oracle import Report, coarse_grid
-from .prove import prove_logits
-from .record import logits_of, record
-from .replay import Replay
 from .survey import survey
 from .untraceable import UntraceableError
 
-__all__ = ["Evidence", "Report", "Tracer", "evaluation_mode", "restoring", "trace", "tracers_of"]
+__all__ = ["Report", "Session", "Tracer", "evaluation_mode", "restoring", "trace", "tracers_of"]
 
 SETTINGS: Final = (str, bool, int, float, type(None))
 REMEMBERED: Final = 32  # layouts of one model: input sizes and target functions
@@ -50,7 +50,7 @@ def trace(
     chunk: int = CHUNK,
     report: Report | None = None,
     lazy: bool = False,
-) -> Evidence:
+) -> Session:
     """Record one pass over `pixels` (batch 3 height width) and prove it, inside `evaluation_mode`.
 
     The recording keeps what `methods` need, so that all of them share it. The model is surveyed
@@ -63,14 +63,14 @@ def trace(
     outside = lazy or all(method.needs in FROM_OUTSIDE for method in methods)
     whole = any(method.needs in OF_EVERY_BLOCK for method in methods)
 
-    def evidence(layout: Layout, replay: Replay | None = None) -> Evidence:
+    def evidence(layout: Layout, replay: Replay | None = None) -> Session:
         wanted = _as_wanted(classifier, layout, tracer, len(pixels))
         if wanted.tracer != "replay":
             replay = None
         elif replay is None:
             replay = Replay(classifier, pixels, wanted, whole)
         recording = replay.recording if replay else record(classifier, pixels, wanted, whole)
-        found = Evidence(classifier, recording, replay, chunk=chunk, report=report)
+        found = Session(classifier, recording, replay, chunk=chunk, report=report)
         for method in () if lazy else methods:
             found.tracer(method)
         return found

@@ -12,8 +12,8 @@ from ..undo import hook, undoing
 from ..values import (
     AttentionCall,
     Classifier,
-    FullBlock,
-    FullTrace,
+    GraphBlock,
+    GraphTrace,
     Layout,
     Recording,
 )
@@ -86,13 +86,13 @@ class WholeGraph:
         turn.finish()
         prove_logits(classifier.name, recording, self.logits)
 
-    def ask(self, target: Tensor) -> FullTrace:
+    def ask(self, target: Tensor) -> GraphTrace:
         """Trace one target class a picture: `target` (batch,)."""
         asked = [*self._attention, *self._tokens]
         gradients = gradients_of(self.logits, target, asked)
         of_tokens = gradients[len(self._attention) :]
         blocks = tuple(
-            FullBlock(
+            GraphBlock(
                 attention.detach(),
                 gradient,
                 self._batch_first(self._tokens[inside].detach()),
@@ -102,7 +102,7 @@ class WholeGraph:
                 self._attention, gradients, self._inside, strict=False
             )
         )
-        return FullTrace(blocks, self.recording.reads(), self.recording.grid)
+        return GraphTrace(blocks, self.recording.reads(), self.recording.grid)
 
     def _batch_first(self, stream: Tensor) -> Tensor:
         return stream.movedim(self.layout.token_dim, 1)

@@ -12,7 +12,7 @@ from ..values import (
     AttentionCall,
     AttnLrpTrace,
     Classifier,
-    FullBlock,
+    GraphBlock,
     LibraTrace,
     LrpBlock,
     LrpTrace,
@@ -164,7 +164,7 @@ class Ruled:
         found = [list(parts) for parts in zip(*(walk.signals for walk in walks), strict=True)]
         gradients, of_tokens = found[:places], found[places:]
         blocks = tuple(
-            FullBlock(
+            GraphBlock(
                 torch.cat(attention[index]),
                 torch.cat(gradients[index]),
                 torch.cat([first.batch_first(one) for one in tokens[inside]]),

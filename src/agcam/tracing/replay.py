@@ -1,7 +1,7 @@
-"""Replay: the gradient of the read tokens alone, which is the gradient of the whole.
+"""Replay: the gradient of the read single patches, which is the gradient of the whole.
 
 With the inputs of every self-attention detached, tokens no longer mix on the way back. So the
-stream of the read tokens alone, with every attention answered from the recording, has the
+stream of the read single patches, with every attention answered from the recording, has the
 gradient of the whole; `alpha[block, head, read, j] = < d y / d output[head, read], v[j] >`.
 """
 

@@ -142,7 +142,7 @@ class TwoStreams:
         return iter(leaves)
 
     def _cut(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The block's arguments for the kept tokens alone."""
+        """The block's arguments for the kept single patches."""
         args, kwargs = self._arguments
         full = _tokens(args, kwargs)
         kept = _shorten(full, self.layout) if self._stream is None else self._stream

@@ -15,10 +15,10 @@ from .evidence import (
     AttentionTrace,
     BlockRecord,
     BlockTrace,
-    FullBlock,
-    FullTrace,
+    GraphBlock,
+    GraphTrace,
     GridTrace,
-    Oracle,
+    Query,
     ReachTrace,
     ReadBlock,
     ReadTrace,
@@ -27,7 +27,7 @@ from .evidence import (
 )
 from .metric import Metric, SetMetric
 from .model import Classifier, Family, Layout, Scalar, Scores
-from .more_passes import AloneTrace, PathTrace
+from .more_passes import PathTrace, SinglePatchTrace
 from .picture import Frame, Grid
 from .preparation import (
     Changes,
@@ -56,7 +56,6 @@ from .trace import Trace
 
 __all__ = [
     "MEANING",
-    "AloneTrace",
     "Answer",
     "AttentionCall",
     "AttentionTrace",
@@ -71,8 +70,8 @@ __all__ = [
     "DataSet",
     "Family",
     "Frame",
-    "FullBlock",
-    "FullTrace",
+    "GraphBlock",
+    "GraphTrace",
     "Grid",
     "GridTrace",
     "GroupCase",
@@ -84,9 +83,9 @@ __all__ = [
     "Method",
     "Metric",
     "MosaicCase",
-    "Oracle",
     "PathTrace",
     "Preparation",
+    "Query",
     "ReachTrace",
     "ReadBlock",
     "ReadTrace",
@@ -97,6 +96,7 @@ __all__ = [
     "Scalar",
     "Scores",
     "SetMetric",
+    "SinglePatchTrace",
     "StreamBlock",
     "StreamTrace",
     "TokenTrace",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from .evidence import FullTrace
+from .evidence import GraphTrace
 from .picture import Grid
 
 
@@ -29,7 +29,7 @@ class LrpTrace:
 
 
 @dataclass(frozen=True)
-class RuledTrace(FullTrace):
+class RuledTrace(GraphTrace):
     """The whole graph with some of its gradients replaced by rules.
 
     `logit = <tokens, token_gradients of the first block> + biases + error`: `biases` is what the

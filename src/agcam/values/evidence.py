@@ -150,7 +150,7 @@ class ReachTrace:
 
 
 @dataclass(frozen=True)
-class FullBlock:
+class GraphBlock:
     """One attention of the whole graph, and the tokens that entered its block.
 
     `gradients = d y_target / d attention` and `token_gradients = d y_target / d tokens`, under
@@ -164,13 +164,13 @@ class FullBlock:
 
 
 @dataclass(frozen=True)
-class FullTrace:
+class GraphTrace:
     """The whole graph asked about one target a picture; memory grows with tokens squared.
 
     `reads`: as in AttentionTrace.
     """
 
-    blocks: tuple[FullBlock, ...]
+    blocks: tuple[GraphBlock, ...]
     reads: Float[Tensor, "batch token"]
     grid: Grid
 
@@ -191,14 +191,14 @@ class BlockTrace:
 
 @dataclass(frozen=True)
 class GridTrace:
-    """Only where the tokens lie and how many pictures there are: enough for chance rows."""
+    """Only where the tokens lie and how many pictures there are: enough for random baselines."""
 
     batch: int
     grid: Grid
 
 
 @dataclass(frozen=True)
-class Oracle:
+class Query:
     """The model itself, to be asked again about one target a picture: nothing inside it is seen.
 
     `logit` and `probability` answer pixels (n 3 height width) and a class for each (n,) with a

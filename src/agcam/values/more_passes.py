@@ -25,7 +25,7 @@ class PathTrace:
 
 
 @dataclass(frozen=True)
-class AloneTrace:
+class SinglePatchTrace:
     """The target logit when each patch alone goes through the last block, with the prefix."""
 
     logits: Float[Tensor, "batch patch"]

@@ -6,20 +6,20 @@ from .by_rules import AttnLrpTrace, LibraTrace, LrpTrace, StreamTrace
 from .evidence import (
     AttentionTrace,
     BlockTrace,
-    FullTrace,
+    GraphTrace,
     GridTrace,
-    Oracle,
+    Query,
     ReachTrace,
     ReadTrace,
     TokenTrace,
 )
-from .more_passes import AloneTrace, PathTrace
+from .more_passes import PathTrace, SinglePatchTrace
 
 Trace = (
     ReadTrace
     | AttentionTrace
     | ReachTrace
-    | FullTrace
+    | GraphTrace
     | BlockTrace
     | TokenTrace
     | LrpTrace
@@ -27,7 +27,7 @@ Trace = (
     | AttnLrpTrace
     | StreamTrace
     | PathTrace
-    | AloneTrace
+    | SinglePatchTrace
     | GridTrace
-    | Oracle
+    | Query
 )

@@ -23,7 +23,7 @@ from ..images import Prepared, open_picture, prepare_picture
 from ..methods.agcam import contributions
 from ..methods.costs import cost_of
 from ..registry import did_you_mean
-from ..tracing import Evidence, evaluation_mode
+from ..tracing import Session, evaluation_mode
 from ..values import Classifier, Method, ReadTrace, preparation_notes
 from .gate import Slices, nothing
 from .limits import Limits
@@ -144,13 +144,13 @@ class Desk:
         """What each block and head added to AGCAM's map of the question's class, and its name."""
         sitting = self.sitting(key)
         agcam = OFFERED["agcam"]
-        reading, evidence = self._read(key, sitting, question, agcam)
+        reading, session = self._read(key, sitting, question, agcam)
         with evaluation_mode(reading.classifier.module):
             logits = reading.recording.logits
             target = logits.argmax(-1)
             if question.target is not None:
                 target = torch.full_like(target, question.target)
-            asked = cast(ReadTrace, evidence.of(agcam, target))
+            asked = cast(ReadTrace, session.trace(agcam, target))
             blocks = list(contributions(asked))
         grid = reading.recording.grid
         maps = torch.stack(blocks, 1)[0].float().reshape(len(blocks), -1, grid.rows, grid.columns)
@@ -159,24 +159,24 @@ class Desk:
 
     def _answer(self, key: Key, sitting: Sitting, question: Question) -> Explanation:
         method = OFFERED[question.method]
-        reading, evidence = self._read(key, sitting, question, method)
+        reading, session = self._read(key, sitting, question, method)
         with evaluation_mode(reading.classifier.module):
             return explain_recording(
-                reading.classifier, evidence, reading.prepared, question.target, method
+                reading.classifier, session, reading.prepared, question.target, method
             )
 
     def _read(
         self, key: Key, sitting: Sitting, question: Question, method: Method
-    ) -> tuple[Reading, Evidence]:
+    ) -> tuple[Reading, Session]:
         """The recording made before if it serves, else a new one, which is kept in its place."""
         if sitting.reading is not None and sitting.reading.answers(question, method):
-            return sitting.reading, sitting.reading.evidence(method)
+            return sitting.reading, sitting.reading.session(method)
         classifier = self.classifier(question.model, question.prompts)
         prepared = self._prepared(sitting.data, sitting.name, classifier)
         room = self.limits.kept_bytes // SHARE
-        reading, evidence = read(classifier, prepared, question, method, room)
+        reading, session = read(classifier, prepared, question, method, room)
         self.store.replace(key, replace(sitting, reading=reading))
-        return reading, evidence
+        return reading, session
 
     def _prepared(self, data: bytes, name: str, classifier: Classifier) -> Prepared:
         """What the model is given, beside a small picture; the large one is let go."""

@@ -6,9 +6,13 @@ from typing import Final
 
 from ..methods import METHODS
 from ..registry import Table
-from ..values import AloneTrace, Method, Oracle, PathTrace
+from ..values import Method, PathTrace, Query, SinglePatchTrace
 
-SLOW: Final = (Oracle, PathTrace, AloneTrace)  # they ask the model again, tens of times or more
+SLOW: Final = (
+    Query,
+    PathTrace,
+    SinglePatchTrace,
+)  # they ask the model again, tens of times or more
 
 OFFERED: Final[Table[Method]] = Table(
     "method of this server", {n: row for n, row in METHODS.items() if row.needs not in SLOW}

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from ..binding import find_logits, to_model
 from ..images import Prepared
-from ..tracing import Evidence, evaluation_mode, trace
+from ..tracing import Session, evaluation_mode, trace
 from ..tracing.replay import Replay
 from ..values import (
     AttentionTrace,
@@ -46,7 +46,7 @@ class Reading:
     classifier: Classifier
     recording: Recording
     prepared: Prepared
-    kept: Evidence | None
+    kept: Session | None
     nbytes: int
 
     def answers(self, question: Question, method: Method) -> bool:
@@ -54,32 +54,32 @@ class Reading:
         lacks = method.needs in (AttentionTrace, ReachTrace) and not self.recording.calls
         return (self.model, self.prompts) == (question.model, question.prompts) and not lacks
 
-    def evidence(self, method: Method) -> Evidence:
+    def session(self, method: Method) -> Session:
         """The evidence that a method reads, with the kept replay where it serves."""
         if self.kept is not None and method.needs in LIGHT:
             return self.kept
-        return Evidence(self.classifier, self.recording)
+        return Session(self.classifier, self.recording)
 
 
 def read(
     classifier: Classifier, prepared: Prepared, question: Question, method: Method, room: int
-) -> tuple[Reading, Evidence]:
+) -> tuple[Reading, Session]:
     """Record a picture for a question; the replay is kept if the reading fits `room` bytes."""
     with evaluation_mode(classifier.module):
         classifier, _ = find_logits(classifier, prepared.pixels)
-        evidence = trace(classifier, to_model(classifier, prepared.pixels), [method])
-    kept, size = _kept(classifier, evidence, room)
+        session = trace(classifier, to_model(classifier, prepared.pixels), [method])
+    kept, size = _kept(classifier, session, room)
     asked = question.model, question.prompts
-    return Reading(*asked, classifier, evidence.recording, prepared, kept, size), evidence
+    return Reading(*asked, classifier, session.recording, prepared, kept, size), session
 
 
-def _kept(classifier: Classifier, evidence: Evidence, room: int) -> tuple[Evidence | None, int]:
+def _kept(classifier: Classifier, session: Session, room: int) -> tuple[Session | None, int]:
     """The replay alone, without graphs of whole passes, if there is room; and all bytes."""
-    recording = evidence.recording
+    recording = session.recording
     tensors = list(tensors_in(recording))
     if recording.layout.tracer == "replay":
-        replay = cast(Replay, evidence.proved(ReadTrace))
+        replay = cast(Replay, session.proved(ReadTrace))
         size = bytes_of([*tensors, *saved_in(replay.logits)], classifier.module)
         if size <= room:
-            return Evidence(classifier, recording, replay), size
+            return Session(classifier, recording, replay), size
     return None, bytes_of(tensors, classifier.module)

@@ -11,45 +11,52 @@ from torch import Tensor
 
 from ..errors import ModelError, UnknownNameError
 from ..values import (
-    AloneTrace,
     AttentionTrace,
     AttnLrpTrace,
     BlockTrace,
     Classifier,
-    FullTrace,
+    GraphTrace,
     GridTrace,
     LibraTrace,
     LrpTrace,
     Method,
-    Oracle,
     PathTrace,
+    Query,
     ReachTrace,
     ReadTrace,
     Recording,
     RuledTrace,
+    SinglePatchTrace,
     StreamTrace,
     TokenTrace,
     Trace,
 )
-from .alone import Alone
+from .black_box import BlackBox, Report
 from .blocks import BlockScores
 from .full import FullAutograd, WholeGraph
-from .oracle import Asking, Report
 from .record import as_weights
 from .relevance import AttnLrp, Libra, Lrp, Ruled, Tapes
 from .replay import Leaves, Replay
+from .single_patch import SinglePatches
 from .stream import Path, Streams
 from .survey import survey
 from .tokens import NormTokens
 from .untraceable import BYPASSED
 
 Tracer = Literal[
-    "replay", "full", "tape", "block scores", "token features", "tokens alone", "black box", "none"
+    "replay",
+    "full",
+    "tape",
+    "block scores",
+    "token features",
+    "single patches",
+    "black box",
+    "none",
 ]
 READ_TRACERS: Final = ("replay", "full")  # two ways to the same gradients, for AGCAM and its kin
 
 CHUNK: Final = 8  # pictures in one pass, where a method asks about many
-FROM_OUTSIDE: Final = (Oracle, GridTrace)  # evidence for which nothing is traced
+FROM_OUTSIDE: Final = (Query, GridTrace)  # evidence for which nothing is traced
 OF_EVERY_BLOCK: Final = (AttentionTrace, ReachTrace)  # the recording keeps every attention call
 _BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
     LrpTrace: Lrp,
@@ -58,13 +65,13 @@ _BY_RULES: Final[dict[type[Trace], type[Lrp | Ruled | Streams | Path]]] = {
     StreamTrace: Streams,
     PathTrace: Path,
 }
-"""Evidence from a tape; all of it shares the tape."""
+"""Session from a tape; all of it shares the tape."""
 
-_Inside = FullAutograd | WholeGraph | BlockScores | NormTokens | Alone
-_Asked = Replay | _Inside | Lrp | Ruled | Streams | Path | Asking
+_Inside = FullAutograd | WholeGraph | BlockScores | NormTokens | SinglePatches
+_Asked = Replay | _Inside | Lrp | Ruled | Streams | Path | BlackBox
 
 
-class Evidence:
+class Session:
     """One proved recording, and what can be asked of it: any number of targets, any method.
 
     Made by `trace`, and asked, inside one `evaluation_mode` context. Each
@@ -89,9 +96,9 @@ class Evidence:
         self._tapes: Tapes | None = None
         self.completeness_errors: list[float] = []  # of the last map, where its evidence knows them
 
-    def afresh(self) -> Evidence:
+    def renewed(self) -> Session:
         """The same recording, and nothing else that was made of it since: that may be let go."""
-        return Evidence(
+        return Session(
             self._classifier,
             self.recording,
             self._replay,
@@ -107,7 +114,7 @@ class Evidence:
         batch, asked = targets.shape
         self.completeness_errors = []
         if not method.class_specific:
-            return method.function(self.of(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
+            return method.function(self.trace(method, targets[:, 0]))[:, None].expand(-1, asked, -1)
         maps = [method.function(trace) for trace in self._each(method, targets)]
         return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
 
@@ -117,12 +124,12 @@ class Evidence:
             yield from leaves.ask_each(targets)
         else:
             for column in targets.unbind(1):
-                trace = self.of(method, column)
+                trace = self.trace(method, column)
                 if isinstance(trace, RuledTrace):
                     self.completeness_errors += trace.completeness_error.tolist()
                 yield trace
 
-    def of(self, method: Method, target: Tensor) -> Trace:
+    def trace(self, method: Method, target: Tensor) -> Trace:
         """What `method` needs to explain one target class a picture (batch,)."""
         recording = self.recording
         self._check(method)
@@ -154,8 +161,8 @@ class Evidence:
 
     def proved(self, needs: type[Trace]) -> _Asked:
         """The tracer behind this kind of evidence, made and proved when first asked for."""
-        kind = needs if needs in {*_KINDS, *_BY_RULES, Oracle} else ReadTrace
-        if kind is not Oracle and self.recording.layout.tracer == "none":
+        kind = needs if needs in {*_KINDS, *_BY_RULES, Query} else ReadTrace
+        if kind is not Query and self.recording.layout.tracer == "none":
             survey(self._classifier, self.recording.pixels[:1])  # raises, and says why
         if kind not in self._asked:
             self._asked[kind] = self._make(kind)
@@ -184,8 +191,8 @@ class Evidence:
             )
 
     def _make(self, kind: type[Trace]) -> _Asked:
-        if kind is Oracle:
-            return Asking(self._classifier, self.recording, self._chunk, self._report)
+        if kind is Query:
+            return BlackBox(self._classifier, self.recording, self._chunk, self._report)
         if kind not in _BY_RULES:
             return _KINDS[kind](self._classifier, self.recording)
         if self._tapes is None:
@@ -195,10 +202,10 @@ class Evidence:
 
 _KINDS: Final[dict[type[Trace], type[_Inside]]] = {
     ReadTrace: FullAutograd,  # where the recording is no replay
-    FullTrace: WholeGraph,
+    GraphTrace: WholeGraph,
     BlockTrace: BlockScores,
     TokenTrace: NormTokens,
-    AloneTrace: Alone,
+    SinglePatchTrace: SinglePatches,
 }
 
 
@@ -208,7 +215,7 @@ def tracers_of(method: Method) -> tuple[str, ...]:
         return (*READ_TRACERS, "none")
     if method.needs in {ReadTrace, *OF_EVERY_BLOCK}:
         return READ_TRACERS
-    kinds: dict[type[Trace], Any] = {**_KINDS, **_BY_RULES, Oracle: Asking}
+    kinds: dict[type[Trace], Any] = {**_KINDS, **_BY_RULES, Query: BlackBox}
     return (str(kinds[method.needs].name),)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..undo import hook, undoing
-from ..values import AloneTrace, Classifier, Recording
+from ..values import Classifier, Recording, SinglePatchTrace
 from .hooks import LayoutMismatchError, first_tensor, map_tensors
 from .prove import prove_logits
 from .record import blocks_of
@@ -17,14 +17,14 @@ from .record import blocks_of
 AT_ONCE: Final = 64  # sequences in the last block at a time: bounds memory, whatever the grid
 
 
-class Alone:
+class SinglePatches:
     """Logits of every class for each patch alone; they serve any target.
 
     One picture at a time, so that whatever else its last block is given fits any number of
     sequences. The whole picture goes first, unmasked: its logits prove the way.
     """
 
-    name: Final = "tokens alone"
+    name: Final = "single patches"
 
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
         self.recording, self.layout = recording, recording.layout
@@ -39,10 +39,10 @@ class Alone:
         prove_logits(classifier.name, recording, logits[:, 0])
         self.logits = logits[:, 1:]
 
-    def ask(self, target: Tensor) -> AloneTrace:
+    def ask(self, target: Tensor) -> SinglePatchTrace:
         """Trace one target class a picture: `target` (batch,)."""
         index = target.to(self.logits.device)[:, None, None].expand(*self.logits.shape[:2], 1)
-        return AloneTrace(self.logits.gather(2, index)[..., 0], self.recording.grid)
+        return SinglePatchTrace(self.logits.gather(2, index)[..., 0], self.recording.grid)
 
     def _ask(self, classifier: Classifier, picture: Tensor, masks: Tensor) -> Tensor:
         last = blocks_of(classifier, self.layout)[-1]

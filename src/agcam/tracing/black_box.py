@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError, TargetError
-from ..values import Classifier, Grid, Oracle, Recording, kind_of, weights_of
+from ..values import Classifier, Grid, Query, Recording, kind_of, weights_of
 from .prove import prove
 from .quantised import QUANTISED, has_quantised_layers
 from .record import logits_of
@@ -19,7 +19,7 @@ Report = Callable[[int], None]
 """Is told how many pictures the model has just been asked about."""
 
 
-class Asking:
+class BlackBox:
     """The model as it is, proved to give the recorded logits again, then asked about targets."""
 
     name: Final = "black box"
@@ -32,11 +32,11 @@ class Asking:
         parts = [logits_of(classifier, part) for part in torch.split(recording.pixels, chunk)]
         prove(classifier.name, recording.logits, torch.cat(parts), recording.pixels.dtype)
 
-    def ask(self, target: Tensor) -> Oracle:
+    def ask(self, target: Tensor) -> Query:
         """Ask about one target class a picture: `target` (batch,)."""
         recording = self.recording
         target = target.to(recording.pixels.device)
-        return Oracle(
+        return Query(
             recording.pixels, target, recording.grid, self.chunk, self._logit, self._probability
         )
 

@@ -11,10 +11,10 @@ import torch
 import agcam
 from agcam.methods import METHODS
 from agcam.tracing.untraceable import INSTEAD
-from agcam.values import GridTrace, Oracle
+from agcam.values import GridTrace, Query
 
-ASKING = [name for name, row in METHODS.items() if row.needs is Oracle]
-OUTSIDE = [name for name, row in METHODS.items() if row.needs in (Oracle, GridTrace)]
+ASKING = [name for name, row in METHODS.items() if row.needs is Query]
+OUTSIDE = [name for name, row in METHODS.items() if row.needs in (Query, GridTrace)]
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +100,7 @@ def test_the_table_says_how_many_pictures_are_asked_about(tiny, pixels, name):
         tiny, pixels, [[3, 1]] * 3, name, batch_size=2, progress=lambda *now: told.append(now)
     )
     counts, totals = zip(*told, strict=True)
-    assert set(totals) == {3 * 2 * METHODS[name].asks(agcam.explain(tiny, pixels, 3).grid)}
+    assert set(totals) == {3 * 2 * METHODS[name].pictures(agcam.explain(tiny, pixels, 3).grid)}
     assert list(counts) == sorted(set(counts))
     assert counts[-1] == totals[-1]
 

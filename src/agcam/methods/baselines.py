@@ -1,4 +1,4 @@
-"""Chance rows: maps that know nothing of the picture; every table shows them."""
+"""Random baselines: maps that know nothing of the picture; every table shows them."""
 
 from __future__ import annotations
 
