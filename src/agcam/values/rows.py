@@ -20,8 +20,8 @@ class Method:
     `passes` says in words what it costs beside a plain forward pass. `pictures_per_target` is, for
     black-box methods, the number of pictures that they give the model for one target of one
     picture. `checked` says what numbers it was compared with, beside its slow twin in the tests.
-    `from_last_block` is true where the formula starts at the rows of the last block that the classifier reads, so
-    that it says nothing of a classifier that reads other blocks too.
+    `from_last_block` is true where the formula starts at the rows of the last block that the
+    classifier reads, so that it says nothing of a classifier that reads other blocks too.
     """
 
     name: str
