@@ -1,8 +1,7 @@
-"""The table of engines: where shards are worked on. A shard is a number, rows come back.
+"""The table of engines: where shards are worked on. A shard is a number; rows come back.
 
-An engine knows nothing of what is evaluated: it is given `start`, which makes a worker's function
-in the worker's own process, and the shards. Any order gives the same rows; a lost worker's shards
-are given to another.
+An engine knows nothing of what is evaluated: it gets `start`, which makes a worker's function in
+the worker's own process, and the shards. The rows are the same in any order of the shards.
 """
 
 from __future__ import annotations

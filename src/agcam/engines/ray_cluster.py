@@ -1,44 +1,54 @@
-"""A Ray cluster: actors that each hold a model; the driver gives shards out and takes rows back."""
+"""A Ray cluster: actors that each hold a model."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import AgcamError, RunError
-from .engine import RETRIES, Engine, Rows, Start
+from .engine import Engine, Start, Worker, WorkerLostError
 
 
 class RayEngine(Engine):
-    """`resources.address` names the cluster ("auto", "ray://HOST:PORT"); none: one on this machine.
+    """`resources.address` names the cluster ("auto", "ray://HOST:PORT"); none: this machine.
 
-    Every machine of the cluster needs agcam, the model and the data set at the same names.
+    Every machine of the cluster needs agcam, the model and the data set under the same names.
     """
 
-    def run(self, start: Start, shards: Sequence[int]) -> Rows:
-        """As `Engine.run`."""
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Use the cluster that is connected already; else join or start one for this run."""
         ray = _library()
-        ours = not ray.is_initialized()
-        if ours:
-            _connect(ray, self.resources.address)
+        if ray.is_initialized():
+            yield
+            return
+        _connect(ray, self.resources.address)
         try:
-            yield from _Driver(ray, self._actor(ray), start).run(
-                shards, min(self.resources.workers, len(shards))
-            )
+            yield
         finally:
-            if ours:
-                ray.shutdown()
+            ray.shutdown()
 
-    def _actor(self, ray: Any) -> Any:
-        resources = self.resources
-        return ray.remote(num_cpus=resources.threads, num_gpus=resources.gpus, max_restarts=0)(
-            _Worker
-        )
+    def hire(self, start: Start) -> Worker:
+        """Create an actor; Ray restarts none by itself."""
+        ray, needs = _library(), self.resources
+        remote = ray.remote(num_cpus=needs.threads, num_gpus=needs.gpus, max_restarts=0)
+        worker = _Actor(ray, remote(_Worker).remote(start))
+        self.workers.append(worker)
+        return worker
+
+    def wait(self, busy: Sequence[_Actor]) -> list[_Actor]:
+        """The first that has answered, or is lost."""
+        ready, _ = _library().wait([worker.answer for worker in busy], num_returns=1)
+        return [worker for worker in busy if worker.answer in ready]
 
 
 class _Worker:
+    """What lives in the actor's process."""
+
     def __init__(self, start: Start) -> None:
         self.work = start()
 
@@ -46,46 +56,39 @@ class _Worker:
         return self.work(shard)
 
 
-class _Driver:
-    """Gives each worker one shard at a time; replaces a worker that is lost."""
+@dataclass(eq=False)
+class _Actor(Worker):
+    """An actor, and the answer that is to come from it."""
 
-    def __init__(self, ray: Any, actor: Any, start: Start) -> None:
-        self.ray, self.actor, self.start = ray, actor, start
-        self.losses: dict[int, int] = {}
+    ray: Any
+    handle: Any
+    answer: Any = None
 
-    def run(self, shards: Sequence[int], workers: int) -> Iterator[tuple[int, Any]]:
-        left = list(reversed(shards))
-        running: dict[Any, tuple[Any, int]] = {}
-        free = [self.actor.remote(self.start) for _ in range(workers)]
-        while left or running:
-            while free and left:
-                worker, shard = free.pop(), left.pop()
-                running[worker.run.remote(shard)] = (worker, shard)
-            (done,), _ = self.ray.wait(list(running), num_returns=1)
-            worker, shard = running.pop(done)
-            try:
-                rows = self.ray.get(done)
-            except self.ray.exceptions.RayActorError as error:
-                self._lost(shard, error)
-                left.append(shard)
-                free.append(self.actor.remote(self.start))
-            except self.ray.exceptions.RayTaskError as error:
-                raise (error.cause or error) from None
-            else:
-                free.append(worker)
-                yield shard, rows
+    def submit(self, shard: int) -> None:
+        self.answer = self.handle.run.remote(shard)
 
-    def _lost(self, shard: int, error: Exception) -> None:
-        self.losses[shard] = self.losses.get(shard, 0) + 1
-        cause = error.args[0] if error.args else None
-        if isinstance(cause, self.ray.exceptions.RayTaskError):  # it could not even start
-            if isinstance(cause.cause, AgcamError):
-                raise cause.cause from None
-            reason = str(cause).strip().splitlines()[-1]
-            raise RunError(f"a worker could not start: {reason}") from error
-        if self.losses[shard] >= RETRIES:
-            reason = str(error).strip().splitlines()[0]
-            raise RunError(f"workers were lost {RETRIES} times at shard {shard}: {reason}")
+    def result(self) -> Any:
+        errors = self.ray.exceptions
+        try:
+            return self.ray.get(self.answer)
+        except errors.RayTaskError as error:
+            raise (error.cause or error) from None
+        except errors.RayActorError as error:
+            start = error.args[0] if error.args else None
+            if isinstance(start, errors.RayTaskError):  # it could not even start
+                raise _start_error(start) from None
+            raise WorkerLostError(str(error).strip().splitlines()[0]) from error
+
+    def stop(self) -> None:
+        with suppress(Exception):  # it may be gone, and its cluster too
+            self.ray.kill(self.handle)
+
+
+def _start_error(error: Any) -> AgcamError:
+    """What is raised for a worker whose `start` raised."""
+    if isinstance(error.cause, AgcamError):
+        return error.cause
+    return RunError(f"a worker could not start: {str(error).strip().splitlines()[-1]}")
 
 
 def _library() -> Any:
@@ -99,8 +102,8 @@ def _library() -> Any:
 
 
 def _connect(ray: Any, address: str) -> None:
-    """Join the cluster, or start one; the answer to SIGTERM stays the caller's, not Ray's."""
-    answer = signal.getsignal(signal.SIGTERM)
+    """Join the cluster, or start one; the handler of SIGTERM stays the caller's, not Ray's."""
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address or None,
@@ -113,4 +116,4 @@ def _connect(ray: Any, address: str) -> None:
         raise RunError(f"no Ray cluster could be reached at {where}: {error}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, answer)
+            signal.signal(signal.SIGTERM, handler)
