@@ -19,8 +19,9 @@ from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_o
 from .files import distinct, file_names, files_of, part_of, write_all
 from .manifest import describe
 from .notebook import figure
+from .view import card_of
 
-__all__ = ["Explanation", "PixelMaps", "file_names"]
+__all__ = ["Explanation", "PixelMaps", "card_of", "file_names"]
 
 
 class PixelMaps(tuple[PixelMap, ...]):

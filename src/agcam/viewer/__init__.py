@@ -1,0 +1,42 @@
+"""Room `viewer`: one page for all that is exported or served; drawn in the browser from numbers."""
+
+from .bundle import ASSETS, script, style
+from .data import (
+    COLORMAPS,
+    Card,
+    Document,
+    MapData,
+    MethodData,
+    Parts,
+    Picture,
+    TargetData,
+    card_json,
+    colour_tables,
+    document_json,
+)
+from .page import framed, page, page_pieces
+from .pictures import SMALL, data_address, embedded, small_file
+
+__all__ = [
+    "ASSETS",
+    "COLORMAPS",
+    "SMALL",
+    "Card",
+    "Document",
+    "MapData",
+    "MethodData",
+    "Parts",
+    "Picture",
+    "TargetData",
+    "card_json",
+    "colour_tables",
+    "data_address",
+    "document_json",
+    "embedded",
+    "framed",
+    "page",
+    "page_pieces",
+    "script",
+    "small_file",
+    "style",
+]

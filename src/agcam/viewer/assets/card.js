@@ -1,0 +1,103 @@
+// One picture with what is known of it; numbers are decoded when they are first drawn.
+
+import { decodeFloats, rangeOf, toPixels } from "./pixels.js";
+import { squareOf } from "./regions.js";
+
+/**
+ * @typedef {{index: number | null, name: string, value: number, probability: number | null,
+ *   score: string, judged?: string}} Target
+ * @typedef {{name: string, label?: string, class_specific: boolean, refusal?: string | null,
+ *   note?: string}} Method
+ * @typedef {{method: string, target: number | null, shape: [number, number], values: string | any[],
+ *   range?: [number, number], caption?: string}} MapData
+ * @typedef {{method: string, target: number | null, shape: number[], values: string | any[]}} Parts
+ * @typedef {{title: string, picture: {src: string, width: number, height: number} | null,
+ *   window: import("./pixels.js").Window, targets: Target[], methods: Method[], maps: MapData[],
+ *   parts?: Parts[], boxes?: number[][], note?: string, notes?: string[], error?: string | null,
+ *   facts?: string[][], caption?: string}} CardData
+ */
+
+export class Card {
+  /** @param {CardData} data */
+  constructor(data) {
+    this.data = data;
+    this.grids = new Map();
+    this.title = data.title;
+    this.targets = data.targets ?? [];
+    this.methods = data.methods ?? [];
+    this.maps = [...(data.maps ?? [])];
+    this.parts = [...(data.parts ?? [])];
+    const { width = 1, height = 1 } = data.picture ?? {};
+    this.frame = { width, height, window: data.window ?? [0, 0, width, height] };
+  }
+
+  /** @returns {Method | undefined} */
+  method(name) {
+    return this.methods.find((method) => method.name === name);
+  }
+
+  /** The map of a method for a target; a method that knows no classes has one for all. */
+  map(method, target) {
+    return this.maps.find(
+      (map) => map.method === method && (map.target === target || map.target === null),
+    );
+  }
+
+  /** Blocks and heads of a map. */
+  partsOf(method, target) {
+    return this.parts.find((parts) => parts.method === method && parts.target === target);
+  }
+
+  /** Whether there is anything to draw. */
+  get drawn() {
+    return this.data.picture !== null && this.data.picture !== undefined;
+  }
+
+  /** The first map in the order of the methods, if any. */
+  first() {
+    const named = this.methods.map((method) => method.name);
+    const ordered = [...this.maps].sort((a, b) => named.indexOf(a.method) - named.indexOf(b.method));
+    return ordered[0];
+  }
+
+  /** A map's numbers, its range over what the picture shows of it, and the protocol's square. */
+  grid(map) {
+    let made = this.grids.get(map);
+    if (!made) {
+      const grid = { values: decodeFloats(map.values), shape: map.shape };
+      made = { ...grid, range: map.range ?? this.rangeOf(grid), square: null };
+      this.grids.set(map, made);
+    }
+    return made;
+  }
+
+  rangeOf(grid) {
+    return rangeOf(toPixels(grid, this.frame).values);
+  }
+
+  /** The map within [0, 1] on the protocol's square, for boxes and contours. */
+  square(map) {
+    const grid = this.grid(map);
+    grid.square ??= squareOf(grid);
+    return grid.square;
+  }
+
+  /** One block (all its heads) or one head as a map of its own; colours from 0 to the highest. */
+  partMap(parts, block, head = null) {
+    const [, heads, rows, columns] = parts.shape;
+    const all = this.partNumbers(parts);
+    const size = rows * columns;
+    const values = new Float32Array(size);
+    const some = head === null ? [...Array(heads).keys()] : [head];
+    for (const one of some) {
+      const start = (block * heads + one) * size;
+      for (let place = 0; place < size; place++) values[place] += all[start + place];
+    }
+    return { values, shape: [rows, columns] };
+  }
+
+  partNumbers(parts) {
+    parts.numbers ??= decodeFloats(parts.values);
+    return parts.numbers;
+  }
+}

@@ -1,0 +1,53 @@
+// Where maps come from: the card has them, or somebody is asked for them, once.
+
+/**
+ * @typedef {import("./card.js").Card} Card
+ * @typedef {import("./viewer.js").Hooks} Hooks
+ */
+
+export class Source {
+  /** @param {Card} card @param {Hooks} hooks */
+  constructor(card, hooks) {
+    this.card = card;
+    this.hooks = hooks;
+    this.coming = new Map();
+  }
+
+  get fetches() {
+    return Boolean(this.hooks.fetchMap);
+  }
+
+  /** A map that is there. */
+  known(method, target) {
+    return this.card.map(method, target);
+  }
+
+  /** A map that is not there yet; rejects with what to tell the reader. */
+  map(method, target) {
+    return this.once(`map ${method} ${target}`, async () => {
+      const wanted = this.card.targets[target];
+      const { target: fuller, ...made } = await this.hooks.fetchMap(this.card.data, method, wanted);
+      if (fuller && typeof fuller === "object") Object.assign(wanted, fuller);
+      this.card.maps.push({ ...made, method, target: fuller === null ? null : target });
+    });
+  }
+
+  /** Blocks and heads of a map, or undefined where there are none. */
+  async parts(method, target) {
+    const found = this.card.partsOf(method, target);
+    if (found || !this.hooks.fetchParts) return found;
+    await this.once(`parts ${method} ${target}`, async () => {
+      const made = await this.hooks.fetchParts(this.card.data, method, this.card.targets[target]);
+      this.card.parts.push({ ...made, method, target });
+    });
+    return this.card.partsOf(method, target);
+  }
+
+  /** The same promise for whoever asks while it is coming. */
+  once(key, make) {
+    if (!this.coming.has(key)) {
+      this.coming.set(key, make().finally(() => this.coming.delete(key)));
+    }
+    return this.coming.get(key);
+  }
+}

@@ -1,0 +1,73 @@
+// Tables that are sorted by pressing a column's head.
+
+import { element } from "./dom.js";
+
+/**
+ * @typedef {string | {text: string, sort?: number | null, notes?: {text: string, kind?: string}[],
+ *   best?: boolean}} Cell
+ * @param {{title?: string, note?: string, head: Cell[], rows: Cell[][], marks?: string[]}} given
+ *   `marks` are classes of the rows
+ */
+export function dataTable({ title, note, head, rows, marks = [] }) {
+  const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
+  const body = element("tbody", {}, ...lines.map((one) => one.node));
+  const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
+  heads.forEach((th) => th.addEventListener("agcam-sorted", () => {
+    heads.forEach((other) => other !== th && other.removeAttribute("aria-sort"));
+  }));
+  const table = element("table", { class: "agcam-table" }, element("thead", {}, element("tr", {}, ...heads)), body);
+  return element(
+    "section",
+    { class: "agcam-tablebox" },
+    title ? element("h2", {}, title) : null,
+    note ? element("p", { class: "agcam-small" }, note) : null,
+    element("div", { class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": title ?? "Table" }, table),
+  );
+}
+
+function textOf(cell) {
+  return typeof cell === "string" ? cell : cell.text;
+}
+
+function sortKey(cell) {
+  if (typeof cell !== "string" && cell.sort !== undefined) return cell.sort;
+  const number = Number.parseFloat(textOf(cell));
+  return Number.isNaN(number) ? null : number;
+}
+
+function line(row, mark = "") {
+  const cells = row.map((cell, column) => {
+    const tag = column ? "td" : "th";
+    const { notes = [], best = false } = typeof cell === "string" ? {} : cell;
+    const text = best ? element("b", {}, textOf(cell)) : textOf(cell);
+    const given = column ? {} : { scope: "row" };
+    return element(tag, given, text, ...notes.map(({ text: words, kind = "" }) => element("small", { class: kind }, words)));
+  });
+  return element("tr", { class: mark }, ...cells);
+}
+
+/** A column's head: press it to sort, again for the other way. */
+function sortHead(cell, column, lines, body) {
+  const { notes = [] } = typeof cell === "string" ? {} : cell;
+  const head = element("th", { scope: "col" });
+  const sort = () => {
+    const up = head.getAttribute("aria-sort") === "descending";
+    head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    head.dispatchEvent(new Event("agcam-sorted"));
+    const ordered = [...lines].sort((a, b) => compare(a.row[column], b.row[column], up) || a.place - b.place);
+    body.replaceChildren(...ordered.map((one) => one.node));
+  };
+  head.append(
+    element("button", { type: "button", on: { click: sort } }, textOf(cell)),
+    ...notes.map(({ text }) => element("small", {}, text)),
+  );
+  return head;
+}
+
+/** Numbers before texts, cells without a number last. */
+function compare(a, b, up) {
+  const [first, second] = [sortKey(a), sortKey(b)];
+  if (first === null && second === null) return textOf(a).localeCompare(textOf(b)) * (up ? 1 : -1);
+  if (first === null || second === null) return first === null ? 1 : -1;
+  return up ? first - second : second - first;
+}

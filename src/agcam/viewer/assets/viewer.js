@@ -1,0 +1,102 @@
+// One viewer: pictures, maps and predictions in, a page to work with out.
+
+import { Card } from "./card.js";
+import { Colours } from "./colours.js";
+import { Detail } from "./detail.js";
+import { element } from "./dom.js";
+import { Gallery } from "./gallery.js";
+import { Sheet } from "./sheet.js";
+import { Store } from "./state.js";
+
+/**
+ * @typedef {import("./card.js").CardData} CardData
+ * @typedef {import("./card.js").Target} Target
+ * @typedef {{title?: string, lead?: string, footer?: string, layout?: "viewer" | "sheet",
+ *   view?: Partial<import("./state.js").State>, colormaps: Record<string, string>,
+ *   cards: CardData[], tables?: any[]}} Document
+ * @typedef {{
+ *   fetchMap?: (card: CardData, method: string, target: Target) => Promise<any>,
+ *   fetchParts?: (card: CardData, method: string, target: Target) => Promise<any>,
+ *   findTargets?: (text: string) => Target[] | Promise<Target[]>,
+ *   downloads?: (card: CardData, method: string, target: Target) => {text: string, href: string, name?: string}[],
+ *   onState?: (state: import("./state.js").State) => void,
+ *   onClass?: (target: Target) => void,
+ * }} Hooks
+ */
+
+/**
+ * Show a document in an element.
+ * @param {HTMLElement} place
+ * @param {Document} given
+ * @param {Hooks} [hooks]
+ */
+export function mount(place, given, hooks = {}) {
+  const viewer = new Viewer(place, hooks);
+  viewer.show(given);
+  return {
+    show: (/** @type {Document} */ next) => viewer.show(next),
+    setState: (/** @type {any} */ some) => viewer.store.set(some),
+    state: () => viewer.store.state,
+    destroy: () => viewer.destroy(),
+  };
+}
+
+class Viewer {
+  constructor(place, hooks) {
+    this.place = place;
+    this.hooks = hooks;
+    place.classList.add("agcam");
+  }
+
+  /** @param {Document} given */
+  show(given) {
+    this.destroy();
+    this.cards = given.cards.map((data) => new Card(data));
+    this.store = new Store(this.firstState(given));
+    const colours = new Colours(given.colormaps);
+    const sheet = given.layout === "sheet";
+    const overview = sheet || this.cards.length > 1;
+    this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, overview);
+    this.overview = null;
+    if (sheet) this.overview = new Sheet(this.store, colours, this.cards, given.tables);
+    else if (overview) this.overview = new Gallery(this.store, colours, this.cards);
+    this.fill(given);
+    this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
+    this.update(this.store.state, new Set());
+  }
+
+  destroy() {
+    this.leave?.();
+    this.place.replaceChildren();
+  }
+
+  /** What is shown first: the first map, unless the document says otherwise. */
+  firstState({ view = {}, layout }) {
+    const card = this.cards[view.card ?? 0];
+    const map = card?.first();
+    return {
+      method: map?.method ?? card?.methods[0]?.name ?? "",
+      target: map?.target ?? 0,
+      gallery: layout === "sheet" || this.cards.length > 1,
+      ...view,
+    };
+  }
+
+  fill({ title, lead, footer }) {
+    const heads = [title && element("h1", {}, title), lead && element("p", {}, lead)];
+    const head = title || lead ? element("header", {}, ...heads) : null;
+    const body = element("div", { class: "agcam-body" }, this.overview?.node, this.detail.node);
+    this.place.append(...[head, body, footer && element("footer", {}, footer)].filter(Boolean));
+  }
+
+  update(state, changed) {
+    const closed = Boolean(this.overview) && state.gallery;
+    const [shown, hidden] = closed ? [this.overview, this.detail] : [this.detail, this.overview];
+    shown.node.hidden = false;
+    if (hidden) hidden.node.hidden = true;
+    if (closed) this.overview.update(state, changed);
+    else if (this.cards.length) this.detail.update(this.cards[state.card], state);
+    if (changed.has("gallery") && !closed) this.detail.heading.focus();
+    this.hooks.onState?.(state);
+  }
+}

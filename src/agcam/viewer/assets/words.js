@@ -1,0 +1,43 @@
+// What is written about a map.
+
+import { short } from "./dom.js";
+
+/** What a map shows, as one line. */
+export function captionOf(card, map) {
+  if (map.caption) return map.caption;
+  const method = card.method(map.method);
+  if (method?.class_specific === false || map.target === null) {
+    return `${map.method} does not know classes: one map for all of them`;
+  }
+  const target = card.targets[map.target];
+  return `what speaks for ${target.name} (${target.judged ?? target.score})`;
+}
+
+/** The method, and in plain words what it shows. */
+export function methodText(card, name) {
+  const label = card.method(name)?.label;
+  return label ? `${name} – ${label}` : name;
+}
+
+/** Where a map is highest, for those who do not see it. */
+export function placeOfHighest(grid, frame) {
+  const best = grid.values.indexOf(Math.max(...grid.values));
+  const [rows, columns] = grid.shape;
+  const [left, top, right, bottom] = frame.window;
+  const x = left + ((right - left) * ((best % columns) + 0.5)) / columns;
+  const y = top + ((bottom - top) * (Math.floor(best / columns) + 0.5)) / rows;
+  const third = (share) => Math.min(2, Math.max(0, Math.floor(3 * share)));
+  const vertical = ["upper", "middle", "lower"][third(y / frame.height)];
+  const horizontal = ["left", "centre", "right"][third(x / frame.width)];
+  return `highest in the ${vertical} ${horizontal} of the picture`;
+}
+
+/** A text in place of the drawing. */
+export function describe(card, map, grid) {
+  return `Heat map by ${map.method}, ${captionOf(card, map)}: ${placeOfHighest(grid, card.frame)}`;
+}
+
+/** The numbers at the ends of the colours. */
+export function ends([low, high]) {
+  return [short(low), short(high)];
+}

@@ -1,0 +1,192 @@
+"""What the viewer takes: documents of cards, as values here and as JSON in the page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..maps import colour_table
+from ..values import Answer, Frame, Method
+from ..wording import printable
+
+COLORMAPS: Final = ("turbo", "viridis", "cividis", "magma", "inferno", "gray")
+"""Offered in every viewer; viridis, cividis, magma and gray can be read without seeing colours."""
+LABELS: Final = {
+    "agcam": "evidence: what the classifier read",
+    "agcam_spread": "extent: the whole object",
+}
+"""What some methods show, in plain words."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture's address (a data: address, or one beside the page) and its size in pixels."""
+
+    src: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class TargetData:
+    """One class or other target: its name and what the model gives for it, as number and text."""
+
+    name: str
+    index: int | None
+    value: float
+    probability: float | None
+    score: str
+    judged: str
+
+    @classmethod
+    def of(cls, answer: Answer) -> TargetData:
+        """The same as an answer."""
+        return cls(
+            answer.name,
+            answer.index,
+            answer.value,
+            answer.probability,
+            answer.score,
+            answer.judged,
+        )
+
+
+@dataclass(frozen=True)
+class MethodData:
+    """A method: what it shows in plain words, and the sentence that refused it, if any did."""
+
+    name: str
+    class_specific: bool
+    label: str | None = None
+    refusal: str | None = None
+
+    @classmethod
+    def of(cls, method: Method, refusal: str | None = None) -> MethodData:
+        """The same as a row of the table of methods."""
+        return cls(method.name, method.class_specific, LABELS.get(method.name), refusal)
+
+
+@dataclass(frozen=True, eq=False)
+class MapData:
+    """Raw relevance (row, column) of a method for a target: its place among the card's targets.
+
+    `target` is None for a method that does not know classes. `range` is the lowest and highest
+    relevance of the colours, None for those of the map itself.
+    """
+
+    method: str
+    target: int | None
+    values: NDArray[Any]
+    range: tuple[float, float] | None = None
+    caption: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What each block and head added to a map: (block, head, row, column)."""
+
+    method: str
+    target: int
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """One picture with its predictions and maps.
+
+    `targets` are the model's best classes, best first, then others that were explained. `window` is
+    the part of `picture` that the model saw, in pixels of `picture`. `boxes` are true boxes,
+    (left, top, right, bottom). A picture that could not be explained has `error`, one sentence, and
+    may lack all the rest but its `title` (a file name).
+    """
+
+    title: str
+    picture: Picture | None = None
+    window: tuple[float, float, float, float] | None = None
+    targets: tuple[TargetData, ...] = ()
+    methods: tuple[MethodData, ...] = ()
+    maps: tuple[MapData, ...] = ()
+    parts: tuple[Parts, ...] = ()
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    note: str = ""
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    caption: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A page without its cards: how it begins, how its maps are shown at first.
+
+    `view` is the viewer's first state (opacity, colormap, ...). `layout` "sheet" shows the first
+    card as a table of methods and targets. `blocks` are tables, curves and texts of a report.
+    """
+
+    title: str = ""
+    lead: str = ""
+    footer: str = ""
+    layout: Literal["viewer", "sheet", "report"] = "viewer"
+    view: Mapping[str, Any] | None = None
+    blocks: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def colormap(self) -> str:
+        """The colour map that is shown at first."""
+        return str((self.view or {}).get("colormap", COLORMAPS[0]))
+
+
+def window_of(frame: Frame, width: int, height: int) -> tuple[float, float, float, float]:
+    """What the model saw, on the picture in another size."""
+    return frame.scaled(width, height).window
+
+
+def colour_tables(first: str = COLORMAPS[0]) -> dict[str, str]:
+    """Colour maps for the viewer, `first` before the usual ones: base64 of 256 x (r, g, b).
+
+    Raises UnknownNameError where matplotlib has no such colour map.
+    """
+    names = dict.fromkeys((first, *COLORMAPS))
+    return {name: base64.b64encode(colour_table(name).tobytes()).decode() for name in names}
+
+
+def document_json(document: Document) -> dict[str, Any]:
+    """A document as the viewer reads it, still without cards."""
+    return {**_json(document), "colormaps": colour_tables(document.colormap), "cards": []}
+
+
+def card_json(card: Card) -> dict[str, Any]:
+    """A card as the viewer reads it."""
+    made: dict[str, Any] = _json(card)
+    return made
+
+
+def _json(value: Any) -> Any:
+    """Values as JSON has them: texts printable, numbers of maps encoded, nothing for None."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, MapData | Parts):
+        return {**_fields(value), "values": _encoded(value.values), "shape": value.values.shape}
+    if isinstance(value, Mapping):
+        return {str(name): _json(one) for name, one in value.items()}
+    if isinstance(value, Sequence):
+        return [_json(one) for one in value]
+    return _fields(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    given = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {
+        name: _json(one)
+        for name, one in given.items()
+        if one is not None and not isinstance(one, np.ndarray)
+    }
+
+
+def _encoded(values: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode()
