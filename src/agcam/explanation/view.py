@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..values import MEANING, Answer, words_for
+from ..values import MEANING, Answer, preparation_text
 from ..viewer import Card, MapData, MethodData, Picture, TargetData, embedded
 from ..viewer.data import LABELS, window_of
 
@@ -46,7 +46,7 @@ def card_of(
             ("Model", explanation.model),
             ("Method", method),
             ("Patches", f"{explanation.grid.rows} x {explanation.grid.columns}"),
-            ("Preparation of the picture", words_for(explanation.preparation)),
+            ("Preparation of the picture", preparation_text(explanation.preparation)),
             ("Weights (SHA-256)", explanation.weights_hash),
             ("Versions", ", ".join(f"{name} {v}" for name, v in explanation.versions.items())),
         ),
