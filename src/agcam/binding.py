@@ -1,4 +1,4 @@
-"""From a target to a classifier that answers it: prompts encoded, functions as further columns."""
+"""From a target to a classifier that gives it: prompts encoded, functions as further columns."""
 
 from __future__ import annotations
 
@@ -9,109 +9,136 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from . import targets
 from .errors import ModelError, TargetError
 from .families import Inputs, NoClassifier, NoLogitsError, inspect_output, with_output
 from .images import prepare_pictures
-from .targets import Bound, Column, Free, Similarity, Target
+from .targets import (
+    Function,
+    Item,
+    Similarity,
+    Target,
+    Targets,
+    cosine_to,
+    embedding_of,
+    function_for,
+    parse,
+    values_of,
+)
 from .tracing import evaluation_mode
 from .values import Classifier, Scalar
 
-AT_ONCE: Final = 8  # pictures in one pass
+BATCH_SIZE: Final = 8  # pictures in one pass
 BESIDE: Final = Scalar("direction")
 
 
 @dataclass(frozen=True)
 class BoundTarget:
-    """A target put to a model: in columns of what it gives, and what goes with each picture.
+    """A target bound to a classifier and its pictures.
 
-    `whole` is whether the targets are functions of all that the module returns, for it has no
-    logits (or they are not what is asked about).
+    `base` is the classifier without the target. The `items` that are no classes are computed by
+    `functions`. They are functions of all that the module returns if `of_output` is set: it has no
+    logits, or they are not what is explained.
     """
 
-    asked: Classifier
-    target: Any
-    functions: tuple[Bound, ...] = ()
-    whole: bool = False
+    base: Classifier
+    targets: Targets
+    items: tuple[Item, ...] = ()
+    functions: tuple[Function, ...] = ()
+    of_output: bool = False
     inputs: Inputs | None = None
 
     def classifier(self, picture: int = 0) -> Classifier:
-        """What answers for the pictures from this one on; with inputs, for this one alone."""
-        one = self.asked if self.inputs is None else self.inputs.bind(self.asked, picture)
-        return _with_columns(one, self.functions, self.whole) if self.functions else one
+        """The classifier for the pictures from this one on; with inputs, for this one alone."""
+        one = self.base if self.inputs is None else self.inputs.bind(self.base, picture)
+        return _with_columns(one, self.functions, self.of_output) if self.functions else one
 
     def described(self) -> Classifier:
-        """The classifier as it is told of: with the names of what was asked beside its classes."""
-        names = () if self.whole else self.asked.class_names
+        """The base with the names of the functions, for whoever names the answers."""
+        names = () if self.of_output else self.base.class_names
         scalars = tuple(one.scalar for one in self.functions)
-        return replace(self.asked, scalars=scalars, class_names=names)
+        return replace(self.base, scalars=scalars, class_names=names)
+
+    def columns(
+        self, logits: Float[Tensor, "batch class"], first: int = 0
+    ) -> Int[Tensor, "batch target"]:
+        """The columns of the targets of the pictures from `first` on. Raises TargetError."""
+        some = self.targets.part(slice(first, first + len(logits)))
+        names = () if self.of_output else class_names(self.base, logits.shape[-1])
+        return some.columns(logits, names, self.items).to(logits.device)
 
     @cached_property
-    def alone(self) -> tuple[BoundTarget, ...]:
-        """One question for each function of the whole output, for each may read other tokens."""
-        every = []
-        for one in self.functions:
-            asked = replace(self.asked, variant=object())
-            every.append(replace(self, asked=asked, target=Column(0), functions=(one,)))
-        return tuple(every)
+    def apart(self) -> tuple[BoundTarget, ...]:
+        """One bound target for each function of the whole output: each may read other tokens."""
+        return tuple(
+            replace(
+                self,
+                base=replace(self.base, variant=object()),
+                targets=replace(self.targets, rows=((item,),) * len(self.targets.rows)),
+                items=(item,),
+                functions=(function,),
+            )
+            for item, function in zip(self.items, self.functions, strict=True)
+        )
 
 
 def bind(
     classifier: Classifier,
-    pixels: Tensor,
+    pixels: Float[Tensor, "batch channel height width"],
     target: Any,
     inputs: Any = None,
-    at_once: int = AT_ONCE,
+    batch_size: int = BATCH_SIZE,
 ) -> BoundTarget:
-    """Make ready to ask `target` of pictures (batch, channel, height, width).
+    """Bind a target, as `explain` takes it, to a classifier and its prepared pictures.
 
     A CLIP-like classifier without classes takes them from the prompts in the target. Functions and
-    similarities become columns behind the logits; where the model gives no logits (or similarities
-    are asked of a CLIP-like one) there are no others. Raises TargetError, ModelError.
+    similarities become columns behind the logits; they are the only columns if the model gives no
+    logits, or if a CLIP-like one is explained by its image embedding.
+
+    Raises:
+        TargetError: the target does not fit the model or the pictures.
+        ModelError: the output holds no logits, or `inputs` do not fit.
     """
-    without = targets.without_classes(target)
-    if classifier.with_prompts is not None and not classifier.class_names and not without:
-        named = classifier.with_prompts(targets.prompts_of(target))
+    targets = parse(target, len(pixels))
+    if classifier.with_prompts and not classifier.class_names and not targets.without_classes:
+        named = classifier.with_prompts(targets.prompts)
         classifier = replace(named, scores=classifier.scores)
     try:
-        classifier, further = find_logits(classifier, pixels, inputs, at_once)
-        whole = isinstance(classifier.predict, NoClassifier)
+        classifier, further = find_logits(classifier, pixels, inputs, batch_size)
     except NoLogitsError:
-        if not without or classifier.output is None:
+        if not targets.without_classes or classifier.output is None:
             raise
-        without_logits = replace(
-            classifier, predict=NoClassifier(classifier.name, "it gives no logits")
-        )
-        classifier, further = find_logits(without_logits, pixels, inputs, at_once)
-        whole = True
-    read, free = targets.read(target, len(pixels), classifier.class_names)
-    if not free:
-        return BoundTarget(classifier, target, inputs=further)
-    whole = whole or _is_whole(classifier, free)
-    if whole and not without:
+        headless = replace(classifier, predict=NoClassifier(classifier.name, "it gives no logits"))
+        classifier, further = find_logits(headless, pixels, inputs, batch_size)
+    items = targets.functions(classifier.class_names)
+    if not items:
+        return BoundTarget(classifier, targets, inputs=further)
+    of_output = isinstance(classifier.predict, NoClassifier) or _of_embeddings(classifier, items)
+    if of_output and not targets.without_classes:
         raise TargetError(
-            f"{classifier.name} is asked for its output here, which has no classes: ask for "
-            "classes in another call."
+            f"this target of {classifier.name} is a function of its output, which has no classes: "
+            "explain classes in another call."
         )
-    bound = tuple(_bound(classifier, one, whole) for one in free)
-    return BoundTarget(classifier, read, bound, whole, further)
+    functions = tuple(_function(classifier, one, of_output) for one in items)
+    return BoundTarget(classifier, targets, items, functions, of_output, further)
 
 
 def find_logits(
-    classifier: Classifier, pixels: Tensor, inputs: Any = None, at_once: int = AT_ONCE
+    classifier: Classifier, pixels: Tensor, inputs: Any = None, batch_size: int = BATCH_SIZE
 ) -> tuple[Classifier, Inputs | None]:
     """The classifier as its first output shows it to be, and what goes with each picture.
 
-    Raises ModelError where the output holds no logits, or where `inputs` do not fit the pictures.
+    Raises:
+        ModelError: the output holds no logits, or `inputs` do not fit the pictures.
     """
     further = Inputs.of(classifier, inputs, len(pixels))
     with evaluation_mode(classifier.module):
         if further is None:
             return inspect_output(classifier, to_model(classifier, pixels[:1])), None
-        first = to_model(classifier, pixels[:at_once])
+        first = to_model(classifier, pixels[:batch_size])
         found = inspect_output(further.bind(classifier, 0), first)
         assert classifier.output is not None, "else the inputs had been refused"
         found = with_output(found, classifier.output)
@@ -119,29 +146,31 @@ def find_logits(
     return replace(found, notes=(*found.notes, further.note())), further
 
 
-def _is_whole(classifier: Classifier, free: Sequence[Free]) -> bool:
-    """Whether a CLIP-like model is asked about its image embeddings; TargetError for a mixture."""
+def _of_embeddings(classifier: Classifier, items: Sequence[Item]) -> bool:
+    """Whether the target is of a CLIP-like model's image embeddings. TargetError for a mixture."""
     if classifier.with_prompts is None:
         return False
-    similar = [isinstance(one, Similarity) for one in free]
+    similar = [isinstance(one, Similarity) for one in items]
     if classifier.class_names and any(similar) and not all(similar):
         raise TargetError(
-            f"a similarity is one of {classifier.name}'s image embeddings, and other targets "
-            "are of its prompts: ask for them in another call."
+            f"a similarity compares the image embeddings of {classifier.name}, and the other "
+            "targets are of its prompts: explain them in another call."
         )
     return any(similar) or not classifier.class_names
 
 
-def _bound(classifier: Classifier, free: Free, whole: bool) -> Bound:
-    """A target that is no class as a function of what the model gives."""
-    if isinstance(free, Similarity):
-        return targets.bind_similarity(free, _reference(classifier, free, whole))
-    if whole and not isinstance(free, Target):
-        raise TargetError(f"{classifier.name} gives no logits, so it has no classes to ask for.")
-    return targets.bind(free, classifier.class_names)
+def _function(classifier: Classifier, item: Any, of_output: bool) -> Function:
+    """The function of a target that is no class."""
+    if isinstance(item, Similarity):
+        return cosine_to(item, _reference(classifier, item, of_output))
+    if of_output and not isinstance(item, Target):
+        raise TargetError(f"{classifier.name} gives no logits, so it has no classes to explain.")
+    return function_for(item, classifier.class_names)
 
 
-def _reference(classifier: Classifier, similarity: Similarity, whole: bool) -> Tensor:
+def _reference(
+    classifier: Classifier, similarity: Similarity, of_output: bool
+) -> Float[Tensor, " dim"]:
     """The vector that pictures are compared with: given, or the model's of a picture."""
     other = _vector(similarity.other)
     if isinstance(other, Tensor) and other.ndim < 3:
@@ -149,8 +178,8 @@ def _reference(classifier: Classifier, similarity: Similarity, whole: bool) -> T
     else:
         prepared = prepare_pictures(classifier, other)
         with evaluation_mode(classifier.module), torch.no_grad():
-            output = _run(classifier, whole)(to_model(classifier, prepared.pixels))
-        found = targets.embedding_of(output, similarity.of)
+            output = _run(classifier, of_output)(to_model(classifier, prepared.pixels))
+        found = embedding_of(output, similarity.of)
     if len(found) != 1:
         raise TargetError(
             f"a similarity is to one picture or embedding, not {len(found)}: give a list of "
@@ -169,21 +198,23 @@ def _vector(other: Any) -> Any:
     return torch.from_numpy(np.ascontiguousarray(other)) if numbers else other
 
 
-def _run(classifier: Classifier, whole: bool) -> Any:
-    return classifier.output if whole else classifier.predict
+def _run(classifier: Classifier, of_output: bool) -> Any:
+    return classifier.output if of_output else classifier.predict
 
 
-def _with_columns(classifier: Classifier, bound: Sequence[Bound], whole: bool) -> Classifier:
-    """The classifier with the scalars' values behind its logits, or alone."""
-    run = _run(classifier, whole)
-    if whole:  # behind the logits it is known anyway which tokens are read
-        every = [replace(one, function=one.beside, scalar=BESIDE) for one in bound if one.beside]
-        bound = [*bound, *every]
+def _with_columns(
+    classifier: Classifier, functions: Sequence[Function], of_output: bool
+) -> Classifier:
+    """The classifier with the values of functions behind its logits, or alone."""
+    run = _run(classifier, of_output)
+    columns = list(functions)
+    if of_output:  # behind the logits it is known anyway which tokens are read
+        columns += [replace(f, compute=f.beside, scalar=BESIDE) for f in functions if f.beside]
 
     def predict(pixels: Tensor) -> Tensor:
         output = run(pixels)
-        values = torch.stack([targets.values_of(one, output) for one in bound], dim=1)
-        if not whole:
+        values = torch.stack([values_of(one, output) for one in columns], dim=1)
+        if not of_output:
             return torch.cat([output, values.to(output)], dim=1)
         leaves = (leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor))
         return values.to(next(leaf for leaf in leaves if leaf.is_floating_point()))
@@ -191,9 +222,19 @@ def _with_columns(classifier: Classifier, bound: Sequence[Bound], whole: bool) -
     return replace(
         classifier,
         predict=predict,
-        scalars=tuple(one.scalar for one in bound),
-        class_names=() if whole else classifier.class_names,
+        scalars=tuple(one.scalar for one in columns),
+        class_names=() if of_output else classifier.class_names,
     )
+
+
+def class_names(classifier: Classifier, classes: int) -> tuple[str, ...]:
+    """The class names; ModelError if there are not as many as classes."""
+    names = classifier.class_names
+    if names and len(names) != classes:
+        raise ModelError(
+            f"{classifier.name} has {classes} classes, but {len(names)} class names were given."
+        )
+    return names
 
 
 def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:

@@ -317,7 +317,7 @@ def test_names_are_escaped_on_the_page(place):
     ("arguments", "hint"),
     [
         (("--target", "1", "--top", "2"), "give --target or --top, not both"),
-        (("--top", "5"), "top 5 of 4 classes: ask for 1 to 4"),
+        (("--top", "5"), "top 5 of 4 classes: give a number from 1 to 4"),
         (("--target", "4"), "class 4 is out of range: this model knows 0 to 3"),
         (("--target", "cat"), "class names are not known; give a number"),
         (("--target", "²"), "class names are not known; give a number"),

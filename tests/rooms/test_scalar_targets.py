@@ -339,7 +339,7 @@ def test_compared():
         (lambda y: y.nothing, "raised AttributeError"),
         (lambda y: y[:, 99], "raised IndexError"),
         (lambda y: y[:, 0] / 0, "gives NaN or an infinite value"),
-        (lambda y: y.add_(1)[:, 0], "changes what the model gave, in place"),
+        (lambda y: y.add_(1)[:, 0], "changes the model.s output in place"),
         (lambda y: y[:, 0].detach(), "has no gradient"),
         (lambda y: torch.ones(1), "has no gradient"),
         (lambda y: y.argmax(-1), "torch.int64, which has no gradient"),
@@ -375,5 +375,5 @@ def test_a_map_of_zeros_is_told():
 
 
 def test_an_output_of_no_tensor_for_the_similarity():
-    with pytest.raises(TargetError, match="say which, as in agcam"):
+    with pytest.raises(TargetError, match="pick one, as in agcam"):
         agcam.explain(backbone(), noise(2), Similarity(noise(1), of=lambda y: y.last_hidden_state))

@@ -1,4 +1,4 @@
-"""Room targets: every form of asking means what is written; every mistake is told with its fix."""
+"""Targets: every form means what is written; every mistake is reported with its fix."""
 
 import numpy as np
 import pytest
@@ -8,13 +8,18 @@ from hypothesis import strategies as st
 
 import agcam
 from agcam import TargetError, Top
-from agcam.targets import part, prompts_of, resolve
+from agcam.targets import parse
 
 NAMES = ("tabby, tabby cat", "tiger cat", "dalmatian, coach dog", "crane", "crane, machine", "cup")
 LOGITS = torch.tensor([[0.0, 5.0, 1.0, 4.0, 2.0, 3.0], [9.0, 0.0, 1.0, 2.0, 3.0, 8.0]])
 
 
-def ask(target, names=NAMES, logits=LOGITS):
+def resolve(target, logits, names):
+    """Parsed before the model runs; columns once its logits are there."""
+    return parse(target, len(logits)).columns(logits, names)
+
+
+def columns(target, names=NAMES, logits=LOGITS):
     found = resolve(target, logits, names)
     assert found.dtype == torch.int64
     return found.tolist()
@@ -54,7 +59,7 @@ def ask(target, names=NAMES, logits=LOGITS):
     ids=repr,
 )
 def test_forms(target, found):
-    assert ask(target) == found
+    assert columns(target) == found
 
 
 @pytest.mark.parametrize(
@@ -84,11 +89,11 @@ def test_forms(target, found):
         ([[1, 2], [3]], "the same number of targets"),
         ([1, [2, 3]], "the same number of targets"),
         (torch.zeros(2, 0, dtype=torch.long), "at least one"),
-        (Top(0), "top 0 of 6 classes: ask for 1 to 6"),
-        (Top(7), "top 7 of 6 classes: ask for 1 to 6"),
-        (Top(-1), "ask for 1 to 6"),
-        (Top(1.5), "ask for 1 to 6"),
-        (Top(True), "ask for 1 to 6"),
+        (Top(0), "top 0 of 6 classes: give a number from 1 to 6"),
+        (Top(7), "top 7 of 6 classes: give a number from 1 to 6"),
+        (Top(-1), "give a number from 1 to 6"),
+        (Top(1.5), "give a number from 1 to 6"),
+        (Top(True), "give a number from 1 to 6"),
         ("tiger cta", "this model has no class 'tiger cta'; did you mean tiger cat?"),
         ("Dalmation", "did you mean dalmatian?"),
         ("xyzzy", "this model has no class 'xyzzy'; it knows 6 others"),
@@ -99,7 +104,7 @@ def test_forms(target, found):
 )
 def test_mistakes_name_the_fix(target, fix):
     with pytest.raises(TargetError) as caught:
-        ask(target)
+        columns(target)
     assert fix in str(caught.value)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, ValueError)
@@ -116,25 +121,25 @@ def test_a_name_of_several_classes_lists_their_numbers():
 
 def test_a_name_where_none_are_known():
     with pytest.raises(TargetError, match=r"give a number, or name them: agcam.load\(model, cla"):
-        ask("cup", names=())
+        columns("cup", names=())
 
 
 def test_one_picture_is_spoken_of_as_one():
     with pytest.raises(TargetError, match=r"2 targets for 1 picture: .* as in \[\[1, 2\]\]"):
-        ask([1, 2], logits=LOGITS[:1])
+        columns([1, 2], logits=LOGITS[:1])
 
 
-@given(classes=st.integers(1, 20), asked=st.integers(-(10**12), 10**12))
-def test_a_number_is_taken_exactly_where_it_is_in_range(classes, asked):
+@given(classes=st.integers(1, 20), number=st.integers(-(10**12), 10**12))
+def test_a_number_is_taken_exactly_where_it_is_in_range(classes, number):
     logits = torch.zeros(3, classes)
-    if 0 <= asked < classes:
-        assert resolve(asked, logits, ()).tolist() == [[asked]] * 3
-        assert resolve([[asked, 0]] * 3, logits, ()).tolist() == [[asked, 0]] * 3
+    if 0 <= number < classes:
+        assert resolve(number, logits, ()).tolist() == [[number]] * 3
+        assert resolve([[number, 0]] * 3, logits, ()).tolist() == [[number, 0]] * 3
         return
-    for form in (asked, [asked] * 3, [[0, asked]] * 3):
+    for form in (number, [number] * 3, [[0, number]] * 3):
         with pytest.raises(TargetError) as caught:
             resolve(form, logits, ())
-        assert f"class {asked} is out of range: this model knows 0 to {classes - 1}." in str(
+        assert f"class {number} is out of range: this model knows 0 to {classes - 1}." in str(
             caught.value
         )
 
@@ -146,7 +151,9 @@ def test_top_is_the_most_probable_in_order(classes, count):
         order = logits.argsort(dim=1, descending=True)[:, :count]
         assert resolve(Top(count), logits, ()).equal(order)
         return
-    with pytest.raises(TargetError, match=f"top {count} of {classes} classes: ask for 1 to"):
+    with pytest.raises(
+        TargetError, match=f"top {count} of {classes} classes: give a number from 1 to"
+    ):
         resolve(Top(count), logits, ())
 
 
@@ -157,19 +164,18 @@ def test_a_list_is_one_a_picture(pictures, length, several):
     if length == pictures:
         rows = target if several else [[k] for k in target]
         assert resolve(target, logits, ()).tolist() == rows
-        batches = [part(target, slice(k, k + 2), pictures) for k in range(0, length, 2)]
-        assert [item for batch in batches for item in batch] == target
+        parsed = parse(target, pictures)
+        batches = [parsed.part(slice(k, k + 2)).rows for k in range(0, length, 2)]
+        assert [list(row) for batch in batches for row in batch] == rows
         return
     wrong = f"{length} targets for {pictures} picture"
     with pytest.raises(TargetError, match=wrong):
-        resolve(target, logits, ())
-    with pytest.raises(TargetError, match=wrong):
-        part(target, slice(0, 2), pictures)
+        parse(target, pictures)
 
 
 @pytest.mark.parametrize("target", [None, 3, "cup", Top(2)])
-def test_one_answer_for_all_pictures_is_never_cut(target):
-    assert part(target, slice(1, 2), 4) == target
+def test_one_target_for_all_pictures_is_that_of_every_part(target):
+    assert parse(target, 4).part(slice(1, 2)) == parse(target, 1)
 
 
 def test_a_short_list_is_not_used_again_for_the_next_batch(tiny, pixels):
@@ -181,8 +187,9 @@ def test_a_short_list_is_not_used_again_for_the_next_batch(tiny, pixels):
 
 
 def test_prompts_are_taken_once_each_in_order():
-    assert prompts_of("a cat") == ["a cat"]
-    assert prompts_of([["a cat", "a dog"], ["a dog", "a cup"]]) == ["a cat", "a dog", "a cup"]
+    assert parse("a cat", 3).prompts == ["a cat"]
+    found = parse([["a cat", "a dog"], ["a dog", "a cup"]], 2).prompts
+    assert found == ["a cat", "a dog", "a cup"]
 
 
 @pytest.mark.parametrize(
@@ -196,5 +203,5 @@ def test_prompts_are_taken_once_each_in_order():
 )
 def test_a_contrastive_model_needs_words(target, fix):
     with pytest.raises(TargetError) as caught:
-        prompts_of(target)
+        _ = parse(target, 2).prompts
     assert fix in str(caught.value)

@@ -12,10 +12,9 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from .. import targets
-from ..binding import bind, to_model
+from ..binding import BATCH_SIZE, bind, to_model
 from ..errors import AgcamError, PictureError, TargetError
-from ..explainer import BATCH_SIZE, PassCounter, Progress, finite
+from ..explainer import PassCounter, Progress, finite
 from ..families import load
 from ..images import prepare_pictures
 from ..maps import Sheet, SheetColumn, to_pixels
@@ -115,7 +114,7 @@ def compare(
     if len(prepared.pixels) != 1:
         raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
     bound = bind(loaded, prepared.pixels, target, inputs)
-    if bound.whole and len(bound.functions) > 1:
+    if bound.of_output and len(bound.functions) > 1:
         raise TargetError("functions of a whole output are compared one at a time.")
     classifier = bound.classifier()
     with evaluation_mode(classifier.module):
@@ -124,7 +123,7 @@ def compare(
         bench = _Bench(classifier, pixels, rows, batch_size, watch)
         given, grid = bench.session.recording.logits, bench.session.recording.grid
         logits, _ = split(classifier, given)
-        asked = targets.resolve(bound.target, logits, classifier.class_names)[0].to(given.device)
+        asked = bound.columns(logits)[0]
         watch.total = sum(row.pictures(grid) for row in rows) * len(asked)
         columns = {column.method.name: column for column in bench.columns(asked)}
     best = logits[0].topk(min(TOP, logits.shape[1])).indices

@@ -1,9 +1,9 @@
-"""From the parts of a run to one Explanation, with all that must be noted of it."""
+"""From maps to an Explanation, with all that must be noted of them."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,11 +13,12 @@ from typing import Final
 import torch
 
 from .._version import __version__
+from ..binding import class_names
 from ..explanation import Explanation
 from ..families import weights_hash
 from ..images import Prepared
 from ..values import Classifier, Method, answers_of, kind_of, probabilities_of, split
-from .passes import Part, names_of
+from .passes import Maps
 
 AT_LIMIT: Final = 1e-6
 ONE_OUTPUT: Final = (
@@ -27,42 +28,32 @@ ONE_OUTPUT: Final = (
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
 
 
-def assemble(
-    classifier: Classifier, method: Method, prepared: Prepared, parts: Sequence[Part]
-) -> Explanation:
-    """The explanation of all pictures, whose parts are given in order."""
-    every = Part(
-        columns=torch.cat([part.columns for part in parts]),
-        target=torch.cat([part.target for part in parts]),
-        grid_map=torch.cat([part.grid_map for part in parts]),
-        grid=parts[0].grid,
-        tracer=parts[0].tracer,
-        errors=tuple(error for part in parts for error in part.errors),
-    )
-    logits, _ = split(classifier, every.columns)
+def assemble(classifier: Classifier, method: Method, prepared: Prepared, maps: Maps) -> Explanation:
+    """The explanation of all pictures from their maps."""
+    logits, _ = split(classifier, maps.columns)
     classes = logits.shape[-1]
     kind = kind_of(classifier, classes)
     of_scores = ONE_OUTPUT if kind == "sigmoid" and classifier.scores == "softmax" else ()
-    of_maps = *_completeness(method, every), *_flat(method, classifier, every)
+    of_maps = *_completeness(method, maps), *_flat(method, classifier, maps)
     return Explanation(
         logits=logits,
         probabilities=probabilities_of(classifier, logits),
         prediction=logits.argmax(-1) if classes else torch.full((len(logits),), -1),
-        target=every.target.masked_fill(every.target >= classes, -1),
+        target=maps.target.masked_fill(maps.target >= classes, -1),
         answers=tuple(
-            answers_of(classifier, row, asked.tolist())
-            for row, asked in zip(every.columns, every.target, strict=True)
+            answers_of(classifier, row, columns.tolist())
+            for row, columns in zip(maps.columns, maps.target, strict=True)
         ),
-        grid_map=every.grid_map,
-        class_names=names_of(classifier, classes),
+        grid_map=maps.grid_map,
+        class_names=class_names(classifier, classes),
         scores=kind,
         model=classifier.name,
         family=classifier.family,
         weights_hash=weights_hash(classifier.module),
         method=method.name,
         class_specific=method.class_specific,
-        tracer=every.tracer,
-        grid=every.grid,
+        tracer=maps.tracer,
+        grid=maps.grid,
         versions=versions(),
         notes=(*classifier.notes, *prepared.notes, *of_scores, *of_maps),
         frames=prepared.frames,
@@ -72,13 +63,15 @@ def assemble(
     )
 
 
-def _flat(method: Method, classifier: Classifier, part: Part) -> tuple[str, ...]:
+def _flat(method: Method, classifier: Classifier, found: Maps) -> tuple[str, ...]:
     """A note for each target whose map says nothing, which colours would hide."""
-    classes = part.columns.shape[1] - len(classifier.scalars)
+    classes = found.columns.shape[1] - len(classifier.scalars)
     notes = []
-    for row, asked, maps in zip(part.columns, part.target.tolist(), part.grid_map, strict=True):
-        answers = answers_of(classifier, row, asked)
-        for answer, column, grid_map in zip(answers, asked, maps, strict=True):
+    for row, columns, maps in zip(
+        found.columns, found.target.tolist(), found.grid_map, strict=True
+    ):
+        answers = answers_of(classifier, row, columns)
+        for answer, column, grid_map in zip(answers, columns, maps, strict=True):
             limit = None if column < classes else classifier.scalars[column - classes].limit
             if not grid_map.any():
                 why = "nothing in the picture moves it"
@@ -89,10 +82,10 @@ def _flat(method: Method, classifier: Classifier, part: Part) -> tuple[str, ...]
     return tuple(dict.fromkeys(notes))
 
 
-def _completeness(method: Method, part: Part) -> tuple[str, ...]:
-    if not part.errors:
+def _completeness(method: Method, maps: Maps) -> tuple[str, ...]:
+    if not maps.errors:
         return ()
-    error = max(part.errors)
+    error = max(maps.errors)
     return (f"{method.name}: completeness error at most {error:.1e} of the target's logit",)
 
 

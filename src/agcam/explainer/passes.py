@@ -1,124 +1,122 @@
-"""Passes of the model over some pictures, and what each leaves: logits, targets, maps."""
+"""Passes of the model over the pictures, and what each leaves: columns, targets, maps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from .. import targets
 from ..binding import BoundTarget, to_model
 from ..errors import ModelError
-from ..images import Prepared
 from ..tracing import Session, Tracer, evaluation_mode, trace
 from ..values import Classifier, Grid, Method, split
 
 Progress = Callable[[int, int], None]
-"""Is told, now and then, how much is done and how much there is, in pictures asked about."""
+"""Called with how much is done and how much there is, in pictures that the model runs on."""
 
 
 @dataclass
 class PassCounter:
-    """Counts the pictures that the model was asked about, for whoever waits."""
+    """Counts the pictures that the model has run on for a method that needs many."""
 
     progress: Progress | None
     done: int = 0
     total: int = 0
-    passes_each: int = 1  # that are put one after another
 
     def report(self, count: int) -> None:
-        """The model was asked about some more pictures."""
+        """The model has run on some more pictures."""
         self.done += count
         if self.progress is not None:
             self.progress(self.done, self.total)
 
 
 @dataclass(frozen=True)
-class Part:
-    """What was found of some of the pictures: columns, targets (batch, asked) and their maps."""
+class Maps:
+    """The maps of some pictures, and the columns that they explain."""
 
-    columns: Tensor  # logits, and scalars behind them
-    target: Tensor
-    grid_map: Tensor
+    columns: Float[Tensor, "batch column"]  # logits, and scalars behind them
+    target: Int[Tensor, "batch target"]
+    grid_map: Float[Tensor, "batch target rows columns"]
     grid: Grid
     tracer: str
-    errors: tuple[float, ...] = ()  # of completeness, where the method's evidence knows it
+    errors: tuple[float, ...] = ()  # of completeness, if the method's evidence knows it
+
+
+def join(parts: Sequence[Maps], dim: int) -> Maps:
+    """Maps of further pictures (dim 0), or of further targets of the same pictures (dim 1)."""
+    return replace(
+        parts[0],
+        columns=torch.cat([part.columns for part in parts]) if dim == 0 else parts[0].columns,
+        target=torch.cat([part.target for part in parts], dim),
+        grid_map=torch.cat([part.grid_map for part in parts], dim),
+        errors=tuple(error for part in parts for error in part.errors),
+    )
 
 
 @dataclass(frozen=True)
 class Run:
-    """How all pictures of one call are explained."""
+    """How the pictures of one call are explained."""
 
-    prepared: Prepared
+    bound: BoundTarget
+    pixels: Float[Tensor, "batch channel height width"]
     method: Method
     tracer: Tracer | None
-    at_once: int
-    watch: PassCounter
+    batch_size: int
+    counter: PassCounter
 
-    def part(self, bound: BoundTarget, some: slice) -> Part:
-        """The question put to some of the pictures.
+    def maps(self) -> Maps:
+        """The maps of all pictures, a batch at a time; with inputs of their own, one by one."""
+        step = self.batch_size if self.bound.inputs is None else 1
+        return join([self._batch(first, step) for first in range(0, len(self.pixels), step)], 0)
 
-        Functions of the whole output may read other tokens each, so each has a pass of its own.
-        """
-        target = targets.part(bound.target, some, len(self.prepared.pixels))
-        if not bound.whole:
-            return self._pass(bound.classifier(some.start), some, target)
-        self.watch.passes_each = len(bound.alone)
-        parts = [self._pass(one.classifier(some.start), some, one.target) for one in bound.alone]
-        return _side_by_side(parts, target)
+    def _batch(self, first: int, step: int) -> Maps:
+        """The maps of some pictures. Functions of the whole output have a pass each."""
+        pixels = self.pixels[first : first + step]
+        if not self.bound.of_output:
+            return self._pass(self.bound, pixels, first)
+        parts = [self._pass(bound, pixels, first) for bound in self.bound.apart]
+        values = torch.cat([part.columns[:, :1] for part in parts], 1)
+        target = self.bound.columns(values[:, :0], first)
+        maps = join(parts, 1).grid_map[torch.arange(len(values))[:, None], target]
+        return replace(join(parts, 1), columns=values, target=target, grid_map=maps)
 
-    def _pass(self, classifier: Classifier, some: slice, target: Any) -> Part:
-        """One recording, and one map for each target asked of it."""
+    def _pass(self, bound: BoundTarget, pixels: Tensor, first: int) -> Maps:
+        """One recording, and one map for each target."""
+        classifier, counter = bound.classifier(first), self.counter
         with evaluation_mode(classifier.module):
-            ready = to_model(classifier, self.prepared.pixels[some])
             session = trace(
                 classifier,
-                ready,
+                to_model(classifier, pixels),
                 [self.method],
                 self.tracer,
-                chunk=self.at_once,
-                report=self.watch.report,
+                chunk=self.batch_size,
+                report=counter.report,
             )
-            pictures = len(self.prepared.pixels)
-            return ask_for(classifier, session, target, self.method, self.watch, pictures)
+            logits, _ = split(classifier, session.recording.logits)
+            columns = bound.columns(logits, first)
+            targets = len(self.bound.functions) if self.bound.of_output else columns.shape[1]
+            each = self.method.pictures(session.recording.grid) * targets
+            counter.total = each * len(self.pixels)
+            return maps_of(classifier, session, columns, self.method)
 
 
-def _side_by_side(parts: Sequence[Part], target: Any) -> Part:
-    """What was asked one by one as if it had been asked at once."""
-    columns = torch.cat([part.columns[:, :1] for part in parts], 1)
-    maps = torch.cat([part.grid_map for part in parts], 1)
-    asked = targets.resolve(target, columns[:, :0], ())
-    every = torch.arange(len(maps))[:, None]
-    errors = tuple(error for part in parts for error in part.errors)
-    return replace(
-        parts[0], columns=columns, target=asked, grid_map=maps[every, asked], errors=errors
-    )
-
-
-def ask_for(
+def maps_of(
     classifier: Classifier,
     session: Session,
-    target: Any,
+    columns: Int[Tensor, "batch target"],
     method: Method,
-    watch: PassCounter,
-    pictures: int,
-) -> Part:
-    """Maps of every target; `pictures` are all that `watch` tells of, those of other parts too."""
-    columns, grid = session.recording.logits, session.recording.grid
-    logits, _ = split(classifier, columns)
-    names = names_of(classifier, logits.shape[-1])
-    asked = targets.resolve(target, logits, names).to(logits.device)
-    watch.total = method.pictures(grid) * pictures * asked.shape[1] * watch.passes_each
-    relevance = finite(session.relevance(method, asked), classifier, method)
-    relevance = relevance.reshape(*asked.shape, grid.rows, grid.columns)
-    exact = torch.promote_types(logits.dtype, torch.float32)
-    return Part(
+) -> Maps:
+    """The maps of targets given by their columns."""
+    recording, grid = session.recording, session.recording.grid
+    relevance = finite(session.relevance(method, columns), classifier, method)
+    exact = torch.promote_types(recording.logits.dtype, torch.float32)
+    return Maps(
+        recording.logits.cpu(),
         columns.cpu(),
-        asked.cpu(),
-        relevance.to(exact).cpu(),
+        relevance.reshape(*columns.shape, grid.rows, grid.columns).to(exact).cpu(),
         grid,
         session.tracer(method),
         tuple(session.completeness_errors),
@@ -126,20 +124,10 @@ def ask_for(
 
 
 def finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
-    """The map in float32 at least; ModelError where it holds NaN or infinite values."""
+    """The map in float32 at least; ModelError if it holds NaN or infinite values."""
     if not bool(torch.isfinite(relevance).all()):
         raise ModelError(
             f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "
             "gradients overflow in its precision. Try bfloat16 or float32."
         )
     return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
-
-
-def names_of(classifier: Classifier, classes: int) -> tuple[str, ...]:
-    """The class names; ModelError where there are not as many as classes."""
-    names = classifier.class_names
-    if names and len(names) != classes:
-        raise ModelError(
-            f"{classifier.name} has {classes} classes, but {len(names)} class names were given."
-        )
-    return names

@@ -4,7 +4,7 @@ from .arrays import MAX_PIXELS
 from .find import find_pictures
 from .open import open_picture
 from .prepare import prepare
-from .prepared import Prepared, prepare_pictures
+from .prepared import Prepared, list_pictures, prepare_pictures
 from .ready import Ready, prepare_picture
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Prepared",
     "Ready",
     "find_pictures",
+    "list_pictures",
     "open_picture",
     "prepare",
     "prepare_picture",

@@ -41,22 +41,31 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
-def prepare_pictures(classifier: Classifier, pictures: Any) -> Prepared:
+def list_pictures(pictures: Any) -> list[Any]:
+    """Each picture by itself, unopened: those of a folder, a pattern, a list or a tensor."""
+    given = _unwrapped(pictures)
+    if isinstance(given, Tensor) and not _is_raw(given):
+        return list(given)
+    return list(_items(given if isinstance(given, list) else [given]))
+
+
+def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> Prepared:
     """Open and prepare pictures as the model wants them; tensors are taken as they are.
 
     A picture is what `open_picture` opens, a folder or a pattern of files, a row of a data set
     (a mapping with an image, a tuple of image and label), a tensor of uint8 (channel, height,
     width); pixels that are prepared already are a
-    tensor (batch, channel, height, width), a list of tensors, or what a processor gives.
+    tensor (batch, channel, height, width), a list of tensors, or what a processor gives. Those
+    without a name are numbered from `first` on.
     """
     given = _unwrapped(pictures)
     if isinstance(given, Tensor) and not _is_raw(given):
-        return _take(classifier, given)
+        return _take(classifier, given, first)
     items = list(_items(given if isinstance(given, list) else [given]))
     if not items:
         raise PictureError("no picture was given.")
     if isinstance(items[0], Tensor):
-        return _take(classifier, _stacked(items))
+        return _take(classifier, _stacked(items), first)
     preparation = classifier.preparation
     if preparation is None:
         raise ModelError(
@@ -69,7 +78,7 @@ def prepare_pictures(classifier: Classifier, pictures: Any) -> Prepared:
         pixels=_batch(ready),
         frames=tuple(one.frame for one in ready),
         pictures=tuple(one.picture for one in ready),
-        sources=tuple(_source(item, number) for number, item in enumerate(items, 1)),
+        sources=tuple(_source(item, number) for number, item in enumerate(items, first)),
         preparation=preparation,
         notes=(*preparation_notes(preparation), *_each_once(ready)),
     )
@@ -185,7 +194,7 @@ OTHER_DIMS: Final = {
 """What a tensor of another number of dimensions may be, and what helps."""
 
 
-def _take(classifier: Classifier, pixels: Tensor) -> Prepared:
+def _take(classifier: Classifier, pixels: Tensor, first: int) -> Prepared:
     if pixels.ndim != BATCH_DIMS or not pixels.numel():
         raise PictureError(
             f"a prepared tensor is (batch, channel, height, width), not {tuple(pixels.shape)}"
@@ -207,7 +216,7 @@ def _take(classifier: Classifier, pixels: Tensor) -> Prepared:
         pixels=pixels.detach(),
         frames=(Frame.whole(width, height),) * len(pixels),
         pictures=tuple(_show(picture, known) for picture in pixels.detach()),
-        sources=tuple(f"picture-{number}" for number in range(1, len(pixels) + 1)),
+        sources=tuple(f"picture-{number}" for number in range(first, first + len(pixels))),
         notes=notes,
     )
 

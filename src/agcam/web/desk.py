@@ -126,8 +126,7 @@ class Desk:
             classifier.module
         ):  # taken once: whoever takes it twice may wait twice
             bound = bind(classifier, prepared.pixels, target)
-            classifier, target = bound.classifier(), bound.target
-            slices = explain_in_slices(classifier, prepared, target, method, at_once)
+            slices = explain_in_slices(bound, prepared, method, at_once)
             let_go = next(slices)
         yield let_go
         return (yield from slices)

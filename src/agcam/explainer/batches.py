@@ -1,0 +1,113 @@
+"""Any number of pictures, batch by batch: a bad picture is reported and the rest go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..binding import BATCH_SIZE
+from ..errors import AgcamError, ModelError, PictureError
+from ..explanation import Explanation
+from ..families import load
+from ..images import list_pictures, prepare_pictures
+from ..methods import METHODS
+from ..targets import parse
+from ..tracing import Tracer
+from .explain import explain_prepared
+from .passes import Progress
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What came of some pictures: their explanation, or the error of a picture by itself.
+
+    Neither is there if the pictures were skipped.
+    """
+
+    pictures: tuple[Any, ...]
+    explanation: Explanation | None = None
+    error: AgcamError | None = None
+
+
+def explain_each(
+    model: object,
+    pictures: Any,
+    target: Any = None,
+    method: str = "agcam",
+    *,
+    batch_size: int = BATCH_SIZE,
+    skip: Callable[[tuple[Any, ...]], bool] | None = None,
+    tracer: Tracer | None = None,
+    progress: Progress | None = None,
+    preparation: Any = None,
+) -> Iterator[Batch]:
+    """Explain any number of pictures, a batch at a time; no picture is kept.
+
+    A picture that cannot be explained is a `Batch` of its own with the error; the others of its
+    batch are explained one by one.
+
+    Args:
+        model: as in `explain`.
+        pictures: a path, a folder, a pattern of paths, or a list of pictures.
+        target: as in `explain`; a list has one target for each of all pictures.
+        method: as in `explain`.
+        batch_size: pictures in one `Batch`.
+        skip: called with the pictures of each batch before they are opened; if it returns true,
+            the batch is given without an explanation.
+        tracer: as in `explain`.
+        progress: as in `explain`; it counts each batch by itself.
+        preparation: as in `explain`.
+
+    Yields:
+        A `Batch` at a time, in the order of the pictures.
+
+    Raises:
+        AgcamError: the model, the method or the target is wrong, not a picture.
+    """
+    listed, row = list_pictures(pictures), METHODS[method]
+    classifier = load(model, preparation=preparation)
+    targets = parse(target, len(listed))
+    explained = False
+
+    def explain(places: range) -> Explanation:
+        return explain_prepared(
+            classifier,
+            prepare_pictures(classifier, [listed[place] for place in places], places.start + 1),
+            targets.part(slice(places.start, places.stop)),
+            row,
+            batch_size=batch_size,
+            tracer=tracer,
+            progress=progress,
+        )
+
+    for start in range(0, len(listed), batch_size):
+        places = range(start, min(start + batch_size, len(listed)))
+        some = tuple(listed[place] for place in places)
+        if skip is not None and skip(some):
+            explained = True
+            yield Batch(some)
+            continue
+        for part, found in _isolated(explain, places):
+            some = tuple(listed[place] for place in part)
+            if isinstance(found, Explanation):
+                explained = True
+                yield Batch(some, found)
+            elif isinstance(found, ModelError) and not explained:
+                raise found  # it is the model, not this picture
+            else:
+                yield Batch(some, error=found)
+
+
+def _isolated(
+    explain: Callable[[range], Explanation], places: range
+) -> Iterator[tuple[range, Explanation | AgcamError]]:
+    """The pictures together; if that fails each by itself, to find the bad ones."""
+    try:
+        yield places, explain(places)
+    except (PictureError, ModelError) as error:
+        if len(places) == 1:
+            yield places, error
+        else:
+            for place in places:
+                yield from _isolated(explain, range(place, place + 1))

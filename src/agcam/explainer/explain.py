@@ -1,0 +1,138 @@
+"""Explain pictures at once, from a recording made before, or slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import torch
+
+from ..binding import BATCH_SIZE, BoundTarget, bind, class_names, to_model
+from ..errors import PictureError
+from ..explanation import Explanation
+from ..families import load
+from ..images import Prepared, prepare_pictures
+from ..methods import METHODS
+from ..targets import parse
+from ..tracing import Session, Tracer, evaluation_mode, restoring, trace
+from ..values import Classifier, Method, split
+from .assembly import assemble
+from .passes import Maps, PassCounter, Progress, Run, join, maps_of
+
+
+@restoring
+def explain(
+    model: object,
+    pictures: Any,
+    target: Any = None,
+    method: str = "agcam",
+    *,
+    batch_size: int = BATCH_SIZE,
+    tracer: Tracer | None = None,
+    progress: Progress | None = None,
+    preparation: Any = None,
+    inputs: Any = None,
+) -> Explanation:
+    """Explain what an image classifier saw, for any class; the model is left as it was.
+
+    Args:
+        model: a module, a Hugging Face pipeline, a name ("timm:vit_base_patch16_224") or what
+            `agcam.load` gave.
+        pictures: a path, a PIL image, an array (height, width, 3), a list of these, or a prepared
+            tensor (batch, channel, height, width), which is used as it is.
+        target: what is explained. None is the prediction; else a class number, a name, "not NAME"
+            (the other side of a class), `Top(k)`, a text prompt for CLIP-like models, a list (one
+            target a picture) or a list of lists (several a picture). A function of the model's
+            output for one picture (its logits, or all that it gives if it has none) is a target
+            too: a callable, `Target` to name it, `Against` (a class against another) or
+            `Similarity` (to another picture); a list of those is several targets a picture.
+        method: a name in `METHODS`.
+        batch_size: the most pictures that the model is given at once, also by methods that run it
+            on many variants of a picture.
+        tracer: the way to the gradients: "full" is full autograd instead of the replay, "replay"
+            refuses models that need the former; other methods have one way each. None chooses.
+        progress: called as `progress(done, total)`, in pictures that the model has run on, after
+            each pass of a method that needs many.
+        preparation: how pictures are prepared, as in `agcam.load`.
+        inputs: what the model's `forward` takes beside the picture, a dict by name or a tuple by
+            position. Tensors with one row a picture go with their pictures, all else is given
+            whole.
+
+    Returns:
+        The explanation of all pictures. Its maps are proved.
+
+    Raises:
+        AgcamError: nothing can be explained, or proved; the message names the fix.
+    """
+    row = METHODS[method]
+    loaded = load(model, preparation=preparation)
+    prepared = prepare_pictures(loaded, pictures)
+    return explain_prepared(
+        loaded,
+        prepared,
+        target,
+        row,
+        batch_size=batch_size,
+        tracer=tracer,
+        progress=progress,
+        inputs=inputs,
+    )
+
+
+@restoring
+def explain_prepared(
+    classifier: Classifier,
+    prepared: Prepared,
+    target: Any,
+    method: Method,
+    *,
+    batch_size: int = BATCH_SIZE,
+    tracer: Tracer | None = None,
+    progress: Progress | None = None,
+    inputs: Any = None,
+) -> Explanation:
+    """What `explain` does once everything is loaded and the pictures are prepared."""
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
+    bound = bind(classifier, prepared.pixels, target, inputs, batch_size)
+    run = Run(bound, prepared.pixels, method, tracer, batch_size, PassCounter(progress))
+    return assemble(bound.described(), method, prepared, run.maps())
+
+
+def explain_recording(
+    classifier: Classifier, session: Session, prepared: Prepared, target: Any, method: Method
+) -> Explanation:
+    """Explain pictures from a recording made before; call inside `evaluation_mode`.
+
+    `session` is of all of `prepared`; `target` is as in `explain`, but no function. For those who
+    keep a recording because more targets will be requested.
+    """
+    logits, _ = split(classifier, session.recording.logits)
+    names = class_names(classifier, logits.shape[-1])
+    columns = parse(target, len(logits)).columns(logits, names)
+    maps = maps_of(classifier, session, columns.to(logits.device), method)
+    return assemble(classifier, method, prepared, maps)
+
+
+def explain_in_slices(
+    bound: BoundTarget, prepared: Prepared, method: Method, targets_each: int
+) -> Generator[Callable[[], None], None, Explanation]:
+    """Explain prepared pictures as `explain` does, some targets at a time.
+
+    Each step gives, between two slices of the work, a function that frees the session, so that
+    others may use the model meanwhile; a new one is made when it is needed. Returns the
+    Explanation.
+    """
+    classifier, held, done = bound.classifier(), list[Session](), list[Maps]()
+    slices: tuple[torch.Tensor, ...] | None = None
+    while slices is None or len(done) < len(slices):
+        with evaluation_mode(classifier.module):
+            if not held:
+                ready = to_model(classifier, prepared.pixels)
+                held.append(trace(classifier, ready, [method]))
+            if slices is None:
+                logits, _ = split(classifier, held[0].recording.logits)
+                slices = torch.split(bound.columns(logits), targets_each, dim=1)
+            done.append(maps_of(classifier, held[0], slices[len(done)], method))
+        yield held.clear
+    return assemble(classifier, method, prepared, join(done, dim=1))
