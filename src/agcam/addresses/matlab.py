@@ -28,7 +28,7 @@ _NUMBERS = 3 * 2**28  # of one picture
 class MatFile:
     """The file, opened anew for each question, so that it travels to other processes.
 
-    Raises ImportError without h5py, OSError where the file or a part of it cannot be read.
+    Raises OSError where the file or a part of it cannot be read, or h5py is not installed.
     """
 
     address: str
@@ -68,8 +68,10 @@ class MatFile:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        import h5py
-
+        try:
+            import h5py
+        except ImportError as error:
+            raise OSError(f"{self.address} needs h5py: pip install agcam[datasets]") from error
         with open_file(self.address) as raw:
             try:
                 file = h5py.File(raw, "r")

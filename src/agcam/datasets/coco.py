@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Sample, Truth
+from ..values import Sample
+from .annotation import Annotation, picture_size, reading
 from .checked import from_json, json_list, json_numbers, json_text, json_whole, repeated, shown
-from .common import Classes, bad, reader, reading, require_known, sized, truth_of, wrong_layout
-from .csv_file import parent
+from .classes import Classes
 from .outlines import filled
+from .reader import Listing, bad, folder_with, missing, parent, reader
 
 _LAYOUT = (
     "annotations/instances_NAME.json (of several, name the file itself as the root; else the one "
@@ -23,6 +24,8 @@ _LAYOUT = (
 )
 _PREFIX = "instances_"
 MOST_JSON: Final = 2 * 2**30  # bytes: LVIS has 1.1 GB
+
+_Id = int | str
 
 
 class _Picture(NamedTuple):
@@ -42,10 +45,14 @@ class _Object(NamedTuple):
     problem: str = ""
 
 
-_Keyed = dict[tuple[int | str, int | str], list[_Object]]
+class _Drawn(NamedTuple):
+    """The picture of a sample, and its objects in it."""
+
+    picture: _Picture
+    objects: list[_Object]
 
 
-def read(root: str) -> DataSet:
+def read(root: str) -> Listing:
     """Samples `000123.jpg#dog` in the order of file names; classes in the order of their ids.
 
     Boxes are those of all objects of the class, x, y, width, height with right = x + width; the
@@ -57,37 +64,31 @@ def read(root: str) -> DataSet:
         content = from_json(place.text(name, MOST_JSON))
         if not isinstance(content, dict):
             raise DataSetError(f"{place.at(name)} holds no object with images and annotations")
-        named = _categories(content)
-        pictures, problems = _pictures_in(content, name)
-        classes = Classes((kind,) for kind in named.values())
-        kinds = dict(zip(named, (known[0] for known in classes.names), strict=True))
-        found, lost = _by_sample(json_list(content.get("annotations"), "annotations"), name)
-    folder = _pictures(place, name, [picture.file for picture in pictures.values()])
-    objects = {
-        (pictures[image].file if image in pictures else f"(no picture {shown(image)})", kind): some
-        for (image, category), some in found.items()
-        for kind in [kinds.get(category, f"category {shown(category)}")]
-    }
+        categories = _categories(content)
+        pictures, problems = _pictures(content, name)
+        objects, lost = _objects(content, name)
+    classes = Classes((kind,) for kind in categories.values())
+    kinds = dict(zip(categories, (names[0] for names in classes.names), strict=True))
+    folder = _folder(place, name, [picture.file for picture in pictures.values()])
+    drawn: dict[tuple[str, str], _Drawn] = {}
+    for (image, category), some in objects.items():
+        file = f"(no picture {shown(image)})"
+        picture = pictures.get(image, _Picture(file, problem="`images` lacks its picture"))
+        kind = kinds.get(category, f"category {shown(category)}")
+        if not all(one.crowd for one in some):
+            drawn[picture.file, kind] = _Drawn(picture, some)
     samples = [
         Sample(f"{file}#{kind}", folder.at(file), classes.label(kind))
-        for file, kind in sorted(objects, key=lambda pair: (pair[0], classes.label(pair[1])))
-        if not all(one.crowd for one in objects[file, kind])
+        for file, kind in sorted(drawn, key=lambda pair: (pair[0], classes.label(pair[1])))
     ]
-    truth = partial(
-        _truth,
-        objects={f"{file}#{kind}": some for (file, kind), some in objects.items()},
-        pictures={picture.file: picture for picture in pictures.values()},
-        names=tuple(classes.names),
-        known=classes.known,
-    )
-    return DataSet("coco", tuple(classes.names), (*samples, *problems, *lost), truth)
+    annotate = partial(_annotate, drawn={"#".join(pair): found for pair, found in drawn.items()})
+    return Listing(classes.names, [*samples, *problems, *lost], annotate, classes.known)
 
 
 def _file(root: str) -> tuple[Place, str]:
     """The folder that holds annotations/, and the JSON file's name in it."""
     if root.split("::")[0].lower().endswith(".json"):
-        folder, name = parent(root)
-        return folder, name
+        return parent(root)
     place = Place(root)
     names = [n for n in place.files("annotations", (".json",)) if n.startswith(_PREFIX)]
     wanted = [n for n in names if n.startswith(f"{_PREFIX}val")] if len(names) > 1 else names
@@ -95,13 +96,13 @@ def _file(root: str) -> tuple[Place, str]:
         which = (
             f"one of {', '.join(names)} as the root" if names else "annotations/instances_*.json"
         )
-        raise wrong_layout(place, _LAYOUT, which)
+        raise missing(place, which)
     return place, f"annotations/{wanted[0]}"
 
 
-def _categories(content: dict[str, Any]) -> dict[int | str, str]:
+def _categories(content: dict[str, Any]) -> dict[_Id, str]:
     """Id -> name, in the order of the ids. Raises ValueError: without classes there is no set."""
-    pairs: list[tuple[int | str, str]] = [
+    pairs: list[tuple[_Id, str]] = [
         (json_whole(kind["id"]), json_text(kind["name"]))
         for kind in json_list(content.get("categories"), "categories")
     ]
@@ -111,11 +112,9 @@ def _categories(content: dict[str, Any]) -> dict[int | str, str]:
     return dict(sorted(pairs))
 
 
-def _pictures_in(
-    content: dict[str, Any], name: str
-) -> tuple[dict[int | str, _Picture], list[Sample]]:
+def _pictures(content: dict[str, Any], name: str) -> tuple[dict[_Id, _Picture], list[Sample]]:
     """Id -> picture; and a bad sample for each entry that is none."""
-    found: dict[int | str, _Picture] = {}
+    found: dict[_Id, _Picture] = {}
     problems: list[Sample] = []
     for at, entry in enumerate(json_list(content.get("images"), "images")):
         where = f"images[{at}] of {name}"
@@ -140,17 +139,19 @@ def _pictures_in(
     return found, problems
 
 
-def _id(entry: Any, key: str) -> int | str:
+def _id(entry: Any, key: str) -> _Id:
     """A whole number or a text; true, 1.5 and others would be taken for another id."""
     value = entry.get(key)
     return value if isinstance(value, str) else json_whole(value)
 
 
-def _by_sample(annotations: list[Any], name: str) -> tuple[_Keyed, list[Sample]]:
+def _objects(
+    content: dict[str, Any], name: str
+) -> tuple[dict[tuple[_Id, _Id], list[_Object]], list[Sample]]:
     """Ids of picture and category -> its objects; and a bad sample for each that has none."""
-    found: _Keyed = {}
+    found: dict[tuple[_Id, _Id], list[_Object]] = {}
     lost: list[Sample] = []
-    for at, entry in enumerate(annotations):
+    for at, entry in enumerate(json_list(content.get("annotations"), "annotations")):
         where = f"annotations[{at}] of {name}"
         try:
             key = _id(entry, "image_id"), _id(entry, "category_id")
@@ -175,8 +176,8 @@ def _is_crowd(value: Any) -> bool:
     return bool(value)
 
 
-def _pictures(place: Place, name: str, files: Sequence[str]) -> Place:
-    """The folder of the pictures: the first of the usual ones that holds one of the first ten."""
+def _folder(place: Place, name: str, files: Sequence[str]) -> Place:
+    """The folder of the pictures."""
     part = name.rsplit("/", 1)[-1].removeprefix(_PREFIX).removesuffix(".json")
     up = "" if "/" in name else "../"
     if not files:
@@ -184,34 +185,20 @@ def _pictures(place: Place, name: str, files: Sequence[str]) -> Place:
     if up and "://" in place.root:  # an address has no `..`
         place, up = parent(place.root.rstrip("/"))[0], ""
     tried = [up + folder for folder in (part, f"images/{part}", "images")] + [""]
-    for folder in (place.folder(folder) for folder in tried):
-        if any(folder.has(file) for file in files[:10]):
-            return folder
-    raise wrong_layout(place, _LAYOUT, f"a picture of {name} ({', '.join(files[:1])})")
+    found = folder_with(map(place.folder, tried), files)
+    if found is None:
+        raise missing(place, f"a picture of {name} ({files[0]})")
+    return found
 
 
-def _truth(
-    sample: Sample,
-    *,
-    objects: Mapping[str, list[_Object]],
-    pictures: Mapping[str, _Picture],
-    names: tuple[tuple[str, ...], ...],
-    known: int,
-) -> Truth:
-    found = objects[sample.name]
-    picture = pictures.get(sample.name.rsplit("#", 1)[0])
-    for problem in (*([picture.problem] if picture else ()), *(one.problem for one in found)):
+def _annotate(sample: Sample, *, drawn: Mapping[str, _Drawn]) -> Annotation:
+    picture, objects = drawn[sample.name]
+    for problem in (picture.problem, *(one.problem for one in objects)):
         if problem:
             raise DataSetError(f"{sample.name}: {problem}")
-    require_known(sample, known, names)
-    if picture is None:
-        raise DataSetError(f"{sample.name}: its annotation is of a picture that `images` lacks")
-    size = sized(sample, picture.size)
-    with reading(f"the annotation of {sample.name}"):
-        corners = np.array([one.box for one in found if not one.crowd]).reshape(-1, 4)
-        corners[:, 2:] += corners[:, :2]
-        mask = _mask(found, size)
-    return truth_of(sample, corners, mask=mask)
+    boxes = np.array([one.box for one in objects if not one.crowd]).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return Annotation(boxes, _mask(objects, picture_size(sample.address)), picture.size)
 
 
 def _mask(objects: list[_Object], size: tuple[int, int]) -> NDArray[np.int8] | None:

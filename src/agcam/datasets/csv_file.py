@@ -7,11 +7,12 @@ from functools import partial
 from typing import NamedTuple
 
 from ..addresses import Place
-from ..errors import DataSetError
-from ..values import DataSet, Sample, Truth
+from ..values import Sample
+from .annotation import Annotation, reading
 from .checked import numbers
-from .common import NO_BOXES, SYNSET, bad, reader, reading, split_names, truth_of
+from .classes import SYNSET, split_names
 from .csv_rows import csv_rows
+from .reader import LayoutError, Listing, bad, parent, reader
 from .synsets import names_of
 
 _LAYOUT = (
@@ -23,7 +24,7 @@ SIDES = ("left", "top", "right", "bottom")
 
 
 class _Line(NamedTuple):
-    """One line: what it is of, its number, and the sides as written."""
+    """One line: its path and label, its number, and the sides as the file has them."""
 
     path: str
     label: str
@@ -31,7 +32,7 @@ class _Line(NamedTuple):
     sides: list[str]
 
 
-def read(root: str) -> DataSet:
+def read(root: str) -> Listing:
     """One sample a path and label, in the file's order; classes in the order of their labels.
 
     A label is a name, a synset, or several names between commas. Sides are pixels from 0, right
@@ -50,21 +51,19 @@ def read(root: str) -> DataSet:
         samples.setdefault(name, Sample(name, folder.at(line.path), index[line.label]))
         if any(line.sides):
             drawn.setdefault(name, []).append(line)
-    truth = partial(_truth, drawn=drawn, file=root)
-    return DataSet("csv", tuple(map(_names, labels)), (*samples.values(), *problems), truth)
+    annotate = partial(_annotate, drawn=drawn, file=root)
+    return Listing([_names(label) for label in labels], [*samples.values(), *problems], annotate)
 
 
 def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
     if not root.split("::")[0].lower().endswith(".csv"):
-        raise DataSetError(f"{root} is no CSV file. What must lie there: {_LAYOUT}.")
+        raise LayoutError(f"{root} is no CSV file")
     folder, name = parent(root)
     with reading(root):
         rows = csv_rows(folder.lines(name))
         columns = tuple(next(rows, (0, ()))[1])
     if columns not in {("path", "label"), ("path", "label", *SIDES)}:
-        raise DataSetError(
-            f"{root}: its first line is {','.join(columns)!r}. What must lie there: {_LAYOUT}."
-        )
+        raise LayoutError(f"{root}: its first line is {','.join(columns)!r}")
     found, problems = [], []
     for number, cells, problem in rows:
         where = f"line {number} of {name}"
@@ -75,19 +74,8 @@ def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
         complete = len(cells) == len(columns)
         found.append(_Line(cells[0], cells[1], number, sides if complete else [*sides, "?"]))
     if not found and not problems:
-        raise DataSetError(f"{root}: it has no line but the first. What must lie there: {_LAYOUT}.")
+        raise LayoutError(f"{root}: it has no line but the first")
     return folder, found, problems
-
-
-def parent(root: str) -> tuple[Place, str]:
-    """The folder of a file, and the file's name in it, for paths and addresses."""
-    first, chained, rest = root.partition("::")
-    before, slash, name = first.replace("\\", "/").rpartition("/")
-    if not slash:
-        return Place("."), name
-    if before.endswith("/"):  # `zip://boxes.csv`: the file lies at the top
-        before = f"{before}/"
-    return Place((before or "/") + chained + rest), name
 
 
 def _names(label: str) -> tuple[str, ...]:
@@ -97,12 +85,12 @@ def _names(label: str) -> tuple[str, ...]:
     )
 
 
-def _truth(sample: Sample, *, drawn: Mapping[str, list[_Line]], file: str) -> Truth:
+def _annotate(sample: Sample, *, drawn: Mapping[str, list[_Line]], file: str) -> Annotation:
     boxes = []
     for line in drawn.get(sample.name, []):
         with reading(f"line {line.number} of {file} (of {sample.name})"):
             boxes.append(numbers(line.sides, len(SIDES)))
-    return truth_of(sample, boxes or NO_BOXES)
+    return Annotation(boxes)
 
 
 READER = reader("csv", read, _LAYOUT, "agcam: docs/datasets.md")

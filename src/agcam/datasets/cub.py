@@ -11,9 +11,11 @@ import numpy as np
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Sample, Truth
+from ..values import Sample
+from .annotation import Annotation, read_mask, reading
 from .checked import numbers, shown, whole
-from .common import Classes, bad, read_mask, reader, reading, require_known, truth_of, wrong_layout
+from .classes import NO_LABEL, Classes
+from .reader import Listing, bad, missing, reader, require
 
 _LAYOUT = (
     "images/, images.txt, image_class_labels.txt, train_test_split.txt, bounding_boxes.txt and "
@@ -30,7 +32,14 @@ _FILES = (
 _MAJORITY = 128  # a mask's grey is the share of its five annotators, of 255
 
 
-def read(root: str) -> DataSet:
+class _Lines(NamedTuple):
+    """The words that a file has for each number, and what is wrong with those of other numbers."""
+
+    words: dict[int, str]
+    problems: dict[int, str]
+
+
+def read(root: str) -> Listing:
     """The pictures marked 0 in train_test_split.txt, by their number; one box each.
 
     A box is x, y, width, height in pixels: right is x + width. A mask is 1 where at least half of
@@ -38,9 +47,7 @@ def read(root: str) -> DataSet:
     """
     outer = Place(root)
     place = outer.folder("CUB_200_2011") if outer.has("CUB_200_2011/images.txt") else outer
-    missing = next((name for name in _FILES if not place.has(name)), None)
-    if missing is not None:
-        raise wrong_layout(place, _LAYOUT, missing)
+    require(place, *_FILES)
     paths, labels, training, boxes, named = (_lines(place, name) for name in _FILES)
     for number, problem in named.problems.items():
         raise DataSetError(f"{place.at('classes.txt')}: {problem} (class {number})")
@@ -53,26 +60,10 @@ def read(root: str) -> DataSet:
     samples = [sample for sample in found if sample is not None]
     samples += [bad(f"(picture {n})", why) for n, why in sorted(paths.problems.items())]
     if not samples:
-        raise wrong_layout(place, _LAYOUT, "a test picture (0 in train_test_split.txt)")
-    return DataSet(
-        "cub",
-        tuple(classes.names),
-        tuple(samples),
-        partial(
-            _truth,
-            boxes={path: boxes.words.get(number) for number, path in paths.words.items()},
-            masks=_masks(outer, place),
-            names=tuple(classes.names),
-            known=classes.known,
-        ),
-    )
-
-
-class _Lines(NamedTuple):
-    """What a file says of each number, and of which numbers it says nothing sound."""
-
-    words: dict[int, str]
-    problems: dict[int, str]
+        raise missing(place, "a test picture (0 in train_test_split.txt)")
+    lines = {path: boxes.words.get(number) for number, path in paths.words.items()}
+    annotate = partial(_annotate, boxes=lines, masks=_masks(outer, place))
+    return Listing(classes.names, samples, annotate, classes.known)
 
 
 def _lines(place: Place, name: str) -> _Lines:
@@ -111,14 +102,14 @@ def _sample(
     problem = next((lines.problems[number] for lines in files if number in lines.problems), "")
     split = training.words.get(number)
     if not problem and split not in {"0", "1"}:
-        problem = f"train_test_split.txt says {shown(split)} of picture {number}, not 0 or 1"
+        problem = f"train_test_split.txt has {shown(split)} for picture {number}, not 0 or 1"
     if problem:
         return bad(path, f"{path}: {problem}", address)
     if split == "1":
         return None
     label = labels.words.get(number)
     try:
-        kind = "(no label)" if label is None else first.get(whole(label), f"class {label}")
+        kind = NO_LABEL if label is None else first.get(whole(label), f"class {label}")
     except ValueError as error:
         return bad(path, f"{path}: image_class_labels.txt, picture {number}: {error}", address)
     return Sample(path, address, classes.label(kind))
@@ -138,25 +129,18 @@ def _masks(*places: Place) -> dict[str, str]:
     return {}
 
 
-def _truth(
-    sample: Sample,
-    *,
-    boxes: Mapping[str, str | None],
-    masks: Mapping[str, str],
-    names: tuple[tuple[str, ...], ...],
-    known: int,
-) -> Truth:
-    require_known(sample, known, names)
+def _annotate(
+    sample: Sample, *, boxes: Mapping[str, str | None], masks: Mapping[str, str]
+) -> Annotation:
     line = boxes[sample.name]
     if line is None:
         raise DataSetError(f"{sample.name}: bounding_boxes.txt has no line for it")
-    with reading(f"the box of {sample.name}"):
-        x, y, width, height = numbers(line.split(), 4)
+    x, y, width, height = numbers(line.split(), 4)
     address = masks.get(sample.name.rsplit(".", 1)[0])
     mask = None
     if address is not None:
         mask = (read_mask(address) >= _MAJORITY).astype(np.int8)
-    return truth_of(sample, [[x, y, x + width, y + height]], mask=mask)
+    return Annotation([x, y, x + width, y + height], mask)
 
 
 READER = reader("cub", read, _LAYOUT, "Wah et al., Caltech-UCSD Birds-200-2011, CNS-TR-2011-001")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..addresses import Place
-from ..values import DataSet, Sample, Truth
-from .common import NO_BOXES, PICTURES, SYNSET, bad, passed_over, reader, truth_of, wrong_layout
+from ..values import Sample
+from .classes import SYNSET
+from .reader import PICTURES, Listing, bad, missing, reader, unread
 from .synsets import names_of
 
 _LAYOUT = (
@@ -13,7 +14,7 @@ _LAYOUT = (
 )
 
 
-def read(root: str) -> DataSet:
+def read(root: str) -> Listing:
     """Classes are the folders in the order of their names; samples by their paths.
 
     A folder called after a synset (`n01443537`, `n01443537_goldfish`) has ImageNet's names too. One
@@ -21,18 +22,21 @@ def read(root: str) -> DataSet:
     picture beside the folders.
     """
     place = Place(root)
-    files, passed = place.walk("", PICTURES)
+    files, skipped = place.walk("", PICTURES)
     found = [(file, _class(file)) for file in files]
     labelled = [(file, name) for file, name in found if name is not None]
-    loose = [file for file, name in found if name is None]
-    problems = passed_over(place, "", passed)
+    problems = unread(place, "", skipped)
     if not labelled and not problems:
-        raise wrong_layout(place, _LAYOUT, "a picture in a class folder")
-    problems += [bad(file, f"{file} lies in no class folder", place.at(file)) for file in loose]
+        raise missing(place, "a picture in a class folder")
+    problems += [
+        bad(file, f"{file} lies in no class folder", place.at(file))
+        for file, name in found
+        if name is None
+    ]
     names = sorted({name for _, name in labelled})
     label = {name: number for number, name in enumerate(names)}
-    samples = tuple(Sample(file, place.at(file), label[name]) for file, name in labelled)
-    return DataSet("folder", tuple(map(_names, names)), (*samples, *problems), _truth)
+    samples = [Sample(file, place.at(file), label[name]) for file, name in labelled]
+    return Listing([_names(name) for name in names], samples + problems)
 
 
 def _class(file: str) -> str | None:
@@ -49,10 +53,6 @@ def _names(name: str) -> tuple[str, ...]:
         return (name,)
     rest = name[synset.end() :].strip("_- ").replace("_", " ")
     return tuple(dict.fromkeys(n for n in (synset.group(), rest, *names_of(synset.group())) if n))
-
-
-def _truth(sample: Sample) -> Truth:
-    return truth_of(sample, NO_BOXES)
 
 
 READER = reader("folder", read, _LAYOUT, "torchvision.datasets.ImageFolder's layout")

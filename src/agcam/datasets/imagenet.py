@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -10,24 +11,14 @@ import numpy as np
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Sample, Truth
+from ..values import Sample
+from .annotation import INCLUSIVE, Annotation, reading
 from .checked import numbers, repeated
-from .common import (
-    INCLUSIVE,
-    SYNSET,
-    Classes,
-    bad,
-    passed_over,
-    reader,
-    reading,
-    require_known,
-    split_names,
-    truth_of,
-    wrong_layout,
-)
+from .classes import NO_LABEL, SYNSET, Classes, split_names
 from .csv_rows import csv_rows
+from .reader import Listing, bad, missing, reader, unread
 from .synsets import imagenet_classes
-from .xml_boxes import read_annotation
+from .xml_boxes import XmlAnnotation, read_annotation
 
 _LAYOUT = (
     "Data/CLS-LOC/val with .JPEG, .jpeg or .jpg pictures, flat or in synset folders, and "
@@ -36,13 +27,16 @@ _LAYOUT = (
     "LOC_synset_mapping.txt if there"
 )
 _PICTURES = "Data/CLS-LOC/val"
-_UNLABELLED = "(no label)"
+_NOTES = "Annotations/CLS-LOC/val"
+_MAPPING = "LOC_synset_mapping.txt"
+_SOLUTION = "LOC_val_solution.csv"
 _WORDS = 5  # of an object in the solution: synset and four sides
 
-_Solution = Mapping[str, list[str]]
+
+_Objects = list[tuple[str, list[float]]]  # synset and box
 
 
-def read(root: str) -> DataSet:
+def read(root: str) -> Listing:
     """Samples by file name; labels from the solution's CSV, the synset folder or the XML.
 
     Classes are numbered as in LOC_synset_mapping.txt, else as ImageNet's 1,000; both are the order
@@ -51,60 +45,87 @@ def read(root: str) -> DataSet:
     """
     place = Place(root)
     base = "ILSVRC/" if place.has(f"ILSVRC/{_PICTURES}") else ""
-    pictures, passed = place.walk(base + _PICTURES, (".jpeg", ".jpg"))
-    problems = passed_over(place, base + _PICTURES, passed)
+    pictures, skipped = place.walk(base + _PICTURES, (".jpeg", ".jpg"))
+    problems = unread(place, base + _PICTURES, skipped)
     if not pictures and not problems:
-        raise wrong_layout(place, _LAYOUT, f"a picture in {_PICTURES}")
-    solution = _solution(place)
-    notes = place.folder(f"{base}Annotations/CLS-LOC/val")
-    noted = frozenset(notes.files("", (".xml",)))
-    classes = _classes(place)
-    samples = tuple(
-        _sample(name, place.at(f"{base}{_PICTURES}/{name}"), classes, synset)
-        for name in pictures
-        for synset in [_synset(name, solution, notes, noted)]
-    )
-    names = tuple(classes.names)
-    find = partial(_truth, notes=notes, noted=noted, solution=solution, known=classes.known)
-    return DataSet("imagenet", names, (*samples, *problems), partial(find, names=names))
+        raise missing(place, f"a picture in {_PICTURES}")
+    notes = place.folder(base + _NOTES)
+    labels = _Labels(_solution(place), notes, frozenset(notes.files("", (".xml",))))
+    classes = Classes(_listed(place) if place.has(_MAPPING) else imagenet_classes())
+    folder = place.folder(base + _PICTURES)
+    samples = [_sample(name, folder.at(name), classes, labels) for name in pictures]
+    annotate = partial(_annotate, labels=labels, names=tuple(classes.names))
+    return Listing(classes.names, samples + problems, annotate, classes.known)
 
 
-def _sample(name: str, address: str, classes: Classes, synset: str | DataSetError) -> Sample:
-    if isinstance(synset, DataSetError):
-        return bad(name, synset, address)
-    return Sample(name, address, classes.label(synset))
+@dataclass(frozen=True)
+class _Labels:
+    """Where labels and boxes are: words by picture (five an object), and XML files."""
+
+    solution: Mapping[str, list[str]]
+    notes: Place
+    noted: frozenset[str]
+
+    def synset(self, name: str) -> str:
+        """The class of a picture. Raises DataSetError for a bad line or file."""
+        path = PurePosixPath(name)
+        words = self.solution.get(path.stem)
+        if words:
+            return words[0] if len(words) > 1 else _objects(words)[0][0]
+        if SYNSET.fullmatch(path.parent.name):
+            return path.parent.name
+        found = self._note(path).objects
+        return found[0][0] if found else NO_LABEL
+
+    def objects(self, name: str) -> tuple[tuple[int, int] | None, _Objects]:
+        """The picture's size where it is stated, and every object in it."""
+        path = PurePosixPath(name)
+        if self.noted:
+            note = self._note(path)
+            return note.size, [(synset, list(box)) for synset, box in note.objects]
+        with reading(f"the line of {path.stem} in {_SOLUTION}"):
+            return None, _objects(self.solution.get(path.stem, []))
+
+    def _note(self, path: PurePosixPath) -> XmlAnnotation:
+        """Flat, or in folders as the pictures are."""
+        beside = path.with_suffix(".xml").as_posix()
+        name = beside if beside in self.noted else f"{path.stem}.xml"
+        return read_annotation(self.notes, name)
 
 
-def _classes(place: Place) -> Classes:
-    name = "LOC_synset_mapping.txt"
-    if not place.has(name):
-        return Classes(imagenet_classes())
-    with reading(place.at(name)):
-        lines = [line.split(maxsplit=1) for line in place.lines(name) if line.strip()]
+def _sample(name: str, address: str, classes: Classes, labels: _Labels) -> Sample:
+    try:
+        return Sample(name, address, classes.label(labels.synset(name)))
+    except DataSetError as error:
+        return bad(name, error, address)
+
+
+def _listed(place: Place) -> list[tuple[str, ...]]:
+    """The classes of LOC_synset_mapping.txt."""
+    with reading(place.at(_MAPPING)):
+        lines = [line.split(maxsplit=1) for line in place.lines(_MAPPING) if line.strip()]
         twice = repeated(line[0] for line in lines)
         if twice:
             raise ValueError(f"several lines are of {min(twice)}")
-    return Classes((line[0], *split_names(line[1] if len(line) > 1 else "")) for line in lines)
+    return [(line[0], *split_names(line[1] if len(line) > 1 else "")) for line in lines]
 
 
-def _solution(place: Place) -> _Solution:
-    """Picture -> words, five an object: `ImageId,PredictionString` with synset and box of each."""
-    name = "LOC_val_solution.csv"
-    if not place.has(name):
+def _solution(place: Place) -> dict[str, list[str]]:
+    """Picture -> words, five an object; one word, which is no object, is what is wrong with it."""
+    if not place.has(_SOLUTION):
         return {}
     found: dict[str, list[str]] = {}
-    with reading(place.at(name)):
-        rows = list(csv_rows(place.lines(name)))[1:]
+    with reading(place.at(_SOLUTION)):
+        rows = list(csv_rows(place.lines(_SOLUTION)))[1:]
     for line, cells, problem in rows:
         picture = cells[0] if cells else f"line {line}"
         twice = "its picture has another line" if picture in found else ""
         wrong = problem or twice or ("" if len(cells) == 2 else "it has not two columns")
-        # what is no object is refused by `_objects`, in words, when the picture is asked about
-        found[picture] = [f"line {line} of {name}: {wrong}"] if wrong else cells[1].split()
+        found[picture] = [f"line {line} of {_SOLUTION}: {wrong}"] if wrong else cells[1].split()
     return found
 
 
-def _objects(words: list[str]) -> list[tuple[str, list[float]]]:
+def _objects(words: list[str]) -> _Objects:
     if len(words) == 1:
         raise DataSetError(words[0])
     if len(words) % _WORDS:
@@ -113,51 +134,13 @@ def _objects(words: list[str]) -> list[tuple[str, list[float]]]:
     return [(words[i], numbers(words[i + 1 : i + _WORDS], _WORDS - 1)) for i in starts]
 
 
-def _synset(
-    name: str, solution: _Solution, notes: Place, noted: frozenset[str]
-) -> str | DataSetError:
-    """The class of a picture, or what is wrong with the line or file that says it."""
-    path = PurePosixPath(name)
-    if solution.get(path.stem):
-        words = solution[path.stem]
-        return words[0] if len(words) > 1 else DataSetError(words[0])
-    if SYNSET.fullmatch(path.parent.name):
-        return path.parent.name
-    try:
-        note = read_annotation(notes, _note(path, noted))
-        return note.objects[0][0] if note.objects else _UNLABELLED
-    except DataSetError as error:
-        return error
-
-
-def _note(path: PurePosixPath, noted: frozenset[str]) -> str:
-    """The annotation of a picture: flat, or in folders as the pictures are."""
-    beside = path.with_suffix(".xml").as_posix()
-    return beside if beside in noted else f"{path.stem}.xml"
-
-
-def _truth(
-    sample: Sample,
-    *,
-    notes: Place,
-    noted: frozenset[str],
-    solution: _Solution,
-    known: int,
-    names: tuple[tuple[str, ...], ...],
-) -> Truth:
-    path = PurePosixPath(sample.name)
-    if noted:
-        note = read_annotation(notes, _note(path, noted))
-        size, objects = note.size, [(name, list(box)) for name, box in note.objects]
-    else:
-        with reading(f"the line of {path.stem} in LOC_val_solution.csv"):
-            size, objects = None, _objects(solution.get(path.stem, []))
-    require_known(sample, known, names)
+def _annotate(sample: Sample, *, labels: _Labels, names: Sequence[tuple[str, ...]]) -> Annotation:
+    size, objects = labels.objects(sample.name)
     synset = names[sample.label][0]
     boxes = np.array([box for name, box in objects if name == synset]).reshape(-1, 4)
     if objects and not len(boxes):
         raise DataSetError(f"{sample.name}: its annotation has no object of class {synset}")
-    return truth_of(sample, boxes + INCLUSIVE, stated=size)
+    return Annotation(boxes + INCLUSIVE, size=size)
 
 
 READER = reader(

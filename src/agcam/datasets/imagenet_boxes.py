@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..addresses import Place
-from ..values import DataSet, Sample, Truth
+from ..values import Sample
+from .annotation import INCLUSIVE, Annotation, reading
 from .checked import from_json, json_list, json_numbers, json_text, json_whole, shown
-from .common import INCLUSIVE, Classes, bad, reader, reading, require_known, truth_of, wrong_layout
+from .classes import Classes
+from .reader import Listing, bad, reader, require
 from .synsets import imagenet_classes
 
 _LAYOUT = (
@@ -19,25 +21,23 @@ _LAYOUT = (
 )
 
 
-def read(root: str) -> DataSet:
+def read(root: str) -> Listing:
     """Samples by file name; classes are ImageNet's 1,000, in the order of their numbers.
 
     Boxes are those of ImageNet's XML: pixels from 0, the last one included.
     """
     place = Place(root)
-    if not place.has("boxes.json"):
-        raise wrong_layout(place, _LAYOUT, "boxes.json")
+    require(place, "boxes.json")
     classes = Classes(imagenet_classes())
     with reading(place.at("boxes.json")):
         listed = json_list(from_json(place.text("boxes.json")), "boxes.json")
     named = [(_file(entry, number), entry) for number, entry in enumerate(listed)]
-    samples = tuple(
+    samples = [
         _sample(name, place.at(name), entry, classes)
         for name, entry in sorted(named, key=lambda pair: pair[0])
-    )
-    entries = {name: entry for name, entry in named if isinstance(entry, dict)}
-    truth = partial(_truth, entries=entries, names=tuple(classes.names), known=classes.known)
-    return DataSet("imagenet_boxes", tuple(classes.names), samples, truth)
+    ]
+    annotate = partial(_annotate, entries=dict(named))
+    return Listing(classes.names, samples, annotate, classes.known)
 
 
 def _file(entry: Any, number: int) -> str:
@@ -49,34 +49,24 @@ def _file(entry: Any, number: int) -> str:
 def _sample(name: str, address: str, entry: Any, classes: Classes) -> Sample:
     try:
         return Sample(name, address, classes.label(_synset(entry, classes)))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         return bad(name, f"{name} in boxes.json: {error}", address)
 
 
 def _synset(entry: dict[str, Any], classes: Classes) -> str:
     stated = [json_text(entry["synset"])] if "synset" in entry else []
     if "imagenet_index" in entry or not stated:
-        number = json_whole(entry.get("imagenet_index"))
-        stated += [classes.names[number][0] if number < classes.known else f"class {number}"]
+        stated.append(classes.first_name(json_whole(entry.get("imagenet_index"))))
     if len(set(stated)) > 1:
         raise ValueError(f"synset is {shown(stated[0])}, but imagenet_index is of {stated[1]}")
     return stated[0]
 
 
-def _truth(
-    sample: Sample,
-    *,
-    entries: dict[str, dict[str, Any]],
-    names: tuple[tuple[str, ...], ...],
-    known: int,
-) -> Truth:
-    require_known(sample, known, names)
-    with reading(f"the annotation of {sample.name}"):
-        entry = entries[sample.name]
-        listed = json_list(entry.get("boxes"), "boxes")
-        boxes = np.array([json_numbers(box, 4) for box in listed]).reshape(-1, 4) + INCLUSIVE
-        size = json_whole(entry.get("width", 0)), json_whole(entry.get("height", 0))
-    return truth_of(sample, boxes, stated=size)
+def _annotate(sample: Sample, *, entries: dict[str, dict[str, Any]]) -> Annotation:
+    entry = entries[sample.name]
+    boxes = [json_numbers(box, 4) for box in json_list(entry.get("boxes"), "boxes")]
+    size = json_whole(entry.get("width", 0)), json_whole(entry.get("height", 0))
+    return Annotation(np.array(boxes).reshape(-1, 4) + INCLUSIVE, size=size)
 
 
 READER = reader(

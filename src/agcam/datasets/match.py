@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .common import SYNSET, split_names
+from .classes import SYNSET, split_names
 from .synsets import imagenet_synsets, names_of
 
 _SUBSETS = ("imagenet-1k", "imagenet-12k", "imagenet-22k", "imagenet-21k-goog", "imagenet-21k-miil")

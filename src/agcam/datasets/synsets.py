@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from .common import split_names
+from .classes import split_names
 
 
 @cache

@@ -8,29 +8,23 @@ from typing import NamedTuple
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Sample, Truth
+from ..values import Sample
+from .annotation import INCLUSIVE, Annotation, reading
 from .checked import numbers
-from .common import (
-    Classes,
-    bad,
-    reader,
-    reading,
-    require_known,
-    split_names,
-    truth_of,
-    wrong_layout,
-)
+from .classes import NO_LABEL, Classes, split_names
 from .csv_rows import Row, csv_rows
+from .reader import Listing, bad, missing, reader, require
 
 _LAYOUT = (
     "val/images/*.JPEG, val/val_annotations.txt, wnids.txt and words.txt; or images/*.JPEG, "
     "boxes.csv (file,synset,x0,y0,x1,y1) and classes.csv (synset,names)"
 )
+_LINES = "val/val_annotations.txt"
 _COLUMNS = ("file", "synset", "x0", "y0", "x1", "y1")
 
 
 class _Row(NamedTuple):
-    """A picture, its synset and the sides of its box as written; or what is wrong with it."""
+    """A picture, its synset and the sides of its box as in the file; or what is wrong with it."""
 
     file: str
     synset: str
@@ -38,45 +32,42 @@ class _Row(NamedTuple):
     problem: str = ""
 
 
-def read(root: str) -> DataSet:
+def read(root: str) -> Listing:
     """Samples by file name; classes in the order of their synsets, in both layouts the same.
 
     Boxes count pixels from 0 and include the last one: a whole picture is 0 0 63 63.
     """
     place = Place(root)
-    official = place.has("val/val_annotations.txt")
+    official = place.has(_LINES)
     rows, named = _official(place) if official else _csv(place)
     folder = "val/images" if official else "images"
     classes = Classes((synset, *split_names(words)) for synset, words in sorted(named.items()))
-    samples = tuple(
+    samples = [
         bad(row.file, row.problem)
         if row.problem
         else Sample(row.file, place.at(f"{folder}/{row.file}"), classes.label(row.synset))
         for row in sorted(rows)
-    )
-    sides = {row.file: row.sides for row in rows}
-    truth = partial(_truth, sides=sides, names=tuple(classes.names), known=classes.known)
-    return DataSet("tiny_imagenet", tuple(classes.names), samples, truth)
+    ]
+    annotate = partial(_annotate, sides={row.file: row.sides for row in rows})
+    return Listing(classes.names, samples, annotate, classes.known)
 
 
 def _official(place: Place) -> tuple[list[_Row], dict[str, str]]:
-    for name in ("wnids.txt", "words.txt"):
-        if not place.has(name):
-            raise wrong_layout(place, _LAYOUT, name)
+    require(place, "wnids.txt", "words.txt")
     with reading(place.at("words.txt")):
         pairs = [line.split("\t", 1) for line in place.lines("words.txt") if line]
         words = {line[0]: line[-1] for line in pairs}
         synsets = place.text("wnids.txt").split()
-    with reading(place.at("val/val_annotations.txt")):
-        lines = [line.split() for line in place.lines("val/val_annotations.txt")]
-        rows = [_Row(line[0], [*line, "(no label)"][1], line[2:]) for line in lines if line]
+    with reading(place.at(_LINES)):
+        lines = [line.split() for line in place.lines(_LINES)]
+        rows = [_Row(line[0], [*line, NO_LABEL][1], line[2:]) for line in lines if line]
     return rows, {synset: words.get(synset, "") for synset in synsets}
 
 
 def _csv(place: Place) -> tuple[list[_Row], dict[str, str]]:
     for name in ("boxes.csv", "classes.csv"):
         if not place.has(name):
-            raise wrong_layout(place, _LAYOUT, f"val/val_annotations.txt or {name}")
+            raise missing(place, f"{_LINES} or {name}")
     named = {}
     for line, cells, problem in _table(place, "classes.csv", ("synset", "names")):
         if problem or cells[0] in named:
@@ -96,7 +87,7 @@ def _table(place: Place, name: str, columns: tuple[str, ...]) -> list[Row]:
     with reading(place.at(name)):
         first, *rows = list(csv_rows(place.lines(name))) or [Row(1, ())]
     if tuple(first.cells) != columns:
-        raise wrong_layout(place, _LAYOUT, f"the first line {','.join(columns)} of {name}")
+        raise missing(place, f"the first line {','.join(columns)} of {name}")
     wrong = f"it has not {len(columns)} columns"
     return [
         row if row.problem or len(row.cells) == len(columns) else row._replace(problem=wrong)
@@ -104,17 +95,8 @@ def _table(place: Place, name: str, columns: tuple[str, ...]) -> list[Row]:
     ]
 
 
-def _truth(
-    sample: Sample,
-    *,
-    sides: Mapping[str, list[str]],
-    names: tuple[tuple[str, ...], ...],
-    known: int,
-) -> Truth:
-    require_known(sample, known, names)
-    with reading(f"the box of {sample.name}"):
-        left, top, right, bottom = numbers(sides[sample.name], 4)
-    return truth_of(sample, [[left, top, right + 1, bottom + 1]])
+def _annotate(sample: Sample, *, sides: Mapping[str, list[str]]) -> Annotation:
+    return Annotation(numbers(sides[sample.name], 4) + INCLUSIVE)
 
 
 READER = reader("tiny_imagenet", read, _LAYOUT, "Le and Yang, Tiny ImageNet, Stanford CS231N 2015")

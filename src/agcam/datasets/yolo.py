@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -10,23 +11,13 @@ from numpy.typing import NDArray
 
 from ..addresses import Place
 from ..errors import DataSetError
-from ..values import DataSet, Sample, Truth
+from ..values import Sample
+from .annotation import Annotation, picture_size, reading
 from .checked import MOST_CLASSES, json_list, json_text, number, repeated, shown, whole
-from .common import (
-    NO_BOXES,
-    PICTURES,
-    Classes,
-    bad,
-    passed_over,
-    reader,
-    reading,
-    require_known,
-    sized,
-    truth_of,
-    wrong_layout,
-)
+from .classes import NO_LABEL, Classes
 from .outlines import filled, flat
 from .plain_yaml import plain_yaml
+from .reader import PICTURES, Listing, bad, missing, reader, unread
 
 _LAYOUT = (
     "images/ with pictures, labels/ or boxes/ with a .txt of the same name for each (class, centre "
@@ -35,7 +26,7 @@ _LAYOUT = (
     "semantic_classes.yaml where that is there), and one .yaml file with `names:`"
 )
 _OF_POLYGONS = ("polygon_", "semantic_")
-_UNREADABLE = "(no label)"
+_NUMBERS = "semantic_classes.yaml"
 _BOX = 5  # numbers in the line of a box
 _CORNERS = 7  # and in that of the smallest polygon
 MOST_TEXT: Final = 16 * 2**20  # bytes of one picture's lines
@@ -44,7 +35,7 @@ MOST_YAML: Final = 2**20
 _Lines = dict[int, list[list[float]]]
 
 
-def read(root: str) -> DataSet:
+def read(root: str) -> Listing:
     """Samples `000123.jpg#dog` in the order of file names; classes as numbered in the YAML file.
 
     A picture without a text file, or with an empty one, shows nothing and is no sample. One whose
@@ -53,29 +44,28 @@ def read(root: str) -> DataSet:
     in these files, so a mask may hold what lies between the parts. Masks need pycocotools.
     """
     place = Place(root)
-    boxes = "labels" if place.has("labels") else "boxes"
-    pictures, passed = place.walk("images", PICTURES)
-    if not (pictures or passed) or not place.has(boxes):
-        raise wrong_layout(place, _LAYOUT, "images/ with pictures, or labels/ or boxes/")
+    boxes = place.folder("labels" if place.has("labels") else "boxes")
+    pictures, skipped = place.walk("images", PICTURES)
+    if not (pictures or skipped) or not boxes.has(""):
+        raise missing(place, "images/ with pictures, or labels/ or boxes/")
     classes = Classes((name,) for name in _names(place))
-    texts = frozenset(place.files(boxes, (".txt",)))
+    texts = frozenset(boxes.files("", (".txt",)))
     samples = [
         sample
         for file in pictures
         if _text(file) in texts
-        for sample in _samples(place, file, f"{boxes}/{_text(file)}", classes)
+        for sample in _samples(file, place.at(f"images/{file}"), boxes, classes)
     ]
-    samples += passed_over(place, "images", passed)
-    truth = partial(
-        _truth,
-        place=place,
+    annotate = partial(
+        _annotate,
         boxes=boxes,
+        polygons=place.folder("polygons"),
         outlined=frozenset(place.files("polygons", (".txt",))),
         outline_numbers=_outline_numbers(place, classes),
-        names=tuple(classes.names),
-        known=classes.known,
     )
-    return DataSet("yolo", tuple(classes.names), tuple(samples), truth)
+    return Listing(
+        classes.names, samples + unread(place, "images", skipped), annotate, classes.known
+    )
 
 
 def _text(file: str) -> str:
@@ -88,7 +78,7 @@ def _names(place: Place) -> list[str]:
     files = [n for n in files if not n.startswith(_OF_POLYGONS)] or files
     found = {name: named for name in files if (named := _numbered(place, name, "names"))}
     if not found:
-        raise wrong_layout(place, _LAYOUT, "a .yaml file with `names:`")
+        raise missing(place, "a .yaml file with `names:`")
     first, numbered = next(iter(found.items()))
     for other, named in found.items():
         if named != numbered:
@@ -100,10 +90,9 @@ def _names(place: Place) -> list[str]:
 
 def _outline_numbers(place: Place, classes: Classes) -> dict[int, int]:
     """Label -> its number in polygons/; -1, which none has, where it has no number there."""
-    if not place.has("semantic_classes.yaml"):
+    if not place.has(_NUMBERS):
         return {label: label for label in range(classes.known)}
-    numbered = _numbered(place, "semantic_classes.yaml", "classes")
-    by_name = {name: number for number, name in numbered.items()}
+    by_name = {name: number for number, name in _numbered(place, _NUMBERS, "classes").items()}
     return {label: by_name.get(classes.names[label][0], -1) for label in range(classes.known)}
 
 
@@ -124,17 +113,12 @@ def _numbered(place: Place, name: str, key: str) -> dict[int, str]:
         return {number: json_text(known) for number, known in pairs}
 
 
-def _samples(place: Place, file: str, text: str, classes: Classes) -> list[Sample]:
+def _samples(file: str, address: str, boxes: Place, classes: Classes) -> list[Sample]:
     """One for each class in a text file, in the order of their numbers; one bad for a bad file."""
-    address = place.at(f"images/{file}")
     try:
-        found = sorted(_lines(place, text))
+        kinds = [classes.first_name(number) for number in sorted(_lines(boxes, _text(file)))]
     except DataSetError as error:
-        return [bad(f"{file}#{_UNREADABLE}", error, address)]
-    kinds = [
-        classes.names[number][0] if number < classes.known else f"class {number}"
-        for number in found
-    ]
+        return [bad(f"{file}#{NO_LABEL}", error, address)]
     return [Sample(f"{file}#{kind}", address, classes.label(kind)) for kind in kinds]
 
 
@@ -168,28 +152,22 @@ def _line(words: list[str]) -> tuple[int, list[float]]:
     return label, [number(word) for word in words[1:]]
 
 
-def _truth(
+def _annotate(
     sample: Sample,
     *,
-    place: Place,
-    boxes: str,
+    boxes: Place,
+    polygons: Place,
     outlined: frozenset[str],
-    outline_numbers: dict[int, int],
-    names: tuple[tuple[str, ...], ...],
-    known: int,
-) -> Truth:
+    outline_numbers: Mapping[int, int],
+) -> Annotation:
     file = _text(sample.name.rsplit("#", 1)[0])
-    lines = _lines(place, f"{boxes}/{file}")
-    require_known(sample, known, names)
-    size = sized(sample)
-    own = lines.get(sample.label, [])
-    corners = [_corners(sides, size) for sides in own]
-    polygons = own
+    size = picture_size(sample.address)
+    own = _lines(boxes, file).get(sample.label, [])
+    outlines = own
     if file in outlined:
-        polygons = _lines(place, f"polygons/{file}").get(outline_numbers[sample.label], [])
-    with reading(f"the outlines of {sample.name}"):
-        mask = _mask(polygons, size) if len(polygons) == len(own) else None
-    return truth_of(sample, corners or NO_BOXES, mask=mask)
+        outlines = _lines(polygons, file).get(outline_numbers[sample.label], [])
+    mask = _mask(outlines, size) if len(outlines) == len(own) else None
+    return Annotation([_corners(sides, size) for sides in own], mask)
 
 
 def _corners(sides: list[float], size: tuple[int, int]) -> list[float]:

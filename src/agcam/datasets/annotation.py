@@ -1,0 +1,133 @@
+"""What a file states of one sample, checked against the picture itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from ..addresses import open_file
+from ..errors import AgcamError, DataSetError
+from ..values import Sample, Truth
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+INCLUSIVE: Final = np.array([0, 0, 1, 1])  # added where right and bottom are the last pixel
+MOST_PIXELS: Final = 2**28  # of a picture, whose masks are held in memory
+_SLACK = 1.0  # pixels that a box may reach beyond the picture: rounding, or counting from 1
+_TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Boxes and mask of a sample, as `values.Truth` has them but not yet checked.
+
+    `size` is (width, height) of the picture as the file states it; None, or 0, is not stated.
+    """
+
+    boxes: Any = ()
+    mask: NDArray[Any] | None = None
+    size: tuple[int, int] | None = None
+
+
+def no_annotation(sample: Sample) -> Annotation:
+    """That of a layout without boxes and masks."""
+    del sample
+    return Annotation()
+
+
+def check(sample: Sample, annotation: Annotation) -> Truth:
+    """The truth of a sample, if its annotation fits its picture.
+
+    A box may reach one pixel beyond the picture, and is cut. One farther out, an inverted or empty
+    one, and a picture or mask of another size than stated are DataSetErrors that name the sample.
+    """
+    width, height = picture_size(sample.address)
+    size, mask = annotation.size, annotation.mask
+    if size is not None and all(size) and size != (width, height):
+        raise DataSetError(
+            f"{sample.name}: its annotation is of a picture of {size[0]} x {size[1]} pixels, "
+            f"but the picture has {width} x {height} (after EXIF rotation)"
+        )
+    if mask is not None and mask.shape != (height, width):
+        raise DataSetError(
+            f"{sample.name}: its mask has {mask.shape[1]} x {mask.shape[0]} pixels, the picture "
+            f"{width} x {height}"
+        )
+    return Truth(_check_boxes(annotation.boxes, width, height, sample.name), mask)
+
+
+def _check_boxes(boxes: Any, width: int, height: int, name: str) -> NDArray[np.float64]:
+    checked = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    limits = np.array([width, height, width, height])
+    for box in checked:
+        sides = "left, top, right, bottom = " + ", ".join(f"{side:g}" for side in box)
+        if not np.isfinite(box).all():
+            raise DataSetError(f"{name}: a box is not of numbers: {sides}")
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise DataSetError(f"{name}: a box is inverted or empty: {sides}")
+        if (box < -_SLACK).any() or (box > limits + _SLACK).any():
+            raise DataSetError(
+                f"{name}: a box lies outside its picture of {width} x {height} pixels: {sides}"
+            )
+    cut = checked.clip(0, limits)
+    if ((cut[:, :2] >= cut[:, 2:]).any(axis=1)).any():
+        raise DataSetError(f"{name}: a box has no pixel of its picture of {width} x {height}")
+    return np.asarray(cut)
+
+
+def picture_size(address: str) -> tuple[int, int]:
+    """(width, height) of a picture after EXIF rotation, from its header. Raises DataSetError."""
+    with _opened(address) as image:
+        width, height = image.size
+        try:
+            turned = image.getexif().get(_ORIENTATION) in _TURNED
+        except Exception:  # broken metadata does not spoil whole pixels
+            turned = False
+    return (height, width) if turned else (width, height)
+
+
+def read_mask(address: str) -> NDArray[Any]:
+    """A picture of one number a pixel (palette or grey), (height, width). Raises DataSetError."""
+    with _opened(address) as image:
+        if image.mode not in {"1", "L", "P", "I", "I;16"}:
+            raise DataSetError(f"{address} is no mask: it has colours ({image.mode})")
+        return np.array(image).astype(np.int32)
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[Image.Image]:
+    with reading(address), open_file(address) as file, Image.open(file, formats=FORMATS) as image:
+        if image.width * image.height > MOST_PIXELS:
+            raise DataSetError(
+                f"{address} states that it has {image.width} x {image.height} pixels"
+            )
+        yield image
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into one DataSetError that names it."""
+    try:
+        yield
+    except AgcamError:
+        raise
+    except FileNotFoundError:
+        raise DataSetError(f"{what} does not exist") from None
+    except Exception as error:  # parsers of broken files raise anything
+        raise DataSetError(f"{what} cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnidentifiedImageError):  # whose message holds an object's address
+        return "it is no picture of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # without the file's name, which is in the message already
+    return str(error) or type(error).__name__
