@@ -1,15 +1,20 @@
 """Models as users have them: every library recognised, prepared as the library itself does."""
 
 import json
+import sys
+from functools import partial
+from importlib.util import find_spec
 
+import huggingface_hub
 import numpy as np
 import pytest
 import timm
 import torch
+from huggingface_hub import scan_cache_dir
 from PIL import Image
 
 import agcam
-from agcam.families import load
+from agcam.families import list_models, load
 from agcam.images import open_picture, prepare
 
 VISION = {
@@ -292,3 +297,79 @@ def test_hub_out_of_reach_is_one_sentence(name, place, monkeypatch):
 def test_what_is_not_a_model_is_refused():
     with pytest.raises(agcam.ModelError, match="not int"):
         agcam.load(3)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options", "present", "absent"),
+    [
+        ("*deit*", {}, "timm:deit_tiny_patch16_224", "timm:vit_tiny_patch16_224"),
+        ("DEIT3", {}, "timm:deit3_base_patch16_224", "timm:deit_tiny_patch16_224"),
+        ("timm:*_224", {}, "timm:swin_tiny_patch4_window7_224", "torchvision:vit_b_16"),
+        ("*", {"family": "torchvision"}, "torchvision:vit_b_16", "timm:vit_tiny_patch16_224"),
+        ("*", {"explained": True}, "timm:eva02_base_patch14_224", "timm:cait_s24_224"),
+        ("*", {"explained": False}, "timm:cait_s24_224", "timm:eva02_base_patch14_224"),
+        ("demo", {}, "demo", "timm:vit_tiny_patch16_224"),
+        ("ViT-B-16/openai", {}, "open_clip:ViT-B-16/openai", "open_clip:RN50/openai"),
+    ],
+)
+def test_models_are_listed_by_the_names_that_load_takes(pattern, options, present, absent):
+    listed = list_models(pattern, **options)
+    assert present in listed or (present.startswith("open_clip") and find_spec("open_clip") is None)
+    assert absent not in listed
+    assert len(set(listed)) == len(listed)
+
+
+def test_models_of_a_library_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    assert not [name for name in list_models() if name.startswith("open_clip")]
+    with pytest.raises(agcam.LoadError, match="open-clip"):
+        list_models(family="open_clip")
+    with pytest.raises(agcam.UnknownNameError, match="did you mean timm"):
+        list_models(family="tim")
+
+
+def test_hugging_face_s_cache_is_listed(tmp_path, monkeypatch):
+    for name, config in (("org--vit", {"model_type": "vit"}), ("timm--vit", {"architecture": "v"})):
+        snapshot = tmp_path / f"models--{name}" / "snapshots" / ("0" * 40)
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(huggingface_hub, "scan_cache_dir", partial(scan_cache_dir, tmp_path))
+    assert list_models("hf:*") == ["hf:org/vit"]
+
+
+def test_a_classifier_is_shown_in_two_lines():
+    shown = repr(load(timm.create_model("vit_tiny_patch16_224", depth=1)))
+    assert len(shown.splitlines()) == 2
+    for part in ("VisionTransformer", "timm", "1000 classes: tench", "softmax", "224x224"):
+        assert part in shown
+    assert "preparation: unknown" in repr(load(torch.nn.Linear(3, 2)))
+
+
+def test_imagenet_s_names_of_a_module_are_noted_as_a_guess():
+    model = timm.create_model("test_vit").eval()
+    (note,) = load(model).notes
+    assert note.startswith("class names: a guess")
+    names = [f"name {number}" for number in range(1000)]
+    assert not load(model, classes=names).notes
+    model.pretrained_cfg = {**model.pretrained_cfg, "label_names": names}  # the module's own word
+    assert load(model).class_names == tuple(names)
+    assert not load(model).notes
+
+
+@pytest.mark.parametrize("library", ["timm", "hf"])
+def test_a_head_of_several_layers_has_no_names_of_the_library(library):
+    width = {"timm": 64, "hf": 48}[library]
+    head = torch.nn.Sequential(torch.nn.Linear(width, 8), torch.nn.GELU(), torch.nn.Linear(8, 1000))
+    if library == "timm":
+        model = timm.create_model("test_vit")
+        model.head = head
+    else:
+        transformers = pytest.importorskip("transformers")
+        names = {number: f"name {number}" for number in range(1000)}
+        config = transformers.ViTConfig(**VISION, id2label=names)
+        model = transformers.ViTForImageClassification(config)
+        assert len(load(model).class_names) == 1000
+        model.classifier = head
+    (note,) = [note for note in load(model).notes if note.startswith("class names")]
+    assert load(model).class_names == ()
+    assert "several layers" in note

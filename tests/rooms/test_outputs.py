@@ -1,7 +1,9 @@
 """Whatever a model gives and takes: logits found, or asked for in words; inputs kept in step."""
 
 import dataclasses
+import gc
 import types
+import weakref
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +15,7 @@ from torch import nn
 
 import agcam
 from agcam import LoadError, ModelError
+from agcam.families import inspection
 from agcam.families.outputs import as_logits, find
 
 few = settings(max_examples=40, deadline=None)
@@ -480,3 +483,49 @@ def test_a_head_of_the_user_s_own_on_a_known_model_has_no_names_of_the_old_one()
     model = timm.create_model("test_vit")
     model.head = nn.Linear(64, 3)  # timm's own count of classes stays at 1000
     assert agcam.explain(model.eval(), pixels(), 2).class_names == ()
+
+
+def test_the_output_of_a_module_is_looked_at_once():
+    passes = []
+    inner = tower()
+    inner.register_forward_pre_hook(lambda *_: passes.append(1))
+    own = Gives(lambda y: {"out": y}, inner)
+
+    def count(model, batch):
+        passes.clear()
+        agcam.explain(model, pixels(batch), 1)
+        return len(passes)
+
+    assert count(own, 1) > 1
+    assert count(own, 1) == count(own, 2) == 1  # all that a plain model of a library takes
+    assert agcam.explain(own, pixels(), 1).notes == agcam.explain(own, pixels(), 1).notes
+
+
+CHANGES = {
+    "weights": lambda model: torch.nn.init.normal_(model.inner.head.weight),
+    "a setting": lambda model: setattr(model, "flag", True),
+    "a part": lambda model: setattr(model.inner, "head", nn.Linear(64, 3)),
+    "a hook": lambda model: model.inner.register_forward_hook(lambda *_: None),
+    "forward": lambda model: setattr(model, "forward", model.inner.forward),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_module_showed_is_forgotten_when_it_changes(change):
+    model = Gives(lambda y: {"out": y}, tower())
+    agcam.explain(model, pixels(), 1)
+    state = inspection._known[model]
+    agcam.explain(model, pixels(), 1)
+    assert inspection._known[model] is state
+    CHANGES[change](model)
+    agcam.explain(model, pixels(), 1)
+    assert inspection._known[model] is not state
+
+
+def test_what_a_module_showed_does_not_keep_it():
+    model = Gives(lambda y: {"out": y}, tower())
+    agcam.explain(agcam.load(model, logits=lambda y: y["out"]), pixels(), 1)
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None

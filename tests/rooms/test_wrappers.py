@@ -419,11 +419,11 @@ def test_a_folder_does_not_hide_a_model_s_name(tmp_path, monkeypatch):
     (tmp_path / "demo").mkdir()
     (tmp_path / "hf").mkdir()
     monkeypatch.chdir(tmp_path)
-    from agcam.families import _is_path
+    from agcam.families.sources import is_path
 
-    assert not _is_path("demo")
-    assert _is_path("./demo")
-    assert _is_path("hf")  # which alone names no model
+    assert not is_path("demo")
+    assert is_path("./demo")
+    assert is_path("hf")  # which alone names no model
 
 
 def test_a_clip_that_was_made_a_classifier(tmp_path):

@@ -18,7 +18,7 @@ from agcam.errors import LoadError
 from agcam.values import Classifier, Family, Preparation
 
 from . import timm_vit
-from .assemble import classifier_of
+from .classifier import classifier_of
 from .demo_tower import ARCHITECTURE, blank_tower, tower_state
 
 HEAD: Final = Path(__file__).with_name("demo_head.npz")

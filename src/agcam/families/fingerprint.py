@@ -17,18 +17,31 @@ _known: weakref.WeakKeyDictionary[nn.Module, tuple[object, str]] = weakref.WeakK
 def weights_hash(module: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of all parameters, buffers and packed weights.
 
-    Kept until a tensor is written to (torch counts writes, but not those through `.data` or a
-    numpy view) or replaced; made anew each time where torch cannot tell (quantised models, tensors
-    made of others).
+    Kept until a tensor is written to or replaced; made anew each time where torch cannot tell
+    (quantised models, tensors made of others).
     """
-    state: dict[str, Any] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    packed = _packed(module, state)
-    if packed or any(_is_untold(tensor) for tensor in state.values()):
-        return _hash({**state, **packed})
-    key = tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in state.items())
+    state = _tensors(module)
+    key = weights_state(module)
+    if key is None:
+        return _hash({**state, **_packed(module, state)})
     if module not in _known or _known[module][0] != key:
         _known[module] = (key, _hash(state))
     return _known[module][1]
+
+
+def weights_state(module: nn.Module) -> tuple[object, ...] | None:
+    """A value that changes when a weight is written to or replaced; None where torch cannot tell.
+
+    torch counts writes, but not those through `.data` or a numpy view.
+    """
+    state = _tensors(module)
+    if _packed(module, state) or any(map(_is_uncounted, state.values())):
+        return None
+    return tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in state.items())
+
+
+def _tensors(module: nn.Module) -> dict[str, Any]:
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def _packed(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -38,7 +51,7 @@ def _packed(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Any]:
     return {name: value for name, value in module.state_dict().items() if name not in state}
 
 
-def _is_untold(tensor: Tensor) -> bool:
+def _is_uncounted(tensor: Tensor) -> bool:
     return tensor.is_inference() or tensor.is_meta or hasattr(tensor, "__tensor_flatten__")
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final
 
 from torch import nn
 
-from ..values import Classifier
-from .common import comes_from, is_hugging_face
-from .outputs import NoClassifier
+from .libraries import comes_from, is_hugging_face
 
-NAMES: Final = ("heads", "head", "classifier", "cls_classifier", "distillation_classifier", "fc")
+HEAD_NAMES: Final = (
+    *("heads", "head", "classifier", "cls_classifier", "distillation_classifier", "fc"),
+    *("head_dist", "classif", "last_linear"),
+)
+"""What libraries call the classifier, the usual names first."""
 EMPTY: Final = (nn.Identity, nn.Dropout, nn.Flatten)
 BACKBONES: Final = ("Model", "Backbone", "Encoder", "VisionTransformer")
 
@@ -21,7 +21,7 @@ BACKBONES: Final = ("Model", "Backbone", "Encoder", "VisionTransformer")
 def heads_of(module: Any) -> list[nn.Module]:
     """The modules that make logits, by the library's own word or by their usual names."""
     module = getattr(module, "timm_model", module)  # within transformers' wrapper of timm
-    found: Any = [getattr(module, name, None) for name in NAMES]
+    found: Any = [getattr(module, name, None) for name in HEAD_NAMES]
     if callable(getattr(module, "get_classifier", None)):
         with suppress(AttributeError):  # a layer of a head that is no longer there
             found = module.get_classifier()
@@ -29,8 +29,8 @@ def heads_of(module: Any) -> list[nn.Module]:
     return [part for part in parts if isinstance(part, nn.Module)]
 
 
-def without_classifier(module: nn.Module) -> str:
-    """Why a module has no classifier, in words; empty where it has one, or may have."""
+def missing_classifier(module: nn.Module) -> str:
+    """Why a module has no classifier; empty where it has one, or may have."""
     heads = heads_of(module)
     if heads and all(_is_empty(head) for head in heads):
         return "its head is nn.Identity"
@@ -52,21 +52,17 @@ def _is_empty(head: nn.Module) -> bool:
 
 
 def class_count(module: nn.Module) -> int | None:
-    """Outputs of the last layer of the head, where there is one that says so."""
-    for head in heads_of(module)[:1]:
-        sizes = list(_sizes(head))
-        return sizes[-1] if sizes else None
-    return None
+    """Outputs of the last layer of the head; None where there is no such layer."""
+    return next(reversed(_layer_sizes(module)), None)
 
 
-def _sizes(head: nn.Module) -> Iterator[int]:
-    for part in head.modules():
-        size = getattr(part, "out_features", getattr(part, "out_channels", None))
-        if isinstance(size, int):
-            yield size
+def has_several_layers(module: nn.Module) -> bool:
+    """Whether the head is a network of its own: its outputs need not be the library's classes."""
+    return len(_layer_sizes(module)) > 1
 
 
-def headless(classifier: Classifier, why: str) -> Classifier:
-    """The same model, whose `output` can be had, and whose `predict` says what is missing."""
-    refusal = NoClassifier(classifier.name, why)
-    return replace(classifier, predict=refusal, class_names=(), scores="none")
+def _layer_sizes(module: nn.Module) -> list[int]:
+    """Outputs of each linear or convolutional layer of the first head."""
+    parts = [part for head in heads_of(module)[:1] for part in head.modules()]
+    sizes = [getattr(part, "out_features", getattr(part, "out_channels", None)) for part in parts]
+    return [size for size in sizes if isinstance(size, int)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -10,7 +11,7 @@ from torch import nn
 
 from ..errors import LoadError
 from .checkpoints.account import few
-from .common import missing, unreachable
+from .libraries import import_library, loading
 
 CODE: Final = (
     "{name} brings code of its own, which agcam does not run; if you trust it, say so in this very "
@@ -20,34 +21,39 @@ CODE: Final = (
 
 def library() -> Any:
     """The transformers library; LoadError where it is not installed."""
-    try:
-        import transformers
-    except ImportError as error:
-        raise LoadError(missing("transformers", "hf")) from error
-    return transformers
+    return import_library("transformers", "hf")
 
 
-def load_parts(name: str, trust: bool) -> tuple[nn.Module, Any, Any, str]:
+def load_parts(name: str, trust_remote_code: bool) -> tuple[nn.Module, Any, Any, str]:
     """The model, its image processor, its tokenizer (or None), and why it has no head (or "").
 
     A model whose classifier is not in the files is given as its backbone, for a head drawn at
     random would answer anything. Raises LoadError, also where the backbone itself lacks weights.
     """
     transformers = library()
-    options = {"trust_remote_code": trust}
-    try:
+    options = {"trust_remote_code": trust_remote_code}
+    with loading(f"hf:{name}"), _naming_code(f"hf:{name}"):
         config = transformers.AutoConfig.from_pretrained(name, **options)
-        module, why = _model(transformers, name, config, options)
-        both = _compares(config)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options) if both else None
-        processor = _processor(transformers, name, options)
-    except LoadError:
-        raise
+        compares = _compares(config)
+        if compares or not _is_classifier(transformers, config):
+            module, why = _backbone(transformers, name, options), ""
+        else:
+            module, why = _classifier(transformers, name, options)
+        tokenizer = None
+        if compares:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
+        return module.eval(), _processor(transformers, name, options), tokenizer, why
+
+
+@contextmanager
+def _naming_code(name: str) -> Iterator[None]:
+    """A sentence of our own where the library refuses to run a model's code."""
+    try:
+        yield
     except Exception as error:
         if "trust_remote_code" in str(error):
-            raise LoadError(CODE.format(name=f"hf:{name}")) from error
-        raise LoadError(unreachable(f"hf:{name}", error)) from error
-    return module.eval(), processor, tokenizer, why
+            raise LoadError(CODE.format(name=name)) from error
+        raise
 
 
 def _compares(config: Any) -> bool:
@@ -57,44 +63,34 @@ def _compares(config: Any) -> bool:
     return both and not any(kind.endswith("ForImageClassification") for kind in kinds)
 
 
-def _processor(transformers: Any, name: str, options: dict[str, bool]) -> Any:
-    """The image processor, or None for a folder that was saved without one."""
-    try:
-        return transformers.AutoImageProcessor.from_pretrained(name, **options)
-    except OSError:
-        if Path(name).is_dir() and not (Path(name) / "preprocessor_config.json").exists():
-            return None
-        raise
-
-
-def _model(
-    transformers: Any, name: str, config: Any, options: dict[str, bool]
-) -> tuple[nn.Module, str]:
-    classifiers = transformers.AutoModelForImageClassification
+def _is_classifier(transformers: Any, config: Any) -> bool:
+    """Whether the library, or code that comes with the model, has a classifier of this kind."""
+    kind = transformers.AutoModelForImageClassification
     remote = getattr(config, "auto_map", None) or {}
-    known = type(config) in classifiers._model_mapping or classifiers.__name__ in remote
-    why = ""
-    if known and not _compares(config):
-        module, lacking = _read(classifiers, name, options)
-        base = f"{module.base_model_prefix}."
-        heads = [key for key in lacking if not key.startswith(base)]
-        why = f"the files have no such weights: {few(heads)}" if heads else ""
-        if not lacking:
-            return module, ""
-        if not heads or module.base_model is module:
-            raise LoadError(_incomplete(name, lacking))
-        if heads == lacking:
-            return module.base_model, why
-    return _backbone(transformers.AutoModel, name, options), why
+    return type(config) in kind._model_mapping or kind.__name__ in remote
 
 
-def _backbone(kind: Any, name: str, options: dict[str, bool]) -> nn.Module:
+def _classifier(transformers: Any, name: str, options: dict[str, Any]) -> tuple[nn.Module, str]:
+    """The classifier; where the files lack its head, the backbone and why it has none."""
+    module, lacking = _read(transformers.AutoModelForImageClassification, name, options)
+    if not lacking:
+        return module, ""
+    base = f"{module.base_model_prefix}."
+    heads = [key for key in lacking if not key.startswith(base)]
+    if not heads or module.base_model is module:
+        raise _incomplete(name, lacking)
+    backbone = module.base_model if heads == lacking else _backbone(transformers, name, options)
+    return backbone, f"the files have no such weights: {few(heads)}"
+
+
+def _backbone(transformers: Any, name: str, options: dict[str, Any]) -> nn.Module:
     """The model without a head, whole; without its pooler, where the files have none."""
-    module, lacking = _read(kind, name, options)
+    module, lacking = _read(transformers.AutoModel, name, options)
     if any("pooler" in key for key in lacking):
-        module, lacking = _read(kind, name, {**options, "add_pooling_layer": False})
+        options = {**options, "add_pooling_layer": False}
+        module, lacking = _read(transformers.AutoModel, name, options)
     if lacking:
-        raise LoadError(_incomplete(name, lacking))
+        raise _incomplete(name, lacking)
     return cast(nn.Module, module)
 
 
@@ -108,10 +104,39 @@ def _read(kind: Any, name: str, options: dict[str, Any]) -> tuple[Any, list[str]
     return module, [key for key in (*report["missing_keys"], *other) if key in parameters]
 
 
-def _incomplete(name: str, lacking: Iterable[str]) -> str:
+def _incomplete(name: str, lacking: Sequence[str]) -> LoadError:
     keys = sorted(lacking)
-    return (
+    return LoadError(
         f"hf:{name}: its files lack {len(keys)} weights of the model ({few(keys)}), or hold them "
         "in another shape, and numbers drawn at random would answer anything; save the whole model "
         "with save_pretrained."
     )
+
+
+def _processor(transformers: Any, name: str, options: dict[str, Any]) -> Any:
+    """The image processor, or None for a folder that was saved without one."""
+    try:
+        return transformers.AutoImageProcessor.from_pretrained(name, **options)
+    except OSError:
+        if Path(name).is_dir() and not (Path(name) / "preprocessor_config.json").exists():
+            return None
+        raise
+
+
+def cached_names() -> list[str]:
+    """Models of the hub that are in this machine's cache, and that transformers loads."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        found = [repo for repo in scan_cache_dir().repos if repo.repo_type == "model"]
+    except CacheNotFound:
+        return []
+    return sorted(repo.repo_id for repo in found if _is_of_transformers(repo))
+
+
+def _is_of_transformers(repository: Any) -> bool:
+    """Whether some version of a cached repository has a configuration of transformers."""
+    files = (file for version in repository.revisions for file in version.files)
+    configs = (file.file_path for file in files if file.file_name == "config.json")
+    return any('"model_type"' in path.read_text(encoding="utf-8") for path in configs)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from ..errors import LoadError
 from ..values import Preparation, scaled_resize
-from .common import for_channels
+from .libraries import for_channels
 
 RESAMPLE: Final[dict[int, Literal["nearest", "lanczos", "bilinear", "bicubic"]]] = {
     0: "nearest",

@@ -8,14 +8,15 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, nn
 
-from ..errors import LoadError, TargetError
+from ..errors import TargetError
 from ..values import Classifier, Family, Preparation, Scores
 from . import timm_vit
-from .assemble import classifier_of as assemble
-from .common import any_size, is_hugging_face, unreachable
-from .heads import class_count, headless
-from .hf_loading import library, load_parts
+from .classifier import OWN_HEAD, headless
+from .classifier import classifier_of as assembled
+from .heads import class_count, has_several_layers
+from .hf_loading import cached_names, library, load_parts
 from .hf_preparation import preparation_of, usual_preparation
+from .libraries import any_size, is_hugging_face, loading
 from .prompts import contrastive
 
 NO_TOKENIZER: Final = (
@@ -37,13 +38,11 @@ def build(
     """The bare architecture from a configuration (hub name or folder), untrained."""
     transformers = library()
     given = {"num_labels": classes, "image_size": size, "num_channels": channels}
-    try:
+    with loading(f"hf:{name}"):
         config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
         for option, value in given.items():
             if value is not None:
                 setattr(config, option, value)
-    except Exception as error:
-        raise LoadError(unreachable(f"hf:{name}", error)) from error
     return cast(
         nn.Module,
         transformers.AutoModelForImageClassification.from_config(config, trust_remote_code=False),
@@ -75,7 +74,9 @@ def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) 
     if hasattr(module, "get_text_features"):
         return _contrastive(module, name, preparation, tokenizer)
     scores, notes = _scores(module.config)
-    return assemble(
+    if has_several_layers(module):
+        notes = (*notes, OWN_HEAD)
+    return assembled(
         module,
         name,
         "hf",
@@ -110,6 +111,8 @@ def _class_names(module: Any) -> tuple[str, ...]:
     if all(name == f"LABEL_{index}" for index, name in enumerate(named)):
         return ()  # the library's placeholders
     count = class_count(module)
+    if has_several_layers(module):
+        return ()  # its outputs are other classes, however many
     return named if count in {None, len(named)} else ()  # a head of the user's own
 
 
@@ -154,10 +157,6 @@ def _features(output: Any) -> Tensor:
     return output if isinstance(output, Tensor) else cast(Tensor, output.pooler_output)
 
 
-def _listed() -> list[str]:
-    return []  # the hub's list is not to be had offline
-
-
 FAMILY = Family(
     name="hf",
     cite="Wolf et al., Transformers, EMNLP 2020",
@@ -165,5 +164,5 @@ FAMILY = Family(
     load=load,
     wrap=wrap,
     build=build,
-    listed=_listed,
+    listed=cached_names,
 )

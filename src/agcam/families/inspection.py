@@ -1,4 +1,4 @@
-"""One pass over one picture: where the logits of a module of one's own are, and what they are.
+"""One pass over one picture, remembered: where a module's logits are, and what they are.
 
 A library's own classifier needs none of this. Any other module may end in a softmax, pass on the
 features of a backbone, or have a head of its own behind a model whose class names are not its.
@@ -6,9 +6,10 @@ features of a backbone, or have a head of its own behind a model whose class nam
 
 from __future__ import annotations
 
-import re
+import weakref
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -17,76 +18,80 @@ from torch import Tensor, nn
 
 from ..undo import hook, undoing
 from ..values import Classifier, Scores
-from .assemble import ONE_LOGIT
-from .heads import headless, heads_of
-from .modules import NAMES_WITHIN, known_within
-from .outputs import Anywhere, At, Predict, find, leaves, refuse_ranked
+from .calls import Call
+from .classifier import NAMES_NOTE, ONE_LOGIT, headless
+from .fingerprint import weights_state
+from .heads import heads_of
+from .lineage import are_features, are_passed_on, comes_straight_from, last_operation
+from .modules import known_within
+from .outputs import NoLogitsError, Place, Predict, find, refuse_ranked
 from .table import owner
-from .wrappers import peeled
+from .wrappers import unwrapped
 
 LIBRARIES: Final = ("timm", "transformers", "torchvision", "open_clip")
-WEIGHING: Final = re.compile(r"mm|conv|linear|dot|mv|bilinear|embedding", re.I)
-"""Operations by which a head of one's own would make classes of features."""
-RESHAPING: Final = re.compile(
-    r"view|reshape|select|slice|squeeze|tocopy|clone|alias|permute|transpose|^T|contiguous|expand",
-    re.I,
-)
 ENDS_IN: Final = "it ends in a {end} of its own: its outputs are taken as probabilities"
 ROUNDING: Final = 1e-3
-FAILS: Final = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, AttributeError)
+FAILURES: Final = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, AttributeError)
+SETTINGS: Final = (bool, int, float, str, type(None))
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What one output shows of a classifier.
+
+    `where` is the place of its logits, None where that is known already; `no_classifier` and
+    `no_logits` say why there are none.
+    """
+
+    scores: Scores = "softmax"
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    where: Place | None = None
+    no_classifier: str = ""
+    no_logits: str = ""
+
+
+_Known = tuple[tuple[object, ...], _Finding]
+_known: weakref.WeakKeyDictionary[nn.Module, _Known] = weakref.WeakKeyDictionary()
 
 
 def inspect_output(classifier: Classifier, pixels: Tensor) -> Classifier:
-    """Look at what the model gives for the first picture; call in evaluation mode.
+    """Look at what the model returns for the first picture; call in evaluation mode.
 
-    Raises ModelError where no logits are found in it.
+    The finding is remembered until the module, its weights, the shape of the pictures or what is
+    stated of the classifier changes.
+
+    Raises:
+        NoLogitsError: There are no logits in the output.
+
     """
     predict = classifier.predict
     if not isinstance(predict, Predict) or is_plain(classifier.module):
         return classifier
-    known = known_within(peeled(classifier.module))
-    seen = _pass(classifier, known, pixels[:1])
-    if seen is None:
-        return classifier  # the pass that counts says why it does not run
-    output, given = seen
-    notes = list(classifier.notes)
-    if isinstance(predict.pick, Anywhere):
-        refuse_ranked(output, classifier.name)
-        leaf = find(output, classifier.name)
-        predict = replace(predict, pick=At(classifier.name, leaf.of))
-        if leaf.code != "y":
-            notes.append(f"logits: {leaf.code} of y, the {type(output).__name__} that it gives")
-    logits = predict.pick(output, 1)
-    behind = [_behind(logits, inner) for inner in given]
-    headed = any(isinstance(some.predict, Predict) for some in known)
-    if known and not headed and _are_features(logits, given, behind):
-        return headless(classifier, f"it gives the features of the {known[0].name} within it")
-    passed_on = bool(known) and _passed_on(logits, given, behind)
-    scores, note = _scores(classifier, logits, known[0].scores if passed_on else "softmax")
-    names = _names(classifier, known, passed_on, logits.shape[1])
-    if names != classifier.class_names:
-        notes = [some for some in notes if not some.startswith(NAMES_WITHIN)]
+    state = _state(classifier, predict, pixels)
+    before, found = _known.get(classifier.module, (None, None))
+    if found is None or state is None or before != state:
+        found = _find(classifier, predict, pixels[:1])
+        if found is None:
+            return classifier  # the pass that counts says why it does not run
+        if state is not None:
+            _known[classifier.module] = state, found
+    if found.no_logits:
+        raise NoLogitsError(found.no_logits)
+    if found.no_classifier:
+        return headless(classifier, found.no_classifier)
     return replace(
-        classifier, predict=predict, scores=scores, class_names=names, notes=(*notes, *note)
+        classifier,
+        predict=replace(predict, where=found.where or predict.where),
+        scores=found.scores,
+        class_names=found.class_names,
+        notes=found.notes,
     )
-
-
-def _names(
-    classifier: Classifier, known: list[Classifier], passed_on: bool, count: int
-) -> tuple[str, ...]:
-    """The class names: those that the user gave; a library's where they are of these logits."""
-    names, inner = classifier.class_names, peeled(classifier.module)
-    family = owner(inner)
-    if known and names == known[0].class_names and not passed_on:
-        return ()
-    own = [family.wrap(inner, "")] if family is not None else []
-    from_library = any(names == some.class_names for some in (*known, *own))
-    return () if from_library and len(names) != count else names
 
 
 def is_plain(module: nn.Module) -> bool:
     """Whether this is a library's own model as the library made it, but for its weights."""
-    inner = peeled(module)
+    inner = unwrapped(module)
     if owner(inner) is None or not _is_library(inner) or "forward" in vars(inner):
         return False
     if any(part._forward_hooks for part in (module, inner)):
@@ -101,76 +106,105 @@ def _is_library(module: nn.Module) -> bool:
     return type(module).__module__.split(".")[0] in {"torch", "peft", *LIBRARIES}
 
 
+def _state(classifier: Classifier, predict: Predict, pixels: Tensor) -> tuple[object, ...] | None:
+    """All that a finding depends on, nothing of it held alive; None where it may change unseen."""
+    weights = weights_state(classifier.module)
+    if weights is None or not isinstance(predict.output, Call):  # run with inputs of one picture
+        return None
+    try:
+        where = predict.where and weakref.ref(predict.where)
+    except TypeError:  # a callable that cannot be referred to
+        return None
+    stated = classifier.name, classifier.scores, classifier.class_names, classifier.notes
+    parts = [
+        (
+            weakref.ref(part),
+            id(vars(part).get("forward")),
+            (*part._forward_hooks, *part._forward_pre_hooks),
+            [(name, value) for name, value in vars(part).items() if isinstance(value, SETTINGS)],
+        )
+        for part in classifier.module.modules()
+    ]
+    return pixels.shape[1:], pixels.dtype, pixels.device, where, stated, parts, weights
+
+
+def _find(classifier: Classifier, predict: Predict, pixels: Tensor) -> _Finding | None:
+    """Look at one output; None where the model does not run."""
+    known = known_within(unwrapped(classifier.module))
+    passed = _pass(predict, known, pixels)
+    if passed is None:
+        return None
+    output, returned = passed
+    notes, where = classifier.notes, None
+    try:
+        if predict.where is None:
+            refuse_ranked(output, classifier.name)
+            leaf = find(output, classifier.name)
+            where = Place(leaf.code)
+            if leaf.code != "y":
+                kind = type(output).__name__
+                notes = (*notes, f"logits: {leaf.code} of y, the {kind} that it gives")
+        logits = replace(predict, where=where or predict.where).logits(output, len(pixels))
+    except NoLogitsError as error:
+        return _Finding(no_logits=str(error.args[0]))
+    sources = [inner for inner in returned if comes_straight_from(logits, inner)]
+    has_head = any(isinstance(some.predict, Predict) for some in known)
+    if known and not has_head and are_features(logits, sources):
+        return _Finding(no_classifier=f"it gives the features of the {known[0].name} within it")
+    passed_on = bool(known) and are_passed_on(logits, sources)
+    scores, ending = _scores(classifier, logits, known[0].scores if passed_on else "softmax")
+    names = _names(classifier, known, passed_on, logits.shape[1])
+    if names != classifier.class_names:
+        notes = tuple(note for note in notes if not note.startswith(NAMES_NOTE))
+    return _Finding(scores, names, (*notes, *ending), where)
+
+
 def _pass(
-    classifier: Classifier, known: list[Classifier], pixels: Tensor
+    predict: Predict, known: Sequence[Classifier], pixels: Tensor
 ) -> tuple[Any, list[Any]] | None:
     """The output, and that of each known model within; with its graph where there is one."""
-    assert isinstance(classifier.predict, Predict)
     parts = [part for some in known for part in _watched(some)]
     for with_graph in (True, False):  # some models (quantised) run without a graph alone
-        given: list[Any] = []
-        with undoing() as undo, torch.set_grad_enabled(with_graph), suppress(*FAILS):
+        returned: list[Any] = []
+        with undoing() as undo, torch.set_grad_enabled(with_graph), suppress(*FAILURES):
             for part in parts:
-                hook(undo, part, after=partial(_keep, given))
+                hook(undo, part, after=partial(_keep, returned))
             start = pixels.detach().clone().requires_grad_(with_graph)
-            return classifier.predict.output(start), given
+            return predict.output(start), returned
     return None
 
 
 def _watched(known: Classifier) -> list[nn.Module]:
     """A classifier as a whole; of a backbone every part, for its features are taken from any."""
-    module = known.module
     if isinstance(known.predict, Predict):
-        return [module]
-    return [part for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)]
+        return [known.module]
+    return [part for part in known.module.modules() if not isinstance(part, torch.jit.ScriptModule)]
 
 
-def _keep(given: list[Any], _: nn.Module, __: Any, output: Any) -> None:
-    given.append(output)
+def _keep(returned: list[Any], _: nn.Module, __: Any, output: Any) -> None:
+    returned.append(output)
 
 
-def _behind(logits: Tensor, inner: Any) -> bool:
-    """Whether the logits come from what the inner model gave without any weights between."""
-    ends = {leaf.tensor.grad_fn for leaf in leaves(inner)} - {None}
-    if any(leaf.tensor is logits for leaf in leaves(inner)):
-        return True
-    waiting, visited, reached = [logits.grad_fn], set[Any](), False
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in visited:
-            continue
-        visited.add(node)
-        if node in ends:
-            reached = True
-            continue
-        if WEIGHING.search(node.name()):
-            return False
-        waiting += [following for following, _ in node.next_functions]
-    return reached
-
-
-def _are_features(logits: Tensor, given: list[Any], behind: list[bool]) -> bool:
-    """Whether the outputs are features themselves, as many as one token has or several together.
-
-    Fewer are made of them without a layer: distances to prototypes, say.
-    """
-    widths = {
-        max(shape[1:]) if len(shape) == 4 else shape[-1]
-        for inner, directly in zip(given, behind, strict=True)
-        if directly
-        for shape in (leaf.tensor.shape for leaf in leaves(inner))
-        if len(shape) > 1
-    }
-    return any(width > 1 and logits.shape[1] % width == 0 for width in widths)
+def _names(
+    classifier: Classifier, known: Sequence[Classifier], passed_on: bool, count: int
+) -> tuple[str, ...]:
+    """The class names: those that the user gave; a library's where they are of these logits."""
+    names, inner = classifier.class_names, unwrapped(classifier.module)
+    family = owner(inner)
+    if known and names == known[0].class_names and not passed_on:
+        return ()
+    own = [family.wrap(inner, "")] if family is not None else []
+    from_library = any(names == some.class_names for some in (*known, *own))
+    return () if from_library and len(names) != count else names
 
 
 def _scores(
     classifier: Classifier, logits: Tensor, inner: Scores
 ) -> tuple[Scores, tuple[str, ...]]:
-    """How these logits become probabilities; `inner`: as the model within says of its own."""
+    """How these logits become probabilities; `inner`: as the model within states of its own."""
     if classifier.scores != "softmax":
         return classifier.scores, ()
-    end = _ending(logits.grad_fn)
+    end = last_operation(logits)
     values = logits.detach().double()
     inside = bool((values >= 0).all() and (values <= 1).all())
     if inside and end.startswith("Sigmoid"):
@@ -181,21 +215,3 @@ def _scores(
     if inner == "softmax" and values.shape[1] == 1:
         return "sigmoid", (ONE_LOGIT,)
     return inner, ()
-
-
-def _ending(node: Any) -> str:
-    """The operation that made the logits, but for changes of their shape; empty where unknown."""
-    while node is not None and RESHAPING.search(node.name()):
-        node = node.next_functions[0][0] if node.next_functions else None
-    return "" if node is None else str(node.name())
-
-
-def _passed_on(logits: Tensor, given: list[Any], behind: list[bool]) -> bool:
-    """Whether the logits are those of a model within, in their order, but for their scale."""
-    order = logits.argsort(1)
-    return any(
-        leaf.tensor.shape == logits.shape and leaf.tensor.argsort(1).equal(order)
-        for inner, directly in zip(given, behind, strict=True)
-        if directly
-        for leaf in leaves(inner)
-    )

@@ -7,11 +7,10 @@ from typing import Any, Final, Literal, cast
 
 from torch import Tensor, nn
 
-from ..errors import LoadError, UnknownNameError
-from ..registry import did_you_mean
+from ..errors import LoadError
 from ..values import Classifier, Family, Preparation
-from .assemble import classifier_of
-from .common import comes_from, missing, unreachable
+from .classifier import classifier_of
+from .libraries import check_name, comes_from, import_library, loading
 from .prompts import contrastive
 
 FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
@@ -22,11 +21,7 @@ FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
 
 
 def _library() -> Any:
-    try:
-        import open_clip
-    except ImportError as error:
-        raise LoadError(missing("open_clip", "open-clip")) from error
-    return open_clip
+    return import_library("open_clip", "open-clip")
 
 
 def owns(module: nn.Module) -> bool:
@@ -39,18 +34,16 @@ def load(name: str) -> Classifier:
     """`ARCHITECTURE/PRETRAINED` as open_clip lists them (`ViT-B-16/openai`)."""
     library = _library()
     architecture, _, pretrained = name.partition("/")
-    _known(architecture)
+    check_name("open_clip", architecture, library.list_models())
     if not pretrained:
         tags = ", ".join(library.list_pretrained_tags_by_model(architecture)) or "none listed"
         raise LoadError(
             f"open_clip:{architecture} needs its weights named: "
             f"open_clip:{architecture}/PRETRAINED (known: {tags})."
         )
-    try:
+    with loading(f"open_clip:{name}"):
         module = library.create_model(architecture, pretrained=pretrained).eval()
         tokenizer = library.get_tokenizer(architecture)
-    except Exception as error:
-        raise LoadError(unreachable(f"open_clip:{name}", error)) from error
     return _classifier(module, f"open_clip:{name}", tokenizer)
 
 
@@ -60,15 +53,9 @@ def build(name: str, classes: int | None, **others: object) -> nn.Module:
     if others:
         form = ", ".join(f"{key} {value}" for key, value in others.items())
         raise LoadError(f"the file is for {form}, and open_clip builds {name} in one form only.")
-    _known(name)
-    return cast(nn.Module, _library().create_model(name, pretrained=None))
-
-
-def _known(architecture: str) -> None:
-    names = _library().list_models()
-    if architecture not in names:
-        hint = did_you_mean(architecture, names, "see `agcam list models`.")
-        raise UnknownNameError(f"open_clip has no model {architecture!r}; {hint}")
+    library = _library()
+    check_name("open_clip", name, library.list_models())
+    return cast(nn.Module, library.create_model(name, pretrained=None))
 
 
 def wrap(module: nn.Module, name: str) -> Classifier:
@@ -121,6 +108,12 @@ def _listed() -> list[str]:
     return [f"{model}/{tag}" for model, tag in _library().list_pretrained()]
 
 
+def _explains(name: str) -> bool | None:
+    """Whether its tower is traced: those of plain Vision Transformers, not convolutions."""
+    known = {"ViT-": True, "EVA": True, "RN": False, "convnext": False}
+    return next((is_so for start, is_so in known.items() if name.startswith(start)), None)
+
+
 FAMILY = Family(
     name="open_clip",
     cite="Ilharco et al., OpenCLIP, 2021",
@@ -129,4 +122,5 @@ FAMILY = Family(
     wrap=wrap,
     build=build,
     listed=_listed,
+    explains=_explains,
 )

@@ -30,14 +30,31 @@ class NoLogitsError(ModelError):
 
 @dataclass(frozen=True)
 class Predict:
-    """Logits (batch, class): the module's output, and where in it they are."""
+    """Logits (batch, class) of prepared pixels: the module's output, and where in it they are.
+
+    `where` None: they are found anew in each output.
+    """
 
     output: Callable[..., Any]
-    pick: Anywhere | At
+    name: str
+    where: Callable[[Any], Any] | None = None
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Run the module on prepared pixels; NoLogitsError where it gives no logits."""
-        return self.pick(self.output(pixels), len(pixels))
+        """Run the module; NoLogitsError where it gives no logits."""
+        return self.logits(self.output(pixels), len(pixels))
+
+    def logits(self, output: Any, batch: int) -> Tensor:
+        """The logits (batch, class) in an output; NoLogitsError where it has none."""
+        if self.where is None:
+            return as_logits(find(output, self.name).tensor, self.name, batch)
+        try:
+            found = self.where(output)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise NoLogitsError(
+                f"{self.name}: no logits where they were to be, in {_kind(output)} "
+                f"({type(error).__name__}: {error})."
+            ) from error
+        return as_logits(found, self.name, batch)
 
 
 @dataclass(frozen=True)
@@ -60,13 +77,19 @@ class Leaf:
     names: tuple[str, ...]
     tensor: Tensor
 
-    def of(self, output: Any) -> Any:
-        """The tensor at the same place of another output; LookupError where there is none."""
-        found = {leaf.code: leaf.tensor for leaf in leaves(output)}
-        return found[self.code]
-
     def __str__(self) -> str:
         return f"{self.code} {tuple(self.tensor.shape)}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Takes the tensor at one place of an output, `code` from `y`; LookupError if there is none."""
+
+    code: str
+
+    def __call__(self, output: Any) -> Tensor:
+        """The tensor there."""
+        return {leaf.code: leaf.tensor for leaf in leaves(output)}[self.code]
 
 
 def leaves(output: Any, code: str = "y", names: tuple[str, ...] = ()) -> Iterator[Leaf]:
@@ -161,36 +184,6 @@ def refuse_ranked(output: Any, name: str) -> None:
                 f"{name} gives the best classes in order ({leaf} beside their numbers), in which a "
                 "column is no class: let it give its logits, before topk or sort."
             )
-
-
-@dataclass(frozen=True)
-class Anywhere:
-    """Finds the logits anew in each output."""
-
-    name: str
-
-    def __call__(self, output: Any, batch: int) -> Tensor:
-        """Logits (batch, class); NoLogitsError as `find` and `as_logits` raise it."""
-        return as_logits(find(output, self.name).tensor, self.name, batch)
-
-
-@dataclass(frozen=True)
-class At:
-    """Takes the logits where they were found, or where the user says they are."""
-
-    name: str
-    where: Callable[[Any], Any]
-
-    def __call__(self, output: Any, batch: int) -> Tensor:
-        """Logits (batch, class); NoLogitsError where they are not there."""
-        try:
-            found = self.where(output)
-        except (LookupError, TypeError, AttributeError) as error:
-            raise NoLogitsError(
-                f"{self.name}: no logits where they were to be, in {_kind(output)} "
-                f"({type(error).__name__}: {error})."
-            ) from error
-        return as_logits(found, self.name, batch)
 
 
 def as_logits(tensor: Any, name: str, batch: int) -> Tensor:

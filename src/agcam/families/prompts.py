@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import TargetError
 from ..values import Classifier
@@ -21,30 +21,31 @@ def contrastive(
 ) -> Classifier:
     """A classifier whose classes are text prompts, encoded once each time they are named.
 
-    `bare` has all but its way to predict; it cannot be asked before prompts are given.
+    Args:
+        bare: All but the way to predict; until prompts are given, `predict` raises TargetError.
+        encode_image: Pixels (batch, channel, height, width) to features (batch, dim).
+        encode_text: Prompts, on a device, to features (class, dim).
+        scale_and_bias: The model's log scale and its bias, if it has one.
+
     """
 
     def with_prompts(prompts: Sequence[str]) -> Classifier:
         with torch.no_grad():
-            text = encode_text(prompts, _device(bare.module))
+            text = encode_text(prompts, next(bare.module.parameters()).device)
             text = text / text.norm(dim=-1, keepdim=True)
 
         def predict(pixels: Tensor) -> Tensor:
             return contrast(encode_image(pixels), text, *scale_and_bias())
 
-        return replace(asked, predict=predict, class_names=tuple(prompts))
+        return replace(without_prompts, predict=predict, class_names=tuple(prompts))
 
-    def unasked(_: Tensor) -> Tensor:
+    def refuse(_: Tensor) -> Tensor:
         raise TargetError(
             f'{bare.name} compares pictures with text; name it: target="a photo of a cat".'
         )
 
-    asked = replace(bare, predict=unasked, output=encode_image, with_prompts=with_prompts)
-    return asked
-
-
-def _device(module: nn.Module) -> torch.device:
-    return next(module.parameters()).device
+    without_prompts = replace(bare, predict=refuse, output=encode_image, with_prompts=with_prompts)
+    return without_prompts
 
 
 def contrast(

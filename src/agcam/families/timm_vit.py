@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Final, Literal, cast
 
 from torch import nn
 
-from ..errors import LoadError, UnknownNameError
-from ..registry import did_you_mean
 from ..values import Classifier, Family, Preparation
-from .assemble import classifier_of
-from .common import channels_of, comes_from, for_channels, unreachable
-from .heads import class_count
+from .classifier import IMAGENET_GUESS, OWN_HEAD, classifier_of
+from .heads import class_count, has_several_layers
+from .libraries import channels_of, check_name, comes_from, for_channels, loading
 
 FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
     "center": "crop",
     "squash": "squash",
     "border": "pad",
 }
+EXPLAINED: Final = frozenset(
+    {"vision_transformer", "vision_transformer_relpos", "vision_transformer_hybrid", "beit", "deit"}
+    | {"eva", "naflexvit", "deepseek_vit", "gemma4_vit", "qwen3_vit"}
+)
+"""timm's files of architectures that docs/models.md found to be explained, one by one."""
+REFUSED: Final = frozenset(
+    {"cait", "crossvit", "vision_transformer_sam", "volo", "xcit", "maxxvit", "hiera", "twins"}
+    | {"swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr", "hieradet_sam2"}
+    | {"pvt_v2", "mvitv2", "davit"}
+)
+"""Those that were refused: hierarchies, windows, attention over channels."""
 
 
 def owns(module: nn.Module) -> bool:
@@ -31,12 +41,10 @@ def load(name: str) -> Classifier:
     """`name` as timm lists it (`vit_base_patch16_224`, `NAME.TAG`, `hf-hub:ORG/NAME`)."""
     import timm
 
-    _known(name)
-    try:
+    _check_name(name)
+    with loading(f"timm:{name}"):
         module = timm.create_model(name, pretrained=True)
-    except Exception as error:
-        raise LoadError(unreachable(f"timm:{name}", error)) from error
-    return wrap(module.eval(), f"timm:{name}")
+    return _classifier(module.eval(), f"timm:{name}")
 
 
 def build(
@@ -50,30 +58,42 @@ def build(
     """The bare architecture, untrained; None is the library's own, no classes are no head."""
     import timm
 
-    _known(name)
+    _check_name(name)
     given = {"num_classes": classes, "img_size": size, "in_chans": channels, "global_pool": pool}
     options = {option: value for option, value in given.items() if value is not None}
     return cast(nn.Module, timm.create_model(name, pretrained=False, **options))
 
 
-def _known(name: str) -> None:
+def _check_name(name: str) -> None:
     import timm
 
-    if ":" in name or timm.is_model(name.split(".")[0]):
-        return
-    hint = did_you_mean(name, timm.list_models(), "see `agcam list models`.")
-    raise UnknownNameError(f"timm has no model {name!r}; {hint}")
+    if ":" not in name and not timm.is_model(name.split(".")[0]):
+        check_name("timm", name, timm.list_models())
 
 
 def wrap(module: nn.Module, name: str) -> Classifier:
-    """A timm module as it is: preparation and class names from its own configuration."""
+    """A timm module as it is; its weights may have been trained for other classes than timm's."""
+    made = _classifier(module, name)
+    if made.class_names and not _config(module).get("label_names"):
+        note = IMAGENET_GUESS.format(count=len(made.class_names))
+        return replace(made, notes=(*made.notes, note))
+    return made
+
+
+def _classifier(module: nn.Module, name: str) -> Classifier:
+    """Preparation and class names from the module's own configuration."""
     return classifier_of(
         module,
         name,
         "timm",
         preparation=preparation_of(module),
         class_names=class_names_of(module),
+        notes=(OWN_HEAD,) if has_several_layers(module) else (),
     )
+
+
+def _config(module: Any) -> dict[str, Any]:
+    return getattr(module, "pretrained_cfg", None) or {}
 
 
 def preparation_of(module: nn.Module) -> Preparation | None:
@@ -110,7 +130,7 @@ def preparation_of(module: nn.Module) -> Preparation | None:
 
 def config_name(module: nn.Module) -> str:
     """What timm calls the architecture and weights that a module's configuration is of."""
-    config = getattr(module, "pretrained_cfg", None) or {}
+    config = _config(module)
     name, tag = config.get("architecture") or type(module).__name__, config.get("tag")
     return f"{name}.{tag}" if tag else str(name)
 
@@ -123,10 +143,15 @@ def _input_size(module: nn.Module, configured: tuple[int, ...]) -> tuple[int, in
 
 
 def class_names_of(module: nn.Module) -> tuple[str, ...]:
-    """Names from the configuration, or ImageNet's where head and configuration agree on it."""
+    """Names from the configuration, or ImageNet's where head and configuration agree on it.
+
+    A head of several layers is the user's own: its outputs are other classes, however many.
+    """
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
-    config = getattr(module, "pretrained_cfg", {}) or {}
+    if has_several_layers(module):
+        return ()
+    config = _config(module)
     classes = class_count(module) or getattr(module, "num_classes", 0)
     names = config.get("label_names")
     if names and len(names) == classes:
@@ -147,6 +172,17 @@ def _listed() -> list[str]:
     return cast(list[str], timm.list_models())
 
 
+def _explains(name: str) -> bool | None:
+    """Whether the architecture is explained, as far as the sweep of docs/models.md knows."""
+    import timm
+
+    if name.endswith("_enc"):
+        return False  # an encoder without a classifier
+    entrypoint = timm.model_entrypoint(name)
+    file = entrypoint.__module__.rpartition(".")[2]
+    return True if file in EXPLAINED else False if file in REFUSED else None
+
+
 FAMILY = Family(
     name="timm",
     cite="Wightman, PyTorch Image Models",
@@ -155,4 +191,5 @@ FAMILY = Family(
     wrap=wrap,
     build=build,
     listed=_listed,
+    explains=_explains,
 )

@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from torch import nn
 
-from ..errors import LoadError, UnknownNameError
-from ..registry import did_you_mean
+from ..errors import LoadError
 from ..values import Classifier, Family, Preparation
-from .assemble import classifier_of
-from .common import comes_from, missing, unreachable
-from .heads import class_count
+from .classifier import IMAGENET_GUESS, classifier_of
+from .heads import HEAD_NAMES, class_count
+from .libraries import check_name, comes_from, import_library, loading
 
 IMAGENET_CLASSES = 1000
-HEADS: Final = ("heads", "head", "classifier", "fc")
 
 
-def _models() -> Any:
-    try:
-        import torchvision.models
-    except ImportError as error:
-        raise LoadError(missing("torchvision", "torchvision")) from error
-    return torchvision.models
+def _library() -> Any:
+    return import_library("torchvision.models", "torchvision")
 
 
 def owns(module: nn.Module) -> bool:
     """Whether this is a model that torchvision offers, not a layer of one."""
     if not comes_from(module, "torchvision"):
         return False
-    models = _models()
+    models = _library()
     return any(getattr(models, kind.__name__, None) is kind for kind in type(module).__mro__)
 
 
 def load(name: str) -> Classifier:
     """`name` as torchvision lists it (`vit_b_16`), with its default weights."""
-    models = _models()
-    _known(name)
+    models = _library()
+    check_name("torchvision", name, models.list_models())
     weights = models.get_model_weights(name).DEFAULT
     if "categories" not in weights.meta or not hasattr(weights.transforms(), "crop_size"):
         raise LoadError(f"torchvision:{name} is not an image classifier.")
-    try:
+    with loading(f"torchvision:{name}"):
         module = models.get_model(name, weights=weights).eval()
-    except Exception as error:
-        raise LoadError(unreachable(f"torchvision:{name}", error)) from error
-    return _classifier(module, f"torchvision:{name}", weights)
+    transform = weights.transforms()
+    preparation = Preparation(
+        size=(transform.crop_size[0],) * 2,
+        mean=tuple(transform.mean),
+        std=tuple(transform.std),
+        fit="crop",
+        resize=transform.resize_size[0],
+        interpolation=transform.interpolation.value,
+        source=f"torchvision's transforms of {weights}",
+    )
+    return classifier_of(
+        module,
+        f"torchvision:{name}",
+        "torchvision",
+        preparation=preparation,
+        class_names=tuple(weights.meta["categories"]),
+    )
 
 
 def build(
     name: str, classes: int | None, *, size: int | None = None, channels: int | None = None
 ) -> nn.Module:
     """The bare architecture, untrained; None is the library's own, no classes are no head."""
-    _known(name)
+    models = _library()
+    check_name("torchvision", name, models.list_models())
     if channels is not None:
         raise LoadError(
             f"the file is for {channels} channels, and torchvision builds {name} for 3; build the "
@@ -59,56 +68,41 @@ def build(
         )
     given = {"num_classes": classes or None, "image_size": size}
     options = {option: value for option, value in given.items() if value is not None}
-    module = _models().get_model(name, weights=None, **options)
-    for head in HEADS if classes == 0 else ():
+    module = models.get_model(name, weights=None, **options)
+    for head in HEAD_NAMES if classes == 0 else ():
         if hasattr(module, head):
             setattr(module, head, nn.Identity())
     return cast(nn.Module, module)
 
 
-def _known(name: str) -> None:
-    names = _models().list_models()
-    if name not in names:
-        hint = did_you_mean(name, names, "see `agcam list models`.")
-        raise UnknownNameError(f"torchvision has no model {name!r}; {hint}")
-
-
 def wrap(module: nn.Module, name: str) -> Classifier:
     """A torchvision module as it is; its weights are unknown, so the usual preparation is taken."""
-    return _classifier(module, name, None)
-
-
-def _classifier(module: nn.Module, name: str, weights: Any) -> Classifier:
-    transform = weights.transforms() if weights else None
     size = int(getattr(module, "image_size", 224))
     preparation = Preparation(
-        size=(size, size) if transform is None else (transform.crop_size[0],) * 2,
-        mean=(0.485, 0.456, 0.406) if transform is None else tuple(transform.mean),
-        std=(0.229, 0.224, 0.225) if transform is None else tuple(transform.std),
+        size=(size, size),
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
         fit="crop",
-        resize=round(size * 256 / 224) if transform is None else transform.resize_size[0],
-        interpolation="bilinear" if transform is None else transform.interpolation.value,
-        source=f"torchvision's transforms of {weights}" if weights else "torchvision's usual one",
+        resize=round(size * 256 / 224),
+        interpolation="bilinear",
+        source="torchvision's usual one",
     )
+    names: tuple[str, ...] = ()
+    if class_count(module) == IMAGENET_CLASSES:
+        names = tuple(_library().ViT_B_16_Weights.DEFAULT.meta["categories"])
     return classifier_of(
         module,
         name,
         "torchvision",
         preparation=preparation,
-        class_names=_class_names(module, weights),
+        class_names=names,
+        notes=(IMAGENET_GUESS.format(count=len(names)),) if names else (),
     )
 
 
-def _class_names(module: nn.Module, weights: Any) -> tuple[str, ...]:
-    if weights is None:
-        if class_count(module) != IMAGENET_CLASSES:
-            return ()
-        weights = _models().ViT_B_16_Weights.DEFAULT
-    return tuple(weights.meta["categories"])
-
-
 def _listed() -> list[str]:
-    return list(_models().list_models(module=_models()))  # its classifiers
+    models = _library()
+    return list(models.list_models(module=models))  # its classifiers
 
 
 FAMILY = Family(
@@ -119,4 +113,5 @@ FAMILY = Family(
     wrap=wrap,
     build=build,
     listed=_listed,
+    explains=lambda name: name.startswith("vit_"),
 )

@@ -1,4 +1,4 @@
-"""What people put around a model: taken off to know it, left on to run it."""
+"""What people put around a model: looked through to know it, left on to run it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from .common import comes_from
+from .libraries import comes_from
 
 PASS_ON: Final = {
     "OptimizedModule": "_orig_mod",  # torch.compile
@@ -17,19 +17,17 @@ PASS_ON: Final = {
     "AveragedModel": "module",
     "DeepSpeedEngine": "module",
 }
-"""Wrappers that give on what the module within them gives, by the name of their type."""
+"""Types that return what the module within them returns, and the attribute that holds it."""
 
 
-def peeled(module: nn.Module) -> nn.Module:
-    """The module within any stack of wrappers that only pass on what it gives."""
-    while True:
-        inner = _within(module)
-        if inner is None:
-            return module
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module within any stack of wrappers that only pass its output on."""
+    while (inner := _wrapped_by(module)) is not None:
         module = inner
+    return module
 
 
-def _within(module: Any) -> nn.Module | None:
+def _wrapped_by(module: Any) -> nn.Module | None:
     for kind in type(module).__mro__:
         if kind.__name__ in PASS_ON and kind.__module__.split(".")[0] in {"torch", "deepspeed"}:
             inner = getattr(module, PASS_ON[kind.__name__], None)

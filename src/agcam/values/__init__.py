@@ -10,6 +10,7 @@ from .by_rules import (
     StreamTrace,
 )
 from .cases import BoxCase, Case, CurveCase, GroupCase, MaskCase, MosaicCase
+from .changes import Changes, scaled_resize
 from .evidence import (
     AttentionCall,
     AttentionTrace,
@@ -30,13 +31,11 @@ from .model import Classifier, Family, Layout, Scalar, Scores
 from .more_passes import PathTrace, SinglePatchTrace
 from .picture import Frame, Grid
 from .preparation import (
-    Changes,
     Preparation,
     Transform,
     preparation_manifest,
     preparation_notes,
     preparation_text,
-    scaled_resize,
 )
 from .rows import Method
 from .samples import DataSet, Reader, Sample, Truth

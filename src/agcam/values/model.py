@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from .picture import Grid
-from .preparation import Preparation, Transform
+from .preparation import Preparation, Transform, preparation_text
 
 Scores = Literal["softmax", "sigmoid", "none", "probability"]
 """How logits become probabilities.
@@ -33,7 +33,7 @@ class Scalar:
     limit: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classifier:
     """A model ready to be run: pixels in, logits out, and what its classes are called.
 
@@ -61,6 +61,16 @@ class Classifier:
     scalars: tuple[Scalar, ...] = ()
     variant: Hashable = None
 
+    def __repr__(self) -> str:
+        """What it is, in one or two lines."""
+        named = ", ".join(self.class_names[:3]) + (", ..." if len(self.class_names) > 3 else "")
+        classes = f"{len(self.class_names)} classes: {named}" if named else "classes without names"
+        kind = "text prompts" if self.with_prompts is not None and not named else classes
+        return (
+            f"Classifier({self.name}, family {self.family}, {kind}; scores: {self.scores};\n"
+            f"    preparation: {preparation_text(self.preparation, 'unknown')})"
+        )
+
     @property
     def vision(self) -> nn.Module:
         """The module whose blocks are traced."""
@@ -77,6 +87,7 @@ class Family:
     `build` makes the bare module of an architecture, untrained, for a checkpoint file: by its name,
     the number of classes (None: the library's own, 0: no classifier) and, only where the file needs
     others than the library's own, `size` (side of the input in pixels), `channels` and `pool`.
+    `explains` says of a listed name whether methods that read attention explain it (None: unknown).
     """
 
     name: str
@@ -86,6 +97,7 @@ class Family:
     wrap: Callable[[nn.Module, str], Classifier]
     build: Callable[..., nn.Module]
     listed: Callable[[], list[str]]
+    explains: Callable[[str], bool | None] = lambda name: None
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import LoadError
+from ..heads import HEAD_NAMES
 
 MOST_CLASSES: Final = 1_000_000
-HEADS: Final = frozenset(
-    {"head", "heads", "head_dist", "classifier", "cls_classifier", "distillation_classifier"}
-    | {"fc", "classif", "last_linear"}
-)
 DEEPEST_HEAD: Final = 3
 POSITIONS: Final = ("pos_embed", "position_embeddings", "pos_embedding")
 Shapes = Mapping[str, tuple[int, ...]]
@@ -81,7 +78,7 @@ def _is_matrix(shape: tuple[int, ...]) -> bool:
 
 def _is_head(name: str) -> bool:
     *path, kind = name.split(".")
-    return kind == "weight" and len(path) <= DEEPEST_HEAD and bool(HEADS & set(path))
+    return kind == "weight" and len(path) <= DEEPEST_HEAD and not set(HEAD_NAMES).isdisjoint(path)
 
 
 def _classes(path: Path, own: Shapes, given: Shapes) -> int | None:

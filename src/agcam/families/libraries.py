@@ -1,12 +1,17 @@
-"""What the families share."""
+"""What the rows of the table share: telling a library's modules, loading by name, channels."""
 
 from __future__ import annotations
 
+import importlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
+
+from ..errors import LoadError, UnknownNameError
+from ..registry import did_you_mean
 
 
 def comes_from(module: nn.Module, *libraries: str) -> bool:
@@ -20,6 +25,38 @@ def is_hugging_face(module: nn.Module) -> bool:
         kind.__name__ == "PreTrainedModel" and kind.__module__.startswith("transformers.")
         for kind in type(module).__mro__
     )
+
+
+def import_library(name: str, extra: str) -> Any:
+    """An optional library (`torchvision.models`); LoadError names the extra that installs it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        library = name.split(".")[0]
+        raise LoadError(f"{library} is not installed; run: pip install 'agcam[{extra}]'") from error
+
+
+def check_name(library: str, name: str, known: Sequence[str]) -> None:
+    """UnknownNameError, with the nearest names, unless `library` lists `name`."""
+    if name not in known:
+        hint = did_you_mean(name, known, "see `agcam list models`.")
+        raise UnknownNameError(f"{library} has no model {name!r}; {hint}")
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Any failure of a library to load the weights of `name` becomes one sentence, a LoadError."""
+    try:
+        yield
+    except LoadError:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        cause = f"{type(error).__name__}: {lines[0][:200] if lines else type(error).__name__}"
+        raise LoadError(
+            f"could not load the weights of {name} ({cause}). Check the name and the network, or "
+            "give a file: --model WEIGHTS --arch FAMILY:NAME."
+        ) from error
 
 
 def any_size(function: Any) -> dict[str, bool]:
@@ -47,18 +84,3 @@ def for_channels(values: Sequence[float], channels: int | None) -> tuple[float, 
     if len(known) == 1:
         return known * channels
     return (round(sum(known) / len(known), 6),) if channels == 1 else None
-
-
-def unreachable(name: str, error: Exception) -> str:
-    """One sentence for a model that could not be loaded by name."""
-    cause = str(error).strip().splitlines()
-    first = cause[0][:200] if cause else type(error).__name__
-    return (
-        f"could not load the weights of {name} ({type(error).__name__}: {first}). Check the name "
-        "and the network, or give a file: --model WEIGHTS --arch FAMILY:NAME."
-    )
-
-
-def missing(library: str, extra: str) -> str:
-    """One sentence for a library that is not installed."""
-    return f"{library} is not installed; run: pip install 'agcam[{extra}]'"

@@ -1,0 +1,106 @@
+"""A classifier changed by what its user states: preparation, logits, scores, class names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from ..errors import LoadError, ModelError
+from ..transforms import transform_of
+from ..values import Changes, Classifier, Preparation, Scores, Transform
+from .class_names import class_names
+from .classifier import NAMES_NOTE, ONE_LOGIT
+from .heads import class_count
+from .libraries import channels_of
+from .outputs import NoClassifier, Predict
+from .wrappers import unwrapped
+
+
+def with_preparation(
+    classifier: Classifier,
+    given: Preparation | Transform | Changes | Mapping[str, Any] | Callable[..., Any],
+) -> Classifier:
+    """The same classifier with another preparation, also after it was given prompts.
+
+    Args:
+        classifier: What is prepared for.
+        given: A Preparation; what a user states of one (Changes, or a mapping of their names); a
+            configuration by timm.data.resolve_data_config; or a program that runs as it is: a
+            torchvision, timm or albumentations transform, an image processor, a function of a PIL
+            picture.
+
+    Raises:
+        ModelError, PictureError: `given` is none of these, or does not work.
+
+    """
+    if isinstance(given, Mapping):
+        given = _timm_transform(given) if "input_size" in given else Changes.of(given)
+    if isinstance(given, Changes):
+        known = classifier.preparation
+        if isinstance(known, Transform):
+            raise ModelError(f"{classifier.name} is prepared by a program; change the program.")
+        preparation: Preparation | Transform = given.applied_to(
+            known, channels_of(classifier.module)
+        )
+    elif isinstance(given, Preparation):
+        preparation = given if given.source else replace(given, source="given by the user")
+    else:
+        preparation = given if isinstance(given, Transform) else transform_of(given)
+    prompted = classifier.with_prompts
+    return replace(
+        classifier,
+        preparation=preparation,
+        with_prompts=prompted
+        and (lambda prompts: with_preparation(prompted(prompts), preparation)),
+    )
+
+
+def _timm_transform(config: Mapping[str, Any]) -> Callable[..., Any]:
+    """The transform of a configuration by timm.data.resolve_data_config, as timm makes it."""
+    from timm.data import create_transform
+
+    known = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
+    transform: Callable[..., Any] = create_transform(
+        **{name: config[name] for name in known if name in config}
+    )
+    return transform
+
+
+def with_logits(classifier: Classifier, where: Callable[[Any], Any]) -> Classifier:
+    """The same classifier with its logits, (batch, class), where the user's function finds them."""
+    if classifier.output is None:
+        raise ModelError(f"{classifier.name} has no output in which logits could be named.")
+    predict = Predict(classifier.output, classifier.name, where)
+    headless = isinstance(classifier.predict, NoClassifier)
+    return replace(classifier, predict=predict, scores="softmax" if headless else classifier.scores)
+
+
+def with_scores(classifier: Classifier, name: str) -> Classifier:
+    """The same classifier, its logits read as probabilities by `name`; raises LoadError."""
+    known: tuple[Scores, ...] = get_args(Scores)
+    scores = next((one for one in known if one == name), None)
+    if scores is None:
+        raise LoadError(f"scores is one of {', '.join(known)}, not {name!r}.")
+    notes = tuple(note for note in classifier.notes if note != ONE_LOGIT)  # no longer so
+    return replace(classifier, scores=scores, notes=notes)
+
+
+def with_names(classifier: Classifier, classes: Any) -> Classifier:
+    """The same classifier with class names in any form, or with prompts where it takes them.
+
+    Raises:
+        LoadError: `classes` are no class names.
+        ModelError: They are not as many as the model has classes.
+
+    """
+    names = class_names(classes)
+    if classifier.with_prompts is not None:
+        return replace(classifier.with_prompts(list(names)), scores=classifier.scores)
+    count = class_count(unwrapped(classifier.module)) if classifier.family != "module" else None
+    if count is not None and isinstance(classifier.predict, Predict) and count != len(names):
+        raise ModelError(
+            f"{classifier.name} has {count} classes, but {len(names)} class names were given."
+        )
+    notes = tuple(note for note in classifier.notes if not note.startswith(NAMES_NOTE))
+    return replace(classifier, class_names=names, notes=notes)
