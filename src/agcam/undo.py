@@ -17,6 +17,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from torch import nn
 
 Hook = Callable[..., Any]
+Forward = Callable[..., Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -165,6 +166,35 @@ def hook(
         there = _here(after)
         undo.add(lambda: _remove(there, module._forward_hooks))
         module.register_forward_hook(there)
+
+
+def wrap_forward(
+    undo: Undo,
+    module: nn.Module,
+    around: Callable[[Forward, tuple[Any, ...], dict[str, Any]], Any],
+) -> None:
+    """Call `around(forward, args, kwargs)` in place of a module's forward until `undo` closes.
+
+    In this thread alone. The module's own hooks run as ever, once, before and after it.
+    """
+    thread, attributes, forward = threading.get_ident(), vars(module), module.forward
+    before = attributes.get("forward")  # None: the forward of its class
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            return forward(*args, **kwargs)
+        return around(forward, args, kwargs)
+
+    def put_back() -> None:
+        if attributes.get("forward") is not wrapped:
+            return  # done already, or somebody else's since
+        if before is None:
+            attributes.pop("forward")
+        else:
+            attributes["forward"] = before
+
+    undo.add(put_back)
+    attributes["forward"] = wrapped
 
 
 def _here(hook: Hook) -> Hook:

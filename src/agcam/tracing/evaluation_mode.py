@@ -1,12 +1,13 @@
-"""Run a model as it is, in evaluation mode, and put back whatever was touched."""
+"""Evaluation mode: a model as inference runs it, held still, and put back as it was."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -16,115 +17,114 @@ from ..errors import AgcamError, ModelError, ProofError
 from ..undo import Lock, Undo, undoing
 from .attention import is_capturing
 
-AGAIN: Final = (
-    "this model is being explained, and something inside its pass (a hook?) asks to explain it "
-    "once more; explain it outside of its own pass."
+NESTED: Final = (
+    "this model is being explained, and something inside its pass (a hook?) tries to explain it "
+    "too; explain it outside of its own pass."
 )
-DEPTH: Final = 2  # a pass that listens to nothing is not seen: then it ends one call later
+DEPTH: Final = 2  # calls within calls; the passes of black-box methods capture nothing to see
 CHANGED: Final = (
     "the model was {what} while it was explained (by another thread?), so no map was made; explain "
     "a copy (copy.deepcopy(model)), or wait until nobody else works with it."
 )
 
 
-class _Turn:
-    """One explanation at a time touches a model; the others wait."""
+class _Hold:
+    """Which thread explains with a model, and how many calls deep; the others wait."""
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.owner: int | None = None
+        self.thread: int | None = None
         self.depth = 0
 
 
-_turns: weakref.WeakKeyDictionary[nn.Module, _Turn] = weakref.WeakKeyDictionary()
+_holds: Final[weakref.WeakKeyDictionary[nn.Module, _Hold]] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Hold a model still: eval mode, fused attention, no compiled code, ordinary autograd.
+    """Hold a model still: evaluation mode, fused attention, no compiled code, ordinary autograd.
 
     One explanation at a time touches a model (a lock for each model): two threads may share it.
     Training flags, attention switches, grad mode, inference mode are as before afterwards.
-    Raises ModelError where the model is already being explained by this thread, and where another
-    thread changed its weights or training flags meanwhile.
+    Raises ModelError where this thread is explaining the model already, and ProofError where
+    another thread changed its weights or training flags meanwhile.
     """
-    turn = _turns.setdefault(module, _Turn())
-    inside = turn.owner == threading.get_ident()
-    if inside and (is_capturing() or turn.depth >= DEPTH):
-        raise ModelError(AGAIN)
+    hold = _holds.setdefault(module, _Hold())
+    nested = hold.thread == threading.get_ident()
+    if nested and (is_capturing() or hold.depth >= DEPTH):
+        raise ModelError(NESTED)
     with undoing() as undo:
-        turn.lock.take(undo)
-        undo.set(turn, "owner", threading.get_ident())
-        undo.set(turn, "depth", turn.depth + 1)
-        _keep_grad_mode(undo)
+        hold.lock.take(undo)
+        undo.set(hold, "thread", threading.get_ident())
+        undo.set(hold, "depth", hold.depth + 1)
+        # it changes within a pass, and torch's own context managers may be interrupted
+        undo.add(partial(torch._C._set_grad_enabled, torch.is_grad_enabled()))
         _allow_nan(undo)
         parts = list(module.modules())
         for part in parts:
             undo.set(part, "training", False)
-            if getattr(part, "fused_attn", None) is False:  # timm's switch
-                undo.set(part, "fused_attn", True)
-            _fuse_hugging_face(undo, part)
+            _fuse_attention(undo, part)
         if any(_is_compiled(part) for part in parts):
             stance = torch.compiler.set_stance("force_eager")
-            undo.add(lambda: stance.__exit__(None, None, None))
-        before = _versions(module)
+            undo.add(partial(stance.__exit__, None, None, None))
+        before = _weights(parts)
         try:
             with torch.inference_mode(mode=False), torch.no_grad():
                 yield
         except AgcamError as error:
-            _unchanged(module, before, error)
+            _check_unchanged(parts, before, error)
             raise
-        _unchanged(module, before)
+        _check_unchanged(parts, before)
 
 
-def _unchanged(
-    module: nn.Module, before: list[tuple[int, int]], cause: AgcamError | None = None
+def _check_unchanged(
+    parts: Sequence[nn.Module], before: list[tuple[int, int]], cause: AgcamError | None = None
 ) -> None:
     """Refuse what was made of a model that somebody else changed meanwhile."""
-    if any(part.training for part in module.modules()):
+    if any(part.training for part in parts):
         raise ProofError(CHANGED.format(what="put into training mode")) from cause
-    if _versions(module) != before:
+    if _weights(parts) != before:
         raise ProofError(CHANGED.format(what="trained")) from cause
 
 
-def _keep_grad_mode(undo: Undo) -> None:
-    """It changes within a pass, and torch's own context managers may be interrupted."""
-    grad = torch.is_grad_enabled()
-    undo.add(lambda: torch._C._set_grad_enabled(grad))
-
-
 def _allow_nan(undo: Undo) -> None:
-    """Anomaly detection would take the NaN of tokens that nobody reads for an accident."""
+    """Anomaly detection would take the NaN of unread tokens for an error."""
     if torch.is_anomaly_enabled():
         check = torch.is_anomaly_check_nan_enabled()
-        undo.add(lambda: torch.set_anomaly_enabled(True, check))
+        undo.add(partial(torch.set_anomaly_enabled, True, check))
         torch.set_anomaly_enabled(False)
 
 
-def _versions(module: nn.Module) -> list[tuple[int, int]]:
+def _weights(parts: Sequence[nn.Module]) -> list[tuple[int, int]]:
     """Which tensors the weights are, and how often each was changed in place."""
     return [
-        (id(weight), weight._version) for weight in module.parameters() if not weight.is_inference()
+        (id(weight), weight._version)
+        for part in parts
+        for weight in part._parameters.values()
+        if weight is not None and not weight.is_inference()
     ]
 
 
-def _fuse_hugging_face(undo: Undo, part: nn.Module) -> None:
-    """Hugging Face reads the attention kind from each submodule's config at every call."""
-    config: Any = getattr(part, "config", None)
+def _fuse_attention(undo: Undo, part: nn.Module) -> None:
+    """Switch attention to torch's function: timm by a flag, Hugging Face by each part's config."""
+    attributes = vars(part)  # getattr would search every part in vain for what few have
+    if attributes.get("fused_attn") is False:
+        undo.set(part, "fused_attn", True)
+    config: Any = attributes.get("config")
     kind = getattr(config, "_attn_implementation", None)
     if isinstance(kind, str) and kind != "sdpa":
         undo.set(config, "_attn_implementation_internal", "sdpa")
 
 
 def _is_compiled(part: nn.Module) -> bool:
-    return hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
+    return "_orig_mod" in part._modules or vars(part).get("_compiled_call_impl") is not None
 
 
 def _after_fork() -> None:
-    """A turn that another thread had taken would never end in this process."""
-    for turn in _turns.values():
-        if turn.owner != threading.get_ident():
-            turn.lock, turn.owner, turn.depth = Lock(), None, 0
+    """Another thread's hold on a model would never end in this process."""
+    for hold in _holds.values():
+        if hold.thread != threading.get_ident():
+            hold.lock, hold.thread, hold.depth = Lock(), None, 0
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -17,25 +17,21 @@ def prove(name: str, recorded: Tensor, replayed: Tensor, computed: torch.dtype) 
 
     `computed` is the precision of the attention, which autocast may make coarser than the rest.
     """
+    recorded, replayed = recorded.detach(), replayed.detach()
     if replayed.shape != recorded.shape:
         raise ProofError(
             f"{name}: the replay gave numbers of shape {tuple(replayed.shape)} instead of "
             f"{tuple(recorded.shape)}; no map was made."
         )
-    scale = recorded.abs().amax().clamp(min=1e-6)
-    error = (replayed.detach() - recorded).abs().amax() / scale
-    prove_error(name, float(error), recorded.dtype, computed)
-
-
-def prove_error(name: str, error: float, dtype: torch.dtype, computed: torch.dtype) -> None:
-    """Refuse an error that rounding cannot explain."""
-    coarse = max((dtype, computed), key=lambda precision: _TOLERANCE[precision])
+    error = float((replayed - recorded).abs().amax() / recorded.abs().amax().clamp(min=1e-6))
+    coarse = max((recorded.dtype, computed), key=lambda precision: _TOLERANCE[precision])
     if not error <= _TOLERANCE[coarse]:  # so that NaN is refused
         raise ProofError(
             f"{name}: what was replayed differs from what was recorded by {error:.1e} of the "
-            f"largest (allowed for {str(coarse).removeprefix('torch.')}: {_TOLERANCE[coarse]:.0e}),"
-            " so no map was made. The model is not deterministic in evaluation mode, or its "
-            'blocks mix tokens outside attention; tracer="full" may explain it.'
+            f"largest number (allowed for {str(coarse).removeprefix('torch.')}: "
+            f"{_TOLERANCE[coarse]:.0e}), so no map was made. The model is not deterministic in "
+            'evaluation mode, or its blocks mix tokens outside attention; tracer="full" may '
+            "explain it."
         )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..values import BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
 from .record import no_reads, rows_read
-from .two_streams import TwoStreams
+from .two_streams import two_streams
 
 ROWS_AT_ONCE: Final = 256  # tokens of all pictures and targets in one pass back
 
@@ -88,18 +88,16 @@ class Replay(Leaves):
     name: Final = "replay"
 
     def __init__(self, classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> None:
-        streams = TwoStreams(classifier, layout, whole)
-        logits = streams.run(pixels)
+        streams = two_streams(classifier, pixels, layout, whole)
         recording = Recording(
             pixels=pixels,
-            logits=logits.detach(),
-            blocks=tuple(streams.recorder.blocks),
-            calls=tuple(streams.recorder.calls),
+            logits=streams.logits.detach(),
+            blocks=streams.blocks,
+            calls=streams.calls,
             layout=layout,
             reads=no_reads,
         )
-        assert streams.last is not None, "logits that were given come from a last block"
-        super().__init__(logits, streams.outputs, recording, streams.last)
+        super().__init__(streams.logits, streams.outputs, recording, streams.last)
 
 
 class _Blocks(Sequence[ReadBlock]):

@@ -1,184 +1,189 @@
-"""Two streams through one pass: every token, recorded, and the read tokens, replayed.
+"""Two streams through one pass of the model: every token, recorded, and the kept tokens, replayed.
 
-Both go through the model block by block, while a block's weights are still near: every token
-without gradients, then the read tokens with them, each attention answered from the recording. Of
-the last block only the read tokens go on, for the classifier reads no other.
+The model's own forward runs once. Where it calls a block, the block runs twice, one run right after
+the other, while its weights are still near:
+
+                  block 1             block 2        ...   last block                 classifier
+    every token  --[ 1 record ]-- 3 --[ 1 record ]-- 3 --  [ up to its attention ]
+    kept tokens  --[ 2 replay ]-------[ 2 replay ]--- 4 =  [ 2 replay ]---- kept, unread -- 5 logits
+
+1. Record: every token goes through the block without gradients. What its attention computes is
+   kept: the scores of the kept tokens' rows, and the values.
+2. Replay: the kept tokens go through the block with gradients. Each attention call is answered from
+   the recording, `softmax(scores) @ values`, by a leaf: the gradient is read there later.
+3. Hand on: the model continues with the recorded output as a new leaf. Whatever takes these tokens
+   on another way than into the next block has the leaf in its graph.
+4. Verify: where the last block begins, both streams must hold the same kept tokens. Of its first
+   run only keys and values are needed, so that run ends at its attention call, and the projection
+   and the MLP are never computed for tokens that nobody reads.
+5. Verify: the unread tokens behind the last block are NaN, so a classifier that reads one of them
+   gives NaN, whatever it computes; and the graph of the logits holds no leaf of step 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..own_operations import own_operations
-from ..undo import hook, undoing
+from ..undo import Forward, undoing, wrap_forward
 from ..values import AttentionCall, BlockRecord, Classifier, Layout
+from .attention import Answer
 from .graph import leaves_leading_to
-from .hooks import (
-    LayoutMismatchError,
-    first_tensor,
-    map_tensors,
-    replace_stream,
-    stream_of,
-)
-from .linear import Linears, answer_linears
-from .prove import prove, prove_error
+from .hooks import LayoutMismatchError, first_tensor, map_tensors, replace_stream, stream_of
+from .prove import prove
 from .record import Recorder, blocks_of, capture
 
+UNREAD: Final = float("nan")
+"""Any arithmetic with it shows in the logits. No finite number does that: a gate may be closed for
+it that the real token opens."""
 
-class _EnoughError(Exception):
-    """The last block has given its keys and values: its other tokens are of no use."""
 
+@dataclass(frozen=True)
+class Streams:
+    """What a proved pass gave: logits with the graph of the kept tokens, and the recording.
 
-class TwoStreams:
-    """Every token, recorded, and the read tokens, replayed, side by side through each block.
-
-    The proof: where the last block begins, the replayed tokens must be the recorded ones. Behind
-    it all tokens that are not kept are NaN, so logits that read one of them are NaN and refused.
+    `outputs` are the leaves that answered the attention calls, one for each of `blocks`; `last` is
+    what the last block gives on, with its graph.
     """
 
-    def __init__(self, classifier: Classifier, layout: Layout, whole: bool) -> None:
-        self.classifier, self.layout = classifier, layout
-        self.recorder = Recorder(layout, whole)
-        self.outputs: list[Tensor] = []
-        self._last_own = max(index for index, own in enumerate(layout.calls) if own)
-        self._stream: Tensor | None = None
-        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
-        self._own_run = False  # a block runs because we called it, not the model
-        self._answers: Iterator[Tensor] | None = None  # while the read tokens are replayed
-        self._given: list[Tensor] = []  # what each block but the last gives on: leaves
-        self._entered = 0  # attention calls before the block that runs
-        self._linears = Linears(layout)
-        self.last: Tensor | None = None  # what the last block gives on, with its graph
+    logits: Tensor
+    blocks: tuple[BlockRecord, ...]
+    calls: tuple[AttentionCall, ...]
+    outputs: tuple[Tensor, ...]
+    last: Tensor
 
-    def run(self, pixels: Tensor) -> Tensor:
-        """Logits with the graph of the read tokens; raises unless proved."""
+
+def two_streams(
+    classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: bool
+) -> Streams:
+    """Run one pass and prove it; LayoutMismatchError or ProofError where it does not fit."""
+    return _Pass(classifier, layout, Recorder(layout, keep_calls)).run(pixels)
+
+
+class _LastValuesKnownError(Exception):
+    """Leaves the last block at its attention: torch has no other way out of a module's forward."""
+
+
+class _Pass:
+    """The pass under way: what was recorded and replayed so far."""
+
+    def __init__(self, classifier: Classifier, layout: Layout, recorder: Recorder) -> None:
+        self.classifier, self.layout, self.recorder = classifier, layout, recorder
+        self.answer: Answer = self._record_call  # to the attention calls of the run under way
+        self.replayed: Tensor | None = None  # the kept tokens behind the block before
+        self.handed_on: list[Tensor] = []  # leaves: the recorded tokens behind each block
+        self.outputs: list[Tensor] = []  # leaves: the answers to the replayed attention calls
+
+    def run(self, pixels: Tensor) -> Streams:
+        """The model's own forward, with both runs in the place of each block's."""
         *others, last = blocks_of(self.classifier, self.layout)
         with torch.no_grad(), undoing() as undo:
             for block in others:
-                hook(undo, block, self._enter, self._replay)
-            hook(undo, last, self._finish, self._blind)
-            capture(undo, self.layout, pixels, self._answer)
-            answer_linears(undo, self._linears)
+                wrap_forward(undo, block, self._run_block)
+            wrap_forward(undo, last, self._run_last_block)
+            capture(undo, self.layout, pixels, self._attend)
             logits = self.classifier.predict(pixels)
-        done = self.recorder.count == len(self.layout.calls) and logits.requires_grad
-        if not done or not bool(torch.isfinite(logits).all()):
-            raise LayoutMismatchError
-        if not {id(tokens) for tokens in self._given}.isdisjoint(leaves_leading_to(logits)):
-            raise LayoutMismatchError  # a classifier that reads the tokens of this block too
-        return logits
+        return self._verified(logits)
 
-    def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        if self._answers is not None:
-            return next(self._answers)
+    def _run_block(self, forward: Forward, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._entering(args, kwargs)
+        with torch.no_grad():
+            output = forward(*args, **kwargs)
+        self.replayed = stream_of(self._replay(forward, args, kwargs))
+        self.handed_on.append(stream_of(output).detach().requires_grad_())
+        torch.set_grad_enabled(True)  # from here on, so that other ways show; `run` ends it
+        return replace_stream(output, self.handed_on[-1])
+
+    def _run_last_block(
+        self, forward: Forward, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        tokens = self._entering(args, kwargs)
+        self.answer = self._record_until_last_call
+        with torch.no_grad(), suppress(_LastValuesKnownError):
+            forward(*args, **kwargs)
+        if self.replayed is not None:  # else the last block is the first: nothing was replayed yet
+            self._verify(tokens, self.replayed)
+        output = self._replay(forward, args, kwargs)
+        self.replayed = stream_of(output)
+        torch.set_grad_enabled(True)  # for the classifier; `run` ends it
+        return replace_stream(output, self._with_unread(self.replayed))
+
+    def _entering(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        """The recorded tokens that enter a block: those that the block before has handed on."""
+        tokens = first_tensor(args, kwargs)
+        if tokens is None or (self.handed_on and tokens is not self.handed_on[-1]):
+            raise LayoutMismatchError  # something between blocks may change the gradient
+        return tokens
+
+    def _replay(self, forward: Forward, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a block for the kept tokens, each attention call answered from the recording."""
+        tokens = first_tensor(args, kwargs)
+
+        def keep(tensor: Tensor) -> Tensor:
+            if tensor is tokens and self.replayed is not None:
+                return self.replayed
+            return kept_part(tensor, self.layout)
+
+        self.answer = self._answer_call
+        with torch.enable_grad():
+            output = forward(*map_tensors(args, keep), **map_tensors(kwargs, keep))
+        self.answer = self._record_call
+        return output
+
+    def _attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        return self.answer(call, as_torch)
+
+    def _record_call(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         self.recorder.keep(call)
-        if self.recorder.count == self._last_own + 1 and self._own_run:
-            raise _EnoughError
         return as_torch()
 
-    def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not self._own_run:
-            if self._given and _tokens(args, kwargs) is not self._given[-1]:
-                raise LayoutMismatchError  # something between blocks may change the gradient
-            torch.set_grad_enabled(False)
-            self._arguments = args, kwargs
-            self._entered = len(self.recorder.blocks)
-            self._linears.record()
+    def _record_until_last_call(
+        self, call: AttentionCall, as_torch: Callable[[], Tensor]
+    ) -> Tensor:
+        self.recorder.keep(call)
+        if len(self.recorder.blocks) == sum(self.layout.calls):
+            raise _LastValuesKnownError
+        return as_torch()
 
-    def _replay(self, block: nn.Module, _: object, output: Any) -> Any:
-        if self._own_run:
-            return None
-        args, kwargs = self._cut()
-        self._linears.replay()
-        with torch.enable_grad(), self._alone(self._leaves()):
-            self._stream = stream_of(block(*args, **kwargs))
-        # whoever takes this block's tokens on another way than to the next block shows himself
-        self._given.append(stream_of(output).detach().requires_grad_())
-        torch.set_grad_enabled(True)
-        return replace_stream(output, self._given[-1])
+    def _answer_call(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        del call, as_torch  # known: the next one that was recorded and not answered
+        if len(self.outputs) == len(self.recorder.blocks):
+            raise LayoutMismatchError
+        record = self.recorder.blocks[len(self.outputs)]
+        scores = record.scores
+        output = scores.softmax(-1) @ record.value.to(scores.dtype)  # batch head kept dim
+        self.outputs.append(output.to(record.value.dtype).requires_grad_())
+        return self.outputs[-1]
 
-    def _finish(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._own_run:
-            return None
-        self._enter(block, args, kwargs)
-        with self._alone(None), suppress(_EnoughError):
-            block(*args, **kwargs)
-        self._prove(args, kwargs)
-        self._linears.replay()
-        self._answers = self._leaves()
-        torch.set_grad_enabled(True)  # from here on; `run` ends it
-        return self._cut()
+    def _verify(self, recorded: Tensor, replayed: Tensor) -> None:
+        recorded = recorded.narrow(self.layout.token_dim, 0, self.layout.kept)
+        prove(self.classifier.name, recorded, replayed, self.recorder.blocks[0].value.dtype)
 
-    def _blind(self, _: nn.Module, __: object, output: Any) -> Any:
-        if self._own_run:
-            return None
-        self._answers = None
-        self._linears.record()
-        stream, layout = stream_of(output), self.layout
-        self.last = stream
-        missing = layout.grid.tokens - layout.kept
-        if not missing:
-            return None
-        shape = [missing if d == layout.token_dim else n for d, n in enumerate(stream.shape)]
-        unread = stream.new_full(shape, float("nan"))
-        full = torch.cat([stream, unread], dim=layout.token_dim)
-        return replace_stream(output, full)
+    def _with_unread(self, kept: Tensor) -> Tensor:
+        shape = list(kept.shape)
+        shape[self.layout.token_dim] = self.layout.grid.tokens - self.layout.kept
+        return torch.cat([kept, kept.new_full(shape, UNREAD)], self.layout.token_dim)
 
-    @contextmanager
-    def _alone(self, answers: Iterator[Tensor] | None) -> Iterator[None]:
-        self._own_run, self._answers = True, answers
-        yield  # nothing to undo after an exception: the pass is over then, and so are we
-        self._own_run, self._answers = False, None
-
-    def _leaves(self) -> Iterator[Tensor]:
-        """What each attention of this block gives the read tokens, from now on leaves."""
-        with own_operations():
-            leaves = [_output(block) for block in self.recorder.blocks[self._entered :]]
-        self.outputs += leaves
-        return iter(leaves)
-
-    def _cut(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The block's arguments for the kept single patches."""
-        args, kwargs = self._arguments
-        full = _tokens(args, kwargs)
-        kept = _shorten(full, self.layout) if self._stream is None else self._stream
-
-        def change(tensor: Tensor) -> Tensor:
-            return kept if tensor is full else _shorten(tensor, self.layout)
-
-        return map_tensors(args, change), map_tensors(kwargs, change)
-
-    def _prove(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._stream is None:
-            return  # a single block: what enters it is recorded
-        name, replayed = self.classifier.name, self._stream.detach()
-        recorded = _tokens(args, kwargs).narrow(self.layout.token_dim, 0, self.layout.kept)
-        computed = self.recorder.blocks[0].value.dtype
-        prove(name, recorded, replayed, computed)
-        if self._linears.errors:
-            error = float(torch.stack(self._linears.errors).amax())
-            prove_error(name, error, recorded.dtype, computed)
+    def _verified(self, logits: Tensor) -> Streams:
+        recorder, last = self.recorder, self.replayed
+        complete = recorder.count == len(self.layout.calls)
+        answered = len(self.outputs) == len(recorder.blocks)
+        if last is None or not complete or not answered or not logits.requires_grad:
+            raise LayoutMismatchError
+        if not bool(torch.isfinite(logits).all()):
+            raise LayoutMismatchError  # the classifier reads a token that was not kept
+        if not {id(tokens) for tokens in self.handed_on}.isdisjoint(leaves_leading_to(logits)):
+            raise LayoutMismatchError  # it reads the tokens of another block than the last
+        blocks, calls = tuple(recorder.blocks), tuple(recorder.calls)
+        return Streams(logits, blocks, calls, tuple(self.outputs), last)
 
 
-def _tokens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    tokens = first_tensor(args, kwargs)
-    if tokens is None:
-        raise LayoutMismatchError
-    return tokens
-
-
-def _output(block: BlockRecord) -> Tensor:
-    """What the block's attention gives its kept tokens, as a leaf: batch head read dim."""
-    scores = block.scores
-    output = scores.softmax(-1) @ block.value.to(scores.dtype)
-    return output.to(block.value.dtype).requires_grad_()
-
-
-def _shorten(tensor: Tensor, layout: Layout) -> Tensor:
+def kept_part(tensor: Tensor, layout: Layout) -> Tensor:
     """The kept tokens of the stream, and of what goes with it (rotary embeddings, masks)."""
     grid, kept, dim = layout.grid, layout.kept, layout.token_dim
     if tensor.ndim == 3 and tensor.shape[dim] == grid.tokens:
