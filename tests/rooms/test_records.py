@@ -283,14 +283,14 @@ def test_a_disk_that_fills_loses_nothing_that_was_said_to_be_stored(tmp_path):
 def test_a_store_that_is_locked_while_it_is_opened_is_waited_for(tmp_path, monkeypatch):
     """SQLite answers "locked" at once while another process recovers or closes the log."""
     locked = sqlite3.OperationalError("database is locked")
-    answers, know = [locked, locked], opening.know
+    answers, is_store = [locked, locked], opening.is_store
 
     def sometimes(*arguments):
         if answers:
             raise answers.pop()
-        return know(*arguments)
+        return is_store(*arguments)
 
-    monkeypatch.setattr(opening, "know", sometimes)
+    monkeypatch.setattr(opening, "is_store", sometimes)
     with Store(tmp_path / "store") as store:
         assert store.runs() == []
     answers += [locked]

@@ -39,7 +39,7 @@ def salvaged_csv(store: Store) -> str:
 
 
 def _salvaged(store: Store) -> Iterator[tuple[Any, ...]]:
-    for number in store.numbers():
+    for number in store.run_numbers():
         samples = {sample.sample: sample for sample in store.samples(number)}
         for record in store.records(number):
             known = samples.get(record.sample, (record.sample, "", "", ""))

@@ -1,8 +1,4 @@
-"""A store's file: opened to be written, or opened to be read and left as it is.
-
-A reader switches no mode. Where SQLite can make no files beside the store (a read-only folder, a
-full disk), a store whose log is empty is read as it stands, and one with a log from a copy.
-"""
+"""Opening a store's file: to write to it, or to read it and leave it as it is."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from ..errors import RunError
 from .damage import FAULTS
@@ -23,7 +19,7 @@ from .stored_text import decoded
 WAIT: Final = 60.0  # seconds for another run's transaction to end
 RETRY: Final = 0.01  # seconds
 LOG: Final = "-wal"
-_FOREIGN: Final = "SELECT 1 FROM sqlite_master WHERE type IN ('view', 'trigger')"
+Result = TypeVar("Result")
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -32,12 +28,11 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         raise RunError(f"{path} is not a file, and so no store")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+        connection = _connect(str(path), uri=False)
     except (OSError, sqlite3.Error) as error:
         raise RunError(f"{path} cannot be opened as a store: {error}") from error
     try:
-        connection.text_factory = decoded
-        _patiently(path, lambda: prepare(path, connection))
+        _until_unlocked(path, lambda: _prepare(path, connection))
     except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.Error):
@@ -47,34 +42,36 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def open_to_read(path: Path, stack: ExitStack) -> sqlite3.Connection:
-    """The store at a path as it is; `stack` closes it. Raises RunError."""
+    """The store at a path; `stack` closes it. Raises RunError.
+
+    No mode of the file is changed. Where SQLite can make no files beside it (a read-only folder, a
+    full disk), a store whose log is empty is read as it stands, and one with a log from a copy.
+    """
     try:
-        there = path.is_file()
+        exists = path.is_file()
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be opened as a store: {error}") from error
-    if not there:
+    if not exists:
         raise RunError(f"{path} is not there; `agcam evaluate --store FILE` makes a store")
-    reasons: list[sqlite3.Error] = []
+    reasons: list[Exception] = []
     for attempt in (_in_place, _as_it_stands, _from_a_copy):
         try:
             return attempt(path, stack)
-        except sqlite3.OperationalError as error:
+        except (OSError, sqlite3.OperationalError) as error:
             reasons.append(error)
-        except OSError as error:
-            reasons.append(sqlite3.OperationalError(str(error)))
     raise RunError(f"{path} could not be opened: {reasons[0]}") from reasons[0]
 
 
 def _in_place(path: Path, stack: ExitStack) -> sqlite3.Connection:
-    return _connected(path, path, "mode=rw", stack)
+    return _reader(path, path, "mode=rw", stack)
 
 
 def _as_it_stands(path: Path, stack: ExitStack) -> sqlite3.Connection:
-    """Without locks and log: right where the log is empty and nobody can write."""
+    """Without locks and log, which is right where the log is empty and nobody can write."""
     log = Path(f"{path}{LOG}")
     if log.exists() and log.stat().st_size:
         raise OSError("its log is not empty")
-    return _connected(path, path, "mode=ro&immutable=1", stack)
+    return _reader(path, path, "mode=ro&immutable=1", stack)
 
 
 def _from_a_copy(path: Path, stack: ExitStack) -> sqlite3.Connection:
@@ -85,43 +82,44 @@ def _from_a_copy(path: Path, stack: ExitStack) -> sqlite3.Connection:
         shutil.copyfile(file, folder / file.name)
     if before != [file.stat().st_mtime_ns for file in files]:
         raise OSError("it was written to while it was copied; try again")
-    return _connected(path, folder / path.name, "mode=rw", stack)
+    return _reader(path, folder / path.name, "mode=rw", stack)
 
 
-def _connected(path: Path, file: Path, how: str, stack: ExitStack) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{file.absolute().as_uri()}?{how}", uri=True, timeout=WAIT, isolation_level=None
-    )
-    try:
-        connection.text_factory = decoded
-        connection.execute("PRAGMA trusted_schema = OFF")  # the file may be anybody's
-        connection.execute("PRAGMA cell_size_check = ON")
-        known = _patiently(path, lambda: know(path, connection))
-    except BaseException:
-        connection.close()
-        raise
+def _reader(path: Path, file: Path, mode: str, stack: ExitStack) -> sqlite3.Connection:
+    connection = _connect(f"{file.absolute().as_uri()}?{mode}", uri=True)
     stack.callback(connection.close)
-    if not known:
+    connection.execute("PRAGMA trusted_schema = OFF")  # the file may be anybody's
+    connection.execute("PRAGMA cell_size_check = ON")
+    if not _until_unlocked(path, lambda: is_store(path, connection)):
         raise RunError(f"{path} holds no run yet")
     return connection
 
 
-def know(path: Path, connection: sqlite3.Connection) -> bool:
-    """Whether the file has its tables already. Raises RunError for another program's file."""
-    connection.execute("BEGIN")  # one moment of it, also while another process makes the tables
+def _connect(name: str, uri: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(name, uri=uri, timeout=WAIT, isolation_level=None)
+    connection.text_factory = decoded
+    return connection
+
+
+def is_store(path: Path, connection: sqlite3.Connection) -> bool:
+    """Whether a file has its tables already; an empty file has none.
+
+    Raises RunError for another program's file, and for a store that this version does not read.
+    """
+    connection.execute("BEGIN")  # one state of it, also while another process makes the tables
     try:
-        return _known(path, connection)
+        version = _pragma(connection, "user_version")
+        empty = version == 0 and not _pragma(connection, "schema_version")
+        if not empty and _pragma(connection, "application_id") != APPLICATION:
+            raise RunError(f"{path} is a database of another program, not a store")
+        if connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE type IN ('view', 'trigger')"
+        ).fetchone():  # a view may be endless, and a trigger can do anything
+            raise RunError(
+                f"{path} has views or triggers, which no store of agcam has; it is not read"
+            )
     finally:
         connection.execute("ROLLBACK")
-
-
-def _known(path: Path, connection: sqlite3.Connection) -> bool:
-    version = _pragma(connection, "user_version")
-    empty = version == 0 and not _pragma(connection, "schema_version")
-    if not empty and _pragma(connection, "application_id") != APPLICATION:
-        raise RunError(f"{path} is a database of another program, not a store")
-    if connection.execute(_FOREIGN).fetchone():  # a view may be endless, a trigger do anything
-        raise RunError(f"{path} has views or triggers, which no store of agcam has; it is not read")
     if version < 1 and not empty:
         raise RunError(f"{path} is damaged: it states the store version {version}")
     if version > VERSION:
@@ -132,14 +130,14 @@ def _known(path: Path, connection: sqlite3.Connection) -> bool:
     return not empty
 
 
-def prepare(path: Path, connection: sqlite3.Connection) -> None:
-    """Know the file, make its tables or bring them up to date. Several processes may at once."""
-    know(path, connection)
+def _prepare(path: Path, connection: sqlite3.Connection) -> None:
+    """Make the tables, or bring them up to date. Several processes may do so at once."""
+    is_store(path, connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     if _pragma(connection, "user_version") == VERSION:
         return
-    with transaction(connection):  # what another process did meanwhile is seen in here
+    with transaction(connection):  # which waits for another process, and sees what that one did
         version = _pragma(connection, "user_version")
         steps = [UPGRADES[old] for old in range(version, VERSION)] if version else [TABLES]
         for statement in ";\n".join(steps).split(";\n"):
@@ -157,13 +155,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
-            with suppress(sqlite3.Error):  # the first error says more
+            with suppress(sqlite3.Error):  # the first error is the one that matters
                 connection.execute("ROLLBACK")
         raise
 
 
-def _patiently(path: Path, act: Callable[[], Any]) -> Any:
-    """SQLite does not wait for a lock by itself while it recovers a log or changes the mode."""
+def _until_unlocked(path: Path, act: Callable[[], Result]) -> Result:
+    """Retry: SQLite does not wait for a lock while it recovers a log or changes the mode."""
     end = time.monotonic() + WAIT
     while True:
         try:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamageError
-from .damage import Damage
 from .rows import Failure, Record, Run, SampleRow
 from .store import Store
 
@@ -44,7 +43,7 @@ class Results:
 def read_results(store: Store, key: str = "") -> Results:
     """All of a run at one moment, which may be named by the beginning of its key.
 
-    What is damaged is left out and counted in `store.damage`. Raises RunError for no such run,
+    What is damaged is skipped and counted in `store.damage`. Raises RunError for no such run,
     DamageError for one whose description is damaged.
     """
     with store.snapshot():
@@ -54,84 +53,62 @@ def read_results(store: Store, key: str = "") -> Results:
                 f"{store.path}: the description of run {run.key[:12]} is damaged "
                 f"({store.damage.reason}), so that its rows cannot be summarized"
             )
-        filled = _Tables(run, store.samples(run.key), store.damage)
+        arrays = _Arrays(run, store.samples(run.key))
         for record in store.records(run.key):
-            filled.add(record)
-        return filled.results(tuple(store.failures(run.key)))
+            try:
+                arrays.add(record)
+            except ValueError as error:
+                store.damage.note(error)
+        return arrays.results(tuple(store.failures(run.key)))
 
 
-class _Tables:
-    """Arrays that are filled record by record; one that fits nowhere is damage."""
+class _Arrays:
+    """Arrays that are filled record by record; curves are summed, for a large run has many."""
 
-    def __init__(self, run: Run, samples: Sequence[SampleRow], damage: Damage) -> None:
-        self.run, self.samples, self.damage = run, samples, damage
+    def __init__(self, run: Run, samples: Sequence[SampleRow]) -> None:
+        self.run, self.samples = run, samples
         self.methods = tuple(run.configuration["methods"])
         self.row = {sample.sample: index for index, sample in enumerate(samples)}
         self.column = {name: index for index, name in enumerate(self.methods)}
-        shape = len(samples), len(self.methods)
-        self.values = {name: np.full(shape, np.nan) for name in run.configuration["metrics"]}
-        self.curves = _Curves(len(self.methods))
+        self.shape = len(samples), len(self.methods)
+        self.values = {name: np.full(self.shape, np.nan) for name in run.configuration["metrics"]}
         self.sets: dict[str, NDArray[np.float64]] = {}
-
-    def add(self, record: Record) -> None:
-        if (
-            record.sample not in self.row
-            or record.method not in self.column
-            or record.metric not in self.values
-        ):
-            self.damage.note(f"a row of {record[:3]} belongs to nothing in its run")
-            return
-        place = self.row[record.sample], self.column[record.method]
-        try:
-            if record.value is None:
-                self._keep(record.metric, place, record.curve or ())
-                return
-            if record.curve is not None:
-                self.curves.add(record.metric, place[1], record.curve)
-            self.values[record.metric][place] = record.value
-        except ValueError:
-            self.damage.note(f"the curve of {record[:3]} has another length than the others")
-
-    def _keep(self, metric: str, place: tuple[int, int], numbers: Sequence[float]) -> None:
-        shape = (len(self.samples), len(self.methods), len(numbers))
-        kept = self.sets.setdefault(metric, np.full(shape, np.nan))
-        if kept.shape != shape:
-            raise ValueError
-        kept[place] = numbers
-
-    def results(self, failures: tuple[Failure, ...]) -> Results:
-        return Results(
-            self.run,
-            tuple(self.samples),
-            failures,
-            self.methods,
-            self.values,
-            self.curves.means(),
-            self.sets,
-        )
-
-
-class _Curves:
-    """Means of curves, summed as they come: a large run's curves need not be held."""
-
-    def __init__(self, methods: int) -> None:
-        self.methods = methods
         self.sums: dict[str, NDArray[np.float64]] = {}
         self.counts: dict[str, NDArray[np.float64]] = {}
 
-    def add(self, metric: str, method: int, curve: tuple[float, ...]) -> None:
-        """Raises ValueError for a curve of another length than the metric's first."""
-        if metric not in self.sums:
-            self.sums[metric] = np.zeros((self.methods, len(curve)))
-            self.counts[metric] = np.zeros((self.methods, 1))
-        if self.sums[metric].shape[1] != len(curve):
-            raise ValueError
-        self.sums[metric][method] += curve
-        self.counts[metric][method] += 1
+    def add(self, record: Record) -> None:
+        """Enter a record. Raises ValueError for one that fits nowhere."""
+        row, column = self.row.get(record.sample), self.column.get(record.method)
+        if row is None or column is None or record.metric not in self.values:
+            raise ValueError(f"a row of {record[:3]} belongs to nothing in its run")
+        metric, points = record.metric, len(record.curve or ())
+        curves = self.sums if record.value is not None else self.sets
+        if record.curve is not None:
+            if metric not in curves:
+                self._make_room(metric, points, summed=record.value is not None)
+            if curves[metric].shape[-1] != points:
+                raise ValueError(f"the curve of {record[:3]} has another length than the others")
+        if record.value is None:
+            self.sets[metric][row, column] = record.curve
+            return
+        self.values[metric][row, column] = record.value
+        if record.curve is not None:
+            self.sums[metric][column] += record.curve
+            self.counts[metric][column] += 1
 
-    def means(self) -> dict[str, NDArray[np.float64]]:
-        found = {}
-        for metric, sums in self.sums.items():
-            count = self.counts[metric]
-            found[metric] = np.where(count > 0, sums / np.maximum(count, 1), np.nan)
-        return found
+    def _make_room(self, metric: str, points: int, summed: bool) -> None:
+        if summed:
+            self.sums[metric] = np.zeros((len(self.methods), points))
+            self.counts[metric] = np.zeros((len(self.methods), 1))
+        else:
+            self.sets[metric] = np.full((*self.shape, points), np.nan)
+
+    def results(self, failures: tuple[Failure, ...]) -> Results:
+        """The arrays, with the means of the curves."""
+        means = {
+            metric: np.where(count > 0, self.sums[metric] / np.maximum(count, 1), np.nan)
+            for metric, count in self.counts.items()
+        }
+        return Results(
+            self.run, tuple(self.samples), failures, self.methods, self.values, means, self.sets
+        )

@@ -7,7 +7,19 @@ from typing import Final
 VERSION: Final = 2
 APPLICATION: Final = 0x61676361  # "agca", in the file's header
 
-TABLES: Final = """
+_SAMPLES: Final = """
+CREATE TABLE samples (
+    run INTEGER NOT NULL REFERENCES runs,
+    sample INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    label INTEGER NOT NULL,
+    prediction INTEGER NOT NULL,
+    probability REAL,
+    PRIMARY KEY (run, sample)
+) WITHOUT ROWID;
+"""
+
+TABLES: Final = f"""
 CREATE TABLE runs (
     run INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
@@ -23,15 +35,7 @@ CREATE TABLE shards (
     seconds REAL NOT NULL,
     PRIMARY KEY (run, shard)
 ) WITHOUT ROWID;
-CREATE TABLE samples (
-    run INTEGER NOT NULL REFERENCES runs,
-    sample INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    label INTEGER NOT NULL,
-    prediction INTEGER NOT NULL,
-    probability REAL,
-    PRIMARY KEY (run, sample)
-) WITHOUT ROWID;
+{_SAMPLES}
 CREATE TABLE records (
     run INTEGER NOT NULL REFERENCES runs,
     sample INTEGER NOT NULL,
@@ -56,17 +60,9 @@ CREATE TABLE failures (
 # Version -> the statements that make the next version of it. Version 1 had no room for a sample
 # without a probability.
 UPGRADES: Final = {
-    1: """
+    1: f"""
 ALTER TABLE samples RENAME TO samples_1;
-CREATE TABLE samples (
-    run INTEGER NOT NULL REFERENCES runs,
-    sample INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    label INTEGER NOT NULL,
-    prediction INTEGER NOT NULL,
-    probability REAL,
-    PRIMARY KEY (run, sample)
-) WITHOUT ROWID;
+{_SAMPLES}
 INSERT INTO samples SELECT * FROM samples_1;
 DROP TABLE samples_1;
 """
