@@ -4,7 +4,7 @@
 
 Starts `agcam serve` in a process of its own and attacks it: silence, bodies that stop, bytes that
 are no HTTP, damaged pictures, other names and origins, small requests for large work, visitors who
-leave, events that the page never sends. A fault is an answer that is not as promised in
+leave, requests that the page never sends. A fault is an answer that is not as promised in
 docs/under-fault.md, a traceback in the server's log, or an honest visitor who is kept too long. All
 counts, connections and times are bounded; nothing but 127.0.0.0/8 is called.
 """
@@ -207,10 +207,10 @@ def elsewhere(server, _):
     for headers in asked:
         tried, faults = tried + 1, faults + (not refuses(server.send(form(data, **headers)), 403))
     for method in ("DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "get"):
-        for path in ("/explain", "/models", "/health", "/pictures", "/nothing", "/"):
+        for path in ("/explain", "/models", "/health", "/uploads", "/nothing", "/"):
             request = get(path).replace(b"GET", method.encode())
             tried, faults = tried + 1, faults + (not refuses(server.send(request), 400, 404, 405))
-    for path in ("/", "/config", "/models", "/nothing", "/openapi.json"):
+    for path in ("/", "/settings", "/models", "/nothing", "/openapi.json"):
         lies = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
         tried, faults = tried + 1, faults + ("evil.example" in str(server.send(get(path, **lies))))
     return tried, faults, server.honest()
@@ -254,18 +254,17 @@ def leaving(server, rounds):
     return count, 0, server.honest()
 
 
-def page_events(server, rounds):
-    """Events as the page sends them, but not of the page: a method 9,000 times, wrong kinds."""
-    bodies = [{"fn_index": n % 20, "session_hash": "s", "data": []} for n in range(rounds)]
-    values = ["x", 1, None, ["agcam"] * 5000, True, -1, ""]
-    faults = 0
-    for number, body in enumerate(bodies):
-        body["data"] = [values[(number + k) % len(values)] for k in range(number % 14)]
+def page_requests(server, rounds):
+    """Requests as the page sends them, but not of the page: other uploads, kinds and sizes."""
+    values = ["x", 1, None, ["agcam"] * 5000, True, -1, {"path": "/etc/passwd"}, 1e400]
+    fields, faults = ("model", "method", "target", "prompts"), 0
+    for number in range(rounds):
+        body = {field: values[(number + k) % 8] for k, field in enumerate(fields[: number % 5])}
         sent = json.dumps(body).encode()
+        view = ("card", "map", "parts", "x")[number % 4]
         head = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        head = f"POST /gradio_api/run/predict HTTP/1.1\r\n{head}Content-Length: {len(sent)}\r\n\r\n"
-        status, _ = server.send(head.encode() + sent)
-        faults += status == 0
+        head = f"POST /uploads/key/{view} HTTP/1.1\r\n{head}Content-Length: {len(sent)}\r\n\r\n"
+        faults += not refuses(server.send(head.encode() + sent), 413, 422)
     return rounds, faults, server.honest()
 
 
@@ -281,7 +280,7 @@ def ending(server):
     return time.monotonic() - start
 
 
-ATTACKS = (silence, noise, damaged, elsewhere, large_work, leaving, page_events)
+ATTACKS = (silence, noise, damaged, elsewhere, large_work, leaving, page_requests)
 
 
 def main():

@@ -4,12 +4,13 @@
 
 Starts `agcam serve` in a process of its own. Load: every client sends its pictures to `/explain`
 all at once; every answer is compared with `agcam.explain` of the same picture here; the server's
-memory is read every 50 ms. Clicks: one picture on the desk in this process, another class each
-time, from the recording to the page's HTML.
+memory is read every 50 ms. Clicks: one upload in this process, the map of another class each time,
+from the recording to the page's JSON.
 """
 
 import argparse
 import io
+import json
 import socket
 import statistics
 import subprocess
@@ -111,26 +112,27 @@ def load(arguments, sent):
 
 def clicks(arguments, sent):
     import agcam
-    from agcam.web import panels, warm
-    from agcam.web.desk import Desk
-    from agcam.web.reading import Question
+    from agcam.explanation import card_of
+    from agcam.viewer import card_json
+    from agcam.web import warm
+    from agcam.web.recording import Selection
+    from agcam.web.uploads import Uploads
 
     model = agcam.load(arguments.model)
     warm({"m": model})
-    desk = Desk({"m": model})
-    key = "visitor", desk.lay("visitor", sent[0], "picture")
-    look = panels.Look(0.5, 0.5, boxes=False)
+    uploads = Uploads({"m": model})
+    key = "visitor", uploads.add("visitor", sent[0], "picture")
     times, busy, first = [], [], None
     for number in range(arguments.clicks + 1):
         start, began = time.perf_counter(), time.process_time()
-        explanation = desk.explain(key, Question("m", "agcam", number or None))
-        panels.view(explanation, look), panels.said(explanation)
+        explanation = uploads.explain(key, Selection("m", "agcam", number or None))
+        json.dumps(card_json(card_of(explanation)))
         spent = 1000 * (time.perf_counter() - start)
         first = spent if first is None else first
         if number:
             times.append(spent)
             busy.append(1000 * (time.process_time() - began))
-    return first, sorted(times), sorted(busy), desk.store.nbytes
+    return first, sorted(times), sorted(busy), uploads.cache.nbytes
 
 
 def main():

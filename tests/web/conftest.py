@@ -29,13 +29,15 @@ MISSING = (
 def api():
     """The application, asked in this process."""
     from starlette.testclient import TestClient
-    from web_models import LIMITS, assembled, models
+    from web_models import LIMITS, models
+
+    from agcam.web import application
 
     made = models()
-    app = assembled(made, LIMITS)
+    app = application(made, LIMITS)
     with TestClient(app) as client:
         client.models = made
-        client.desk = app.state.desk
+        client.uploads = app.state.uploads
         yield client
 
 
@@ -84,8 +86,11 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium, server):
-    """A new visitor's page: visit(query="", width=1280); nothing may be asked of other hosts."""
-    contexts, asked, problems = [], [], []
+    """Open a new visitor's page: visit(query="", width=1280).
+
+    At the end: no error in any page, nothing that its policy refused, no call to another host.
+    """
+    contexts, requested, problems = [], [], []
 
     def open_page(query="", width=1280, height=900):
         context = chromium.new_context(
@@ -94,15 +99,22 @@ def visit(chromium, server):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested.append(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: _keep_errors(message, problems))
         page.goto(server.address + "/" + query)
-        page.wait_for_selector(".ag-drop")
+        page.wait_for_selector("#examples button")
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert problems == []
-    elsewhere = [url for url in asked if not url.startswith((server.address, "data:", "blob:"))]
+    elsewhere = [url for url in requested if not url.startswith((server.address, "data:", "blob:"))]
     assert elsewhere == []
+
+
+def _keep_errors(message, problems):
+    """Errors and refusals of the page's policy; that an answer was no 200 is none of them."""
+    if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+        problems.append(message.text)

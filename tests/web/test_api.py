@@ -4,12 +4,11 @@ import asyncio
 import base64
 import io
 import json
-import socket
+import re
 import threading
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,16 +20,14 @@ from PIL import Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.requests import Request
 from starlette.testclient import TestClient
-from web_models import LIMITS, NAMES, assembled, models
+from web_models import LIMITS, NAMES, models
 from web_pictures import black, picture, png
 
 import agcam
-from agcam.web import Limits
-from agcam.web.gate import Gate
+from agcam.web import Limits, application
+from agcam.web.bodies import body_of
 from agcam.web.offered import OFFERED
-from agcam.web.page import _Wires
-from agcam.web.pictures import body_of
-from agcam.web.problems import TooLargeError, TooSlowError
+from agcam.web.refusals import TooLargeError, TooSlowError
 
 
 def asked(api, seed=0, **fields):
@@ -127,7 +124,7 @@ def test_every_refusal_is_described(api):
 )
 def test_bad_pictures(api, data, status, words):
     refused(api.post("/explain", files={"picture": data}), status, words)
-    refused(api.post("/pictures", content=data), status, words)
+    refused(api.post("/uploads", content=data), status, words)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +152,7 @@ def test_bad_questions(api, fields, words):
 def test_a_path_or_an_address_is_refused(api, place):
     refused(api.post("/explain", json={"picture": place}), 422, "address or a path is not taken")
     refused(api.post("/explain", data={"picture": place}, files={"x": b""}), 422, "not taken")
-    refused(api.post("/pictures", content=place.encode()), 422, "not a picture")
+    refused(api.post("/uploads", content=place.encode()), 422, "not a picture")
 
 
 def test_other_bodies(api):
@@ -191,112 +188,57 @@ def test_a_picture_that_never_ends_does_not_hold_its_place():
         asyncio.run(body_of(request, 2_000_000, Limits(silent_seconds=0.01)))
 
 
-# What Gradio could do, and must not
+# The page's own addresses
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/gradio_api/file=/etc/passwd",
-        "/gradio_api/file/etc/passwd",
-        "/file=/etc/passwd",
-        "/gradio_api/proxy=http://127.0.0.1:1/",
-        "/gradio_api/upload_progress?upload_id=1",
-        "/gradio_api/openapi.json",
-        "/gradio_api/runs",
-        "/gradio_api/deep_link",
-        "/monitoring",
         "/docs",
         "/redoc",
-        "/config/../gradio_api/file=x",
-        "/assets/../../../../etc/passwd",
-        "/assets/%2e%2e/%2e%2e/%2e%2e/gradio/routes.py",
+        "/static/../../../../etc/passwd",
+        "/static/%2e%2e/%2e%2e/app.py",
         "/static//etc/passwd",
-        "/svelte/../../etc/passwd",
-        "/pictures/x/../../etc/passwd",
-        "/login",
-        "/token",
+        "/static/viewer/../page.js/../../app.py",
+        "/static/",
+        "/static",
+        "/uploads/x/../../etc/passwd",
+        "/uploads/x/y/z",
+        "/examples/../../etc/passwd",
+        "/gradio_api/file=/etc/passwd",
     ],
 )
-def test_gradios_other_addresses_are_closed(api, path):
+def test_there_is_nothing_elsewhere(api, path):
     answer = api.get(path)
-    assert answer.status_code in (403, 404, 405, 422)
+    assert answer.status_code in (404, 405, 422)
+    assert list(answer.json()) == ["error"]
     assert "root:" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/gradio_api/upload",
-        "/gradio_api/queue/join",
-        "/gradio_api/run/picked",
-        "/gradio_api/api/picked",
-        "/gradio_api/call/picked",
-        "/gradio_api/call/v2/picked",
-        "/gradio_api/component_server",
-        "/gradio_api/stream/1",
-        "/gradio_api/process_recording",
-        "/gradio_api/vibe-edit",
-        "/login",
-    ],
-)
-def test_gradios_own_api_is_closed(api, path):
-    refused(api.post(path, files={"files": b"x"}), 404, "nothing here")
-
-
-@pytest.fixture
-def trap():
-    """A server that nobody may call."""
-    called = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.2)
-        stop = threading.Event()
-
-        def listen():
-            while not stop.is_set():
-                try:
-                    listener.accept()[0].close()
-                    called.append(1)
-                except OSError:
-                    continue
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/cat.png"
-        stop.set()
-        thread.join()
-    assert called == []
-
-
-def test_inputs_that_are_files_or_addresses_are_refused(api, trap):
-    """Gradio follows such an input of any component: it reads the file, it fetches the address."""
-    meta = {"meta": {"_type": "gradio.FileData"}}
-    for place in ({"path": "/etc/passwd"}, {"path": trap}, {"url": trap, "path": ""}):
-        for value in ({**place, **meta}, [{**place, **meta}], {"x": {**place, **meta}}):
-            for number in range(4):
-                event = {"data": [value], "fn_index": number, "session_hash": "s"}
-                answer = api.post("/gradio_api/run/predict", json=event)
-                refused(answer, 400, "a file or an address is refused")
-    refused(api.post("/gradio_api/run/predict", content=b"{"), 400, "JSON")
-    refused(api.post("/gradio_api/run/predict", content=b"[]"), 400, "JSON")
-    long = {"data": ["x" * 70_000], "fn_index": 0, "session_hash": "s"}
-    refused(api.post("/gradio_api/run/predict", json=long), 413, "never that long")
+def test_static_files_are_served_and_nothing_is_kept(api):
+    page = api.get("/").text
+    addresses = re.findall(r'(?:href|src)="(static/[^"]+)"', page)
+    assert len(addresses) >= 3
+    for address in addresses:
+        answer = api.get(f"/{address}")
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-cache"
+        assert answer.headers["content-type"].startswith(("text/javascript", "text/css"))
+    assert api.get("/health").headers["cache-control"] == "no-store"
+    assert api.head("/").status_code == 200
 
 
 def test_the_page_calls_nobody_and_sets_a_cookie(api):
     api.cookies.clear()
     answer = api.get("/")
     policy = answer.headers["content-security-policy"]
-    assert policy.startswith("default-src 'self'")
-    assert "http" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+    assert "http" not in policy + answer.text.replace("http-equiv", "")
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert "set-cookie" not in api.get("/").headers  # known from now on
-    config = api.get("/config").json()
-    assert config["analytics_enabled"] is False
-    assert "fonts.googleapis" not in answer.text
-    assert "@font-face" not in api.get("/theme.css").text
     forged = {"cookie": "agcam_visitor=short; x=y"}
     api.cookies.clear()
     assert "set-cookie" in api.get("/", headers=forged).headers
@@ -317,7 +259,7 @@ def test_uploads_never_touch_the_disk(api, monkeypatch):
     large = png(0, (700, 700))  # 1.4 MB: above what forms keep in memory by themselves
     assert len(large) > 1_100_000
     assert api.post("/explain", files={"picture": large}).status_code == 200
-    assert api.post("/pictures", content=large).status_code == 200
+    assert api.post("/uploads", content=large).status_code == 200
 
 
 def test_many_pictures_at_once_are_all_answered_and_right(api):
@@ -336,14 +278,14 @@ def test_memory_is_bounded_by_pictures_a_visitor(api):
     before = api.get("/health").json()["pictures"]
     api.get("/")
     for seed in range(8):
-        assert api.post("/pictures", content=png(seed)).status_code == 200
+        assert api.post("/uploads", content=png(seed)).status_code == 200
     assert api.get("/health").json()["pictures"] <= before + LIMITS.kept_pictures
 
 
 def test_pictures_are_forgotten_also_when_nobody_asks():
-    app = assembled(models(), Limits(kept_seconds=0.3))
+    app = application(models(), Limits(kept_seconds=0.3))
     with TestClient(app) as client:
-        assert client.post("/pictures", content=png(0)).status_code == 200
+        assert client.post("/uploads", content=png(0)).status_code == 200
         until = time.monotonic() + 60
         while client.get("/health").json()["pictures"] and time.monotonic() < until:
             time.sleep(0.05)  # /health looks, and drops nothing
@@ -351,10 +293,10 @@ def test_pictures_are_forgotten_also_when_nobody_asks():
 
 
 def test_busy_is_said_politely():
-    app = assembled(models(), Limits(working=1, waiting=1))
+    app = application(models(), Limits(working=1, waiting=1))
     gate_hold, entered = threading.Event(), threading.Event()
     with TestClient(app) as client:
-        made = app.state.desk.models["tiny"].module
+        made = app.state.uploads.models["tiny"].module
 
         def slow(*_):
             entered.set()
@@ -364,7 +306,7 @@ def test_busy_is_said_politely():
         with ThreadPoolExecutor(2) as pool:
             running = [pool.submit(asked, client, seed) for seed in range(2)]
             assert entered.wait(30)
-            while client.app.state.gate.free:  # the second has its place
+            while client.app.state.queue.free:  # the second has its place
                 pass
             answer = asked(client, 2)
             refused(answer, 503, "try again")
@@ -421,7 +363,7 @@ def test_methods_say_what_they_cost_and_too_much_is_refused_at_once(api):
 
 
 def test_bodies_under_way_hold_bounded_memory():
-    app = assembled(models(), Limits(held_bytes=100_000))
+    app = application(models(), Limits(held_bytes=100_000))
     with TestClient(app) as client:
         small, large = png(0), png(0, (300, 300))
         assert len(large) > 200_000
@@ -434,29 +376,12 @@ def test_bodies_under_way_hold_bounded_memory():
         refused(client.post("/explain", files={"picture": small}, data=fields), 503, "as many")
 
 
-def test_a_comparison_asks_each_method_once(api, monkeypatch):
-    """The page's list of methods comes from the browser: 9,000 times the same, or all there are."""
-    desk, gate, asked_of = api.desk, api.app.state.gate, []
-    wires = _Wires(desk, gate, SimpleNamespace(compared="compared", told="told"))
-    monkeypatch.setattr(wires, "_by", lambda _, state: asked_of.append(state.method) or ("x", "y"))
-    request = SimpleNamespace(headers={})
-    state = ("", "tiny", "agcam", 1, "", 0.5, 0.5, False, False)
-    out = asyncio.run(wires.compare(request, "key", *state, ["agcam", "rollout"] * 9000))
-    assert asked_of == ["agcam", "rollout"]
-    assert "compared" in out
-    few = Gate(Limits(request_passes=5))
-    wires.gate = few
-    out = asyncio.run(wires.compare(request, "key", *state, list(OFFERED)))
-    assert "tick fewer methods" in out["compared"]
-    assert asked_of == ["agcam", "rollout"]
-
-
 # Whatever anybody sends
 
 
 @pytest.fixture(scope="session")
 def described():
-    return schemathesis.openapi.from_asgi("/openapi.json", assembled(models(), LIMITS))
+    return schemathesis.openapi.from_asgi("/openapi.json", application(models(), LIMITS))
 
 
 @pytest.mark.parametrize(

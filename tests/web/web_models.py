@@ -3,11 +3,8 @@
 python tests/web/web_models.py            prints the port that it serves on
 """
 
-import asyncio
 import sys
-import warnings
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,19 +56,7 @@ def models():
     }
 
 
-async def _assembled(models, limits):
-    return application(models, limits)
-
-
-def assembled(models, limits):
-    """The application, made while a loop runs: else Gradio makes loops and leaves them open."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Gradio's own libraries warn of
-        with ThreadPoolExecutor(1) as thread:  # this one may have a loop already: playwright's
-            return thread.submit(asyncio.run, _assembled(models, limits)).result()
-
-
-def tell_of_calls(event, arguments):
+def report_calls(event, arguments):
     """An audit hook: leave a file behind if this process calls any other machine."""
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         host = str(arguments[1][0])
@@ -82,14 +67,15 @@ def tell_of_calls(event, arguments):
 
 
 def main():
-    sys.addaudithook(tell_of_calls)
+    sys.addaudithook(report_calls)
     torch.set_num_threads(1)
     made = models()
-    place = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", 0)
     app = application(made, LIMITS)
     warm(made)
-    print(place.getsockname()[1], flush=True)  # noqa: T201
-    serve(app, place)
+    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
+    serve(app, listener)
 
 
 if __name__ == "__main__":

@@ -6,21 +6,20 @@ from typing import Annotated, Final
 
 import typer
 
-from .loading import Loading
-from .options import takes_groups
+from .loading import Loading, loads_models
 from .stopping import advise
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 7860
 
 
-@takes_groups
+@loads_models
 def serve(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="A model that visitors may ask; several times for several, the first is asked "
-            "unless they choose. Names as for `agcam explain`; no others are ever loaded."
+            help="A model that visitors can choose; may be given several times, the first is the "
+            "default. Names as for `agcam explain`; no others are ever loaded."
         ),
     ] = None,
     host: Annotated[
@@ -31,7 +30,7 @@ def serve(
     memory_megabytes: Annotated[
         int, typer.Option(min=1, help="Pictures and recordings kept for all visitors.")
     ] = 1000,
-    queue: Annotated[int, typer.Option(min=1, help="Requests that wait before it is busy.")] = 250,
+    queue: Annotated[int, typer.Option(min=1, help="Requests that may wait.")] = 250,
     public_name: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,9 +41,9 @@ def serve(
     *,
     loading: Loading,
 ) -> None:
-    """Open a page where people drop a picture and see what the model looked at.
+    """Serve a page where people upload a picture and see what the model looked at.
 
-    The options of loading are those of every --model; --arch is that of files.
+    The loading options apply to every --model; --arch to those that are files.
     """
     from dataclasses import replace
     from pathlib import Path
@@ -52,13 +51,13 @@ def serve(
     from ..web import Limits, application, listen, warm
     from ..web import serve as serve_
 
-    place = listen(host, port)  # a port that is taken is told before models are loaded
+    listener = listen(host, port)  # a port that is taken is reported before models are loaded
     models = {}
     for name in model or ["demo"]:
         file = loading.arch is not None and Path(name).is_file()
         loaded = (loading if file else replace(loading, arch=None)).load(name)
         key = loaded.name if file else name
-        models[name if key in models else key] = loaded  # files of one name are told by their path
+        models[name if key in models else key] = loaded  # files of one name go by their path
     limits = Limits(
         upload_bytes=max_megabytes * 1_000_000,
         kept_bytes=memory_megabytes * 1_000_000,
@@ -67,9 +66,9 @@ def serve(
     app = application(models, limits, public_name or ())
     warm(models)
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    typer.echo(f"agcam serves {', '.join(models)} on http://{shown}:{port} (Ctrl+C ends it)")
-    advise("pictures that visitors gave are forgotten; the same command starts it again")
+    typer.echo(f"agcam serves {', '.join(models)} on http://{shown}:{port} (Ctrl+C stops it)")
+    advise("uploaded pictures are forgotten; the same command starts it again")
     try:
-        serve_(app, place)
+        serve_(app, listener)
     finally:
-        app.state.gate.close()
+        app.state.queue.close()

@@ -160,8 +160,8 @@ def document_json(document: Document) -> dict[str, Any]:
     return {**_json(document), "colormaps": colour_tables(document.colormap), "cards": []}
 
 
-def card_json(card: Card) -> dict[str, Any]:
-    """A card as the viewer reads it."""
+def card_json(card: Card | MethodData | Parts) -> dict[str, Any]:
+    """A card, or a part of one, as the viewer reads it."""
     made: dict[str, Any] = _json(card)
     return made
 

@@ -19,10 +19,9 @@ def application(
 ) -> Any:
     """The page at `/` and the API beside it, as an ASGI application (FastAPI).
 
-    `models` are all that visitors can choose from, the first is asked unless they say otherwise.
-    `names` are host names under which a proxy passes requests on; without them, a connection that
-    comes from this machine must ask for this machine by a name of its own.
-    Raises LoadError where the extra `agcam[app]` is not installed.
+    Visitors choose among `models`; the first is the default. `names` are host names under which a
+    proxy passes requests on; without them, a connection from this machine must use one of this
+    machine's own names. Raises LoadError where the extra `agcam[app]` is not installed.
     """
     try:
         from .app import assemble
@@ -32,7 +31,7 @@ def application(
 
 
 def listen(host: str, port: int) -> socket:
-    """A socket that waits for visitors; raises LoadError where that address cannot be had."""
+    """A listening socket; raises LoadError where that address cannot be had."""
     try:
         family = AddressFamily.AF_INET6 if ":" in host else AddressFamily.AF_INET
         return create_server((host, port), family=family, backlog=128)
@@ -41,18 +40,18 @@ def listen(host: str, port: int) -> socket:
         raise LoadError(f"cannot listen on {host}:{port}: {reason}; try another --port.") from error
 
 
-def serve(app: Any, place: socket) -> None:
-    """Serve an application until SIGINT or SIGTERM comes, and 2 seconds more at most.
+def serve(app: Any, listener: socket) -> None:
+    """Serve an application until SIGINT or SIGTERM, and 2 seconds more at most.
 
-    Then the signal is raised again, with the handler that was there before.
+    Then the signal is raised again, for the handler that was there before.
     """
     from .server import run
 
-    run(app, place)
+    run(app, listener)
 
 
 def warm(models: Mapping[str, Classifier]) -> None:
-    """Survey every model and hash its weights now, so that no visitor waits for it.
+    """Survey every model and hash its weights now, so that no visitor has to wait for that.
 
     Raises ModelError for one that cannot be explained.
     """
@@ -61,5 +60,5 @@ def warm(models: Mapping[str, Classifier]) -> None:
     from ..explainer import explain
 
     for model in models.values():
-        words = ["a photo"] if model.with_prompts and not model.class_names else None
-        explain(model, Image.new("RGB", (64, 64), "grey"), [words] if words else None)
+        prompts = ["a photo"] if model.with_prompts and not model.class_names else None
+        explain(model, Image.new("RGB", (64, 64), "grey"), [prompts] if prompts else None)

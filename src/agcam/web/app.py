@@ -1,4 +1,4 @@
-"""Desk, gate, API and page put together."""
+"""Uploads, work queue, API and page put together."""
 
 from __future__ import annotations
 
@@ -6,40 +6,59 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.resources import files
-from types import SimpleNamespace
+from typing import Final
 
-import gradio as gr
 from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
 
 from .._version import __version__
 from ..values import Classifier
-from . import api, pictures, problems
-from .desk import Desk
-from .gate import Gate
-from .guard import Guard, told, visitor_in
+from ..viewer import ASSETS
+from . import api, page, refusals
+from .context import MemoryBudget, RequestMiddleware
 from .limits import Limits
-from .origin import Origin
-from .page import build
-from .visits import Budget, Visits
+from .security import SecurityMiddleware, visitor_of
+from .uploads import Uploads
+from .work_queue import WorkQueue
 
-FONTS = ("system-ui", "sans-serif")  # those of the visitor's machine: none is fetched
-MONO = ("ui-monospace", "monospace")
-SWEEPS = 30  # times that old pictures are looked for within the time that they are kept
+SWEEPS: Final = 30  # times that old uploads are looked for within the time that they are kept
 
 
-def _text_of(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+def assemble(
+    models: Mapping[str, Classifier], limits: Limits, names: Collection[str] = ()
+) -> FastAPI:
+    """The whole application."""
+    uploads, queue = Uploads(models, limits), WorkQueue(limits)
+    app = FastAPI(
+        title="agcam",
+        version=__version__,
+        description="See what a Vision Transformer looked at, for any class, and prove it.",
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=_sweeping(uploads),
+    )
+    refusals.install(app)
+    app.include_router(api.routes(uploads, queue))
+    app.include_router(page.routes(uploads, queue))
+    for path, folder in (("/static/viewer", ASSETS), ("/static", files(__package__) / "static")):
+        app.mount(path, StaticFiles(directory=str(folder)))
+    app.add_middleware(SecurityMiddleware, names=names)
+    app.add_middleware(
+        RequestMiddleware, budget=MemoryBudget(limits.held_bytes), visitor_of=visitor_of
+    )
+    app.state.uploads, app.state.queue = uploads, queue
+    return app
 
 
-def _sweeping(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Forget old pictures while the server runs, also when nobody asks for anything."""
+def _sweeping(uploads: Uploads) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Drop old uploads while the server runs, also when there are no requests."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async def sweep() -> None:
             while True:
-                await asyncio.sleep(desk.limits.kept_seconds / SWEEPS)
-                desk.store.sweep()
+                await asyncio.sleep(uploads.limits.kept_seconds / SWEEPS)
+                uploads.cache.sweep()
 
         task = asyncio.create_task(sweep())
         try:
@@ -48,45 +67,3 @@ def _sweeping(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[Non
             task.cancel()
 
     return lifespan
-
-
-def assemble(
-    models: Mapping[str, Classifier], limits: Limits, names: Collection[str] = ()
-) -> FastAPI:
-    """The whole application."""
-    desk, gate = Desk(models, limits), Gate(limits)
-    app = FastAPI(
-        title="agcam",
-        version=__version__,
-        description="See what a Vision Transformer looked at, for any class, and prove it.",
-        docs_url=None,  # these pages load scripts from elsewhere
-        redoc_url=None,
-        lifespan=_sweeping(desk),
-    )
-    problems.install(app)
-    app.include_router(api.routes(desk, gate))
-    app.include_router(pictures.routes(desk, gate))
-    app.add_middleware(Guard, seconds=limits.silent_seconds)
-    app.add_middleware(Origin, names=names)
-    app.add_middleware(Visits, budget=Budget(limits.held_bytes), visitor_of=visitor_in)
-    app.state.desk, app.state.gate = desk, gate
-    for module in (gr.routes, gr.route_utils):
-        module.traceback = SimpleNamespace(print_exc=told)  # else it prints whole tracebacks
-    mounted: FastAPI = gr.mount_gradio_app(
-        app,
-        build(desk, gate),
-        path="/",
-        footer_links=[],
-        run_history=False,  # it would keep pictures in the browser
-        allowed_paths=[],
-        show_error=False,
-        max_file_size=1,
-        ssr_mode=False,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
-        theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO),
-        css=_text_of("page.css"),
-        head=f"<script>{_text_of('page.js')}</script>",
-    )
-    return mounted

@@ -12,8 +12,8 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .context import RequestContext
 from .limits import Limits
-from .visits import Visit
 
 LINGER_SECONDS: Final = 1.0
 LINGER_BYTES: Final = 1_000_000
@@ -23,23 +23,23 @@ MALFORMED: Final = "this is not a request of HTTP/1.1."
 LATE: Final = "the request did not arrive within {:.0f} seconds."
 
 
-class Table:
-    """The open connections of a server, by address; where they are too many, silent ones go."""
+class Connections:
+    """The open connections of a server, by address; where there are too many, silent ones close."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: dict[Connection, str] = {}
 
     def admit(self, connection: Connection, address: str) -> bool:
-        """Count a new connection; another may be closed for it. False where all are worked for."""
+        """Count a new connection; a silent one may be closed for it. False where none is silent."""
         own = [each for each, theirs in self._open.items() if theirs == address]
         limits = self._limits
         crowd = own if len(own) >= limits.address_connections else list(self._open)
         if len(own) >= limits.address_connections or len(crowd) >= limits.connections:
-            idle = [each for each in crowd if not each.is_worked_for]
+            idle = [each for each in crowd if not each.is_served]
             if not idle:
                 return False
-            longest = min(idle, key=lambda each: each.heard)
+            longest = min(idle, key=lambda each: each.last_data)
             self.leave(longest)
             longest.drop()
         self._open[connection] = address
@@ -57,12 +57,12 @@ class Connection(H11Protocol):
     """Uvicorn's protocol, with deadlines, refusals in JSON, and an end to what is not read."""
 
     limits: Limits
-    table: Table
+    table: Connections
 
     def connection_made(self, transport: Any) -> None:
-        """Somebody connects."""
-        self.heard = time.monotonic()
-        self._dropped = 0  # bytes that came after a refusal
+        """A client connects."""
+        self.last_data = time.monotonic()
+        self._dropped = 0  # bytes that arrived after a refusal
         self._head: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         super().connection_made(_Lingering(transport, self))  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ class Connection(H11Protocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
+        """The connection ends."""
         self.table.leave(self)
         for timer in (self._head, self._unread):
             if timer is not None:
@@ -80,15 +80,15 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     @property
-    def is_worked_for(self) -> bool:
-        """Whether somebody waits at the other end for work that is being done."""
-        visit = self.scope["state"].get("visit") if self.scope else None
+    def is_served(self) -> bool:
+        """Whether a client waits for work that is being done."""
+        request = self.scope["state"].get("context") if self.scope else None
         answered = self.cycle is None or self.cycle.response_complete
-        return not answered and isinstance(visit, Visit) and visit.working
+        return not answered and isinstance(request, RequestContext) and request.working
 
     def data_received(self, data: bytes) -> None:
-        """Something came."""
-        self.heard = time.monotonic()
+        """Data arrives."""
+        self.last_data = time.monotonic()
         if self.transport.is_closing():
             self._dropped += len(data)
             if self._dropped > LINGER_BYTES:
@@ -103,31 +103,31 @@ class Connection(H11Protocol):
             self._head = None
 
     def on_response_complete(self) -> None:
-        """A request was answered; the next one may have begun to come."""
+        """A request was answered; the next one may have begun to arrive."""
         super().on_response_complete()
         if self.conn.trailing_data[0] and self._head is None and self.cycle.response_complete:
             self._await_head()
 
     def pause_writing(self) -> None:
-        """The other end does not take what is sent."""
+        """The client does not read."""
         super().pause_writing()
         self._unread = self.loop.call_later(self.limits.unread_seconds, self.drop)
 
     def resume_writing(self) -> None:
-        """It does again."""
-        self.heard = time.monotonic()
+        """The client reads on."""
+        self.last_data = time.monotonic()
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no request."""
+        """What arrived is no request."""
         del msg
         self._refuse(400, MALFORMED)
 
     def drop(self) -> None:
-        """Close at once; what was not sent yet is not kept, by the system neither."""
+        """Close at once; neither we nor the system keep what was not sent yet."""
         place = self.transport.get_extra_info("socket")
         if place is not None:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -146,8 +146,8 @@ class Connection(H11Protocol):
         if self.cycle is None or self.cycle.response_complete:
             self._refuse(408, LATE.format(self.limits.head_seconds))
 
-    def _refuse(self, status: int, words: str) -> None:
-        body = json.dumps({"error": words}).encode()
+    def _refuse(self, status: int, text: str) -> None:
+        body = json.dumps({"error": text}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
         headers += [("connection", "close"), *([("retry-after", "5")] if status == 503 else [])]
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -161,9 +161,9 @@ class Connection(H11Protocol):
 
 
 class _Lingering:
-    """A transport whose close waits a moment where the other end still sends.
+    """A transport whose close waits a moment where the client still sends.
 
-    Closing at once would reset the connection, and the other end would lose the answer.
+    Closing at once would reset the connection, and the client would lose the answer.
     """
 
     def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
@@ -178,7 +178,7 @@ class _Lingering:
         return self._closed or self._transport.is_closing()
 
     def close(self) -> None:
-        """Send what is to be sent, and close."""
+        """Send what is still to be sent, and close."""
         if self._closed:
             return
         self._closed = True
@@ -193,4 +193,4 @@ class _Lingering:
 
 def protocol(limits: Limits) -> type[Connection]:
     """The class of a server's connections, which share one table."""
-    return type("Connection", (Connection,), {"limits": limits, "table": Table(limits)})
+    return type("Connection", (Connection,), {"limits": limits, "table": Connections(limits)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from functools import cache
@@ -20,16 +19,16 @@ THUMBNAIL: Final = 120
 
 @dataclass(frozen=True)
 class Example:
-    """One photograph: its file's bytes, and a small one for the page as a data address."""
+    """One photograph: its file's bytes, and a small JPEG of it."""
 
     name: str
     data: bytes
-    thumbnail: str
+    thumbnail: bytes
 
 
 @cache
 def examples() -> dict[str, Example]:
-    """Every example there is on this machine, by name; none is an answer too."""
+    """Every example there is on this machine, by name; there may be none."""
     found: dict[str, Any] = {}
     if find_spec("skimage") is not None:
         from skimage import data
@@ -45,11 +44,6 @@ def examples() -> dict[str, Example]:
 def _example(name: str, picture: Image.Image) -> Example:
     small = picture.copy()
     small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    return Example(name, png_bytes(picture), jpeg_address(small))
-
-
-def jpeg_address(picture: Image.Image, quality: int = 85) -> str:
-    """A picture as a data: address, so that no file is needed to show it."""
     buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=quality)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    small.save(buffer, format="JPEG", quality=85)
+    return Example(name, png_bytes(picture), buffer.getvalue())

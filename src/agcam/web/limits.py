@@ -1,4 +1,4 @@
-"""How much one server takes on: bytes, pixels, passes, places in the queue, connections."""
+"""How much one server takes on: bytes, pixels, passes, waiting requests, connections."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Limits:
     Pictures: `upload_bytes` and `pixels` are of one picture; a download is drawn on at most
     `drawn_pixels`.
     Memory: `kept_bytes` for everything kept for all visitors, pictures and recordings;
-    `kept_pictures` is a visitor's; `kept_seconds` counts from the last time a picture was asked
-    about; `held_bytes` is for bodies and answers of requests that are under way.
+    `kept_pictures` for each visitor; `kept_seconds` counts from the last use of a picture;
+    `held_bytes` for bodies and answers of requests in progress.
     Work, in forward passes of a model: `request_passes` for one request, `visitor_passes` for all
-    that a visitor waits for. At most `working` requests are worked on at once and `waiting` more
+    that a visitor waits for. At most `working` requests are in work at once and `waiting` more
     wait, of which `visitor_waiting` are one visitor's and `address_waiting` come from one address.
     Connections: at most `connections`, of which `address_connections` from one address; seconds for
-    the head of a request, for its body, between two parts of a body, and for a visitor who does not
-    take the answer.
+    the head of a request, for its body, between two parts of a body, and for a client that does not
+    read its answer.
     """
 
     upload_bytes: int = 20_000_000

@@ -1,4 +1,4 @@
-"""The methods that a server answers for: those that do not keep everybody else waiting."""
+"""The methods that a server offers: those that do not keep everybody else waiting."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from ..methods import METHODS
 from ..registry import Table
 from ..values import Method, PathTrace, Query, SinglePatchTrace
 
-SLOW: Final = (
-    Query,
-    PathTrace,
-    SinglePatchTrace,
-)  # they ask the model again, tens of times or more
+SLOW: Final = (Query, PathTrace, SinglePatchTrace)  # tens of passes or more
 
 OFFERED: Final[Table[Method]] = Table(
     "method of this server", {n: row for n, row in METHODS.items() if row.needs not in SLOW}

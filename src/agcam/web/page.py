@@ -1,186 +1,182 @@
-"""The page: Gradio's blocks, wired to the desk. What a map is, it leaves to the desk and panels."""
+"""The page's own addresses: the page, uploads and their maps as raw numbers, files to download.
+
+What one visitor uploads, only this visitor reaches; nothing touches a disk.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import json
+import math
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, Final, Literal
 
-import gradio as gr
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 
-from ..errors import AgcamError
-from ..explanation import Explanation
-from . import panels
-from .desk import Desk
+from ..errors import PictureError
+from ..explanation import Explanation, card_of, file_names
+from ..maps import heat_map, npy_bytes, png_bytes
+from ..viewer import MethodData, Parts, Picture, card_json, colour_tables
+from .api import model_rows
+from .bodies import body_of, selection_of
 from .examples import examples
-from .gate import Gate, Slices, nothing
-from .guard import visitor_of
-from .layout import TITLE, Parts, lay_out
 from .offered import OFFERED
-from .reading import Question
-from .shown import Outputs, Shown
-from .state import State, restored
-from .turns import Turns
+from .recording import Selection
+from .uploads import Uploads
+from .work_queue import Steps, WorkQueue, nothing_to_free
+
+PROMPTS: Final = (
+    "a photo of a person",
+    "a photo of an animal",
+    "a photo of food",
+    "a photo of a place",
+)
 
 
-def build(desk: Desk, gate: Gate) -> gr.Blocks:
-    """The page over a desk."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        parts = lay_out(desk)
-        _Wires(desk, gate, parts).connect(page)
-    return page
+def _overlay(explanation: Explanation, alpha: float) -> bytes:
+    return png_bytes(explanation.overlay(alpha=alpha))
 
 
-class _Wires:
-    """Which event does what."""
+def _map_png(explanation: Explanation, _: float) -> bytes:
+    return png_bytes(heat_map(explanation.normalized()))
 
-    def __init__(self, desk: Desk, gate: Gate, parts: Parts) -> None:
-        self.desk, self.gate, self.parts = desk, gate, parts
-        self.shown = Shown(desk, parts)
-        self.turns = Turns()
 
-    def connect(self, page: gr.Blocks) -> None:
-        """Tie events to handlers; none of them is an endpoint of Gradio's API."""
-        parts = self.parts
-        # the gate is the queue: Gradio's own loses answers of events that follow each other fast
-        # (its stream closes after one while the browser still counts on it for the next), and so
-        # does its rule that the last event waits; here each is asked, and the last one is shown
-        direct: dict[str, Any] = {
-            "api_visibility": "private",
-            "trigger_mode": "multiple",
-            "queue": False,
+def _map_npy(explanation: Explanation, _: float) -> bytes:
+    return npy_bytes(np.asarray(explanation.pixel_map[0][0], dtype=np.float32))
+
+
+def _manifest(explanation: Explanation, _: float) -> bytes:
+    return (json.dumps(explanation.manifest(), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+FILES: Final[dict[str, tuple[str, str, Callable[[Explanation, float], bytes]]]] = {
+    "overlay.png": ("heat map over the picture (PNG)", "image/png", _overlay),
+    "map.png": ("heat map alone (PNG)", "image/png", _map_png),
+    "map.npy": ("its numbers (.npy)", "application/octet-stream", _map_npy),
+    "manifest.json": ("how it was made (JSON)", "application/json", _manifest),
+}
+
+
+def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
+    """Everything that the page in a browser asks for, beside its static files."""
+    router = APIRouter(include_in_schema=False)
+    _page_routes(router, uploads)
+    _upload_routes(router, uploads, queue)
+    _file_routes(router, uploads, queue)
+    return router
+
+
+def _page_routes(router: APIRouter, uploads: Uploads) -> None:
+    html = files(__package__).joinpath("static/index.html").read_text(encoding="utf-8")
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    async def page() -> HTMLResponse:
+        return HTMLResponse(html)
+
+    @router.get("/settings")
+    async def settings() -> dict[str, Any]:
+        """What the page must know before the first picture."""
+        return {
+            "models": model_rows(uploads),
+            "methods": [
+                {**card_json(MethodData.of(row)), "parts": row.name == "agcam", "cite": row.cite}
+                for row in OFFERED.values()
+            ],
+            "files": {name: text for name, (text, _, _) in FILES.items()},
+            "examples": list(examples()),
+            "megabytes": uploads.limits.upload_bytes // 1_000_000,
+            "minutes": round(uploads.limits.kept_seconds / 60),
+            "prompts": PROMPTS,
+            "colormaps": colour_tables(),
         }
-        quiet: dict[str, Any] = {**direct, "show_progress": "hidden"}
-        picture: dict[str, Any] = {**quiet, "inputs": parts.asked, "outputs": parts.shown}
-        parts.drop.picked(self.picked, **picture)
-        parts.said.asked(self.pressed, **picture)
-        for chosen in (parts.chosen, parts.method, parts.boxes):
-            chosen.input(self.asked, **picture)
-        for slow in (parts.threshold, parts.opacity):
-            slow.change(self.asked, **picture)
-        parts.model.input(self.other_model, **picture)
-        parts.prompts.submit(self.other_words, **picture)
-        parts.ask.click(self.other_words, **picture)
-        page.load(
-            self.load,
-            [parts.address],
-            parts.shown,
-            js="() => [window.location.search]",
-            **quiet,
-        ).then(None, js="() => window.agcam.start()", **quiet)
-        for event, is_open in (
-            (parts.heads_panel.expand, True),
-            (parts.heads_panel.collapse, False),
-        ):
-            event(lambda now=is_open: now, None, parts.heads_open, **quiet).then(
-                self.asked, **picture
-            )
-        several = [*parts.asked, parts.several]
-        parts.compare.click(self.compare, several, [parts.compared, parts.told], **direct)
 
-    async def load(self, address: str, request: gr.Request) -> Outputs:
-        """Bring back what a link holds."""
-        start = State(next(iter(self.desk.models)))
-        state = restored(str(address or ""), start, self.desk.models, examples())
-        outputs = self.shown.controls(state)
-        if state.example:
-            outputs |= await self._lay_example(state, request)
-        return outputs
+    @router.get("/classes")
+    async def classes(model: str) -> list[str]:
+        """A model's class names, for the search."""
+        return [name.split(",")[0] for name in uploads.classifier(model, PROMPTS).class_names]
 
-    async def picked(
-        self, event: gr.EventData, request: gr.Request, key: str, example: str, *fields: Any
-    ) -> Outputs:
-        """A new picture: ask about the predicted class."""
-        data = event._data if isinstance(event._data, dict) else {}
-        state = State.of("", *fields)
-        if key:  # a class that came with a link is meant for the first picture
-            state = replace(state, target=None)
-        if data.get("error"):
-            return {self.parts.told: panels.told(str(data["error"])[:500])}
-        if data.get("example") in examples():
-            return await self._lay_example(replace(state, example=data["example"]), request)
-        return await self._show(str(data.get("picture", "")), state, request)
+    @router.get("/examples/{name}")
+    async def thumbnail(name: str) -> Response:
+        return Response(_example(name).thumbnail, media_type="image/jpeg")
 
-    async def pressed(
-        self, event: gr.EventData, request: gr.Request, key: str, *fields: Any
-    ) -> Outputs:
-        """A class was pressed."""
-        index = event._data.get("index") if isinstance(event._data, dict) else None
-        state = State.of(*fields)
-        target = index if isinstance(index, int) else state.target
-        return await self._show(key, replace(state, target=target), request)
 
-    async def asked(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
-        """Something about the same picture was changed."""
-        return await self._show(key, State.of(*fields), request)
+def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
+    limits = uploads.limits
 
-    async def other_model(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
-        """Another model knows other classes: ask about what it predicts."""
-        state = replace(State.of(*fields), target=None)
-        return {**self.shown.controls(state), **await self._show(key, state, request)}
+    @router.post("/uploads")
+    async def upload(request: Request, name: str = "picture", example: str = "") -> dict[str, str]:
+        data = await body_of(request, limits.upload_bytes, limits)
+        if example:
+            name, data = example, _example(example).data
+        visitor = request.state.visitor
+        return {"upload": await queue.call(lambda: uploads.add(visitor, data, name[:200]))}
 
-    async def other_words(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
-        """Other descriptions: ask about the one that fits best."""
-        return await self._show(key, replace(State.of(*fields), target=None), request)
+    @router.post("/uploads/{key}/{view}")
+    async def see(request: Request, key: str, view: Literal["card", "map", "parts"]) -> Response:
+        """The picture with its first maps, the map of one class, or its blocks and heads."""
+        selection = await selection_of(request, limits)
+        owned, first = (request.state.visitor, key), view == "card" and selection.target is None
+        count = uploads.first_classes(selection.method) if first else 1
 
-    async def compare(self, request: gr.Request, key: str, *fields: Any) -> Outputs:
-        """The same class by several methods, side by side."""
-        *known, several = fields
-        state = State.of(*known)
-        names = [name for name in dict.fromkeys(several or []) if name in OFFERED]
-        if not names:
-            return {self.parts.compared: panels.told("Tick the methods to compare.")}
+        def work() -> dict[str, Any]:
+            if view == "parts":
+                return card_json(Parts("agcam", *uploads.heads(owned, selection)))
+            explanation = uploads.explain(owned, selection, count)
+            return card_json(card_of(explanation)) if view == "card" else _map_of(explanation)
 
-        def work() -> Slices[str]:
-            place, made = (self._visitor(request), key), []
-            for name in names:
-                made.append(self._by(place, replace(state, method=name)))
-                yield nothing
-            return panels.compared(made, state.look)
+        return JSONResponse(await queue.call(work, uploads.cost(selection, count)))
 
-        passes = sum(self.desk.cost(self._question(replace(state, method=n))) for n in names)
-        try:
-            self.gate.admit(passes, "tick fewer methods")
-            return {self.parts.compared: await self.gate.run(work, passes)}
-        except AgcamError as error:
-            return {self.parts.compared: panels.told(str(error))}
 
-    def _by(self, place: tuple[str, str], state: State) -> Explanation | tuple[str, str]:
-        self.desk.sitting(place)  # a picture that is gone is told once, not for each method
-        try:
-            return self.desk.explain(place, self._question(state))
-        except AgcamError as error:
-            return state.method, str(error)
+def _file_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
+    limits = uploads.limits
 
-    async def _lay_example(self, state: State, request: gr.Request) -> Outputs:
-        example, visitor = examples()[state.example], self._visitor(request)
-        try:
-            key = await self.gate.call(lambda: self.desk.lay(visitor, example.data, example.name))
-        except AgcamError as error:
-            return {self.parts.told: panels.told(str(error))}
-        return await self._show(key, state, request)
+    @router.get("/uploads/{key}/{file}")
+    async def download(
+        request: Request,
+        key: str,
+        file: str,
+        model: str,
+        method: str,
+        target: int,
+        prompts: str = "",
+        alpha: float = 0.5,
+    ) -> Response:
+        if file not in FILES:
+            raise PictureError(f"there is no {file}; there are {', '.join(FILES)}.")
+        selection = Selection(model, method, target, tuple(prompts.splitlines()))
+        owned = (request.state.visitor, key)
 
-    async def _show(self, key: str, state: State, request: gr.Request) -> Outputs:
-        """Ask the desk, and show the answer or what went wrong in words."""
-        if not key:
-            return {self.parts.told: ""}  # nothing to show yet
-        place = (self._visitor(request), key)
-        page = request.session_hash or ""
-        turn = self.turns.take(page)
-        overtaken: Outputs = {self.parts.told: gr.skip()}
+        def work() -> Steps[tuple[bytes, str]]:
+            explanation = uploads.explain_original(owned, selection)
+            stem = file_names([f"{explanation.sources[0]}"])[0]
+            if file != "manifest.json":
+                explanation = explanation.shrunk(_side(explanation, limits.drawn_pixels))
+            yield nothing_to_free
+            return FILES[file][2](explanation, min(max(alpha, 0.0), 1.0)), stem
 
-        def work() -> Outputs:
-            return (
-                overtaken if self.turns.overtaken(page, turn) else self.shown.answer(place, state)
-            )
+        data, stem = await queue.run(work, uploads.cost(selection))
+        ascii_stem = stem.encode("ascii", "replace").decode().replace("?", "_")
+        named = f'attachment; filename="{ascii_stem}.{method}-{target}.{file}"'
+        return Response(data, media_type=FILES[file][1], headers={"content-disposition": named})
 
-        try:
-            answer = await self.gate.call(work, self.desk.cost(self._question(state)))
-        except AgcamError as error:
-            answer = {self.parts.told: panels.told(str(error))}
-        return overtaken if self.turns.overtaken(page, turn) else answer
 
-    def _question(self, state: State) -> Question:
-        return state.question(self.desk.models[state.model])
+def _map_of(explanation: Explanation) -> dict[str, Any]:
+    """A card's one map, with its target in place of the target's place in the card."""
+    width, height = explanation.pictures[0].size
+    card = card_json(card_of(explanation, shown=Picture("", width, height)))
+    (made,) = card["maps"]
+    return {**made, "target": card["targets"][made["target"]] if "target" in made else None}
 
-    def _visitor(self, request: gr.Request) -> str:
-        return visitor_of(request.headers.get("cookie", "")) or ""
+
+def _example(name: str) -> Any:
+    if name not in examples():
+        raise PictureError("there is no such example.")
+    return examples()[name]
+
+
+def _side(explanation: Explanation, pixels: int) -> int:
+    """The longer side of the picture when it has at most so many pixels."""
+    width, height = explanation.pictures[0].size
+    return int(max(width, height) * min(1.0, math.sqrt(pixels / (width * height))))

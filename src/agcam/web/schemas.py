@@ -1,4 +1,4 @@
-"""What the HTTP API takes and gives, as its OpenAPI description says it."""
+"""What the HTTP API takes and gives; its OpenAPI description is made from this."""
 
 from __future__ import annotations
 
@@ -38,7 +38,18 @@ class Ask(BaseModel):
     )
 
 
-class Said(BaseModel):
+class SelectionFields(BaseModel):
+    """What the page selects of an upload."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    method: str = "agcam"
+    target: int | None = Field(default=None, ge=0)
+    prompts: list[str] = Field(default=[], max_length=64)
+
+
+class Prediction(BaseModel):
     """One class, and what the model gives for it."""
 
     target: int | None = Field(description="The class's number; null where it is no class.")
@@ -48,18 +59,18 @@ class Said(BaseModel):
     score: str = Field(description="The probability, or else the logit, as text.")
 
 
-class Map(Said):
+class Map(Prediction):
     """What in the picture speaks for one class; raw relevance, not normalized."""
 
-    caption: str = Field(description="What the map shows, in words.")
+    caption: str = Field(description="What the map shows, as text.")
     grid: list[list[float]] | None = Field(default=None, description="rows x columns")
     overlay: str | None = Field(default=None, description="PNG, base64")
 
 
 class Answer(BaseModel):
-    """What the model predicted, and what speaks for the classes that were asked about."""
+    """What the model predicts, and what speaks for the requested classes."""
 
-    said: list[Said] = Field(description="The classes it gives most to, best first.")
+    said: list[Prediction] = Field(description="The most probable classes, best first.")
     maps: list[Map] = Field(description="In the order of `classes`.")
     manifest: dict[str, Any] = Field(
         description="Model, weights' hash, method, grid, window, versions, notes."
@@ -88,7 +99,7 @@ class MethodRow(BaseModel):
 
 
 class Health(BaseModel):
-    """The server is there, and how much it remembers."""
+    """The server is there, and how much it keeps in memory."""
 
     status: Literal["ok"]
     pictures: int

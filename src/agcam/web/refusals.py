@@ -1,4 +1,4 @@
-"""What goes wrong, as HTTP says it: a status, and a sentence that names the fix."""
+"""What goes wrong, as HTTP has it: a status, and a sentence that names the fix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TooLargeError(PictureError):
 
 
 class TooSlowError(PictureError):
-    """A picture that did not arrive in time."""
+    """A body that did not arrive in time."""
 
 
 class WrongKindError(PictureError):
@@ -32,29 +32,31 @@ STATUS: Final[dict[type[AgcamError], int]] = {
     WrongKindError: 415,
     AgcamError: 422,
 }
+NOT_FOUND: Final = "there is nothing here; the page is at / and the API at /openapi.json."
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of the app be told as {"error": "a sentence"}."""
+    """Make every error of the application answer {"error": "a sentence"}."""
 
     @app.exception_handler(AgcamError)
-    async def refused(_: Request, error: AgcamError) -> JSONResponse:
+    async def refuse(_: Request, error: AgcamError) -> JSONResponse:
         status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
         headers = {"retry-after": "5"} if status in (429, 503) else {}
         return JSONResponse({"error": str(error)}, status, headers=headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"error": in_words(error.errors())}, 422)
+    async def refuse_fields(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"error": as_sentence(error.errors())}, 422)
 
     @app.exception_handler(HTTPException)
-    async def plain(_: Request, error: HTTPException) -> JSONResponse:
-        text = {404: "there is nothing here.", 405: "that is not done at this address."}
-        words = text.get(error.status_code, str(error.detail))
-        return JSONResponse({"error": words}, error.status_code, headers=error.headers)
+    async def refuse_address(_: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        text = {404: NOT_FOUND, 405: f"only {headers.get('Allow', 'GET')} is for this address."}
+        sentence = text.get(error.status_code, str(error.detail))
+        return JSONResponse({"error": sentence}, error.status_code, headers=headers)
 
 
-def in_words(errors: Any) -> str:
+def as_sentence(errors: Any) -> str:
     """Pydantic's findings as one line: where, and what."""
     found = [
         f"{'.'.join(str(part) for part in each['loc'] if part != 'body') or 'body'}: {each['msg']}"

@@ -1,4 +1,4 @@
-"""The gate: fair turns, bounded work, and nothing done that nobody waits for. No protocol."""
+"""The work queue: fair time slices, bounded work, nothing done that nobody waits for."""
 
 import asyncio
 import threading
@@ -12,36 +12,30 @@ from hypothesis import strategies as st
 
 from agcam.errors import BusyError, GoneError, TooMuchError, VisitorBusyError
 from agcam.web import Limits
-from agcam.web.gate import Gate, nothing
-from agcam.web.rounds import Rounds
-from agcam.web.visits import Visit, current
+from agcam.web.context import RequestContext, current
+from agcam.web.fair_queue import FairQueue
+from agcam.web.work_queue import WorkQueue, nothing_to_free
 
 
-class Visitor(Visit):
+class Visitor(RequestContext):
     """Somebody who leaves when told to."""
 
     def __init__(self, address="a", visitor=""):
         super().__init__(address, visitor)
         self.gone = asyncio.Event()
 
-    async def left(self):
+    async def disconnected(self):
         await self.gone.wait()
 
 
-def asking(gate, visit, work, passes=1.0):
+def asking(queue, request, work, passes=1.0):
     """A task that asks for a visitor."""
 
     async def asked():
-        current.set(visit)
-        return await gate.run(work, passes)
+        current.set(request)
+        return await queue.run(work, passes)
 
     return asyncio.create_task(asked())
-
-
-@pytest.fixture(autouse=True)
-def short_turns(monkeypatch):
-    """A turn is one slice, whatever the machine's speed."""
-    monkeypatch.setattr("agcam.web.gate.TURN", 0.0)
 
 
 def sliced(name, log, count, go=None):
@@ -52,7 +46,7 @@ def sliced(name, log, count, go=None):
             if go is not None:
                 go.acquire()
             log.append((name, number))
-            yield nothing
+            yield nothing_to_free
         return name
 
     return work
@@ -64,22 +58,22 @@ WHO = st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"))
 @given(st.lists(st.tuples(WHO, st.integers(1, 4)), min_size=1, max_size=30))
 def test_nobody_waits_for_more_than_one_slice_of_each_other(jobs):
     """Between two slices of an address come at most as many as there are other addresses."""
-    rounds = Rounds(Limits())
+    fair = FairQueue(Limits())
     left = {}
     for number, ((address, visitor), slices) in enumerate(jobs):
-        rounds.add(number, Visit(address, visitor), 1.0)
+        fair.add(number, RequestContext(address, visitor), 1.0)
         left[number] = slices
     order = []
-    while (number := rounds.next()) is not None:
+    while (number := fair.take()) is not None:
         order.append(jobs[number][0])
         left[number] -= 1
         if left[number]:
-            rounds.back(number, 1.0)
+            fair.put_back(number, 1.0)
         else:
-            rounds.over(number)
+            fair.remove(number)
     assert len(order) == sum(slices for _, slices in jobs)
-    assert len(rounds) == 0
-    assert [dict(each) for each in (rounds._waiting, rounds._jobs, rounds._passes)] == [{}] * 3
+    assert len(fair) == 0
+    assert [dict(each) for each in (fair._waiting, fair._jobs, fair._passes)] == [{}] * 3
     for address in {address for address, _ in order}:
         places = [place for place, who in enumerate(order) if who[0] == address]
         for first, second in pairwise(places):
@@ -94,10 +88,10 @@ def test_nobody_waits_for_more_than_one_slice_of_each_other(jobs):
 
 def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
     async def main():
-        gate, log, go = Gate(Limits(working=1)), [], threading.Semaphore(0)
-        first = [asking(gate, Visitor("a", "1"), sliced("a", log, 50, go)) for _ in range(2)]
+        queue, log, go = WorkQueue(Limits(working=1), time_slice=0), [], threading.Semaphore(0)
+        first = [asking(queue, Visitor("a", "1"), sliced("a", log, 50, go)) for _ in range(2)]
         await asyncio.sleep(0.05)
-        second = asking(gate, Visitor("b"), sliced("b", log, 3, go))
+        second = asking(queue, Visitor("b"), sliced("b", log, 3, go))
         await asyncio.sleep(0.05)
         for _ in range(200):
             go.release()
@@ -110,17 +104,17 @@ def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
 
 def test_a_short_question_passes_the_long_ones_of_its_own_visitor(monkeypatch):
     """Programs without a cookie, behind one address, are one visitor."""
-    monkeypatch.setattr("agcam.web.rounds.LONG", 1e-9)
+    monkeypatch.setattr("agcam.web.fair_queue.LONG", 1e-9)
 
     async def main():
-        gate, log, go = Gate(Limits(working=2)), [], threading.Semaphore(0)
-        long = [asking(gate, Visitor(), sliced(name, log, 30, go)) for name in range(10)]
+        queue, log, go = WorkQueue(Limits(working=2), time_slice=0), [], threading.Semaphore(0)
+        long = [asking(queue, Visitor(), sliced(name, log, 30, go)) for name in range(10)]
         await asyncio.sleep(0.05)
         for _ in range(25):
             go.release()
         while len(log) < 25:
             await asyncio.sleep(0.01)
-        short = asking(gate, Visitor(), sliced("short", log, 1, go))
+        short = asking(queue, Visitor(), sliced("short", log, 1, go))
         await asyncio.sleep(0.05)
         for _ in range(1000):
             go.release()
@@ -133,8 +127,8 @@ def test_a_short_question_passes_the_long_ones_of_its_own_visitor(monkeypatch):
 
 def test_questions_that_take_as_long_are_answered_in_order():
     async def main():
-        gate, log, go = Gate(Limits(working=2)), [], threading.Semaphore(0)
-        tasks = [asking(gate, Visitor(), sliced(name, log, 3, go)) for name in range(5)]
+        queue, log, go = WorkQueue(Limits(working=2), time_slice=0), [], threading.Semaphore(0)
+        tasks = [asking(queue, Visitor(), sliced(name, log, 3, go)) for name in range(5)]
         await asyncio.sleep(0.05)
         for _ in range(15):
             go.release()
@@ -146,10 +140,10 @@ def test_questions_that_take_as_long_are_answered_in_order():
 
 def test_an_address_never_holds_all_workers():
     async def main():
-        gate, log, go = Gate(Limits(working=2)), [], threading.Semaphore(0)
-        tasks = [asking(gate, Visitor("a", each), sliced("a", log, 1, go)) for each in "xyz"]
+        queue, log, go = WorkQueue(Limits(working=2), time_slice=0), [], threading.Semaphore(0)
+        tasks = [asking(queue, Visitor("a", each), sliced("a", log, 1, go)) for each in "xyz"]
         await asyncio.sleep(0.05)
-        assert await asking(gate, Visitor("b"), sliced("b", log, 3)) == "b"
+        assert await asking(queue, Visitor("b"), sliced("b", log, 3)) == "b"
         assert log == [("b", 0), ("b", 1), ("b", 2)]
         for _ in tasks:
             go.release()
@@ -160,40 +154,40 @@ def test_an_address_never_holds_all_workers():
 
 def test_work_that_nobody_waits_for_is_given_up_between_slices():
     async def main():
-        gate, log, go = Gate(Limits(working=1)), [], threading.Semaphore(0)
-        visits = [Visitor("a"), Visitor("a")]
+        queue, log, go = WorkQueue(Limits(working=1), time_slice=0), [], threading.Semaphore(0)
+        requests = [Visitor("a"), Visitor("a")]
         begun, waiting = [
-            asking(gate, each, sliced(name, log, 1000, go))
-            for name, each in zip(("begun", "waiting"), visits, strict=True)
+            asking(queue, each, sliced(name, log, 1000, go))
+            for name, each in zip(("begun", "waiting"), requests, strict=True)
         ]
         await asyncio.sleep(0.05)
-        for visit in visits:
-            visit.gone.set()
+        for request in requests:
+            request.gone.set()
         for task in (begun, waiting):
             with pytest.raises(GoneError):
                 await task
         for _ in range(1000):
             go.release()
         until = time.monotonic() + 10
-        while len(gate._rounds) and time.monotonic() < until:
+        while len(queue._jobs) and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert len(log) <= 1
-        assert gate.free == 1 + 250
+        assert queue.free == 1 + 250
 
     asyncio.run(main())
 
 
 def test_a_task_that_is_cancelled_gives_its_work_up():
     async def main():
-        gate, log, go = Gate(Limits(working=1)), [], threading.Semaphore(0)
-        task = asking(gate, Visitor(), sliced("x", log, 1000, go))
+        queue, log, go = WorkQueue(Limits(working=1), time_slice=0), [], threading.Semaphore(0)
+        task = asking(queue, Visitor(), sliced("x", log, 1000, go))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         go.release()
         until = time.monotonic() + 10
-        while len(gate._rounds) and time.monotonic() < until:
+        while len(queue._jobs) and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert len(log) <= 1
 
@@ -204,14 +198,14 @@ def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
     limits = Limits(working=1, waiting=5, address_waiting=4, visitor_waiting=2, visitor_passes=100)
 
     async def main():
-        gate, go = Gate(limits), threading.Semaphore(0)
+        queue, go = WorkQueue(limits, time_slice=0), threading.Semaphore(0)
 
-        def ask(visit, passes=1.0):
-            return asking(gate, visit, sliced("x", [], 1, go), passes)
+        def ask(request, passes=1.0):
+            return asking(queue, request, sliced("x", [], 1, go), passes)
 
-        async def refused(visit, error, passes=1.0):
+        async def refused(request, error, passes=1.0):
             with pytest.raises(error) as found:
-                await ask(visit, passes)
+                await ask(request, passes)
             assert type(found.value) is error
 
         tasks = [ask(Visitor("a", "1")) for _ in range(2)]
@@ -230,7 +224,7 @@ def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
             go.release()
         assert await asyncio.gather(*tasks) == ["x"] * 6
         await asyncio.sleep(0.05)
-        assert gate.free == 6
+        assert queue.free == 6
         go.release()
         assert await ask(Visitor("a", "1"), 150) == "x"  # alone, however much
 
@@ -238,29 +232,29 @@ def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
 
 
 def test_too_much_is_told_before_work_starts():
-    gate = Gate(Limits(request_passes=150))
-    gate.admit(150, "")
+    queue = WorkQueue(Limits(request_passes=150), time_slice=0)
+    queue.admit(150, "")
     with pytest.raises(TooMuchError, match=r"about 515 forward passes.* ask for 9 classes"):
-        gate.admit(515, "ask for 9 classes at a time")
+        queue.admit(515, "ask for 9 classes at a time")
 
 
 def test_errors_go_to_whoever_asked():
     def fails():
-        yield nothing
+        yield nothing_to_free
         raise ValueError("no")
 
     async def main():
-        gate = Gate(Limits())
+        queue = WorkQueue(Limits(), time_slice=0)
         with pytest.raises(ValueError, match="no"):
-            await gate.run(fails)
-        assert await gate.call(lambda: 5) == 5
+            await queue.run(fails)
+        assert await queue.call(lambda: 5) == 5
 
     asyncio.run(main())
 
 
 def test_begun_work_lets_go_of_its_memory_where_many_wait():
     async def main():
-        gate, go, let_go = Gate(Limits(working=1)), threading.Semaphore(0), []
+        queue, go, let_go = WorkQueue(Limits(working=1), time_slice=0), threading.Semaphore(0), []
 
         def work(name):
             def slices():
@@ -270,12 +264,12 @@ def test_begun_work_lets_go_of_its_memory_where_many_wait():
 
             return slices
 
-        alone = asking(gate, Visitor("z"), work("alone"))
+        alone = asking(queue, Visitor("z"), work("alone"))
         for _ in range(3):
             go.release()
         await alone
         assert let_go == []
-        crowd = [asking(gate, Visitor(name), work(name)) for name in "abcdef"]
+        crowd = [asking(queue, Visitor(name), work(name)) for name in "abcdef"]
         await asyncio.sleep(0.05)
         for _ in range(100):
             go.release()
@@ -285,21 +279,21 @@ def test_begun_work_lets_go_of_its_memory_where_many_wait():
     asyncio.run(main())
 
 
-def test_a_closed_gate_tells_everybody_at_once():
+def test_a_closed_queue_answers_everybody_at_once():
     async def main():
-        gate, go = Gate(Limits(working=1)), threading.Semaphore(0)
-        tasks = [asking(gate, Visitor(), sliced("x", [], 9, go)) for _ in range(5)]
+        queue, go = WorkQueue(Limits(working=1), time_slice=0), threading.Semaphore(0)
+        tasks = [asking(queue, Visitor(), sliced("x", [], 9, go)) for _ in range(5)]
         await asyncio.sleep(0.05)
-        assert not gate.close()  # one is being worked on
+        assert not queue.close()  # one is being worked on
         for task in tasks:
             with pytest.raises(BusyError, match="stopping"):
                 await task
         with pytest.raises(BusyError, match="stopping"):
-            await gate.call(lambda: 1)
+            await queue.call(lambda: 1)
         go.release()
         until = time.monotonic() + 10
-        while not gate.close() and time.monotonic() < until:
+        while not queue.close() and time.monotonic() < until:
             await asyncio.sleep(0.01)
-        assert gate.close()
+        assert queue.close()
 
     asyncio.run(main())

@@ -1,6 +1,6 @@
-"""Who is asking, whether they still wait, and how much memory their request holds.
+"""The request that is being answered: whose it is, what it holds, whether somebody still waits.
 
-Plain ASGI: the outermost layer of the application. What goes wrong below is told in JSON here.
+Plain ASGI: the outermost layer of the application. Every failure below becomes JSON here.
 """
 
 from __future__ import annotations
@@ -22,56 +22,56 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-FAILED: Final = "something went wrong in the server; its log says what."
-STOPPING: Final = "the server is stopping; ask again when it is back."
+FAILED: Final = "something went wrong in the server; its log has the details."
+STOPPING: Final = "the server is stopping; try again when it is back."
 log = logging.getLogger("agcam.web")
 
 
-class Budget:
-    """Bytes that requests under way may hold together; only touched in the event loop."""
+class MemoryBudget:
+    """Bytes that all requests in progress may hold together; used in the event loop only."""
 
-    def __init__(self, most: float) -> None:
-        self.most, self.held = most, 0
+    def __init__(self, limit: float) -> None:
+        self.limit, self.held = limit, 0
 
     def take(self, count: int) -> None:
-        """Count some bytes as held; raises BusyError where there is no room."""
-        if self.held + count > self.most:
+        """Count bytes as held; raises BusyError where they do not fit."""
+        if self.held + count > self.limit:
             raise BusyError("the server holds as many pictures as it can; try again in a moment.")
         self.held += count
 
     def give_back(self, count: int) -> None:
-        """Count some bytes as free again."""
+        """Count bytes as free again."""
         self.held -= count
 
 
-class Visit:
-    """One request: whose it is, what it holds, and whether somebody still waits for the answer."""
+class RequestContext:
+    """One request. A visitor is an address and the name in a cookie ("" without one)."""
 
     def __init__(
         self,
         address: str = "",
         visitor: str = "",
         receive: Receive | None = None,
-        budget: Budget | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
         self.address, self.visitor = address, visitor
-        self.working = False
+        self.working = False  # whether it waits for the work queue
         self._receive = receive
-        self._budget = budget or Budget(float("inf"))
+        self._budget = budget or MemoryBudget(float("inf"))
         self._held = 0
 
     def hold(self, count: int) -> None:
-        """Hold some bytes until the request is over; raises BusyError where there is no room."""
+        """Hold bytes until the request ends; raises BusyError where they do not fit."""
         self._budget.take(count)
         self._held += count
 
-    def over(self) -> None:
-        """Let go of everything that was held."""
+    def release(self) -> None:
+        """Give back all bytes held."""
         self._budget.give_back(self._held)
         self._held = 0
 
-    async def left(self) -> None:
-        """Return when nobody waits for the answer any more; to be awaited once the body is read."""
+    async def disconnected(self) -> None:
+        """Return once the client is gone; await it only after the body was read."""
         if self._receive is None:
             await asyncio.Event().wait()
             return
@@ -79,50 +79,46 @@ class Visit:
             pass
 
 
-current: ContextVar[Visit] = ContextVar("visit")
+current: ContextVar[RequestContext] = ContextVar("request")
 
 
-def visit_now() -> Visit:
-    """The request that is being answered; one of nobody outside of any."""
-    return current.get(None) or Visit()
+def current_request() -> RequestContext:
+    """The request that is being answered; an anonymous one outside of any."""
+    return current.get(None) or RequestContext()
 
 
-class Visits:
-    """ASGI middleware: every request is a visit, and every failure an answer in JSON."""
+class RequestMiddleware:
+    """ASGI middleware: gives every request its context, and every failure an answer in JSON."""
 
-    def __init__(self, app: App, budget: Budget, visitor_of: Callable[[Scope], str]) -> None:
+    def __init__(self, app: App, budget: MemoryBudget, visitor_of: Callable[[Scope], str]) -> None:
         self.app, self.budget, self.visitor_of = app, budget, visitor_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request; other protocols than HTTP are left without an answer."""
+        """Handle one request; protocols other than HTTP get no answer."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]
-        visit = Visit(address, self.visitor_of(scope), receive, self.budget)
-        scope.setdefault("state", {})["visit"] = visit
-        current.set(visit)
-        answer = _Answer(scope, receive, send)
+        request = RequestContext(address, self.visitor_of(scope), receive, self.budget)
+        scope.setdefault("state", {})["context"] = request
+        current.set(request)
+        channel = _Channel(scope, receive, send)
         try:
-            await self._answered(scope, answer)
-        finally:
-            visit.over()
-
-    async def _answered(self, scope: Scope, answer: _Answer) -> None:
-        try:
-            await self.app(scope, answer.receive, answer.send)
+            await self.app(scope, channel.receive, channel.send)
         except ClientDisconnect:
-            pass  # nobody is there to be told
+            pass
         except asyncio.CancelledError:
-            await answer.failed(503, STOPPING)
+            await channel.fail(503, STOPPING)
         except Exception:
             log.exception("%s %s", scope["method"], ascii(scope["path"]))
-            await answer.failed(500, FAILED)
+            await channel.fail(500, FAILED)
+        finally:
+            request.release()
 
 
-class _Answer:
-    """Passes messages on; an answer before the body has come closes the connection."""
+class _Channel:
+    """Passes messages on; an answer sent before the body was read closes the connection."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -145,9 +141,9 @@ class _Answer:
                 message = {**message, "headers": [*kept, (b"connection", b"close")]}
         await self._send(message)
 
-    async def failed(self, status: int, words: str) -> None:
-        """Tell of a failure, if nothing was told yet."""
+    async def fail(self, status: int, text: str) -> None:
+        """Answer with an error, unless an answer has begun."""
         if not self._started:
             headers = {"retry-after": "5"} if status == 503 else {}
-            told = JSONResponse({"error": words}, status, headers=headers)
-            await told({"type": "http"}, self.receive, self.send)
+            answer = JSONResponse({"error": text}, status, headers=headers)
+            await answer({"type": "http"}, self.receive, self.send)

@@ -1,0 +1,121 @@
+"""A recording of one picture by one model that is kept: which maps it serves, what it weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from torch import Tensor, nn
+
+from ..binding import find_logits, to_model
+from ..images import Prepared
+from ..tracing import Session, evaluation_mode, trace
+from ..tracing.replay import Replay
+from ..values import (
+    AttentionTrace,
+    Classifier,
+    GridTrace,
+    Method,
+    ReachTrace,
+    ReadTrace,
+    Recording,
+)
+
+LIGHT: Final = (ReadTrace, AttentionTrace, ReachTrace, GridTrace)  # the kept replay serves these
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a visitor wants to see; `target` None is the predicted class, prompts are in order."""
+
+    model: str
+    method: str
+    target: int | None = None
+    prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CachedRecording:
+    """One recording of a picture by one model, and the replay that was proved with it.
+
+    `replay` is None where there is none, or where its graph is too large to keep; `nbytes` is what
+    all of it holds in memory.
+    """
+
+    model: str
+    prompts: tuple[str, ...]
+    classifier: Classifier
+    recording: Recording
+    prepared: Prepared
+    replay: Session | None
+    nbytes: int
+
+    def serves(self, selection: Selection, method: Method) -> bool:
+        """Whether no other recording than this one is needed."""
+        lacks = method.needs in (AttentionTrace, ReachTrace) and not self.recording.calls
+        return (self.model, self.prompts) == (selection.model, selection.prompts) and not lacks
+
+    def session(self, method: Method) -> Session:
+        """The session that a method reads, with the kept replay where it serves."""
+        if self.replay is not None and method.needs in LIGHT:
+            return self.replay
+        return Session(self.classifier, self.recording)
+
+
+def record(
+    classifier: Classifier, prepared: Prepared, selection: Selection, method: Method, room: int
+) -> tuple[CachedRecording, Session]:
+    """Record a picture; the replay is kept if all of it fits into `room` bytes."""
+    with evaluation_mode(classifier.module):
+        classifier, _ = find_logits(classifier, prepared.pixels)
+        session = trace(classifier, to_model(classifier, prepared.pixels), [method])
+    replay, size = _replay_of(classifier, session, room)
+    model, prompts = selection.model, selection.prompts
+    cached = CachedRecording(model, prompts, classifier, session.recording, prepared, replay, size)
+    return cached, session
+
+
+def _replay_of(classifier: Classifier, session: Session, room: int) -> tuple[Session | None, int]:
+    """The replay alone, without graphs of whole passes, if there is room; and all bytes."""
+    recording = session.recording
+    tensors = list(_tensors_in(recording))
+    if recording.layout.tracer == "replay":
+        replay = cast(Replay, session.proved(ReadTrace))
+        size = _bytes_of([*tensors, *_saved_by(replay.logits)], classifier.module)
+        if size <= room:
+            return Session(classifier, recording, replay), size
+    return None, _bytes_of(tensors, classifier.module)
+
+
+def _bytes_of(tensors: Iterable[Tensor], module: nn.Module) -> int:
+    """Bytes of tensors, each memory counted once, the model's own weights not at all."""
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
+    weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
+    return sum(size for place, size in sizes.items() if place not in weights)
+
+
+def _saved_by(logits: Tensor) -> Iterator[Tensor]:
+    """What autograd keeps for the way back from `logits`."""
+    nodes, seen = [logits.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        found = (getattr(node, name) for name in dir(node) if name.startswith("_saved_"))
+        yield from (value for value in found if isinstance(value, Tensor))
+        nodes += [below for below, _ in node.next_functions]
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    """Every tensor in nested tuples and frozen records."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _tensors_in(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from _tensors_in(getattr(value, name))

@@ -1,0 +1,147 @@
+"""What a browser may do with this server: whose pages may call it, and what its own page may do.
+
+Plain ASGI. A page of another site can make a visitor's browser send requests to a server that only
+this visitor reaches; by a name that it points here (DNS rebinding) it can even read the answers.
+The browser gives it away in three headers: Sec-Fetch-Site, Origin, and Host.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.responses import JSONResponse
+
+from .context import App, Message, Receive, Scope, Send
+
+COOKIE: Final = "agcam_visitor"
+VISITOR: Final = re.compile(r"[\w-]{32}")
+COOKIE_PATHS: Final = ("/", "/uploads")  # a program that asks /explain needs none
+HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
+FORWARDED: Final = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-original-.*")
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+HEADERS: Final = {
+    "content-security-policy": POLICY,  # the page can call nobody but its own server
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+UNKNOWN_NAME: Final = (
+    "this server does not answer under that name; if a proxy passes requests on to it, start it "
+    "with --public-name and the name that visitors use."
+)
+NO_HOST: Final = "the Host header is not a name or an address."
+OTHER_SITE: Final = "a page of another site may not use this server; open the page of this server."
+
+
+class SecurityMiddleware:
+    """ASGI middleware: refuses other sites, and gives every answer cookie and headers.
+
+    `names` are those under which visitors reach the server, beside its own address. Headers in
+    which a proxy, or anybody, claims another address or name are dropped.
+    """
+
+    def __init__(self, app: App, names: Collection[str] = ()) -> None:
+        self.app, self.names = app, {name.lower() for name in names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        visitor, cookie = visitor_of(scope), None
+        if not visitor and scope["path"] in COOKIE_PATHS:
+            visitor = cookie = secrets.token_urlsafe(24)
+        scope.setdefault("state", {})["visitor"] = visitor
+        secured = _secured(send, cookie, static=scope["path"].startswith("/static/"))
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, secured)
+            return
+        scope["headers"] = [
+            pair for pair in scope["headers"] if not FORWARDED.fullmatch(pair[0].lower())
+        ]
+        await self.app(scope, receive, secured)
+
+    def _refusal(self, scope: Scope) -> JSONResponse | None:
+        host = _header(scope, b"host")
+        if not HOST.fullmatch(host):
+            return JSONResponse({"error": NO_HOST}, 400)
+        name, own = _name_of(host), str((scope.get("server") or ("",))[0] or "")
+        if name not in self.names and _is_loopback(own) and not _is_loopback(name):
+            return JSONResponse({"error": UNKNOWN_NAME}, 403)
+        if self._is_from_another_site(scope, host):
+            return JSONResponse({"error": OTHER_SITE}, 403)
+        return None
+
+    def _is_from_another_site(self, scope: Scope, host: str) -> bool:
+        site = _header(scope, b"sec-fetch-site")
+        if site in ("same-origin", "none"):
+            return False
+        if site:  # another site may link to the page, and do nothing else
+            mode, path = _header(scope, b"sec-fetch-mode"), scope["path"]
+            return not (mode == "navigate" and path == "/" and scope["method"] in ("GET", "HEAD"))
+        origin = _header(scope, b"origin")
+        if not origin:
+            return False  # not a browser
+        try:
+            place = urlsplit(origin).netloc.lower()
+        except ValueError:
+            return True
+        return place != host.lower() and _name_of(place) not in self.names
+
+
+def visitor_of(scope: Scope) -> str:
+    """The visitor's name in the request's cookie, "" where there is no valid one."""
+    try:
+        morsel = SimpleCookie(_header(scope, b"cookie")).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel is not None and VISITOR.fullmatch(morsel.value) else ""
+
+
+def _secured(send: Send, cookie: str | None, static: bool) -> Send:
+    """Sends every answer with our headers, and without any that lets another site read it."""
+    ours = {**HEADERS, "cache-control": "no-cache" if static else "no-store"}
+    if cookie is not None:
+        ours["set-cookie"] = f"{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Lax"
+    added = [(name.encode(), value.encode()) for name, value in ours.items()]
+
+    async def secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [
+                (name, value)
+                for name, value in message.get("headers", [])
+                if name.decode("latin-1").lower() not in ours
+                and not name.lower().startswith(b"access-control-")
+            ]
+            message = {**message, "headers": [*kept, *added]}
+        await send(message)
+
+    return secured
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def _name_of(host: str) -> str:
+    """A host without its port."""
+    return re.sub(r":\d*$", "", host).lower().removesuffix(".")
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

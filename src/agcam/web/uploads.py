@@ -1,0 +1,216 @@
+"""Uploaded pictures: recorded once, explained for any class as often as a visitor likes.
+
+No page and no protocol: bytes and names in, Explanations out.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+import torch
+from jaxtyping import Float32
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..binding import bind
+from ..errors import PictureError, TargetError, UnknownNameError
+from ..explainer import explain_in_slices, explain_recording
+from ..explanation import Explanation
+from ..images import Prepared, open_picture, prepare_picture
+from ..methods.agcam import contributions
+from ..methods.costs import cost_of
+from ..registry import did_you_mean
+from ..tracing import Session, evaluation_mode
+from ..values import Classifier, Method, ReadTrace, preparation_notes
+from .cache import BoundedCache, Key
+from .limits import Limits
+from .offered import OFFERED
+from .recording import CachedRecording, Selection, record
+from .work_queue import Steps, nothing_to_free
+
+SHOWN_SIDE: Final = 800  # pixels of the longer side of what is shown
+STEP: Final = 10.0  # forward passes after which others may go first
+FIRST: Final = 5  # classes whose maps come with the first answer, where they fit into one step
+PROMPT: Final = 0.25  # forward passes that reading one description takes, about
+SHARE: Final = 4  # no recording takes more than this part of the memory
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture as it came (`data`), as it is shown, and its latest recording."""
+
+    data: bytes
+    name: str
+    size: tuple[int, int]
+    shown: Image.Image
+    recording: CachedRecording | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for this picture."""
+        width, height = self.shown.size
+        recorded = 0 if self.recording is None else self.recording.nbytes
+        return len(self.data) + 3 * width * height + recorded
+
+
+class Uploads:
+    """The server's models, and the pictures that visitors have uploaded."""
+
+    def __init__(self, models: Mapping[str, Classifier], limits: Limits | None = None) -> None:
+        self.models = dict(models)
+        self.limits = limits or Limits()
+        self.cache: BoundedCache[Upload] = BoundedCache(self.limits)
+
+    def add(self, visitor: str, data: bytes, name: str) -> str:
+        """Open a picture and keep it for this visitor; returns the upload's key."""
+        picture = self._open(data)
+        key = secrets.token_urlsafe(16)
+        self.cache.put((visitor, key), Upload(data, name, picture.size, _small(picture)))
+        return key
+
+    def get(self, key: Key) -> Upload:
+        """One visitor's upload; raises PictureError where it is not (or no longer) there."""
+        found = self.cache.get(key)
+        if found is None:
+            minutes = self.limits.kept_seconds / 60
+            raise PictureError(
+                f"this picture is no longer in memory: pictures are kept for {minutes:.0f} minutes "
+                "and then forgotten. Give it again."
+            )
+        return found
+
+    def classifier(self, model: str, prompts: Sequence[str] = ()) -> Classifier:
+        """One of the models that this server was started with; raises UnknownNameError."""
+        if model not in self.models:
+            hint = did_you_mean(model, self.models, ", ".join(self.models))
+            raise UnknownNameError(f"this server has no model {model!r}; {hint}")
+        classifier = self.models[model]
+        if classifier.with_prompts is None or (classifier.class_names and not prompts):
+            return classifier
+        return classifier.with_prompts(self._prompts(prompts))
+
+    def explain(self, key: Key, selection: Selection, count: int = 1) -> Explanation:
+        """One class, or the `count` most probable ones, on the picture as it is shown."""
+        upload = self.get(key)
+        explanation = self._explain(key, upload, selection, count)
+        return replace(explanation, pictures=(upload.shown,)).shrunk(SHOWN_SIDE)
+
+    def explain_original(self, key: Key, selection: Selection) -> Explanation:
+        """One class on the uploaded picture's own pixels, for downloads."""
+        upload = self.get(key)
+        explanation = self._explain(key, upload, selection, 1)
+        return replace(explanation, pictures=(self._open(upload.data),))
+
+    def explain_once(
+        self, data: bytes, classifier: Classifier, target: Any, method: Method
+    ) -> Steps[Explanation]:
+        """Explain a picture that is not kept, in steps."""
+        prepared = self._prepare(data, "picture-1", classifier)
+        yield nothing_to_free
+        at_once = max(1, int(STEP // max(cost_of(method).target, 1.0)))
+        with evaluation_mode(classifier.module):
+            # entered once for both: whoever enters it twice may wait twice
+            bound = bind(classifier, prepared.pixels, target)
+            steps = explain_in_slices(bound, prepared, method, at_once)
+            free_memory = next(steps)
+        yield free_memory
+        return (yield from steps)
+
+    def cost(self, selection: Selection, classes: int = 1) -> float:
+        """Forward passes that a selection may take; raises UnknownNameError for its method."""
+        cost = cost_of(OFFERED[selection.method])
+        return cost.picture + classes * cost.target + len(selection.prompts) * PROMPT
+
+    def first_classes(self, method: str) -> int:
+        """How many maps the first answer by a method holds."""
+        row = OFFERED[method]
+        if not row.class_specific:
+            return 1
+        return max(1, min(FIRST, int(STEP // max(cost_of(row).target, 1.0))))
+
+    def heads(
+        self, key: Key, selection: Selection
+    ) -> tuple[int, Float32[NDArray[Any], "block head rows columns"]]:
+        """The class, and what each block and head added to its AGCAM map."""
+        upload, agcam = self.get(key), OFFERED["agcam"]
+        recorded, session = self._recorded(key, upload, selection, agcam)
+        with evaluation_mode(recorded.classifier.module):
+            target = recorded.recording.logits.argmax(-1)
+            if selection.target is not None:
+                target = torch.full_like(target, selection.target)
+            read = cast(ReadTrace, session.trace(agcam, target))
+            blocks = list(contributions(read))
+        grid = recorded.recording.grid
+        maps = torch.stack(blocks, 1)[0].float().reshape(len(blocks), -1, grid.rows, grid.columns)
+        return int(target[0]), maps.cpu().numpy()
+
+    def _explain(self, key: Key, upload: Upload, selection: Selection, count: int) -> Explanation:
+        method = OFFERED[selection.method]
+        recorded, session = self._recorded(key, upload, selection, method)
+        target: Any = selection.target
+        if target is None:
+            logits = recorded.recording.logits
+            target = [logits[0].topk(min(count, logits.shape[1])).indices.tolist()]
+        with evaluation_mode(recorded.classifier.module):
+            return explain_recording(
+                recorded.classifier, session, recorded.prepared, target, method
+            )
+
+    def _recorded(
+        self, key: Key, upload: Upload, selection: Selection, method: Method
+    ) -> tuple[CachedRecording, Session]:
+        """The latest recording if it serves, else a new one, which is kept in its place."""
+        if upload.recording is not None and upload.recording.serves(selection, method):
+            return upload.recording, upload.recording.session(method)
+        classifier = self.classifier(selection.model, selection.prompts)
+        prepared = self._prepare(upload.data, upload.name, classifier)
+        room = self.limits.kept_bytes // SHARE
+        recorded, session = record(classifier, prepared, selection, method, room)
+        self.cache.replace(key, replace(upload, recording=recorded))
+        return recorded, session
+
+    def _prepare(self, data: bytes, name: str, classifier: Classifier) -> Prepared:
+        """The model's input and a small picture; the large one is freed."""
+        if classifier.preparation is None:
+            raise PictureError(f"{classifier.name} does not state how it prepares its pictures")
+        self._check_size(data)
+        ready = prepare_picture(data, classifier.preparation, max_pixels=self.limits.pixels)
+        return Prepared(
+            ready.pixels[None],
+            (ready.frame,),
+            (_small(ready.picture),),
+            (name,),
+            preparation=classifier.preparation,
+            notes=(*preparation_notes(classifier.preparation), *ready.notes),
+        )
+
+    def _open(self, data: bytes) -> Image.Image:
+        """A picture within the limits, upright, RGB; raises PictureError."""
+        self._check_size(data)
+        return open_picture(data, max_pixels=self.limits.pixels)
+
+    def _check_size(self, data: bytes) -> None:
+        if len(data) > self.limits.upload_bytes:
+            raise PictureError(
+                f"the picture has {len(data) / 1e6:.0f} MB, more than "
+                f"{self.limits.upload_bytes / 1e6:.0f} MB; make it smaller first"
+            )
+
+    def _prompts(self, prompts: Sequence[str]) -> list[str]:
+        given = list(dict.fromkeys(text.strip() for text in prompts if text.strip()))
+        if not given:
+            raise TargetError("this model compares pictures with words: describe what to look for.")
+        if len(given) > self.limits.prompts:
+            raise TargetError(f"at most {self.limits.prompts} descriptions at once, please.")
+        if max(map(len, given)) > self.limits.prompt_letters:
+            raise TargetError(f"a description has at most {self.limits.prompt_letters} letters.")
+        return given
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
+    return small
