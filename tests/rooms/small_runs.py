@@ -56,8 +56,4 @@ def configuration(folder, **changes):
 def rows_of(store, key=""):
     """All that a run stored, but for times."""
     run = store.run(key)
-    return (
-        store.samples(run.key),
-        list(store.records(run.key)),
-        store.failures(run.key),
-    )
+    return (store.samples(run.key), list(store.records(run.key)), store.failures(run.key))

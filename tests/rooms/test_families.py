@@ -96,11 +96,7 @@ def test_hugging_face_class_names_and_pipeline(photograph):
 def test_hugging_face_timm_wrapper(photograph):
     transformers = pytest.importorskip("transformers")
     config = transformers.TimmWrapperConfig.from_dict(
-        {
-            "architecture": "test_vit",
-            "num_classes": 7,
-            "label_names": list("abcdefg"),
-        }
+        {"architecture": "test_vit", "num_classes": 7, "label_names": list("abcdefg")}
     )
     model = transformers.TimmWrapperForImageClassification(config).eval()
     explanation = agcam.explain(model, photograph, 3)

@@ -127,8 +127,7 @@ def test_an_unknown_kind_is_refused(tiny):
 
 @settings(max_examples=50)
 @given(
-    kind=st.sampled_from(list(KINDS)),
-    logits=st.lists(st.floats(-30, 30), min_size=1, max_size=6),
+    kind=st.sampled_from(list(KINDS)), logits=st.lists(st.floats(-30, 30), min_size=1, max_size=6)
 )
 def test_what_is_written_is_what_torch_says(kind, logits):
     row = torch.tensor(logits, dtype=torch.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import IO, Any, Final, cast
 
 from .walk import TWICE, local_files
 
-MOST_BYTES: Final = 256 * 2**20  # of a file that is read whole, if its reader says no other
-_PART: Final = 2**20  # bytes that are read at once: as many are held, however few there are
+MOST_BYTES: Final = 256 * 2**20  # of a file that is read whole, if its reader sets no other limit
+_PART: Final = 2**20  # bytes to read at once: room is made for as many, however few there are
 _CACHES = frozenset({"simplecache", "filecache", "blockcache"})  # around an address, not in it
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")  # two letters: C: is a drive
+_FLAGS = sum(getattr(os, flag, 0) for flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"))
 
 
 def is_address(text: str) -> bool:
@@ -31,19 +33,20 @@ def open_file(address: str) -> IO[bytes]:
         from .matlab import open_picture_in
 
         return open_picture_in(address)
-    system, path = _system(address)
-    return cast(IO[bytes], _asked(system.open, path, "rb"))
+    system, path = _file_system(address)
+    return cast(IO[bytes], _call(system.open, path, "rb"))
 
 
 def _open_regular(path: str) -> IO[bytes]:
-    """Open a file; a pipe or a device, which may never end or never begin, is an OSError."""
-    if stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116
+    """Open a file without waiting; a pipe or a device, which may never end, is an OSError."""
+    descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
         raise IsADirectoryError(f"{path} is a folder")
-    file = open(path, "rb", opener=_at_once)  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(f"{path} is a pipe or a device, not a file")
-    return file
+    raise OSError(f"{path} is a pipe or a device, not a file")
 
 
 @dataclass(frozen=True)
@@ -101,34 +104,35 @@ class Place:
                 return Path(self.root, name).exists()
             except (OSError, ValueError):  # no file can be called so
                 return False
-        system, path = _system(self.at(name))
-        return bool(_asked(system.exists, path))
+        system, path = _file_system(self.at(name))
+        return bool(_call(system.exists, path))
 
     def files(self, name: str = "", suffixes: tuple[str, ...] = ()) -> list[str]:
         """Every file in a folder and below, relative to it, sorted by name; () takes any suffix.
 
-        Hidden ones are left out; a folder that is not there has none. Raises OSError where a folder
+        Hidden ones are excluded; a folder that is not there has none. Raises OSError where a folder
         in it cannot be read.
         """
-        found, passed = self.walk(name, suffixes)
-        unread = {folder: why for folder, why in passed.items() if why != TWICE}
-        for folder, why in unread.items():
-            raise OSError(f"the folder {self.folder(name).at(folder)} cannot be read: {why}")
+        found, skipped = self.walk(name, suffixes)
+        for folder, why in skipped.items():
+            if why != TWICE:
+                where = self.folder(name).at(folder)
+                raise OSError(f"the folder {where} cannot be read: {why}")
         return found
 
     def walk(
         self, name: str = "", suffixes: tuple[str, ...] = ()
     ) -> tuple[list[str], dict[str, str]]:
-        """The same, and the folders that were passed over, each with the reason."""
+        """The same files, and the folders that were skipped, each with the reason."""
         folder = self.folder(name)
-        passed: dict[str, str] = {}
+        skipped: dict[str, str] = {}
         if is_address(self.root):
             found = _remote_files(folder)
         else:
-            found, passed = local_files(folder.root)
+            found, skipped = local_files(folder.root)
         shown = [file for file in found if not any(p.startswith(".") for p in file.split("/"))]
         wanted = [file for file in shown if not suffixes or file.lower().endswith(suffixes)]
-        return sorted(wanted), passed
+        return sorted(wanted), skipped
 
     def contents(self) -> list[str]:
         """Names of what lies directly in this folder, sorted; a folder ends with `/`."""
@@ -136,22 +140,23 @@ class Place:
             root = Path(self.root)
             inside = root.iterdir() if root.is_dir() else []
             return sorted(path.name + "/" * path.is_dir() for path in inside)
-        system, path = _system(self.root)
-        found = _asked(system.ls, path, detail=True) if _asked(system.isdir, path) else []
-        names = [entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in found]
-        kinds = [entry["type"] == "directory" for entry in found]
-        return sorted(name + "/" * kind for name, kind in zip(names, kinds, strict=True))
+        system, path = _file_system(self.root)
+        found = _call(system.ls, path, detail=True) if _call(system.isdir, path) else []
+        return sorted(
+            entry["name"].rstrip("/").rsplit("/", 1)[-1] + "/" * (entry["type"] == "directory")
+            for entry in found
+        )
 
 
 def _remote_files(folder: Place) -> list[str]:
-    system, path = _system(folder.root)
+    system, path = _file_system(folder.root)
     prefix = path.strip("/")
-    found = [name.strip("/") for name in _asked(system.find, path)]
+    found = [name.strip("/") for name in _call(system.find, path)]
     inside = [name for name in found if not prefix or name.startswith(f"{prefix}/")]
     return [name[len(prefix) :].lstrip("/") for name in inside]
 
 
-def _system(address: str) -> tuple[Any, str]:
+def _file_system(address: str) -> tuple[Any, str]:
     """The file system that fsspec has for an address, and the path in it."""
     import fsspec
 
@@ -159,7 +164,7 @@ def _system(address: str) -> tuple[Any, str]:
     if chained and first not in _CACHES:
         protocol, _, inside = first.partition("://")
         return _archive(protocol, rest, os.getpid()), inside.strip("/")
-    system, path = _asked(fsspec.core.url_to_fs, address)
+    system, path = _call(fsspec.core.url_to_fs, address)
     return system, str(path)
 
 
@@ -171,21 +176,16 @@ def _archive(protocol: str, rest: str, _process: int) -> Any:
     """
     import fsspec
 
-    return _asked(fsspec.core.url_to_fs, f"{protocol}://::{rest}")[0]
+    return _call(fsspec.core.url_to_fs, f"{protocol}://::{rest}")[0]
 
 
-def _asked(ask: Any, *arguments: Any, **options: Any) -> Any:
-    """Ask a file system, which may raise anything, and raise OSError only."""
+def _call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call a file system, which may raise anything; what it raises becomes an OSError."""
     try:
-        return ask(*arguments, **options)
+        return function(*arguments, **options)
     except FileNotFoundError:
         raise
-    except KeyError as error:  # what zip files say of a name that they do not hold
+    except KeyError as error:  # what zip files raise for a name that they do not hold
         raise FileNotFoundError(str(error)) from error
     except Exception as error:
         raise OSError(f"{type(error).__name__}: {error}") from error
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting, as one would for somebody to write into a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,4 +1,4 @@
-"""Values as they come through the door: of the right type, finite, in range, or a ValueError."""
+"""Values of annotation files: of the right type, finite, in range, or a ValueError."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ _SHOWN: Final = 40  # letters of a bad value
 MOST_CLASSES: Final = 100_000
 
 
+class BadValueError(ValueError):
+    """What an annotation file may not hold."""
+
+
 def number(text: str) -> float:
     """A finite number written in ASCII digits; float() would take `nan`, `1_0` and more."""
     value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{shown(text)} is no number")
+        raise BadValueError(f"{shown(text)} is no number")
     return value
 
 
 def whole(text: str) -> int:
     """A whole number written in ASCII digits."""
     if not _WHOLE.fullmatch(text.strip()):
-        raise ValueError(f"{shown(text)} is no whole number")
+        raise BadValueError(f"{shown(text)} is no whole number")
     return int(text)
 
 
 def numbers(texts: Sequence[str], count: int) -> list[float]:
     """So many numbers and no more."""
     if len(texts) != count:
-        raise ValueError(f"{shown(' '.join(texts))} is not {count} numbers")
+        raise BadValueError(f"{shown(' '.join(texts))} is not {count} numbers")
     return [number(text) for text in texts]
 
 
@@ -43,7 +47,9 @@ def from_json(text: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
-            raise ValueError(f"the key {min(repeated(key for key, _ in pairs))!r} is there twice")
+            raise BadValueError(
+                f"the key {min(repeated(key for key, _ in pairs))!r} is there twice"
+            )
         return table
 
     return json.loads(text, object_pairs_hook=once)
@@ -52,9 +58,9 @@ def from_json(text: str) -> Any:
 def json_number(value: Any) -> float:
     """A finite number of a JSON file; not a text, true or false."""
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15:
-        raise ValueError(f"{shown(value)} is no number")
+        raise BadValueError(f"{shown(value)} is no number")
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no number")
+        raise BadValueError(f"{value} is no number")
     return float(value)
 
 
@@ -62,28 +68,28 @@ def json_whole(value: Any) -> int:
     """A whole number of a JSON file from 0; `640.0` is one."""
     made = json_number(value)
     if made < 0 or made % 1:
-        raise ValueError(f"{shown(value)} is no whole number from 0")
+        raise BadValueError(f"{shown(value)} is no whole number from 0")
     return int(made)
 
 
 def json_numbers(values: Any, count: int) -> list[float]:
     """A list of so many numbers."""
     if not isinstance(values, list) or len(values) != count:
-        raise ValueError(f"{shown(values)} is not a list of {count} numbers")
+        raise BadValueError(f"{shown(values)} is not a list of {count} numbers")
     return [json_number(value) for value in values]
 
 
 def json_text(value: Any) -> str:
     """A text that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{shown(value)} is no text")
+        raise BadValueError(f"{shown(value)} is no text")
     return value
 
 
 def json_list(value: Any, what: str) -> list[Any]:
     """A list; `what` names it."""
     if not isinstance(value, list):
-        raise ValueError(f"{what} is no list")  # noqa: TRY004  one kind of error for bad files
+        raise BadValueError(f"{what} is no list")
     return value
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataSetError
-from .checked import json_number, json_whole, shown
+from .checked import BadValueError, json_number, json_whole, shown
 
 _BEYOND: Final = 1.0  # pixels that a corner may lie outside the picture, as a box may
 _CORNERS: Final = 6  # numbers of the smallest polygon: four would be taken for a box
@@ -23,17 +23,17 @@ def filled(outline: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
     if isinstance(outline, list):
         return _inside([_polygon(corners, size) for corners in outline], size)
     if not isinstance(outline, dict):
-        raise ValueError(f"{shown(outline)} is no outline")  # noqa: TRY004  as other bad values
+        raise BadValueError(f"{shown(outline)} is no outline")
     return _runs(outline, size)
 
 
 def _polygon(corners: Any, size: tuple[int, int]) -> list[float]:
     if not isinstance(corners, list) or len(corners) < _CORNERS or len(corners) % 2:
-        raise ValueError(f"{shown(corners)} is no polygon of three corners or more")
+        raise BadValueError(f"{shown(corners)} is no polygon of three corners or more")
     checked = [json_number(value) for value in corners]
     for values, length in zip((checked[::2], checked[1::2]), size, strict=True):
         if min(values) < -_BEYOND or max(values) > length + _BEYOND:
-            raise ValueError(
+            raise BadValueError(
                 f"a polygon reaches from {min(values):g} to {max(values):g}, outside its picture "
                 f"of {size[0]} x {size[1]} pixels"
             )
@@ -57,16 +57,16 @@ def _runs(outline: dict[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
     width, height = size
     stated = outline.get("size")
     if stated != [height, width]:
-        raise ValueError(f"its run lengths are of a picture of {shown(stated)}, not {size}")
+        raise BadValueError(f"its run lengths are of a picture of {shown(stated)}, not {size}")
     counts = outline.get("counts")
     if isinstance(counts, str):
         lengths = _unpacked(counts, width * height)
     elif isinstance(counts, list):
         lengths = [json_whole(count) for count in counts]
     else:
-        raise ValueError(f"{shown(counts)} is no list of run lengths")  # noqa: TRY004
+        raise BadValueError(f"{shown(counts)} is no list of run lengths")
     if sum(lengths) != width * height:
-        raise ValueError(f"its run lengths are of {sum(lengths)} pixels, not {width * height}")
+        raise BadValueError(f"its run lengths are of {sum(lengths)} pixels, not {width * height}")
     on = np.arange(len(lengths)) % 2 == 1
     return np.asarray(np.repeat(on, lengths).reshape(width, height).T)
 
@@ -81,7 +81,7 @@ def _unpacked(text: str, most: int) -> list[int]:
     for letter in text:
         bits = ord(letter) - 48
         if not 0 <= bits < 64 or shift > 60:
-            raise ValueError(f"{shown(text)} holds no packed run lengths")
+            raise BadValueError(f"{shown(text)} holds no packed run lengths")
         value |= (bits & 0x1F) << shift
         shift += 5
         if bits & 0x20:
@@ -91,11 +91,11 @@ def _unpacked(text: str, most: int) -> list[int]:
         if len(lengths) > 2:
             value += lengths[-2]
         if not 0 <= value <= most:
-            raise ValueError(f"{shown(text)} holds a run of {value} pixels")
+            raise BadValueError(f"{shown(text)} holds a run of {value} pixels")
         lengths.append(value)
         value = shift = 0
     if shift:
-        raise ValueError(f"{shown(text)} ends within a run length")
+        raise BadValueError(f"{shown(text)} ends within a run length")
     return lengths
 
 
