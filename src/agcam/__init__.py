@@ -2,7 +2,9 @@
 
     explanation = agcam.explain(model, pictures, target=None, method="agcam")
 
-Names are imported when first used, so that `import agcam` costs nothing.
+The functions are those of the command line: `explain` (`explain_each` for any number of pictures),
+`compare`, `list_models`, and `load` for the model's own options. `METHODS`, `METRICS` and
+`DATASETS` list what there is. Names are imported when first used: `import agcam` costs nothing.
 """
 
 from __future__ import annotations
@@ -27,33 +29,47 @@ from .errors import (
 
 if TYPE_CHECKING:
     from .attribution import Attribution
-    from .explainer import explain
+    from .comparison import Comparison, compare
+    from .datasets import DATASETS
+    from .explainer import Batch, explain, explain_each
     from .explanation import Explanation
-    from .families import load
+    from .families import list_models, load
     from .methods import METHODS
+    from .metrics import METRICS
     from .targets import Against, Similarity, Target, Top
     from .values import Classifier, Preparation
 
 _LAZY = {
+    "DATASETS": "datasets",
     "METHODS": "methods",
+    "METRICS": "metrics",
+    "Against": "targets",
     "Attribution": "attribution",
+    "Batch": "explainer",
     "Classifier": "values",
+    "Comparison": "comparison",
     "Explanation": "explanation",
     "Preparation": "values",
-    "Against": "targets",
     "Similarity": "targets",
     "Target": "targets",
     "Top": "targets",
+    "compare": "comparison",
     "explain": "explainer",
+    "explain_each": "explainer",
+    "list_models": "families",
     "load": "families",
 }
 
 __all__ = [
+    "DATASETS",
     "METHODS",
+    "METRICS",
     "Against",
     "AgcamError",
     "Attribution",
+    "Batch",
     "Classifier",
+    "Comparison",
     "DataSetError",
     "Explanation",
     "LoadError",
@@ -70,7 +86,10 @@ __all__ = [
     "Top",
     "UnknownNameError",
     "__version__",
+    "compare",
     "explain",
+    "explain_each",
+    "list_models",
     "load",
 ]
 

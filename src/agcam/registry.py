@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from .errors import UnknownNameError
 
 Entry = TypeVar("Entry")
+SHOWN: Final = 8  # names in the repr of a table
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
@@ -56,3 +57,8 @@ class Table(Mapping[str, Entry], Generic[Entry]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._rows or name in self._foreign
+
+    def __repr__(self) -> str:
+        names = list(self)
+        more = ", ..." if len(names) > SHOWN else ""
+        return f"{len(names)} {self.noun}s: {', '.join(names[:SHOWN])}{more}"

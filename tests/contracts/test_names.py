@@ -22,9 +22,15 @@ SOURCE = Path(agcam.__file__).parent
 
 @pytest.mark.parametrize("name", agcam.__all__)
 def test_public_name_is_there_and_documented(name):
-    thing = getattr(agcam, name)
+    value = getattr(agcam, name)
     assert name in dir(agcam)
-    assert name == "METHODS" or isinstance(thing, str) or inspect.getdoc(thing)
+    assert isinstance(value, str) or inspect.getdoc(value)
+
+
+@pytest.mark.parametrize("table", [METHODS, METRICS, DATASETS, FAMILIES])
+def test_a_table_shows_itself_in_two_lines(table):
+    assert len(repr(table)) < 200
+    assert repr(table).startswith(f"{len(table)} {table.noun}s: {next(iter(table))}, ")
 
 
 def test_the_public_call_is_stable():

@@ -24,24 +24,27 @@ def methods() -> None:
 
 @lists.command()
 def models(
-    search: Annotated[
-        str, typer.Argument(help="Only names that contain this; nothing: every ViT.")
+    pattern: Annotated[
+        str,
+        typer.Argument(help="A part of the name, or with wildcards; without it, explained models."),
     ] = "",
     family: Annotated[str | None, typer.Option(help="timm, torchvision, open_clip, ...")] = None,
+    explained: Annotated[
+        bool | None,
+        typer.Option(
+            "--explained/--refused",
+            help="Models that methods of attention explain, or that black-box methods alone do.",
+        ),
+    ] = None,
 ) -> None:
     """Model names that --model takes, as far as the libraries list them offline."""
-    from ..families import FAMILIES
+    from ..families import list_models
 
-    if family is not None:
-        _ = FAMILIES[family]  # a wrong name is told
-    for key, row in FAMILIES.items():
-        if family not in (None, key):
-            continue
-        prefix = "" if key == "demo" else f"{key}:"
-        for name in row.listed():
-            if search.lower() in name.lower() and (search or _is_vit(name)):
-                typer.echo(f"{prefix}{name}")
-    if family in (None, "hf") and not search:
+    if not pattern and explained is None:
+        explained = True
+    for name in list_models(pattern or "*", family=family, explained=explained):
+        typer.echo(name)
+    if family in (None, "hf") and not pattern:
         typer.echo("hf:NAME  any image classifier or CLIP-like model of the hub, or a folder")
 
 
@@ -65,7 +68,3 @@ def metrics() -> None:
     rows = [(row.name, row.better, row.about) for row in MEASURES.values()]
     print_table(("metric", "better", "what, or source"), rows)
     print_table(("bundle", "metrics"), [(name, ", ".join(of)) for name, of in BUNDLES.items()])
-
-
-def _is_vit(name: str) -> bool:
-    return name == "demo" or any(word in name.lower() for word in ("vit", "deit", "beit", "eva"))

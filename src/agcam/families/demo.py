@@ -116,4 +116,5 @@ FAMILY = Family(
     wrap=wrap,
     build=build,
     listed=lambda: ["demo"],
+    explains=lambda _: True,
 )

@@ -1,0 +1,63 @@
+"""Python and the command line offer the same: no parameter without its option, and back."""
+
+import inspect
+
+import pytest
+from typer.main import get_command
+
+import agcam
+from agcam.cli import app
+
+COMMANDS = get_command(app).commands
+PREPARATION = {"size", "mean", "std", "fit", "resize", "interpolation", "value_range"}
+
+PAIRS = {
+    agcam.load: COMMANDS["explain"],
+    agcam.explain: COMMANDS["explain"],
+    agcam.explain_each: COMMANDS["explain"],
+    agcam.compare: COMMANDS["compare"],
+    agcam.list_models: COMMANDS["list"].commands["models"],
+}
+PYTHON_ONLY = {
+    "inputs": "tensors",
+    "logits": "a function",
+    "preparation": "or a transform of one's own; its numbers have options each",
+    "progress": "a function; the command shows a bar",
+    "skip": "a function; the command has --resume",
+    "tracer": "for checks of the proof: None is always right",
+}
+COMMAND_ONLY = {
+    "against": "Against",
+    "top": "Top",
+    "device": "module.to(device)",
+    "out": "Explanation.save, Comparison.report",
+    "alpha": "Explanation.overlay",
+    "colormap": "Explanation.overlay",
+    "resume": "skip",
+    **dict.fromkeys(PREPARATION, "preparation"),
+}
+
+
+def options(command):
+    return {parameter.name for parameter in command.params} - {"help"}
+
+
+@pytest.mark.parametrize("function", PAIRS, ids=lambda function: function.__name__)
+def test_a_parameter_has_its_option_or_is_for_python_alone(function):
+    parameters = set(inspect.signature(function).parameters)
+    assert parameters - options(PAIRS[function]) <= set(PYTHON_ONLY)
+
+
+@pytest.mark.parametrize("name", ["explain", "compare"])
+def test_an_option_has_its_parameter_or_says_where_python_has_it(name):
+    parameters = {key for one in PAIRS for key in inspect.signature(one).parameters}
+    assert options(COMMANDS[name]) - parameters <= set(COMMAND_ONLY)
+
+
+@pytest.mark.parametrize("function", PAIRS, ids=lambda function: function.__name__)
+def test_options_have_the_defaults_of_the_parameters(function):
+    defaults = {parameter.name: parameter.default for parameter in PAIRS[function].params}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in defaults and name not in {"methods", "pattern", "target"}:
+            missing = parameter.default is parameter.empty
+            assert missing or defaults[name] == parameter.default, name
