@@ -64,15 +64,15 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
         ) from error
 
 
-def record(classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> Recording:
+def record(classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: bool) -> Recording:
     """Keep, for each block, the score rows of the kept tokens and the values: O(tokens) memory.
 
-    With `whole`, queries, keys and masks are kept too, for methods that need whole attention
+    With `keep_calls`, queries, keys and masks are kept too, for methods that need whole attention
     matrices: these are made from them row by row, when asked.
     """
     if layout.tracer == "none":
         return Recording(pixels, try_out(classifier, pixels), (), (), layout, no_reads)
-    recorder = Recorder(layout, whole)
+    recorder = Recorder(layout, keep_calls)
 
     def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         recorder.keep(call)
@@ -114,8 +114,8 @@ def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:
 class Recorder:
     """Keeps what is to be kept of each attention call, in the layout's order."""
 
-    def __init__(self, layout: Layout, whole: bool) -> None:
-        self.layout, self.whole = layout, whole
+    def __init__(self, layout: Layout, keep_calls: bool) -> None:
+        self.layout, self.keep_calls = layout, keep_calls
         self.count = 0
         self.blocks: list[BlockRecord] = []
         self.calls: list[AttentionCall] = []
@@ -137,7 +137,7 @@ class Recorder:
         # a copy: the view that the model passes on would keep its queries and keys alive
         value = call.value.clone(memory_format=torch.contiguous_format) if few else call.value
         self.blocks.append(BlockRecord(value, read.scores() if few else read))
-        if self.whole:
+        if self.keep_calls:
             self.calls.append(call)
 
 

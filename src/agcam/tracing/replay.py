@@ -87,8 +87,10 @@ class Replay(Leaves):
 
     name: Final = "replay"
 
-    def __init__(self, classifier: Classifier, pixels: Tensor, layout: Layout, whole: bool) -> None:
-        streams = two_streams(classifier, pixels, layout, whole)
+    def __init__(
+        self, classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: bool
+    ) -> None:
+        streams = two_streams(classifier, pixels, layout, keep_calls)
         recording = Recording(
             pixels=pixels,
             logits=streams.logits.detach(),

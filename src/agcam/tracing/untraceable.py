@@ -31,6 +31,7 @@ NOT_ONE_PASS = (
 BRANCHES = "its classifier reads the tokens of several blocks"
 BYPASSED = "its tokens go around its blocks (a sum outside of them), or to its classifier"
 STEERED = "it looks at numbers to choose its way, so that each picture may have its own"
+MIXED = "its blocks mix tokens outside attention, or count them"
 NOT_ISOTROPIC = (
     "{name} is a hierarchical model ({why}); agcam explains isotropic Vision Transformers, whose "
     "blocks all attend over one grid of patches and read their output from it. " + INSTEAD
