@@ -11,8 +11,9 @@ from torch import Tensor
 from ..errors import ModelError, TargetError
 from ..values import Classifier, Grid, Query, Recording, kind_of, weights_of
 from .prove import prove
-from .quantised import QUANTISED, has_quantised_layers
 from .record import logits_of
+from .structure import has_quantised_layers
+from .untraceable import QUANTISED
 
 CELL: Final = 16  # pixels of a patch, where the model has no grid of its own
 Report = Callable[[int], None]

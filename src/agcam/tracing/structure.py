@@ -1,4 +1,4 @@
-"""What a model is built of: its blocks, the tokens that enter them, the grid that these form."""
+"""The structure of a model: its blocks, the tokens that enter them, the grid that these form."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from ..undo import hook, undoing
 from ..values import Classifier, Grid
 from .hooks import first_tensor
-from .untraceable import INSTEAD, UntraceableError
+from .untraceable import NOT_A_SEQUENCE, SCATTERED, UntraceableError
 
 
-def blocks_around(tower: nn.Module, paths: list[str], takers: set[str]) -> tuple[str, ...]:
+def find_blocks(tower: nn.Module, paths: list[str], takers: set[str]) -> tuple[str, ...]:
     """The modules that repeat, in each outermost module that takes the tokens (`takers`)."""
     groups = dict[str, list[str]]()
     for path in paths:
@@ -31,14 +31,14 @@ def blocks_around(tower: nn.Module, paths: list[str], takers: set[str]) -> tuple
 
 
 def _called(block: str, path: str, takers: set[str]) -> str:
-    """The block, or, where it is a list that nobody calls, what of it takes the tokens."""
+    """The block, or, where it is a list that nobody calls, the part of it that takes the tokens."""
     parts = path.split(".")
     within = [".".join(parts[:depth]) for depth in range(block.count(".") + 1, len(parts) + 1)]
     return next((module for module in within if module in takers), block)
 
 
 def _repeat(tower: nn.Module, module: str, paths: list[str]) -> list[str]:
-    """Children of what all self-attentions in `module` have in common; of one, in lists alone."""
+    """Children of what all self-attention in `module` has in common; of one, in lists alone."""
     split = [path.split(".") for path in paths]
     depth = 0
     while all(len(path) > depth for path in split) and len({path[depth] for path in split}) == 1:
@@ -55,14 +55,19 @@ def _is_list(module: nn.Module) -> bool:
     return isinstance(module, nn.ModuleList | nn.Sequential)
 
 
-class _Enough(Exception):  # noqa: N818 - not an error: ends a pass that has shown what was asked
-    pass
+def has_quantised_layers(module: nn.Module) -> bool:
+    """Whether some layer is of torch's quantised kinds, which have no gradient."""
+    return any("quantized" in type(part).__module__.split(".") for part in module.modules())
+
+
+class _TokensKnownError(Exception):
+    """Leaves the pass at the first block: torch has no other way out of a module's forward."""
 
 
 def tokens_entering(
     classifier: Classifier, pixels: Tensor, block: str, tokens: int
 ) -> tuple[tuple[Tensor, Tensor], int]:
-    """The tokens that enter the first block, for the picture and for its negative."""
+    """The tokens that enter the first block, for the picture and its negative; their token axis."""
     module = classifier.vision.get_submodule(block)
     found: list[Tensor] = []
 
@@ -70,19 +75,17 @@ def tokens_entering(
         tensor = first_tensor(args, kwargs)
         if tensor is not None:
             found.append(tensor.detach().clone())
-        raise _Enough
+        raise _TokensKnownError
 
     with undoing() as undo:
         hook(undo, module, before=stop)
         for picture in (pixels, negative(pixels)):
-            with suppress(_Enough):
+            with suppress(_TokensKnownError):
                 classifier.predict(picture)
     dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []
     if not dims or found[0].ndim != 3:
-        raise UntraceableError(
-            f"{classifier.name}: block {block!r} does not take a sequence of {tokens} tokens; "
-            f"this architecture cannot be traced. {INSTEAD}"
-        )
+        sentence = NOT_A_SEQUENCE.format(name=classifier.name, block=block, tokens=tokens)
+        raise UntraceableError(sentence)
     return (found[0], found[1]), dims[-1]
 
 
@@ -92,7 +95,7 @@ def negative(pixels: Tensor) -> Tensor:
     return ramp - pixels
 
 
-def grid_of(
+def find_grid(
     maps: Sequence[tuple[int, int]],
     entry: tuple[Tensor, Tensor],
     token_dim: int,
@@ -105,9 +108,7 @@ def grid_of(
     prefix = int(changed.int().argmax())
     suffix = tokens - patches - prefix
     if not bool(changed[prefix : prefix + patches].all()):
-        raise UntraceableError(
-            f"{name}: its patch tokens do not lie side by side in the sequence. {INSTEAD}"
-        )
+        raise UntraceableError(SCATTERED.format(name=name))
     shapes = [shape for shape in maps if shape[0] * shape[1] == patches]
     if shapes:
         return Grid(*shapes[-1], prefix, suffix)

@@ -1,19 +1,18 @@
-"""Models in which there is nothing to trace, and the sentences that say why."""
+"""Models that cannot be traced, each reason in one sentence, and what works for them too."""
 
 from __future__ import annotations
 
 from ..errors import ModelError
 
-# a test holds the names to the table of methods, which this room may not import
+# a test compares the names with the table of methods, which this room may not import
 INSTEAD = (
-    "Methods that only ask the model work for it too: integrated_gradients, occlusion, rise, "
-    "saliency, smooth_grad."
+    "Black-box methods work for it too: integrated_gradients, occlusion, rise, saliency, "
+    "smooth_grad."
 )
 NO_ATTENTION = (
-    "{name}: no attention was found in it, neither torch's scaled_dot_product_attention nor a "
-    "softmax over tokens and its product with values, so there is nothing to trace: it is a "
-    "convolutional or hierarchical model, or a library of its own computes its attention. "
-    + INSTEAD
+    "{name}: no attention was found, neither torch's scaled_dot_product_attention nor a softmax "
+    "over tokens and its product with values, so there is nothing to trace: it is a convolutional "
+    "or hierarchical model, or a library of its own computes its attention. " + INSTEAD
 )
 CHANGED = (
     "{name} changes its attention between the softmax and the product with values (talking heads, "
@@ -25,18 +24,29 @@ NO_GRADIENT = (
 )
 NOT_ONE_PASS = (
     "{name}: its blocks do not form one chain (a tower that is called twice, two towers, or tokens "
-    "that are detached between blocks), so where on the picture its attentions lie is not known. "
-    + INSTEAD
+    "that are detached between blocks), so agcam cannot tell where on the picture its attention "
+    "lies. " + INSTEAD
 )
-BRANCHES = "its classifier reads the tokens of several blocks"
-BYPASSED = "its tokens go around its blocks (a sum outside of them), or to its classifier"
-STEERED = "it looks at numbers to choose its way, so that each picture may have its own"
-MIXED = "its blocks mix tokens outside attention, or count them"
 NOT_ISOTROPIC = (
     "{name} is a hierarchical model ({why}); agcam explains isotropic Vision Transformers, whose "
     "blocks all attend over one grid of patches and read their output from it. " + INSTEAD
 )
+NOT_A_SEQUENCE = (
+    "{name}: block {block!r} does not take a sequence of {tokens} tokens; this architecture cannot "
+    "be traced. " + INSTEAD
+)
+SCATTERED = "{name}: its patch tokens do not lie side by side in the sequence. " + INSTEAD
+QUANTISED = (
+    "{name} has quantised layers, through which torch does not differentiate, so there is nothing "
+    "to trace: explain the model as it was before it was quantised, or choose occlusion or rise."
+)
+
+# why a replay does not follow a model, and full autograd does
+BRANCHES = "its classifier reads the tokens of several blocks"
+BYPASSED = "its tokens go around its blocks (a sum outside of them), or to its classifier"
+STEERED = "it branches on numbers that it computes, so each picture may take its own way"
+MIXED = "its blocks mix tokens outside attention, or count them"
 
 
 class UntraceableError(ModelError):
-    """The model runs, but there is nothing in it to trace: it can still be asked from outside."""
+    """The model runs, but there is nothing in it to trace; black-box methods explain it."""

@@ -1,10 +1,9 @@
-"""By which ways the logits depend on the blocks' attention.
+"""What the logits depend on: which tokens of the last block, and by which ways the blocks.
 
 One pass over one picture under autograd, cut where each block begins and at what each attention
-gives. In its graph stands, whatever the numbers are, what the logits are made of. A replay follows
+returns. Its graph shows what the logits are made of, whatever the numbers are. A replay follows
 one way: from each block's tokens to the next block, from the last block's to the classifier. Any
-other that leads to the logits is found here: a head that reads several blocks, by whatever means
-it gets hold of them.
+other way is found here: a head that reads several blocks, by whatever means it gets hold of them.
 """
 
 from __future__ import annotations
@@ -28,62 +27,66 @@ from .record import blocks_of, capture, rows_read
 
 
 @dataclass(frozen=True)
-class Connections:
+class Dependencies:
     """What one pass under autograd showed.
 
-    `reads`: the tokens of the last block that the logits depend on, in this picture. `branches`:
-    they depend on a block's attention by another way than through the next block. `chained`: each
-    block goes on from the one before. `any_token`: something looks at numbers, and would hide
-    which tokens it looked at. `steered`: the model looks at numbers to choose its way. `bypassed`:
-    what enters the first block leads to the logits by another way too.
+    Attributes:
+        reads: The tokens of the last block that the logits depend on, in this picture.
+        branches: They depend on a block's attention by another way than through the next block.
+        bypassed: What enters the first block leads to them by another way too.
+        chained: Each block continues from the one before.
+        steered: The model branches in Python on numbers that it computes.
+        hidden: It compares, sorts or picks numbers behind the last block, so that an unread token
+            might not show in the logits.
+
     """
 
     reads: tuple[int, ...]
     branches: bool
-    chained: bool
-    any_token: bool
-    steered: bool
     bypassed: bool
+    chained: bool
+    steered: bool
+    hidden: bool
 
 
-def connections(classifier: Classifier, pixels: Tensor, layout: Layout) -> Connections:
+def find_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -> Dependencies:
     """Follow the logits of one picture back; LayoutMismatchError where there is no gradient."""
-    cuts = _Cuts(classifier, layout)
-    logits = cuts.run(pixels)
-    if cuts.output is None:
+    cut = _CutPass(layout)
+    logits = cut.run(classifier, pixels)
+    if cut.output is None:
         raise LayoutMismatchError
     reached = leaves_leading_to(logits)
-    inner = {id(leaf) for leaf in (*cuts.entries[1:], *cuts.leaves)}
+    inner = {id(leaf) for leaf in (*cut.entries[1:], *(leaf for _, leaf in cut.attention))}
     if inner.isdisjoint(reached):
         raise LayoutMismatchError
-    rows = rows_read(logits, cuts.output, layout.token_dim)[0]
-    return Connections(
-        reads=tuple(int(i) for i in rows.nonzero().flatten()),
-        branches=not inner.isdisjoint(leaves_leading_to(logits, stop=cuts.last)),
-        chained=len(cuts.entries) == len(layout.blocks) and cuts.chained(),
-        any_token=cuts.watch.hidden,
-        steered=cuts.watch.steered,
-        bypassed=id(cuts.pixels) in reached,
+    rows = rows_read(logits, cut.output, layout.token_dim)[0]
+    around_last = leaves_leading_to(logits, stop=cut.output_node)
+    return Dependencies(
+        reads=tuple(int(row) for row in rows.nonzero().flatten()),
+        branches=not inner.isdisjoint(around_last),
+        bypassed=id(cut.pixels) in reached,
+        chained=len(cut.entries) == len(layout.blocks) and cut.chained(),
+        steered=cut.watch.steered,
+        hidden=cut.watch.hidden,
     )
 
 
-class _Cuts:
-    """The pass: a leaf where each block begins, and one for what each attention gives."""
+class _CutPass:
+    """The pass: a leaf where each block begins, and one for what each attention returns."""
 
-    def __init__(self, classifier: Classifier, layout: Layout) -> None:
-        self.classifier, self.layout = classifier, layout
-        self.entries: list[Tensor] = []  # leaves
-        self.entered: list[Tensor] = []  # what came, and was replaced by them
-        self.leaves: list[Tensor] = []
-        self.inside: list[int] = []  # the block that holds each of them
-        self.output: Tensor | None = None
-        self.last: Any = None  # the node of the graph that made the output
-        self.watch = _Watch(self)
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.entered: list[Tensor] = []  # the tokens that came to each block
+        self.entries: list[Tensor] = []  # the leaves that went on in their place
+        self.attention: list[tuple[int, Tensor]] = []  # leaves, with the number of their block
+        self.output: Tensor | None = None  # of the last block
+        self.output_node: Any = None  # where it stands in the graph, before anything overwrites it
         self.pixels = torch.empty(0)
+        self.watch = _Watch(self)
         self._turn = Turn(layout)
 
-    def run(self, pixels: Tensor) -> Tensor:
-        blocks = blocks_of(self.classifier, self.layout)
+    def run(self, classifier: Classifier, pixels: Tensor) -> Tensor:
+        blocks = blocks_of(classifier, self.layout)
         with torch.enable_grad(), undoing() as undo:
             for block in blocks:
                 hook(undo, block, before=self._enter)
@@ -91,20 +94,21 @@ class _Cuts:
             capture(undo, self.layout, pixels, self._answer)
             open_mode(undo, self.watch)
             self.pixels = pixels.detach().requires_grad_()
-            logits = self.classifier.predict(self.pixels.clone())
+            logits = classifier.predict(self.pixels.clone())
         self._turn.finish()
         return logits
 
     def chained(self) -> bool:
         """Whether what enters each block comes from the block before it."""
         for index, stream in enumerate(self.entered[1:]):
-            within = [
-                leaf for leaf, block in zip(self.leaves, self.inside, strict=True) if block == index
-            ]
-            block = {id(leaf) for leaf in (self.entries[index], *within)}
-            if block.isdisjoint(leaves_leading_to(stream)):
+            within = [leaf for block, leaf in self.attention if block == index]
+            leaves = {id(leaf) for leaf in (self.entries[index], *within)}
+            if leaves.isdisjoint(leaves_leading_to(stream)):
                 return False
         return True
+
+    def behind_last_block(self) -> bool:
+        return len(self.entries) >= len(self.layout.blocks)
 
     def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         stream = first_tensor(args, kwargs)
@@ -122,26 +126,26 @@ class _Cuts:
 
     def _leave(self, _: nn.Module, __: object, output: Any) -> None:
         self.output = stream_of(output)
-        self.last = self.output.grad_fn
+        self.output_node = self.output.grad_fn
 
     def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         if not self._turn.own():
             return as_torch()
         with torch.no_grad():
-            self.leaves.append(as_torch())
-        self.inside.append(len(self.entries) - 1)
-        return self.leaves[-1].requires_grad_()
+            leaf = as_torch().requires_grad_()
+        self.attention.append((len(self.entries) - 1, leaf))
+        return leaf
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notices where numbers become truths, indices or Python's own, behind the first block."""
 
-    looks: Final = frozenset({"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "allclose"})
-    forgets: Final = frozenset({"nan_to_num", "nansum", "sign", "sgn", "fmax", "fmin"})
+    steers: Final = frozenset({"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "allclose"})
+    hides: Final = frozenset({"nan_to_num", "nansum", "sign", "sgn", "fmax", "fmin"})
 
-    def __init__(self, cuts: _Cuts) -> None:
+    def __init__(self, cut: _CutPass) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._cuts = cuts
+        self._cut = cut
         self.hidden = self.steered = False
 
     def __torch_dispatch__(
@@ -150,16 +154,16 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Compute as torch would, and look at what became of the numbers."""
         del types
         result = func(*args, **(kwargs or {}))
-        if self._cuts.entries and not is_own_operation():
+        if self._cut.entries and not is_own_operation():
             name = str(func.overloadpacket.__name__)
-            self.steered |= name in self.looks
-            if len(self._cuts.entries) >= len(self._cuts.layout.blocks):
-                self.hidden |= name in self.forgets or _became_truths(args, result)
+            self.steered |= name in self.steers
+            if self._cut.behind_last_block():
+                self.hidden |= name in self.hides or _became_truths(args, result)
         return result
 
 
 def _became_truths(args: Any, result: Any) -> bool:
-    """Whether floating numbers came in, and something else than floating numbers out."""
+    """Whether floating numbers went in, and something else than floating numbers came out."""
     given, made = list(_tensors(args)), list(_tensors(result))
     floats = any(tensor.is_floating_point() for tensor in given)
     return floats and any(not tensor.is_floating_point() for tensor in made)

@@ -1,0 +1,105 @@
+"""What one ordinary pass shows of a model: its attention calls, and the modules around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..undo import hook, undoing
+from ..values import AttentionCall, Classifier
+from .attention import capture_attention
+from .explicit import ExplicitAttention
+from .hooks import first_tensor
+from .record import try_out
+from .untraceable import CHANGED, NO_ATTENTION, NOT_ISOTROPIC, UntraceableError
+
+
+class Call(NamedTuple):
+    """One attention call: the path of the innermost module around it, and its sizes."""
+
+    module: str
+    batch: int
+    queries: int
+    keys: int
+    explicit: bool
+
+
+class Observation:
+    """What was seen: calls in order, feature maps in front of them, and what modules take."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.explicit_scores: list[Tensor] = []
+        self.maps: list[tuple[int, int]] = []  # heights and widths of convolutions' outputs
+        self.sequences: dict[str, tuple[int, ...]] = {}  # batch and tokens that a module takes
+        self.explicit: ExplicitAttention | None = None
+        self.logits = torch.empty(0)
+        self._inside: list[str] = []  # paths of the modules that are running
+
+    def enter(self, path: str) -> Callable[..., None]:
+        """A hook for when the module at `path` is called."""
+
+        def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self._inside.append(path)
+            tensor = first_tensor(args, kwargs)
+            if tensor is not None and tensor.ndim == 3:
+                self.sequences.setdefault(path, tuple(tensor.shape[:-1]))
+
+        return enter
+
+    def leave(self, part: nn.Module, _: object, output: object) -> None:
+        """A hook for when a module returns."""
+        self._inside.pop()
+        if isinstance(part, nn.Conv2d) and isinstance(output, Tensor) and not self.calls:
+            self.maps.append((output.shape[-2], output.shape[-1]))
+
+    def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        """Note an attention call, and let torch answer it."""
+        explicit = call.key is None
+        module = self._inside[-1] if self._inside else ""
+        sizes = call.query.shape[0], call.query.shape[-2], call.value.shape[-2]
+        self.calls.append(Call(module, *sizes, explicit))
+        if explicit:
+            self.explicit_scores.append(call.query)
+        return as_torch()
+
+    def token_count(self, name: str) -> int:
+        """The one length of all self-attention; UntraceableError where there is none."""
+        own = [call for call in self.calls if call.queries == call.keys > 1]
+        explicit = self.explicit
+        unmatched = explicit.softmaxes - explicit.products if explicit is not None else 0
+        if not own:
+            raise UntraceableError((CHANGED if unmatched > 0 else NO_ATTENTION).format(name=name))
+        if (why := self._not_isotropic(own)) is not None:
+            raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
+        if unmatched > 0:
+            raise UntraceableError(CHANGED.format(name=name))
+        return own[0].queries
+
+    def _not_isotropic(self, own: list[Call]) -> str | None:
+        """Why the self-attention calls do not all attend over one grid of patches."""
+        before_last = self.calls[: len(self.calls) - self.calls[::-1].index(own[-1])]
+        for call in before_last:
+            if call not in own and min(call.queries, call.keys) > 1:
+                return f"{call.queries} tokens of it attend to {call.keys} others"
+        lengths = sorted({call.queries for call in own})
+        if len(lengths) > 1:
+            return f"its self-attentions see {', '.join(map(str, lengths))} tokens"
+        if any(call.batch != 1 for call in own):
+            return "it attends within windows of the picture"
+        return None
+
+
+def observe(classifier: Classifier, pixels: Tensor) -> Observation:
+    """Run one pass and note what happens; ModelError where the model does not run."""
+    seen = Observation()
+    with undoing() as undo:
+        for path, part in classifier.vision.named_modules():
+            if not isinstance(part, torch.jit.ScriptModule):  # takes no hooks
+                hook(undo, part, seen.enter(path), seen.leave)
+        seen.explicit = capture_attention(undo, seen.attend, len(pixels))
+        seen.logits = try_out(classifier, pixels)
+    return seen
