@@ -117,7 +117,7 @@ def test_bands_of_a_tiff_are_the_array_that_was_written(tmp_path, layout):
     array, options = LAYOUTS[layout]
     tifffile.imwrite(tmp_path / "bands.tif", array, **options)
     ready = prepare_picture(tmp_path / "bands.tif", OF_SENSOR)
-    assert torch.equal(ready.pixels, prepare(BANDS.astype(np.float32), OF_SENSOR)[0])
+    assert torch.equal(ready.pixels[0], prepare(BANDS.astype(np.float32), OF_SENSOR)[0])
     with pytest.raises(PictureError, match=r"13 bands .* the model takes 3"):
         open_picture(tmp_path / "bands.tif")
 
@@ -163,7 +163,7 @@ def test_a_stack_of_pages_is_its_first_and_noted(tmp_path):
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
     ready = prepare_picture(tmp_path / "stack.tif", Preparation((40, 50), (0.0,), (1.0,), "squash"))
     assert any("3 pages; the first" in note for note in ready.notes)
-    assert np.array_equal(np.asarray(ready.picture)[:, :, 0], np.asarray(pages[0]))
+    assert np.array_equal(np.asarray(ready.pictures[0])[:, :, 0], np.asarray(pages[0]))
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -189,9 +189,9 @@ def test_low_bits_of_16_are_noted_and_a_range_is_taken(tmp_path, bits, form):
     ranged = Preparation((64, 64), (0.0,) * 3, (1.0,) * 3, "squash", value_range=(0, 2**bits - 1))
     bright = prepare_picture(tmp_path / f"deep.{form}", ranged)
     assert not bright.notes
-    assert np.asarray(bright.picture).max() == 255
+    assert np.asarray(bright.pictures[0]).max() == 255
     again = open_picture(tmp_path / f"deep.{form}", value_range=(0, 2**bits - 1))
-    assert np.array_equal(np.asarray(again), np.asarray(bright.picture))
+    assert np.array_equal(np.asarray(again), np.asarray(bright.pictures[0]))
 
 
 def test_all_16_bits_are_not_noted(tmp_path):

@@ -13,14 +13,13 @@ from PIL import Image, UnidentifiedImageError
 
 from ..addresses import open_file
 from ..errors import AgcamError, DataSetError
+from ..orientation import upright_size
 from ..values import Sample, Truth
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 INCLUSIVE: Final = np.array([0, 0, 1, 1])  # added where right and bottom are the last pixel
 MOST_PIXELS: Final = 2**28  # of a picture, whose masks are held in memory
 _SLACK = 1.0  # pixels that a box may reach beyond the picture: rounding, or counting from 1
-_TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,7 @@ def _check_boxes(boxes: Any, width: int, height: int, name: str) -> NDArray[np.f
 def picture_size(address: str) -> tuple[int, int]:
     """(width, height) of a picture after EXIF rotation, from its header. Raises DataSetError."""
     with _opened(address) as image:
-        width, height = image.size
-        try:
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-        except Exception:  # broken metadata does not spoil whole pixels
-            turned = False
-    return (height, width) if turned else (width, height)
+        return upright_size(image)
 
 
 def read_mask(address: str) -> NDArray[Any]:

@@ -148,8 +148,8 @@ def load_model(configuration: Configuration) -> Classifier:
 
 def opened(sample: Sample, preparation: Preparation | Transform) -> tuple[Tensor, Frame]:
     """A sample's picture, as the model wants it."""
-    ready = prepare_picture(sample.address, preparation)
-    return ready.pixels, ready.frame
+    prepared = prepare_picture(sample.address, preparation)
+    return prepared.pixels[0], prepared.frames[0]
 
 
 def description(subject: Setup) -> dict[str, Any]:

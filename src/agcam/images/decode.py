@@ -10,24 +10,14 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PictureError
-from .arrays import FEWER, from_array, to_8_bits
-from .bands import Span, numbers_of, stretched
+from ..orientation import upright
+from .arrays import FEWER, MAX_PIXELS, Span, from_array, numbers_of, stretched, to_8_bits
 from .dicom import is_dicom, read_dicom
 from .tiff import SIGNATURES, bands_in, pages_note
 
 # Photographs and their kin. Formats that PIL reads by running other programs (EPS), or that have no
 # signature (TGA takes any text file for a picture), are left out on purpose.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000")
-_TURN = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_ORIENTATION = 0x0112  # the EXIF tag
 
 
 @dataclass(frozen=True)
@@ -41,11 +31,11 @@ class Opened:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of a picture: its channels, a stated range of values, the most pixels."""
+    """What is wanted of a picture: its channels, a stated range of values, the most pixels."""
 
-    channels: int
-    span: Span | None
-    max_pixels: int
+    channels: int = 3
+    span: Span | None = None
+    max_pixels: int = MAX_PIXELS
 
 
 class Watched(io.BufferedReader):
@@ -125,9 +115,9 @@ def decode(image: Image.Image, name: str, wanted: Wanted, file: Watched | None =
         image.load()
         # JPEG 2000 is always read past its end; PIL itself notices when that is cut short.
         whole = file is None or not file.exhausted or image.format == "JPEG2000"
-        upright = _upright(image)
-        bands = _own_bands(upright, wanted)
-        rgb, notes = to_rgb(upright, name, wanted.span)
+        turned = upright(image)
+        bands = _own_bands(turned, wanted)
+        rgb, notes = to_rgb(turned, name, wanted.span)
         notes += _dark(rgb, name) if deep else ()
     except PictureError:
         raise
@@ -166,15 +156,6 @@ def _dark(rgb: Image.Image, name: str) -> tuple[str, ...]:
 
 def _reason(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().rstrip(".").split("\n")[0]
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(_ORIENTATION)
-    except Exception:  # broken metadata does not spoil whole pixels
-        return image
-    turn = _TURN.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
 
 
 def to_rgb(image: Image.Image, name: str, span: Span | None) -> tuple[Image.Image, tuple[str, ...]]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import PictureError
 from ..wording import printable
-from .bands import Span, within
+from .arrays import Span, to_bytes, within
 
 Array = NDArray[Any]
 
@@ -123,7 +123,7 @@ def _picture(values: Array, data: Any, span: Span | None) -> tuple[Image.Image, 
 
 def _eight(share: Array) -> Image.Image:
     """Shares of 0 ... 1 as a picture of 8 bits."""
-    return Image.fromarray(np.rint(share.clip(0, 1) * 255).astype(np.uint8)).convert("RGB")
+    return Image.fromarray(to_bytes(share.clip(0, 1))).convert("RGB")
 
 
 def _windowed(rescaled: Array, data: Any, span: Span | None) -> tuple[Array, tuple[str, ...]]:

@@ -13,8 +13,7 @@ from PIL import Image
 from ..addresses import is_address, open_file
 from ..errors import PictureError
 from ..wording import printable
-from .arrays import MAX_PIXELS, from_array
-from .bands import Span
+from .arrays import MAX_PIXELS, Span, from_array
 from .decode import Opened, Wanted, Watched, decode, of_bands, read, to_rgb
 from .find import windows_hint
 
@@ -22,24 +21,27 @@ from .find import windows_hint
 def open_picture(
     source: Any, *, max_pixels: int = MAX_PIXELS, value_range: Span | None = None
 ) -> Image.Image:
-    """Open a file, its bytes, an fsspec address, a PIL picture or an array: an upright RGB copy.
+    """Open whatever holds one picture, as an upright RGB copy.
 
     EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
-    scaled by the full range of their type, or by `value_range` (darkest, brightest); DICOM files
-    are windowed; of an animation, a stack or a film the first frame is taken (of a given PIL
-    picture, the frame where it stands). Arrays are (height, width[, 1, 3 or 4]), uint8 or floats
-    in [0, 1], or any numbers with a `value_range`. What is given is never changed or closed.
-    `max_pixels` bounds files and PIL pictures.
-    Raises PictureError, one sentence that names the file and the cause.
+    scaled by the full range of their type; DICOM files are windowed; of an animation, a stack or a
+    film the first frame is taken (of a given PIL picture, the frame where it stands).
+
+    Args:
+        source: A file, its bytes, an open file, an fsspec address, a PIL picture, or an array
+            (height, width[, 1, 3 or 4]) of uint8, or of floats in [0, 1]. It is never changed or
+            closed.
+        max_pixels: Files and PIL pictures of more are refused.
+        value_range: (darkest, brightest) of greys, DICOM and arrays of any numbers.
+
+    Raises:
+        PictureError: One sentence that names the file and the cause.
     """
-    return open_any(source, span=value_range, max_pixels=max_pixels).picture
+    return open_any(source, Wanted(span=value_range, max_pixels=max_pixels)).picture
 
 
-def open_any(
-    source: Any, *, channels: int = 3, span: Span | None = None, max_pixels: int = MAX_PIXELS
-) -> Opened:
-    """Open what `open_picture` opens, and what has as many bands as `channels` says."""
-    wanted = Wanted(channels, span, max_pixels)
+def open_any(source: Any, wanted: Wanted) -> Opened:
+    """Open what `open_picture` opens, and what has as many bands as are wanted."""
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "")) or "the picture"
         return decode(source, printable(name), wanted)

@@ -24,7 +24,7 @@ from ..methods.agcam import contributions
 from ..methods.costs import cost_of
 from ..registry import did_you_mean
 from ..tracing import Session, evaluation_mode
-from ..values import Classifier, Method, ReadTrace, preparation_notes
+from ..values import Classifier, Method, ReadTrace
 from .cache import BoundedCache, Key
 from .limits import Limits
 from .offered import OFFERED
@@ -177,15 +177,10 @@ class Uploads:
         if classifier.preparation is None:
             raise PictureError(f"{classifier.name} does not state how it prepares its pictures")
         self._check_size(data)
-        ready = prepare_picture(data, classifier.preparation, max_pixels=self.limits.pixels)
-        return Prepared(
-            ready.pixels[None],
-            (ready.frame,),
-            (_small(ready.picture),),
-            (name,),
-            preparation=classifier.preparation,
-            notes=(*preparation_notes(classifier.preparation), *ready.notes),
+        prepared = prepare_picture(
+            data, classifier.preparation, source=name, max_pixels=self.limits.pixels
         )
+        return replace(prepared, pictures=(_small(prepared.pictures[0]),))
 
     def _open(self, data: bytes) -> Image.Image:
         """A picture within the limits, upright, RGB; raises PictureError."""
