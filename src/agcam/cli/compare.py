@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import PictureError
-from .loading import Loading, loads_models
-from .options import (
-    Against,
-    Alpha,
-    BatchSize,
-    Colormap,
-    Model,
-    Target,
-    Top,
-    asked_of,
-    make_folder,
-    names_in,
-    refuse_both,
-)
+from .loading import Loading
+from .options import BatchSize, Drawing, Model, Targeting, make_folder, names_in, takes_groups
+from .progress import bars
 from .say import say
 
 if TYPE_CHECKING:
@@ -31,45 +20,44 @@ USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
 HEADERS: Final = ("method", "seconds", "x forward", "peak MB")
 
 
-@loads_models
+@takes_groups
 def compare(
     picture: Annotated[str, typer.Argument(help="A picture.", metavar="PICTURE")],
     methods: Annotated[
         str, typer.Option(help="Names with commas between them, or all; see `agcam list methods`.")
     ] = USUAL,
     model: Model = "demo",
-    target: Target = None,
-    against: Against = None,
-    top: Top = None,
-    out: Annotated[Path, typer.Option(help="Folder for the sheet.")] = Path("compared"),
-    alpha: Alpha = 0.5,
-    colormap: Colormap = "turbo",
-    batch_size: BatchSize = 8,
     *,
+    targeting: Targeting,
+    out: Annotated[Path, typer.Option(help="Folder for the sheet.")] = Path("compared"),
+    drawing: Drawing,
+    batch_size: BatchSize = 8,
     loading: Loading,
 ) -> None:
     """Explain one picture by several methods, side by side, with the time and memory of each."""
-    refuse_both(target, top)
     from ..comparison import compare as compare_
     from ..images import find_pictures
-    from ..maps import colour_table
     from ..methods import METHODS
     from ..values import preparation_text
-    from .progress import asking
 
     names = list(METHODS) if methods == "all" else names_in(methods)
-    _ = [METHODS[name] for name in names], colour_table(colormap)  # told before the model is loaded
+    _ = [METHODS[name] for name in names]  # wrong names are reported before a model is loaded
+    drawing.check()
     found = find_pictures([picture])
     if len(found) != 1:
         raise PictureError(f"{picture} is {len(found)} pictures; one is compared at a time.")
     make_folder(out)
     classifier = loading.load(model)
-    asked = asked_of(classifier, target, top, 1, against)
-    with asking("asking the model") as progress:
+    with bars() as bar:
         done = compare_(
-            classifier, found[0], asked, names, batch_size=batch_size, progress=progress
+            classifier,
+            found[0],
+            targeting.of(classifier, 1),
+            names,
+            batch_size=batch_size,
+            progress=bar("running the model"),
         )
-    _write(done, out, alpha, colormap)
+    _write(done, out, drawing.alpha, drawing.colormap)
     say(f"preparation: {preparation_text(done.preparation)}")
     for note in done.notes:
         say(f"note: {note}")

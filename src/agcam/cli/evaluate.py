@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import AgcamError, LoadError, RunError
-from .loading import Loading, loads_models, read_names
-from .options import Model, names_in
+from .loading import Loading, read_names
+from .options import Model, names_in, takes_groups
 from .say import say
 from .stopping import advise
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..records import Run, ShardRows
 
 
-@loads_models
+@takes_groups
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="See `agcam list datasets`.")],
     root: Annotated[str, typer.Argument(help="Its folder, file or fsspec address.")],

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
 
@@ -20,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loading:
-    """The options that say how a model is loaded; a command takes them all by `@loads_models`."""
+    """The options that say how a model is loaded."""
+
+    panel: ClassVar = "How the model is loaded"
 
     arch: Annotated[
         str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
@@ -105,39 +105,6 @@ class Loading:
                 reason = str(error).splitlines()[0]
                 raise LoadError(f"cannot use device {self.device!r}: {reason}") from error
         return classifier
-
-
-def loads_models(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `Loading` in the place of its parameter `loading`."""
-    hints = get_type_hints(command, include_extras=True)
-    shared = get_type_hints(Loading, include_extras=True)
-    parameters = []
-    for parameter in inspect.signature(command).parameters.values():
-        if parameter.name == "loading":
-            parameters += [
-                inspect.Parameter(
-                    field.name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=field.default,
-                    annotation=shared[field.name],
-                )
-                for field in fields(Loading)
-            ]
-        else:
-            parameters.append(
-                parameter.replace(
-                    kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[parameter.name]
-                )
-            )
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        loading = Loading(**{field.name: given.pop(field.name) for field in fields(Loading)})
-        command(**given, loading=loading)
-
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
 
 
 def read_names(classes: Path | None) -> list[str] | None:

@@ -1,9 +1,13 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, each declared once, in groups that a command takes whole."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 
 import typer
 
@@ -19,26 +23,106 @@ Model = Annotated[
         "file of weights with --arch."
     ),
 ]
-Target = Annotated[
-    list[str] | None,
-    typer.Option(
-        help='Class number, class name, "not NAME" or text prompt; may be given several times.'
-    ),
-]
-Top = Annotated[int | None, typer.Option(min=1, help="Ask about the K most probable classes.")]
-Against = Annotated[
-    str | None,
-    typer.Option(help="Explain what speaks for each target rather than for this class."),
-]
-Alpha = Annotated[float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")]
-Colormap = Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Most pictures in one pass.")]
 
 
-def refuse_both(target: list[str] | None, top: int | None) -> None:
-    """TargetError where the classes are asked for in two ways."""
-    if target and top:
-        raise TargetError("give --target or --top, not both.")
+@dataclass(frozen=True)
+class Targeting:
+    """The options that say what is explained of each picture."""
+
+    panel: ClassVar = "What is explained"
+
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Class number, class name, "not NAME" or text prompt; may be given several times.'
+        ),
+    ] = None
+    against: Annotated[
+        str | None,
+        typer.Option(help="Explain what speaks for each target rather than for this class."),
+    ] = None
+    top: Annotated[int | None, typer.Option(min=1, help="Explain the K most probable classes.")] = (
+        None
+    )
+
+    def __post_init__(self) -> None:
+        if self.target and self.top:
+            raise TargetError("give --target or --top, not both.")
+        if self.against is not None and not self.target:
+            raise TargetError("--against is for a --target: name the class to explain, too.")
+
+    def of(self, classifier: Classifier, pictures: int) -> Any:
+        """The target of so many pictures; a class name that is a number is a name."""
+        from ..targets import Against, Top
+
+        named = set(classifier.class_names)
+
+        def item(text: str) -> int | str:
+            return int(text) if text.isdecimal() and text not in named else text
+
+        if not self.target:
+            return Top(self.top) if self.top else None
+        items = [item(text) for text in self.target]
+        if self.against is None:
+            return [items] * pictures
+        return [[Against(one, item(self.against)) for one in items]] * pictures
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The options that say how maps are drawn."""
+
+    panel: ClassVar = "How maps are drawn"
+
+    alpha: Annotated[
+        float, typer.Option(min=0, max=1, help="Weight of the map in the overlay.")
+    ] = 0.5
+    colormap: Annotated[str, typer.Option(help="Any of matplotlib's colour maps.")] = "turbo"
+
+    def check(self) -> None:
+        """Report a wrong name before a model is loaded."""
+        from ..maps import colour_table
+
+        colour_table(self.colormap)
+
+
+def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of each group in the place of the parameter that takes it.
+
+    A group is a dataclass whose fields are options; `panel` is their heading in the help.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    parameters = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(_option(name, hints[name], parameter.default))
+            continue
+        annotations = get_type_hints(groups[name], include_extras=True)
+        for field in fields(groups[name]):
+            annotations[field.name].__metadata__[0].rich_help_panel = groups[name].panel
+        parameters += [
+            _option(field.name, annotations[field.name], field.default)
+            for field in fields(groups[name])
+        ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        made = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**given, **made)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=default, annotation=annotation)
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -47,33 +131,8 @@ def names_in(text: str) -> tuple[str, ...]:
 
 
 def make_folder(out: Path) -> None:
-    """Make the folder for what is written; SaveError where it cannot be."""
+    """Make the folder for what is written; SaveError if that fails."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SaveError(f"cannot make the folder {out}: {error.strerror}.") from error
-
-
-def asked_of(
-    classifier: Classifier,
-    target: list[str] | None,
-    top: int | None,
-    pictures: int,
-    against: str | None = None,
-) -> Any:
-    """What --target, --against and --top ask of each picture; a name that is a number is a name."""
-    from ..targets import Against as Against_
-    from ..targets import Top as Top_
-
-    named = set(classifier.class_names)
-
-    def item(text: str) -> int | str:
-        return int(text) if text.isdecimal() and text not in named else text
-
-    if against is not None:
-        if not target:
-            raise TargetError("--against is for a --target: name the class to explain, too.")
-        return [[Against_(item(one), item(against)) for one in target]] * pictures
-    if target:
-        return [[item(one) for one in target]] * pictures
-    return Top_(top) if top else None

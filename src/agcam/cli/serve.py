@@ -6,14 +6,15 @@ from typing import Annotated, Final
 
 import typer
 
-from .loading import Loading, loads_models
+from .loading import Loading
+from .options import takes_groups
 from .stopping import advise
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 7860
 
 
-@loads_models
+@takes_groups
 def serve(
     model: Annotated[
         list[str] | None,
