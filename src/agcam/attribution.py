@@ -1,4 +1,4 @@
-"""The door for captum, Quantus and code written for them."""
+"""The interface of captum, for captum, Quantus and code written for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from .families import load
 
 
 class Attribution:
-    """The call that captum, Quantus and their users expect: `attribute(inputs, target=...)`."""
+    """A model and a method behind captum's call, `attribute(inputs, target=...)`.
+
+    Args:
+        model: as `agcam.load` takes it.
+        method: a name in `METHODS`.
+    """
 
     def __init__(self, model: object, method: str = "agcam") -> None:
         self.classifier = load(model)
@@ -23,12 +28,18 @@ class Attribution:
     def attribute(
         self, inputs: Any, target: Any = None, additional_forward_args: Any = None, **_: object
     ) -> Any:
-        """Relevance per input pixel, in the shape of `inputs` (batch channel height width).
+        """Relevance of each input pixel: raw, bilinear from patches, the same in every channel.
 
-        Raw, bilinear from patches to pixels, the same in every channel; on the device of the
-        inputs. `target`: one class for all, or one a picture. `additional_forward_args`: what the
-        model's `forward` takes after the picture, one tensor or a tuple. A tuple of one tensor,
-        which some of captum's metrics give, is answered with a tuple.
+        Args:
+            inputs: prepared pixels (batch, channel, height, width), or a tuple of one such tensor,
+                as some of captum's metrics give it.
+            target: one class for all pictures, or a list or tensor of one a picture.
+            additional_forward_args: what the model's `forward` takes after the picture, one tensor
+                or a tuple.
+            **_: other arguments of captum's methods, which are ignored.
+
+        Returns:
+            A tensor in the shape and on the device of the inputs; a tuple for a tuple.
         """
         if isinstance(inputs, tuple) and len(inputs) == 1:
             return (self.attribute(inputs[0], target, additional_forward_args),)
@@ -40,7 +51,9 @@ class Attribution:
             self.classifier, inputs, target, self.method, inputs=additional_forward_args
         )
         if explanation.target.shape[1] != 1:
-            raise TargetError("an attribution is for one class a picture; for several, explain().")
+            raise TargetError(
+                "an attribution has one class a picture; call agcam.explain for several."
+            )
         maps = np.stack([pixel_map[0] for pixel_map in explanation.pixel_map])
         relevance = torch.from_numpy(np.asarray(maps)).to(inputs.device)
         return relevance[:, None].expand(inputs.shape).contiguous()

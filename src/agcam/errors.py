@@ -1,12 +1,12 @@
-"""Every error that agcam raises on purpose; each message names what went wrong and the fix."""
+"""Every error that agcam raises on purpose; a message names what went wrong, and the fix."""
 
 from .wording import printable
 
 
 class AgcamError(Exception):
-    """Base of all: `except agcam.AgcamError` catches what agcam refuses, and nothing else.
+    """The base class: `except agcam.AgcamError` catches what agcam refuses, and nothing else.
 
-    Its message is one printable line, whatever names of files and classes are in it.
+    The message is one printable line, whatever names of files and classes it contains.
     """
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class LoadError(AgcamError):
 
 
 class TargetError(AgcamError, ValueError):
-    """The class that was asked about does not exist or does not fit the batch."""
+    """A target does not exist, or does not fit the pictures or the model."""
 
 
 class PictureError(AgcamError, ValueError):
@@ -41,40 +41,40 @@ class PictureError(AgcamError, ValueError):
 
 
 class DataSetError(AgcamError, ValueError):
-    """A data set is not laid out as its reader says, or one of its annotations is wrong."""
+    """A data set has another layout than its reader expects, or an annotation is wrong."""
 
 
 class MetricError(AgcamError, ValueError):
-    """A metric was given what it cannot judge (an inverted box, infinite relevance, NaN)."""
+    """A metric cannot judge what it was given (an inverted box, infinite relevance, NaN)."""
 
 
 class RenderError(AgcamError, ValueError):
-    """A map cannot be drawn as asked (values outside [0, 1], another size, alpha out of range)."""
+    """A map cannot be drawn (values outside [0, 1], another size, alpha out of range)."""
 
 
 class SaveError(AgcamError, OSError):
-    """An output could not be written; nothing half-written was left behind."""
+    """An output could not be written; no incomplete file is left."""
 
 
 class RunError(AgcamError, RuntimeError):
-    """An evaluation cannot run, go on or be read as asked; what was stored before is kept."""
+    """An evaluation cannot run, continue or be read; what was stored before is kept."""
 
 
 class DamageError(RunError):
-    """A store is damaged so that a run of it cannot be read as a whole."""
+    """A store is damaged, so that a run cannot be read completely."""
 
 
 class BusyError(AgcamError):
-    """The server has as much work as it takes at once; ask again in a moment."""
+    """The server has as much work as it accepts at once; try again in a moment."""
 
 
 class VisitorBusyError(BusyError):
-    """A visitor waits for as many answers as one may; others are not kept out."""
+    """A visitor waits for as many answers as one may; others are still served."""
 
 
 class TooMuchError(AgcamError, ValueError):
-    """One request asks for more work than the server does for one; known before it starts."""
+    """A request needs more work than the server does for one; known before it starts."""
 
 
 class GoneError(AgcamError):
-    """Whoever asked has left, so the work was given up."""
+    """The visitor has left, so the work was cancelled."""

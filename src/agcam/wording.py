@@ -1,4 +1,4 @@
-"""Text of others (file names, class names, labels) as it may be shown: on one line, harmless."""
+"""File names, class names and labels as they may be shown: on one line, harmless."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def printable(text: object) -> str:
-    r"""Text for a terminal or a page: control characters and the like are written as `\x1b`.
+    r"""Text for a terminal or a page, with control characters escaped (`\x1b`).
 
-    That holds for everything that could move the cursor, end the line, turn the direction of
-    writing, or not be encoded: a byte of a file name that is no UTF-8 is shown as `\xe9`, another
-    lone surrogate as `\ud800`. Text without any of them comes back as it is.
+    So is all that could move the cursor, end the line, reverse the direction of writing or not be
+    encoded: a byte of a file name that is not UTF-8 becomes `\xe9`, another lone surrogate
+    `\ud800`. Other text is unchanged.
     """
-    words = str(text)
-    return words if words.isascii() and words.isprintable() else "".join(map(_shown, words))
+    plain = str(text)
+    return plain if plain.isascii() and plain.isprintable() else "".join(map(_shown, plain))
 
 
 def _shown(character: str) -> str:
@@ -32,8 +32,8 @@ def _shown(character: str) -> str:
 
 def cell(text: object) -> str:
     """Printable text for a cell of a CSV file; `'` in front of what a spreadsheet would compute."""
-    words = str(text)
-    return ("'" if words.startswith(FORMULA) else "") + printable(words)
+    plain = str(text)
+    return ("'" if plain.startswith(FORMULA) else "") + printable(plain)
 
 
 def shown_on_pages(value: object) -> object:

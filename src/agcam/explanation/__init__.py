@@ -17,36 +17,47 @@ from ..errors import PictureError, SaveError
 from ..maps import PixelMap, overlay, to_pixels
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from .files import distinct, file_names, files_of, part_of, write_all
-from .manifest import describe
+from .manifest import describe, summary
 from .notebook import figure
+from .pixels import PixelMaps, shrunk
+from .renamed import renamed
 from .view import card_of
 
 __all__ = ["Explanation", "PixelMaps", "card_of", "file_names"]
-
-
-class PixelMaps(tuple[PixelMap, ...]):
-    """One PixelMap (K, H, W) a picture; `normalized()` gives min-max of each map."""
-
-    __slots__ = ()
-
-    def normalized(self) -> PixelMaps:
-        """Every map brought to [0, 1]; what the model never saw stays NaN."""
-        return PixelMaps(pixel_map.normalized() for pixel_map in self)
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """What the model predicted, and what in the picture speaks for each target; immutable.
 
-    `grid_map` is raw relevance per patch (float64 for a float64 model, else float32);
-    `pixel_map` the same on the original picture's pixels, NaN where the model never saw it.
-    `answers` has a row for each picture and in it an Answer for each target: its name, the number
-    that was explained and, where there is one, the probability. `target` holds the same targets as
-    class numbers, -1 where a target is no class (a function of the output, a similarity).
-    `scores` says how `probabilities` come from `logits`; they are None where the model has none. A
-    model without classes has logits (batch, 0) and -1 for its prediction.
-    `tracer` is what `explain(tracer=)` would have to be given to come the same way, None where it
-    chooses nothing. Tensors are on the CPU.
+    Tensors are on the CPU.
+
+    Attributes:
+        logits: (batch, class); (batch, 0) of a model without classes.
+        probabilities: (batch, class), or None if the model has none; see `scores`.
+        prediction: (batch,) class numbers, -1 of a model without classes.
+        target: (batch, target) class numbers, -1 if a target is no class (a function of the
+            output, a similarity).
+        answers: for each picture an `Answer` for each target: its name, the number that is
+            explained and, if there is one, the probability.
+        grid_map: (batch, target, rows, columns) raw relevance per patch, float64 for a float64
+            model, else float32.
+        class_names: one for each class, or none.
+        scores: how `probabilities` come from `logits`.
+        model: the name of the model.
+        family: the library that it comes from.
+        weights_hash: SHA-256 of its weights.
+        method: the name of the method.
+        class_specific: whether the maps of one picture depend on the target.
+        tracer: what `explain(tracer=)` would have to be given to come the same way, None if it
+            chooses nothing.
+        grid: the patches of the input.
+        versions: of all libraries that have a part in a map.
+        notes: what a reader must know of the model, the preparation or the maps.
+        frames: how the pixels of each original picture map to the model's input.
+        pictures: the original pictures.
+        sources: their paths, or "picture-1" and so on.
+        preparation: how the pictures were prepared, None if they were given prepared.
     """
 
     logits: Float[Tensor, "batch class"]
@@ -86,21 +97,24 @@ class Explanation:
 
     @cached_property
     def pixel_map(self) -> PixelMaps:
-        """One array (K, H, W) a picture, raw, on the original picture's pixels."""
+        """For each picture raw relevance (target, height, width) on the original's pixels.
+
+        What the model never saw is NaN.
+        """
         pairs = zip(self.grid_map.numpy(), self.frames, strict=True)
         return PixelMaps(to_pixels(grid_map, frame) for grid_map, frame in pairs)
 
     @property
     def shown(self) -> range:
-        """The targets whose maps differ: the first alone where the method knows no classes."""
+        """The targets whose maps differ: the first alone if the method is class-agnostic."""
         return range(self.grid_map.shape[1] if self.class_specific else 1)
 
     def name_of(self, index: int) -> str:
-        """A class in words: its first name, or its number."""
+        """The first name of a class, or its number if it has none."""
         return name_of(self.class_names, index)
 
     def top(self, picture: int = 0, count: int = 5) -> tuple[Answer, ...]:
-        """The classes that the model gives most to, best first."""
+        """The most probable classes of a picture, best first."""
         best = self.logits[picture].topk(min(count, self.logits.shape[1])).indices.tolist()
         return tuple(self.answer(picture, index) for index in best)
 
@@ -121,35 +135,42 @@ class Explanation:
         probability = None if known is None else float(known[picture, index])
         return Answer(self.name_of(index), index, logit, probability)
 
-    def caption(self, picture: int = 0, asked: int = 0) -> str:
-        """What a map shows, in words, with the probability of its class."""
+    @renamed(asked="target")
+    def caption(self, picture: int = 0, target: int = 0) -> str:
+        """What a map shows, with the probability of its class."""
         if not self.class_specific:
             return f"{self.method} does not know classes: one map for all of them"
-        return self.answers[picture][asked].caption
+        return self.answers[picture][target].caption
 
+    @renamed(asked="target")
     def overlay(
-        self, picture: int = 0, asked: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
+        self, picture: int = 0, target: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
     ) -> Image.Image:
-        """The heat map over the original picture; `alpha` is the weight of the map."""
-        values = self.normalized(picture, asked)
+        """The heat map over the original picture.
+
+        Args:
+            picture: which picture, counted from 0.
+            target: which of its targets, counted from 0.
+            alpha: weight of the map, from 0 (the picture alone) to 1.
+            colormap: a name of matplotlib's.
+
+        Raises:
+            UnknownNameError: there is no such colour map.
+            RenderError: `alpha` is out of range.
+        """
+        values = self.normalized(picture, target)
         return overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
 
-    def normalized(self, picture: int = 0, asked: int = 0) -> PixelMap:
-        """One map (H, W) within [0, 1]; the other targets' maps are not spread over pixels."""
-        grid_map = self.grid_map[picture, asked : asked + 1].numpy()
+    def normalized(self, picture: int = 0, target: int = 0) -> PixelMap:
+        """One map (height, width) within [0, 1]; no other map is brought to pixels."""
+        grid_map = self.grid_map[picture, target : target + 1].numpy()
         values: PixelMap = to_pixels(grid_map, self.frames[picture]).normalized()[0]
         return values
 
     def shrunk(self, side: int) -> Explanation:
-        """The same maps on smaller pictures, for drawing: no side of one is above `side` pixels."""
-        pictures = []
-        for picture in self.pictures:
-            small = picture.copy()
-            small.thumbnail((side, side), Image.Resampling.LANCZOS)
-            pictures.append(small)
-        sizes = zip(self.frames, pictures, strict=True)
-        frames = tuple(frame.scaled(small.width, small.height) for frame, small in sizes)
-        return replace(self, pictures=tuple(pictures), frames=frames)
+        """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""
+        pictures, frames = shrunk(self.pictures, self.frames, side)
+        return replace(self, pictures=pictures, frames=frames)
 
     def manifest(self, picture: int = 0) -> dict[str, Any]:
         """Everything but the pixels, ready for JSON."""
@@ -163,12 +184,22 @@ class Explanation:
         alpha: float = 0.5,
         colormap: str = "turbo",
     ) -> list[Path]:
-        """Write overlay PNG, map PNG, `.npy` (K, H, W float32) and a JSON manifest a picture.
+        """Write overlays and maps as PNG, a `.npy` and a JSON manifest of each picture.
 
-        A method that does not know classes has one map for all targets, written once, without a
-        class in its name. `names` are the files' first parts, by default those of the pictures.
-        Returns the files. Raises SaveError; what was written of the picture that failed is removed
-        again.
+        The array holds (target, height, width) float32. A class-agnostic method has one map for
+        all targets, written once, without a class in its name.
+
+        Args:
+            folder: where to write; it is made if it does not exist.
+            names: the first parts of the files' names, by default those of the pictures.
+            alpha: as in `overlay`.
+            colormap: as in `overlay`.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            SaveError: a file could not be written; those of the same picture are removed.
         """
         stems = list(names or file_names(self.sources))
         if len(stems) != len(self):
@@ -188,14 +219,14 @@ class Explanation:
         colormap: str = "turbo",
         more: Mapping[str, Any] = MappingProxyType({}),
     ) -> list[Path]:
-        """Write one picture's files as `save` does, the manifest last; `stem` begins their names.
+        """Write one picture's files as `save` does, the manifest last, with `more` in it.
 
-        `more` is put into the manifest. A picture whose manifest is there is there whole.
+        `stem` begins their names. If the manifest exists, so do all other files.
         """
         return write_all(Path(folder), files_of(self, picture, stem, alpha, colormap, more))
 
     def file_stems(self, picture: int, stem: str) -> list[str]:
-        """How the names of each map's files begin, where the picture's begin with `stem`."""
+        """How the names of each map's files begin, if the picture's begin with `stem`."""
         if not self.class_specific:
             return [f"{stem}.{self.method}"]
         return distinct([f"{stem}.{part_of(answer)}" for answer in self.answers[picture]])
@@ -203,24 +234,12 @@ class Explanation:
     def _repr_html_(self) -> str:
         """Notebooks show the overlays, each with what it shows."""
         return "".join(
-            figure(self, picture, asked) for picture in range(len(self)) for asked in self.shown
+            figure(self, picture, target) for picture in range(len(self)) for target in self.shown
         )
 
     def __repr__(self) -> str:
-        pictures = f"{len(self)} picture{'s' if len(self) != 1 else ''}"
-        predicted = [int(index) for index in self.prediction if index >= 0]
-        names = [self.name_of(index) for index in predicted]
-        told = f"predicted: {_some(names)}; " if names else ""
-        explained = list(dict.fromkeys(one.name for row in self.answers for one in row))
-        return (
-            f"Explanation({pictures} by {self.method} of {self.model}; "
-            f"{told}explained: {_some(explained)})"
-        )
+        return summary(self)
 
 
 def _not_kept(_: Any) -> Any:
     raise PictureError("a program that prepares pictures is not kept with an explanation.")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -34,12 +34,12 @@ def files_of(
     raw = to_pixels(maps, explanation.frames[picture])
     yield f"{stem}.npy", npy_bytes(np.asarray(raw, dtype=np.float32))
     del raw
-    for asked, name in enumerate(names):
+    for target, name in enumerate(names):
         files = {"overlay": f"{name}.overlay.png", "map": f"{name}.map.png"}
         every = manifest["targets"]
-        for entry in every[asked : asked + 1] if explanation.class_specific else every:
+        for entry in every[target : target + 1] if explanation.class_specific else every:
             entry["files"] = files
-        values = explanation.normalized(picture, asked)
+        values = explanation.normalized(picture, target)
         over = overlay(explanation.pictures[picture], values, alpha=alpha, colormap=colormap)
         yield files["overlay"], png_bytes(over)
         yield files["map"], png_bytes(heat_map(values, colormap))

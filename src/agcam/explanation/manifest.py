@@ -1,7 +1,8 @@
-"""What a manifest says of one picture: how its maps were made, and what they are of."""
+"""An explanation without its pixels: the manifest of a picture, and a summary in a line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..values import Answer, preparation_manifest
@@ -35,16 +36,32 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "prediction": predicted,
         "top": [_entry(answer) for answer in explanation.top(picture)],
         "targets": [
-            _target(explanation, picture, asked) for asked in range(explanation.target.shape[1])
+            _target(explanation, picture, target) for target in range(explanation.target.shape[1])
         ],
     }
 
 
-def _target(explanation: Explanation, picture: int, asked: int) -> dict[str, Any]:
-    grid_map = explanation.grid_map[picture, asked]
+def summary(explanation: Explanation) -> str:
+    """An explanation in a line or two, for its `repr`."""
+    pictures = f"{len(explanation)} picture{'s' if len(explanation) != 1 else ''}"
+    names = [explanation.name_of(int(index)) for index in explanation.prediction if index >= 0]
+    predicted = f"predicted: {_some(names)}; " if names else ""
+    explained = list(dict.fromkeys(one.name for row in explanation.answers for one in row))
+    return (
+        f"Explanation({pictures} by {explanation.method} of {explanation.model}; "
+        f"{predicted}explained: {_some(explained)})"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _target(explanation: Explanation, picture: int, target: int) -> dict[str, Any]:
+    grid_map = explanation.grid_map[picture, target]
     return {
-        **_entry(explanation.answers[picture][asked]),
-        "caption": explanation.caption(picture, asked),
+        **_entry(explanation.answers[picture][target]),
+        "caption": explanation.caption(picture, target),
         "relevance": {"lowest": float(grid_map.min()), "highest": float(grid_map.max())},
     }
 

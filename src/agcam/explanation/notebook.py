@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 NOTEBOOK_SIDE: Final = 320
 
 
-def figure(explanation: Explanation, picture: int, asked: int) -> str:
+def figure(explanation: Explanation, picture: int, target: int) -> str:
     """One overlay with what it shows, as HTML."""
-    image = explanation.overlay(picture, asked)
+    image = explanation.overlay(picture, target)
     image.thumbnail((NOTEBOOK_SIDE, NOTEBOOK_SIDE))
     data = base64.b64encode(png_bytes(image)).decode()
     by = f", by {explanation.method}" if explanation.class_specific else ""
-    caption = html.escape(f"{explanation.caption(picture, asked)}{by}")
+    caption = html.escape(f"{explanation.caption(picture, target)}{by}")
     return (
         '<figure style="display:inline-block;margin:4px">'
         f'<img alt="{caption}" src="data:image/png;base64,{data}">'

@@ -1,4 +1,4 @@
-"""From what a model gives to what is said of it: probabilities where it has any, else numbers."""
+"""From what a model gives to answers: probabilities if it has any, else the numbers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ MEANING: Final[dict[Scores, str]] = {
     "none": "this model gives numbers, not probabilities",
     "probability": "this model gives probabilities itself",
 }
-"""What a reader must know of the numbers beside class names."""
+"""What a reader must know about the numbers beside class names."""
 
 
 @dataclass(frozen=True)
 class Answer:
     """What a model gives for one target of one picture.
 
-    `index` is the class's number, None where the target is no class; `value` is what its map
-    explains (the logit, or the function's value). `probability` is None where there is none;
-    `baseline` is what a random guess among classes that compete would give.
+    Attributes:
+        name: of the class or function.
+        index: the number of the class, None if the target is no class.
+        value: what the map explains: the logit, or the value of the function.
+        probability: None if the model has none.
+        baseline: what a random guess gives among classes that compete.
     """
 
     name: str
@@ -40,33 +43,33 @@ class Answer:
 
     @property
     def score(self) -> str:
-        """As text: 97.0 %, or logit 0.8 where there is no probability, or value 0.3."""
+        """The probability as text ("97.0 %"), else "logit 0.8", or "value 0.3" of a function."""
         if self.probability is not None:
             return percent(self.probability)
         return f"{'value' if self.index is None else 'logit'} {self.value:.4g}"
 
     @property
     def judged(self) -> str:
-        """The score, and whether a random guess would give more."""
+        """The score, with a remark if a random guess gives more."""
         probability, baseline = self.probability, self.baseline
         low = probability is not None and baseline is not None and probability < baseline
         return f"{self.score}, less than a random guess" if low else self.score
 
     @property
     def caption(self) -> str:
-        """What a map of it shows, and how much the model believes it."""
+        """What its map shows, and its score."""
         return f"what speaks for {self.name} ({self.judged})"
 
 
 def percent(part: float) -> str:
-    """A probability as text, never a zero that is none."""
+    """A probability as text; one above zero is never shown as 0.0 %."""
     return "< 0.1 %" if 0 < part < 0.0005 else f"{100 * part:.1f} %"
 
 
 def kind_of(classifier: Classifier, classes: int) -> Scores:
     """How the logits of so many classes become probabilities.
 
-    One logit alone has no softmax: it is a sigmoid's, or, of one text prompt, a mere similarity.
+    A single logit has no softmax: it is a sigmoid's, or the similarity to one text prompt.
     """
     if classifier.scores == "softmax" and classes == 1:
         return "sigmoid" if classifier.with_prompts is None else "none"
@@ -74,9 +77,10 @@ def kind_of(classifier: Classifier, classes: int) -> Scores:
 
 
 def probabilities_of(classifier: Classifier, logits: Tensor) -> Tensor | None:
-    """Probabilities (batch, class), at least float32, or None where there are none.
+    """Probabilities (batch, class), at least float32, or None if there are none.
 
-    Raises ModelError where the outputs are taken for probabilities, and cannot be.
+    Raises:
+        ModelError: the outputs are taken for probabilities, and are out of their range.
     """
     exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
     kind = kind_of(classifier, logits.shape[-1])
@@ -89,14 +93,14 @@ def probabilities_of(classifier: Classifier, logits: Tensor) -> Tensor | None:
     low, high = float(exact.min()), float(exact.max())
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ModelError(
-            f"{classifier.name}: outputs from {low:.3g} to {high:.3g} are no probabilities; say "
+            f"{classifier.name}: outputs from {low:.3g} to {high:.3g} are no probabilities; give "
             'scores="softmax", "sigmoid" or "none" (--scores).'
         )
     return exact
 
 
 def predicted(classifier: Classifier, logits: Tensor) -> Int[Tensor, " batch"]:
-    """The best class of each row; -1 where a class that stands alone is not the answer."""
+    """The best class of each row; -1 if the only class has a probability of at most 0.5."""
     best = logits.argmax(-1)
     probabilities = probabilities_of(classifier, logits)
     if probabilities is None or logits.shape[-1] > 1:
@@ -105,13 +109,13 @@ def predicted(classifier: Classifier, logits: Tensor) -> Int[Tensor, " batch"]:
 
 
 def split(classifier: Classifier, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """What a classifier gives, as logits (batch, class) and scalars (batch, scalar)."""
+    """The columns that a classifier gives, as logits (batch, class) and scalars (batch, scalar)."""
     classes = columns.shape[-1] - len(classifier.scalars)
     return columns[..., :classes], columns[..., classes:]
 
 
 def weights_of(classifier: Classifier, columns: Tensor) -> Tensor:
-    """For each column how strongly the model holds it: its probability, else the value itself."""
+    """The weight of each column, by which black-box methods judge: probability, else value."""
     logits, scalars = split(classifier, columns)
     probabilities = probabilities_of(classifier, logits)
     sides = [
@@ -124,16 +128,16 @@ def weights_of(classifier: Classifier, columns: Tensor) -> Tensor:
     return torch.cat([held, *(side.to(held.dtype)[..., None] for side in sides)], dim=-1)
 
 
-def answers_of(classifier: Classifier, columns: Tensor, asked: Sequence[int]) -> tuple[Answer, ...]:
-    """What the model gives for some columns (class, then scalar) of one picture's row."""
-    classes = len(columns) - len(classifier.scalars)
-    known = probabilities_of(classifier, columns[None, :classes]) is not None
-    weights, baseline = weights_of(classifier, columns), None
+def answers_of(classifier: Classifier, row: Tensor, target: Sequence[int]) -> tuple[Answer, ...]:
+    """The answers for some columns of one picture's row (classes, then scalars)."""
+    classes = len(row) - len(classifier.scalars)
+    known = probabilities_of(classifier, row[None, :classes]) is not None
+    weights, baseline = weights_of(classifier, row), None
     if known and kind_of(classifier, classes) == "softmax":
         baseline = 1 / classes
     found = []
-    for column in asked:
-        value, weight = float(columns[column]), float(weights[column])
+    for column in target:
+        value, weight = float(row[column]), float(weights[column])
         if column < classes:
             name = name_of(classifier.class_names, column)
             probability = weight if known else None
@@ -146,5 +150,5 @@ def answers_of(classifier: Classifier, columns: Tensor, asked: Sequence[int]) ->
 
 
 def name_of(names: Sequence[str], index: int) -> str:
-    """A class in words: its first name, or its number."""
+    """The first name of a class, or its number if it has none."""
     return names[index].split(",")[0] if names else f"class {index}"
