@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from layouts import WRITERS, picture
+from layouts import MASK, WRITERS, grey, picture
 
 from agcam import AgcamError
 from agcam.datasets import DATASETS
@@ -24,6 +24,8 @@ SECONDS = 20
 COCO = "annotations/instances_val2017.json"
 CUB = "CUB_200_2011"
 VOC = "Annotations/a.xml"
+NOTE = "Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml"
+LINES = "labels/train/b.txt"
 
 
 def swap(file, old, new, count=1):
@@ -160,19 +162,50 @@ ATTACKS = {}  # name -> (layout, attack, what must come of it)
 
 
 def attacks(layout, usual, table):
-    """Attacks on a layout: the samples that must fail, "set" for all, None for either.
+    """Attacks on a layout, and what must come of them: `usual`, or the second of a pair.
 
-    That is `usual`, or the second of a pair.
+    That is the samples that fail (a list, or a table with a part of each one's reason), "set" for
+    the whole set, None for one or the other.
     """
     for name, attack in table.items():
         made, wanted = attack if isinstance(attack, tuple) else (attack, usual)
         ATTACKS[f"{layout}: {name}"] = layout, made, wanted
 
 
+FIRST = "ILSVRC2012_val_00000001"
+
+
+def first(message, attack):
+    """It fails the first picture of ImageNet, with its name in the reason."""
+    return attack, {f"{FIRST}.JPEG": f"{FIRST}.*{message}"}
+
+
+attacks(
+    "imagenet",
+    [f"{FIRST}.JPEG"],
+    {
+        "an inverted box": first("inverted", swap(NOTE, ">3<", ">9<")),
+        "a box too far right": first("outside its picture of 12 x 10", swap(NOTE, ">8<", ">30<")),
+        "a box too far left": first("outside its picture of 12 x 10", swap(NOTE, ">3<", ">-9<")),
+        "a side is a text": first("cannot be read", swap(NOTE, ">3<", ">x<")),
+        "a side is NaN": first("is no number", swap(NOTE, ">3<", ">nan<")),
+        "broken XML": first(r"\.xml cannot be read", put(NOTE, "<annotation><object>")),
+        "another size": first(
+            "10 x 12 pixels, but the picture has 12 x 10",
+            swap(NOTE, "<width>12</width><height>10", "<width>10</width><height>12"),
+        ),
+    },
+)
+
 attacks(
     "coco",
     ["002.jpg#person"],
     {
+        "an object of no picture": (
+            swap(COCO, '4, "image_id": 5', '4, "image_id": 6'),
+            {"(no picture 6)#person": "`images` lacks its picture"},
+        ),
+        "a box is a text": (swap(COCO, "[3, 2, 6, 4], ", '"x", '), ["001.jpg#dog"]),
         "corners at 1e9": coco_object(segmentation=far(1e9)),
         "corners at -1e300": coco_object(segmentation=far(-1e300)),
         "a corner is NaN": coco_object(segmentation=far(float("nan"))),
@@ -211,16 +244,6 @@ attacks(
         "a huge picture is stated": coco_list(
             "images", lambda p: p[0].update(width=10**9, height=10**9)
         ),
-        "one id for two categories": (
-            coco_list("categories", lambda kinds: kinds.append({"id": 1, "name": "cup"})),
-            "set",
-        ),
-        "JSON of a million brackets": (put(COCO, "[" * 10**6), "set"),
-        "a number of a million digits": (swap(COCO, '"id": 18', '"id": 1' + "0" * 10**6), "set"),
-        "a list instead of an object": (put(COCO, "[]"), "set"),
-        "a pipe": (pipe(COCO), "set"),
-        "one key twice": (swap(COCO, '"annotations"', '"images": [], "annotations"'), "set"),
-        "no pictures": (coco_list("images", list.clear), "set"),
         "a file name of 300 letters": (
             coco_list("images", lambda p: p[0].update(file_name="x" * 300 + ".jpg")),
             ["x" * 300 + ".jpg#person"],
@@ -237,6 +260,16 @@ attacks(
             ["http://127.0.0.1:9/x.jpg#person"],
         ),
         "sides are swapped": coco_list("images", lambda p: p[0].update(width=10, height=12)),
+        "one id for two categories": (
+            coco_list("categories", lambda kinds: kinds.append({"id": 1, "name": "cup"})),
+            "set",
+        ),
+        "JSON of a million brackets": (put(COCO, "[" * 10**6), "set"),
+        "a number of a million digits": (swap(COCO, '"id": 18', '"id": 1' + "0" * 10**6), "set"),
+        "a list instead of an object": (put(COCO, "[]"), "set"),
+        "a pipe": (pipe(COCO), "set"),
+        "one key twice": (swap(COCO, '"annotations"', '"images": [], "annotations"'), "set"),
+        "no pictures": (coco_list("images", list.clear), "set"),
     },
 )
 
@@ -244,43 +277,18 @@ attacks(
     "yolo",
     "set",
     {
-        "pixels instead of shares": (put("labels/train/b.txt", "1 6 4 6 4\n"), ["train/b.jpg#dog"]),
-        "a width below 0": (put("labels/train/b.txt", "1 0.5 0.5 -0.2 0.5\n"), ["train/b.jpg#dog"]),
-        "UTF-16": (
-            put("labels/train/b.txt", "1 0.5 0.4 0.5 0.4\n".encode("utf-16")),
-            ["train/b.jpg#(no label)"],
+        "a line of three numbers": (
+            put(LINES, "1 0.5 0.5\n"),
+            {"train/b.jpg#(no label)": r"line 1 of .*b\.txt: .* is no box"},
         ),
         "two files of names": put("other.yaml", "names: [dog, cat]\n"),
         "two files of the same names": (put("other.yaml", "names: [cat, dog]\n"), []),
         "two documents": put("data.yaml", "names: [a]\n---\nnames: [b]\n"),
         "YAML with a tab": put("data.yaml", "names:\n\t- cat\n"),
-        "a confidence": (
-            put("labels/train/b.txt", "1 0.5 0.4 0.5 0.4 0.99\n"),
-            ["train/b.jpg#(no label)"],
-        ),
-        "NaN": (put("labels/train/b.txt", "1 nan 0.4 0.5 0.4\n"), ["train/b.jpg#(no label)"]),
-        "corners at 1e9": (
-            put("labels/train/b.txt", "1 0.2 0.2 1e9 0.2 0.7 0.6 0.2 0.6\n"),
-            ["train/b.jpg#dog"],
-        ),
-        "an odd polygon": (
-            put("labels/train/b.txt", "1 0.2 0.2 0.7 0.2 0.7 0.6 0.2\n"),
-            ["train/b.jpg#(no label)"],
-        ),
-        "other digits": (
-            put("labels/train/b.txt", "1 0.5 0.4 0.5 ٠.4\n"),
-            ["train/b.jpg#(no label)"],
-        ),
-        "a class below 0": (
-            put("labels/train/b.txt", "-1 0.5 0.4 0.5 0.4\n"),
-            ["train/b.jpg#(no label)"],
-        ),
         "a class far beyond the names": (
-            put("labels/train/b.txt", "999999999999 0.5 0.4 0.5 0.4\n"),
-            ["train/b.jpg#class 999999999999"],
+            put(LINES, "999999999999 0.5 0.4 0.5 0.4\n"),
+            {"train/b.jpg#class 999999999999": "'class 999999999999' is no class"},
         ),
-        "a pipe": (pipe("labels/train/b.txt"), ["train/b.jpg#(no label)"]),
-        "a bomb in a zip file": (packed("labels/train/b.txt", 64), ["train/b.jpg#(no label)"]),
         "a bomb of aliases": put("data.yaml", lambda: "\n".join(bomb())),
         "a bomb of merged keys": put("data.yaml", lambda: "\n".join(merges())),
         "YAML of many brackets": put("data.yaml", "names: " + "[" * 10**5),
@@ -290,6 +298,24 @@ attacks(
         "a name is a list": put("data.yaml", "names: [[cat], dog]"),
         "YAML is a pipe": pipe("data.yaml"),
         "10 MB of YAML": put("data.yaml", lambda: "names: [" + "a," * 5 * 10**6),
+        "pixels instead of shares": (put(LINES, "1 6 4 6 4\n"), ["train/b.jpg#dog"]),
+        "a width below 0": (put(LINES, "1 0.5 0.5 -0.2 0.5\n"), ["train/b.jpg#dog"]),
+        "corners at 1e9": (put(LINES, "1 0.2 0.2 1e9 0.2 0.7 0.6 0.2 0.6\n"), ["train/b.jpg#dog"]),
+    },
+)
+
+attacks(
+    "yolo",
+    ["train/b.jpg#(no label)"],
+    {
+        "UTF-16": put(LINES, "1 0.5 0.4 0.5 0.4\n".encode("utf-16")),
+        "a confidence": put(LINES, "1 0.5 0.4 0.5 0.4 0.99\n"),
+        "NaN": put(LINES, "1 nan 0.4 0.5 0.4\n"),
+        "an odd polygon": put(LINES, "1 0.2 0.2 0.7 0.2 0.7 0.6 0.2\n"),
+        "other digits": put(LINES, "1 0.5 0.4 0.5 ٠.4\n"),
+        "a class below 0": put(LINES, "-1 0.5 0.4 0.5 0.4\n"),
+        "a pipe": pipe(LINES),
+        "a bomb in a zip file": packed(LINES, 64),
     },
 )
 
@@ -297,6 +323,7 @@ attacks(
     "pascal_voc",
     ["a"],
     {
+        "a side is missing": swap(VOC, "<xmin>4</xmin>", ""),
         "a bomb of entities": put(VOC, entities),
         "many elements in each other": put(VOC, lambda: b"<a>" * 10**5),
         "another document": put(VOC, "<html/>"),
@@ -329,7 +356,10 @@ attacks(
             ["line 2 of mine.csv", "line 5 of mine.csv"],
         ),
         "a line without a label": swap("mine.csv", "pictures/a.jpg,cup", "pictures/a.jpg,"),
-        "a side too many": (swap("mine.csv", "9,6", "9,6,7"), ["pictures/b.jpg"]),
+        "a side too many": (
+            swap("mine.csv", "9,6", "9,6,7"),
+            {"pictures/b.jpg": "line 2 of .*mine.csv"},
+        ),
         "a side is NaN": (swap("mine.csv", "9,6", "9,nan"), ["pictures/b.jpg"]),
         "a NUL": (swap("mine.csv", "pictures/a.jpg,cup", "pictures/a.jpg\0,cup"), None),
         "a cell of a megabyte": (
@@ -346,6 +376,13 @@ attacks(
     "cub",
     ["001.Bird_1/p1.jpg"],
     {
+        "a box of one number": swap(f"{CUB}/bounding_boxes.txt", "1 3.0 2.0 6.0 4.0", "1"),
+        "a picture without a box": swap(f"{CUB}/bounding_boxes.txt", "1 3.0", "7 3.0"),
+        "a class beyond the names": swap(f"{CUB}/image_class_labels.txt", "1 1", "1 9"),
+        "a mask of another size": (
+            lambda root: grey(root / "segmentations/001.Bird_1/p1.png", MASK[:5]),
+            {"001.Bird_1/p1.jpg": "its mask has 12 x 5 pixels"},
+        ),
         "tabs": (swap(f"{CUB}/bounding_boxes.txt", "1 3.0 2.0", "1\t3.0\t2.0"), []),
         "01": (swap(f"{CUB}/bounding_boxes.txt", "1 3.0", "01 3.0"), []),
         "one number for two boxes": swap(f"{CUB}/bounding_boxes.txt", "2 3.0", "1 3.0"),
@@ -362,13 +399,21 @@ attacks(
 attacks(
     "tiny_imagenet",
     ["val_1.JPEG"],
-    {"a file twice": add("val/val_annotations.txt", "val_1.JPEG\tn010000000\t0\t0\t8\t5\n")},
+    {
+        "no class": swap("val/val_annotations.txt", "n020000000\t3", ""),
+        "two sides": swap("val/val_annotations.txt", "3\t2\t8\t5", "3\t2"),
+        "a file twice": add("val/val_annotations.txt", "val_1.JPEG\tn010000000\t0\t0\t8\t5\n"),
+    },
 )
 
 attacks(
     "wsol",
     ["val/a.JPEG"],
     {
+        "no box": swap("localization.txt", "val/a.JPEG,3,2,8,5", ""),
+        "three sides": swap("localization.txt", "val/a.JPEG,3,2,8,5", "val/a.JPEG,3,2,8"),
+        "no label": swap("class_labels.txt", "val/a.JPEG,0", "val/a.JPEG"),
+        "a size that is no number": swap("image_sizes.txt", "val/a.JPEG,12", "val/a.JPEG,x"),
         "two labels for one picture": add("class_labels.txt", "val/a.JPEG,1\n"),
         "two sizes for one picture": add("image_sizes.txt", "val/a.JPEG,10,12\n"),
         "a class of 10^12": swap("class_labels.txt", "val/a.JPEG,0", "val/a.JPEG,1000000000000"),
@@ -379,6 +424,9 @@ attacks(
     "imagenet_boxes",
     ["b.JPEG"],
     {
+        "a box is a text": swap("boxes.json", "[3, 2, 8, 5]", '"x"'),
+        "no class": swap("boxes.json", '"imagenet_index": 1', '"x": 1'),
+        "no file": (swap("boxes.json", '"file": "b.JPEG", ', ""), ["(entry 0)"]),
         "true for a class": swap("boxes.json", '"imagenet_index": 1', '"imagenet_index": true'),
         "two classes for one picture": swap(
             "boxes.json", '"imagenet_index": 1', '"imagenet_index": 1, "synset": "n01440764"'

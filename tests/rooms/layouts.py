@@ -44,13 +44,13 @@ def grey(path, values):
 
 
 def xml(path, objects, size=SIZE):
-    things = "".join(
+    objects = "".join(
         f"<object><name>{name}</name><bndbox><xmin>{b[0]}</xmin><ymin>{b[1]}</ymin>"
         f"<xmax>{b[2]}</xmax><ymax>{b[3]}</ymax></bndbox></object>"
         for name, b in objects
     )
     sides = f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
-    text(path, f"<annotation>{sides}{things}</annotation>")
+    text(path, f"<annotation>{sides}{objects}</annotation>")
 
 
 def imagenet(root: Path):
@@ -96,10 +96,10 @@ def cub(root: Path):
     return Written(str(root), names, [BOX], MASK, "001.Bird_1")
 
 
-def _coco_thing(number, image, category, **other):
+def _coco_object(number, image, category, **other):
     square = [[3, 2, 9, 2, 9, 6, 3, 6]]
-    thing = {"id": number, "image_id": image, "category_id": category, "bbox": [3, 2, 6, 4]}
-    return {**thing, "segmentation": square, "iscrowd": 0, **other}
+    made = {"id": number, "image_id": image, "category_id": category, "bbox": [3, 2, 6, 4]}
+    return {**made, "segmentation": square, "iscrowd": 0, **other}
 
 
 def coco(root: Path):
@@ -108,11 +108,11 @@ def coco(root: Path):
         picture(root / f"val2017/00{name}.jpg", seed=int(name))
     crowd = {"counts": [0, 10, 110], "size": [10, 12]}  # the first column
     packed = {"counts": "[1>1O001N101O0010O0c1", "size": [10, 12]}
-    things = [
-        _coco_thing(1, 7, 18),
-        _coco_thing(2, 7, 18, segmentation=crowd, iscrowd=1, bbox=[0, 0, 1, 10]),
-        _coco_thing(3, 7, 1, segmentation=crowd, iscrowd=1, bbox=[0, 0, 1, 10]),
-        _coco_thing(4, 5, 1),
+    objects = [
+        _coco_object(1, 7, 18),
+        _coco_object(2, 7, 18, segmentation=crowd, iscrowd=1, bbox=[0, 0, 1, 10]),
+        _coco_object(3, 7, 1, segmentation=crowd, iscrowd=1, bbox=[0, 0, 1, 10]),
+        _coco_object(4, 5, 1),
     ]
     content = {
         "images": [
@@ -120,7 +120,7 @@ def coco(root: Path):
             {"id": 7, "file_name": "001.jpg", "width": 12, "height": 10},
         ],
         "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}],
-        "annotations": things,
+        "annotations": objects,
     }
     text(root / "annotations/instances_val2017.json", json.dumps(content))
     mask = MASK.astype(int)

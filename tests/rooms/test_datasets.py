@@ -31,8 +31,8 @@ def layout(request, tmp_path):
     return request.param, WRITERS[request.param](tmp_path / "data")
 
 
-def seen(data):
-    """All that a data set says, without addresses."""
+def contents(data):
+    """All of a data set but addresses."""
     truths = [data.truth(sample) for sample in data.samples]
     return (
         data.classes,
@@ -81,7 +81,7 @@ def test_samples_are_unique_in_range_and_open(layout):
 
 def test_the_order_is_not_that_of_the_directory(layout, tmp_path, monkeypatch):
     name, written = layout
-    before = seen(DATASETS[name].read(written.root))
+    before = contents(DATASETS[name].read(written.root))
     scan = os.scandir
 
     @contextmanager
@@ -90,7 +90,7 @@ def test_the_order_is_not_that_of_the_directory(layout, tmp_path, monkeypatch):
             yield sorted(entries, key=lambda entry: entry.name, reverse=True)
 
     monkeypatch.setattr(os, "scandir", backwards)
-    assert seen(DATASETS[name].read(written.root)) == before
+    assert contents(DATASETS[name].read(written.root)) == before
 
 
 def test_samples_and_sets_travel_to_other_processes(layout):
@@ -98,14 +98,14 @@ def test_samples_and_sets_travel_to_other_processes(layout):
     data = DATASETS[name].read(written.root)
     there = pickle.loads(pickle.dumps(data))
     assert there.samples == data.samples
-    assert seen(there) == seen(data)
+    assert contents(there) == contents(data)
 
 
 def test_any_address_reads_the_same(layout, tmp_path):
     """In memory, and inside a zip file that lies in memory."""
     name, written = layout
     root = tmp_path / "data"
-    here = seen(DATASETS[name].read(written.root))
+    here = contents(DATASETS[name].read(written.root))
     file = Path(written.root).relative_to(root).as_posix()
     file = "" if file == "." else file
     memory = fsspec.filesystem("memory")
@@ -115,7 +115,7 @@ def test_any_address_reads_the_same(layout, tmp_path):
     try:
         for top in (f"memory://law-{name}", f"zip://::memory://law-{name}.zip", f"zip::{archive}"):
             data = DATASETS[name].read(Place(top).at(file) if file else top)
-            assert seen(data) == here
+            assert contents(data) == here
             assert open_picture(data.samples[0].address).size == (12, 10)
             with pytest.raises(agcam.PictureError):
                 open_picture(Place(top).at("nothing.jpg"))
@@ -300,7 +300,7 @@ def test_tiny_imagenet_in_two_layouts(tmp_path):
     text(tmp_path / "csv/boxes.csv", f"file,synset,x0,y0,x1,y1\n{rows}")
     text(tmp_path / "csv/classes.csv", 'synset,names\nn020000000,cat\nn010000000,"cup, mug"\n')
     both = [DATASETS["tiny_imagenet"].read(root) for root in (written.root, f"{tmp_path}/csv")]
-    assert seen(both[0]) == seen(both[1])
+    assert contents(both[0]) == contents(both[1])
 
 
 def test_segmentation_pictures_are_the_files_pixels(tmp_path):
@@ -340,40 +340,16 @@ def test_a_csv_of_several_labels_a_path_and_other_addresses(tmp_path):
 # Bad annotations
 
 
-def _imagenet(tmp_path, box, synset="n01440764", size=(12, 10)):
+def _imagenet(tmp_path, box, synset="n01440764"):
     written = WRITERS["imagenet"](tmp_path)
     file = tmp_path / "Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml"
-    xml(file, [(synset, box)], size)
+    xml(file, [(synset, box)])
     return DATASETS["imagenet"].read(written.root)
-
-
-@pytest.mark.parametrize(
-    ("box", "said"),
-    [
-        ((8, 2, 3, 5), "inverted"),
-        ((3, 2, 30, 5), "outside its picture of 12 x 10"),
-        ((-9, 2, 3, 5), "outside its picture of 12 x 10"),
-        (("x", 2, 3, 5), "cannot be read"),
-        (("nan", 2, 3, 5), "is no number"),
-    ],
-)
-def test_a_bad_box_fails_its_sample_and_names_it(tmp_path, box, said):
-    data = _imagenet(tmp_path, box)
-    with pytest.raises(agcam.DataSetError, match=said) as caught:
-        data.truth(data.samples[0])
-    assert "ILSVRC2012_val_00000001" in str(caught.value)
-    assert [len(data.truth(sample).boxes) for sample in data.samples[1:]] == [1, 1]
 
 
 def test_a_box_one_pixel_beyond_the_picture_is_cut(tmp_path):
     data = _imagenet(tmp_path, (-1, 0, 12, 10))
     assert data.truth(data.samples[0]).boxes.tolist() == [[0, 0, 12, 10]]
-
-
-def test_an_annotation_of_another_size_is_refused(tmp_path):
-    data = _imagenet(tmp_path, (3, 2, 8, 5), size=(10, 12))
-    with pytest.raises(agcam.DataSetError, match="10 x 12 pixels, but the picture has 12 x 10"):
-        data.truth(data.samples[0])
 
 
 def test_an_unknown_class_is_kept_apart(tmp_path):
@@ -384,55 +360,13 @@ def test_an_unknown_class_is_kept_apart(tmp_path):
         data.truth(data.samples[0])
 
 
-def test_broken_xml_fails_one_sample(tmp_path):
-    written = WRITERS["imagenet"](tmp_path)
-    file = tmp_path / "Annotations/CLS-LOC/val/ILSVRC2012_val_00000002.xml"
-    file.write_text("<annotation><object>")
-    data = DATASETS["imagenet"].read(written.root)
-    assert len(data.samples) == 3
-    with pytest.raises(agcam.DataSetError, match=r"00000002\.xml cannot be read"):
-        data.truth(data.samples[1])
-    assert len(data.truth(data.samples[2]).boxes) == 1
-
-
-def test_a_line_of_yolo_that_is_no_box(tmp_path):
-    written = WRITERS["yolo"](tmp_path)
-    (tmp_path / "labels/train/a.txt").write_text("1 0.5 0.5\n")
-    data = DATASETS["yolo"].read(written.root)
-    assert len(data.samples) == 2
-    with pytest.raises(agcam.DataSetError, match=r"line 1 of .*a\.txt: .* is no box"):
-        data.truth(data.samples[0])
-
-
-def test_a_class_number_beyond_the_names(tmp_path):
-    written = WRITERS["yolo"](tmp_path)
-    (tmp_path / "labels/train/a.txt").write_text("5 0.5 0.5 0.1 0.1\n")
-    data = DATASETS["yolo"].read(written.root)
-    with pytest.raises(agcam.DataSetError, match="'class 5' is no class"):
-        data.truth(data.samples[0])
-
-
-def test_a_csv_with_bad_lines(tmp_path):
+def test_a_csv_of_another_layout(tmp_path):
     picture(tmp_path / "a.jpg")
     file = tmp_path / "mine.csv"
-    file.write_text("path,label,left,top,right,bottom\na.jpg,cat,1,2,3\n")
-    data = DATASETS["csv"].read(str(file))
-    with pytest.raises(agcam.DataSetError, match=r"line 2 of .*mine.csv"):
-        data.truth(data.samples[0])
     for content in ("file,label\na.jpg,cat\n", "path,label\n", ""):
         file.write_text(content)
         with pytest.raises(agcam.DataSetError, match="What must lie there"):
             DATASETS["csv"].read(str(file))
-
-
-def test_a_mask_of_another_size(tmp_path):
-    from layouts import grey
-
-    written = WRITERS["cub"](tmp_path)
-    grey(tmp_path / "segmentations/001.Bird_1/p1.png", MASK[:5])
-    data = DATASETS["cub"].read(written.root)
-    with pytest.raises(agcam.DataSetError, match="its mask has 12 x 5 pixels"):
-        data.truth(data.samples[0])
 
 
 # Addresses
@@ -457,54 +391,14 @@ def test_remote_pictures_keep_the_limits(tmp_path):
     memory = fsspec.filesystem("memory")
     picture(tmp_path / "a.jpg", (64, 64))
     whole = (tmp_path / "a.jpg").read_bytes()
-    for content, said in (
+    for content, reason in (
         (b"", "is empty"),
         (b"GIF90", "is not a picture"),
         (whole[:-40], "trunc"),
     ):
         memory.pipe_file("/bad.jpg", content)
-        with pytest.raises(agcam.PictureError, match=said):
+        with pytest.raises(agcam.PictureError, match=reason):
             open_picture("memory://bad.jpg")
-
-
-COCO = "annotations/instances_val2017.json"
-CUB = "CUB_200_2011"
-
-
-@pytest.mark.parametrize(
-    ("name", "file", "old", "new", "bad"),
-    [
-        ("tiny_imagenet", "val/val_annotations.txt", "n020000000\t3", "", "val_1.JPEG"),
-        ("tiny_imagenet", "val/val_annotations.txt", "3\t2\t8\t5", "3\t2", "val_1.JPEG"),
-        ("cub", f"{CUB}/bounding_boxes.txt", "1 3.0 2.0 6.0 4.0", "1", "001.Bird_1/p1.jpg"),
-        ("cub", f"{CUB}/bounding_boxes.txt", "1 3.0", "7 3.0", "001.Bird_1/p1.jpg"),
-        ("cub", f"{CUB}/image_class_labels.txt", "1 1", "1 9", "001.Bird_1/p1.jpg"),
-        ("coco", COCO, '4, "image_id": 5', '4, "image_id": 6', "(no picture 6)#person"),
-        ("coco", COCO, "[3, 2, 6, 4], ", '"x", ', "001.jpg#dog"),
-        ("wsol", "localization.txt", "val/a.JPEG,3,2,8,5", "", "val/a.JPEG"),
-        ("wsol", "localization.txt", "val/a.JPEG,3,2,8,5", "val/a.JPEG,3,2,8", "val/a.JPEG"),
-        ("wsol", "class_labels.txt", "val/a.JPEG,0", "val/a.JPEG", "val/a.JPEG"),
-        ("wsol", "image_sizes.txt", "val/a.JPEG,12,10", "val/a.JPEG,x,10", "val/a.JPEG"),
-        ("imagenet_boxes", "boxes.json", "[3, 2, 8, 5]", '"x"', "b.JPEG"),
-        ("imagenet_boxes", "boxes.json", '"imagenet_index": 1', '"x": 1', "b.JPEG"),
-        ("imagenet_boxes", "boxes.json", '"file": "b.JPEG", ', "", "(entry 0)"),
-        ("pascal_voc", "Annotations/a.xml", "<xmin>4</xmin>", "", "a"),
-    ],
-)
-def test_one_bad_line_fails_its_own_sample_only(tmp_path, name, file, old, new, bad):
-    written = WRITERS[name](tmp_path)
-    content = (tmp_path / file).read_text()
-    assert old in content
-    (tmp_path / file).write_text(content.replace(old, new, 1))
-    data = DATASETS[name].read(written.root)
-    assert len(data.samples) == len(written.names)
-    for sample in data.samples:
-        if sample.name == bad:
-            with pytest.raises(agcam.DataSetError):
-                data.truth(sample)
-        else:
-            data.truth(sample)
-    assert bad in [sample.name for sample in data.samples]
 
 
 def test_the_solutions_bad_line_fails_its_picture(tmp_path):

@@ -273,11 +273,11 @@ def test_a_disk_that_fills_loses_nothing_that_was_said_to_be_stored(tmp_path):
     )
     assert "RunError" in done.stderr
     assert "could not be written" in done.stderr
-    said = [int(line) for line in done.stdout.split()]
-    assert said
+    reported = [int(line) for line in done.stdout.split()]
+    assert reported
     with Store(tmp_path / "store") as store:
-        assert store.begin("key", CONFIGURATION, 1000) == set(said)
-        assert len(store.samples("key")) == 4 * len(said)
+        assert store.begin("key", CONFIGURATION, 1000) == set(reported)
+        assert len(store.samples("key")) == 4 * len(reported)
 
 
 def test_a_store_that_is_locked_while_it_is_opened_is_waited_for(tmp_path, monkeypatch):
@@ -327,7 +327,7 @@ def test_several_make_a_store_at_once(tmp_path):
         except RunError as error:
             failures.append(str(error))
 
-    for number in range(30):
+    for number in range(12):
         makers = [threading.Thread(target=begin, args=(tmp_path / f"{number}", k)) for k in "abcd"]
         for maker in makers:
             maker.start()

@@ -36,7 +36,7 @@ from agcam.records import (
 from agcam.records.stored_text import from_stored, to_stored
 from agcam.wording import printable
 
-DAMAGED = 40
+DAMAGED = 24
 BYTES = "caf\udce9 \udcff.png"  # a file name that is no UTF-8
 NAMES = (
     BYTES,
@@ -167,16 +167,16 @@ def in_a_child(act):
     child = os.fork()
     if child == 0:
         try:
-            said = str(act())
+            reported = str(act())
         except BaseException as error:
-            said = f"{type(error).__name__}: {error}"
-        os.write(writing, said.encode())
+            reported = f"{type(error).__name__}: {error}"
+        os.write(writing, reported.encode())
         os._exit(0)
     os.close(writing)
     os.waitpid(child, 0)
-    said = os.read(reading, 10_000).decode()
+    reported = os.read(reading, 10_000).decode()
     os.close(reading)
-    return said
+    return reported
 
 
 def read_all(path):

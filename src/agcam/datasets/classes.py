@@ -17,7 +17,7 @@ class Classes:
 
     A label that is not among them becomes a class of its own behind them, so that its samples
     are kept, match no class of a model, and fail one by one, each with its reason. Classes of one
-    name are told apart by their numbers, so that none of them matches by that name.
+    name get their numbers into it, so that none of them matches by that name.
     """
 
     def __init__(self, names: Iterable[Sequence[str]]) -> None:
