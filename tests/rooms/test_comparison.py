@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 
 import agcam
-from agcam.comparison import Cost, compare
+from agcam.comparison import Cost, compare, comparison_page
 from agcam.comparison.meter import Meter
-from agcam.maps import sheet_page, sheet_png
+from agcam.maps import sheet_png
+from pages import Page
 
 SEVERAL = ["legrad", "agcam", "rollout", "gae", "saliency", "grad_cam", "random", "layer_cam"]
 
@@ -57,8 +58,7 @@ def test_refused_methods_keep_their_reason(photograph):
     assert "nothing to trace" in reasons[1]
     assert reasons[2:] == [None, None]
     assert done.columns[0].grid_map is None
-    text = sheet_page(done.sheet(), [("a", "b")])
-    assert "nothing to trace" in text
+    assert "nothing to trace" in Page(comparison_page(done, [("a", "b")])).text
     assert sheet_png(done.sheet())
 
 
@@ -93,19 +93,25 @@ def test_a_columns_scale_is_common_to_its_rows(classifier, photograph):
 
 
 def test_sheet_as_png_and_page(classifier, photograph):
-    sheet = compare(classifier, photograph, [[3, 8]], ["agcam", "rollout"]).sheet()
+    done = compare(classifier, photograph, [[3, 8]], ["agcam", "rollout"])
+    sheet = done.sheet()
     with Image.open(io.BytesIO(sheet_png(sheet, "a footer"))) as drawn:
         drawn.load()
         assert drawn.width > drawn.height
         assert len(drawn.convert("RGB").getcolors(1 << 24)) > 1000  # maps are in it
-    text = sheet_page(sheet, [("method", "seconds"), ("agcam", "1")], "a <footer>", colormap="jet")
-    assert "class&lt;3&gt;" in text
-    assert "class<3>" not in text
-    assert "a &lt;footer&gt;" in text
-    assert "<script" not in text
-    assert text.count("<img") == 1 + 2 * 2
-    assert text.count("class-agnostic: the same map for every class") == 1
-    assert "(jet)" in text
+    costs = [("method", "seconds"), ("agcam", "1")]
+    page = Page(comparison_page(done, costs, "a <footer>", colormap="jet"))
+    assert "class<3>" in page.text
+    assert "class<3>" not in page.source
+    assert page.document["footer"] == "a <footer>"
+    assert page.document["view"]["colormap"] == "jet"
+    assert page.document["blocks"][0]["rows"] == [["agcam", "1"]]
+    (card,) = page.cards
+    targets = [card["targets"][place]["name"] for place in card["rows"]]
+    assert targets == ["class<3>", "class<8>"]
+    assert [each["method"] for each in card["maps"]] == ["agcam", "agcam", "rollout"]
+    assert [method["class_specific"] for method in card["methods"]] == [True, False]
+    assert card["maps"][0]["range"] == card["maps"][1]["range"] == list(sheet.columns[0].scale())
     with pytest.raises(agcam.UnknownNameError, match="turbo"):
         sheet_png(sheet, colormap="turbow")
 

@@ -18,6 +18,7 @@ from agcam.cli import app
 from agcam.errors import PictureError
 from agcam.explanation import file_names
 from agcam.images import find_pictures, open_picture
+from pages import Page
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8))
 
@@ -119,8 +120,7 @@ def test_any_name_that_a_disk_takes_is_explained(tmp_path, model):
     assert "\x1b" not in done.output
     manifests = [json.loads(path.read_text(encoding="utf-8")) for path in out.glob("*.json")]
     assert {Path(one["source"]).name for one in manifests} == set(made)
-    page = (out / "index.html").read_bytes().decode("utf-8")
-    assert r"caf\xe9.png" in page
+    assert r"caf\xe9.png" in Page(out / "index.html").text
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])

@@ -66,8 +66,9 @@ def compare(
 
 
 def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
+    from ..comparison import comparison_page
     from ..explanation import file_names
-    from ..maps import sheet_page, sheet_png, write_atomically
+    from ..maps import sheet_png, write_atomically
     from ..values import MEANING, preparation_text
     from .table import print_table
 
@@ -90,7 +91,7 @@ def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
     colours = f"{predicted}Colours: {colormap}, from a column's lowest relevance to its"
     png, page = out / f"{stem}.compare.png", out / f"{stem}.compare.html"
     write_atomically(png, sheet_png(sheet, f"{colours} highest.", alpha, colormap))
-    html = sheet_page(sheet, [HEADERS, *rows], footer, alpha, colormap)
+    html = comparison_page(done, [HEADERS, *rows], footer, alpha, colormap)
     write_atomically(page, html.encode())
     say(f"the sheet is {png}, the page {page}")
 

@@ -12,15 +12,14 @@ import typer
 
 from ..errors import PictureError
 from ..wording import printable
-from .folder import EMBEDDED, ExplainedFolder, explained_in, request_hash
+from .folder import ExplainedFolder, answer_of, explained_in, request_hash
 from .loading import Loading
-from .options import BatchSize, Drawing, Model, Targeting, make_folder, takes_groups
+from .options import BatchSize, Model, SavedDrawing, Targeting, make_folder, takes_groups
 from .progress import Bar, bars
 from .stopping import advise
 
 if TYPE_CHECKING:
     from ..explainer import Batch
-    from ..maps import Card
 
 
 @takes_groups
@@ -34,7 +33,7 @@ def explain(
     targeting: Targeting,
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
-    drawing: Drawing,
+    drawing: SavedDrawing,
     batch_size: BatchSize = 8,
     resume: Annotated[
         bool,
@@ -56,13 +55,11 @@ def explain(
     drawing.check()
     make_folder(out)
     classifier = loading.load(model)
-    images = len(paths) * (1 + (targeting.top or len(targeting.target or [0])))
     folder = ExplainedFolder(
         out,
         dict(zip(paths, file_names([str(path) for path in paths]), strict=True)),
         request_hash(classifier, method=method, **asdict(targeting), **asdict(drawing)),
         drawing,
-        embed=images <= EMBEDDED,
         resume=resume,
     )
     preparation = f"preparation: {preparation_text(classifier.preparation)}"
@@ -80,7 +77,7 @@ def explain(
         )
         cards = summary.cards(batches, bar("explaining"))
         footer = f"{method} of {classifier.name}. {preparation}."
-        page = folder.write_page("What the model looked at", cards, footer)
+        page = folder.write_page(cards, footer)
     summary.show(preparation, page)
     if summary.failed:
         raise typer.Exit(1)
@@ -95,7 +92,7 @@ class _Summary:
     rows: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     failed: int = 0
 
-    def cards(self, batches: Iterable[Batch], progress: Bar) -> Iterator[Card]:
+    def cards(self, batches: Iterable[Batch], progress: Bar) -> Iterator[dict[str, Any]]:
         """The page's card of each picture; its files are written before it is given."""
         for batch in batches:
             for path, manifest in self.folder.manifests(batch):
@@ -105,19 +102,17 @@ class _Summary:
                     yield self._success(manifest)
             progress(len(self.rows) + self.failed, len(self.folder.stems))
 
-    def _failure(self, path: Path, why: str) -> Card:
-        from ..maps import Card
-
+    def _failure(self, path: Path, why: str) -> dict[str, Any]:
         self.failed += 1
         typer.echo(f"agcam: {why}", err=True)
-        return Card(title=str(path), error=why)
+        return self.folder.failure(path, why)
 
-    def _success(self, manifest: dict[str, Any]) -> Card:
+    def _success(self, manifest: dict[str, Any]) -> dict[str, Any]:
         card = self.folder.card(manifest)
         self.notes.update(dict.fromkeys(manifest["notes"]))
-        if card.note:
-            self.notes[card.note] = None
-        predicted = [f"{one.name} {one.score}" for one in card.top[:3]]
+        if card["note"]:
+            self.notes[card["note"]] = None
+        predicted = [f"{one.name} {one.score}" for one in map(answer_of, manifest["top"][:3])]
         self.rows.append((Path(manifest["source"]).name, predicted, explained_in(manifest)))
         return card
 

@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from ..errors import SaveError
-from .options import Drawing
+from .options import SavedDrawing
 
 if TYPE_CHECKING:
     from ..explainer import Batch
     from ..explanation import Explanation
-    from ..maps import Card, Thumbnail
     from ..values import Answer, Classifier
 
-THUMBNAIL_SIDE: Final = 480  # pixels of the longer side
-EMBEDDED: Final = 150  # thumbnails; a page with more of them leaves them in their own files
+EMBEDDED: Final = 300  # pictures; a page of more of them leaves them in their own files
+FEW: Final = 40  # pictures; a page of no more of them shows them large
+LARGE_SIDE, SMALL_SIDE = 900, 480  # pixels of the longer side of a picture on the page
 FOLDER: Final = "thumbnails"
+TITLE: Final = "What the model looked at"
+LEAD: Final = (
+    "Colours run from each map's lowest relevance to its highest; striped grey is what the model "
+    "never saw."
+)
 OF_ONE_NAME: Final = {None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 """Why the files of one picture cannot be written, while those of others can."""
 
@@ -62,17 +67,17 @@ def _hash_of(path: Path) -> str:
 class ExplainedFolder:
     """The folder that the command writes to, for one request.
 
-    `stems` begin the names of each picture's files. `embed` is whether the page holds its
-    thumbnails; else it names their files. With `resume`, pictures that are done are kept.
+    `stems` begin the names of each picture's files. With `resume`, pictures that are done are kept.
     """
 
     out: Path
     stems: Mapping[Path, str]
     request: str
-    drawing: Drawing
-    embed: bool
+    drawing: SavedDrawing
     resume: bool
     known: int = 0  # pictures that were done before
+    explained: int = 0  # pictures that are on the page
+    failed: int = 0
     _found: dict[Path, dict[str, Any]] = field(default_factory=dict)  # of the last batch
     _hashes: dict[Path, str] = field(default_factory=dict)
 
@@ -100,16 +105,13 @@ class ExplainedFolder:
         elif batch.explanation is None:
             yield from self._found.items()
         else:
-            small = batch.explanation.shrunk(THUMBNAIL_SIDE)
             for number, path in enumerate(batch.pictures):
                 found = self._found.get(path)
-                yield path, found or self._saved(batch.explanation, small, number, path)
+                yield path, found or self._saved(batch.explanation, number, path)
 
-    def _saved(
-        self, explanation: Explanation, small: Explanation, number: int, path: Path
-    ) -> dict[str, Any] | str:
+    def _saved(self, explanation: Explanation, number: int, path: Path) -> dict[str, Any] | str:
         try:
-            return self._save(explanation, small, number, path)
+            return self._save(explanation, number, path)
         except SaveError as error:
             if getattr(error.__cause__, "errno", None) in OF_ONE_NAME:
                 return str(error)
@@ -117,24 +119,28 @@ class ExplainedFolder:
                 f"{error}; with --resume the run continues where it stopped."
             ) from error
 
-    def _save(
-        self, explanation: Explanation, small: Explanation, number: int, path: Path
-    ) -> dict[str, Any]:
-        """Write thumbnails (of `small`), then the picture's files; returns the manifest."""
-        from ..maps import small_file, write_atomically
+    def _save(self, explanation: Explanation, number: int, path: Path) -> dict[str, Any]:
+        """Write what the page shows of a picture, then its files; returns the manifest."""
+        from ..explanation import card_of
+        from ..maps import write_atomically
+        from ..viewer import Picture, card_json, reduced, small_file
 
-        stem, colours = self.stems[path], {**vars(self.drawing)}
-        pictures = {stem: small.pictures[number]}
-        for target, name in enumerate(explanation.file_stems(number, stem)):
-            pictures[name] = small.overlay(number, target, **colours)
+        stem, side = self.stems[path], LARGE_SIDE if len(self.stems) <= FEW else SMALL_SIDE
+        small = reduced(explanation.pictures[number], side)
+        shown = Picture(f"{FOLDER}/{quote(self._thumbnail(stem).name)}", *small.size)
+        card = card_json(card_of(explanation, number, shown=shown))
+        beside = {
+            self._thumbnail(stem): small_file(small),
+            self._card(stem): json.dumps(card, ensure_ascii=False).encode(),
+        }
         more = {"request_sha256": self.request, "picture_sha256": self._hashes[path]}
         try:
-            for name, drawn in pictures.items():
-                write_atomically(self._thumbnail(name), small_file(drawn))
-            files = explanation.save_one(self.out, number, stem, **colours, more=more)
+            for file, data in beside.items():
+                write_atomically(file, data)
+            files = explanation.save_one(self.out, number, stem, self.drawing.style, more)
         except BaseException:
-            for name in pictures:
-                self._thumbnail(name).unlink(missing_ok=True)
+            for file in beside:
+                file.unlink(missing_ok=True)
             raise
         manifest: dict[str, Any] = json.loads(files[-1].read_text(encoding="utf-8"))
         return manifest
@@ -146,79 +152,68 @@ class ExplainedFolder:
             manifest = json.loads((self.out / f"{stem}.json").read_text(encoding="utf-8"))
             same = manifest["request_sha256"] == self.request
             same = same and manifest["source"] == str(path)
-            files = [self.out / manifest["map_file"], self._thumbnail(stem)]
+            files = [self.out / manifest["map_file"], self._thumbnail(stem), self._card(stem)]
             for entry in manifest["targets"]:
                 files += [self.out / name for name in entry["files"].values()]
-                files.append(self._thumbnail(_name_of(entry)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         if not same or not all(file.is_file() for file in files):
             return None
         return manifest if manifest["picture_sha256"] == _hash_of(path) != "" else None
 
-    def card(self, manifest: dict[str, Any]) -> Card:
-        """What the page shows of a picture that is done."""
-        from ..maps import Card, MapView
-        from ..values import MEANING
+    def card(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """What the page shows of a picture that is done, as the viewer reads it."""
+        from ..viewer import data_address
 
-        maps = [
-            MapView(
-                entry["caption"],
-                self._shown(name),
-                entry["relevance"]["lowest"],
-                entry["relevance"]["highest"],
-            )
-            for name, entry in {_name_of(entry): entry for entry in manifest["targets"]}.items()
-        ]
-        return Card(
-            title=manifest["source"],
-            picture=self._shown(manifest["map_file"].removesuffix(".npy")),
-            top=tuple(_answer(entry) for entry in manifest["top"]),
-            maps=tuple(maps),
-            note=MEANING[manifest["scores"]],
-        )
+        self.explained += 1
+        stem = manifest["map_file"].removesuffix(".npy")
+        card: dict[str, Any] = json.loads(self._card(stem).read_text(encoding="utf-8"))
+        if len(self.stems) <= EMBEDDED:
+            card["picture"]["src"] = data_address(self._thumbnail(stem).read_bytes())
+        return card
 
-    def write_page(self, title: str, cards: Iterable[Card], footer: str) -> Path:
+    def failure(self, path: Path, why: str) -> dict[str, Any]:
+        """What the page shows of a picture that could not be explained."""
+        from ..viewer import Card, card_json
+
+        self.failed += 1
+        return card_json(Card(str(path), error=why))
+
+    def write_page(self, cards: Iterable[Mapping[str, Any]], footer: str) -> Path:
         """Write the page as the cards come: it can be looked at while others are made.
 
         Nothing is written before the first card is there.
         """
-        from ..maps import page_pieces, write_as_it_comes
+        from ..maps import write_as_it_comes
+        from ..viewer import Document, page_pieces
 
         cards = iter(cards)
         first = list(islice(cards, 1))
-        pieces = page_pieces(title, chain(first, cards), footer, self.drawing.colormap)
-        write_as_it_comes(self.page, pieces)
+        view = {"opacity": self.drawing.alpha, "colormap": self.drawing.colormap}
+        document = Document(TITLE, LEAD, footer, view=view)
+        write_as_it_comes(self.page, page_pieces(document, chain(first, cards), self._counts))
         return self.page
+
+    def _counts(self) -> str:
+        rest = f", {self.failed} could not be" if self.failed else ""
+        return f"{self.explained} picture{'' if self.explained == 1 else 's'} explained{rest}."
 
     @property
     def page(self) -> Path:
         """Where the page is."""
         return self.out / "index.html"
 
-    def _thumbnail(self, name: str) -> Path:
-        from ..maps import SMALL
+    def _thumbnail(self, stem: str) -> Path:
+        from ..viewer import SMALL
 
-        return self.out / FOLDER / f"{name}.{SMALL}"
+        return self.out / FOLDER / f"{stem}.{SMALL}"
 
-    def _shown(self, name: str) -> Thumbnail:
-        from PIL import Image
-
-        from ..maps import Thumbnail, data_address
-
-        file = self._thumbnail(name)
-        with Image.open(file) as picture:
-            size = picture.size
-        address = data_address(file.read_bytes()) if self.embed else f"{FOLDER}/{quote(file.name)}"
-        return Thumbnail(address, *size)
+    def _card(self, stem: str) -> Path:
+        return self.out / FOLDER / f"{stem}.json"
 
 
-def _name_of(entry: dict[str, Any]) -> str:
-    name: str = entry["files"]["overlay"]
-    return name.removesuffix(".overlay.png")
-
-
-def _answer(entry: dict[str, Any]) -> Answer:
+def answer_of(entry: Mapping[str, Any]) -> Answer:
+    """A target of a manifest."""
     from ..values import Answer
 
     return Answer(entry["name"], entry["class"], entry["value"], entry["probability"])
@@ -229,4 +224,4 @@ def explained_in(manifest: dict[str, Any]) -> list[str]:
     targets = manifest["targets"]
     if not manifest["class_specific"]:
         return [str(targets[0]["caption"])]
-    return [f"{one.name} {one.score}" for one in map(_answer, targets)]
+    return [f"{one.name} {one.score}" for one in map(answer_of, targets)]

@@ -14,6 +14,7 @@ import typer
 from ..errors import SaveError, TargetError
 
 if TYPE_CHECKING:
+    from ..explanation import FileStyle
     from ..values import Classifier
 
 Model = Annotated[
@@ -85,6 +86,33 @@ class Drawing:
         from ..maps import colour_table
 
         colour_table(self.colormap)
+
+
+@dataclass(frozen=True)
+class SavedDrawing(Drawing):
+    """The options that say how maps are drawn and kept as files."""
+
+    kind: Annotated[
+        str, typer.Option("--format", help="Format of overlays and maps: png, jpg or webp.")
+    ] = "png"
+    side: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Most pixels of a longer side of what is written; 0 for the picture's own."
+        ),
+    ] = 1600
+
+    def check(self) -> None:
+        """Report a wrong name before a model is loaded."""
+        super().check()
+        _ = self.style
+
+    @property
+    def style(self) -> FileStyle:
+        """The same for an explanation's files."""
+        from ..explanation import FileStyle
+
+        return FileStyle(**vars(self))
 
 
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -33,11 +33,14 @@ from ..values import (
     kind_of,
     split,
 )
+from ..viewer import reduced
 from .meter import Cost, Meter
+from .view import comparison_page
 
-__all__ = ["Column", "Comparison", "Cost", "compare"]
+__all__ = ["Column", "Comparison", "Cost", "compare", "comparison_page"]
 
 TOP: Final = 5  # classes that are listed
+SHEET_SIDE: Final = 640  # pixels of the longer side of a picture on the sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +79,15 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
     def sheet(self) -> Sheet:
-        """The maps on the picture's pixels, ready to be drawn."""
-        return Sheet(
-            title=self.source,
-            picture=self.picture,
-            targets=self.answers,
-            columns=tuple(self._drawn(column) for column in self.columns),
-        )
+        """The maps on the pixels of the picture, made small, ready to be drawn."""
+        picture = reduced(self.picture, SHEET_SIDE)
+        frame = self.frame.scaled(*picture.size)
+        columns = tuple(self._drawn(column, frame) for column in self.columns)
+        return Sheet(self.source, picture, self.answers, columns)
 
-    def _drawn(self, column: Column) -> SheetColumn:
+    def _drawn(self, column: Column, frame: Frame) -> SheetColumn:
         method, grid_map = column.method, column.grid_map
-        maps = None if grid_map is None else to_pixels(grid_map.numpy(), self.frame)
+        maps = None if grid_map is None else to_pixels(grid_map.numpy(), frame)
         return SheetColumn(method.name, maps, method.class_specific, column.refusal)
 
 

@@ -16,14 +16,14 @@ from torch import Tensor
 from ..errors import PictureError, SaveError
 from ..maps import PixelMap, overlay, to_pixels
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
-from .files import distinct, file_names, files_of, part_of, write_all
+from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
 from .manifest import describe, summary
 from .notebook import figure
 from .pixels import PixelMaps, shrunk
 from .renamed import renamed
 from .view import card_of
 
-__all__ = ["Explanation", "PixelMaps", "card_of", "file_names"]
+__all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "file_names"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,8 +183,10 @@ class Explanation:
         names: Sequence[str] | None = None,
         alpha: float = 0.5,
         colormap: str = "turbo",
+        kind: str = "png",
+        side: int = 0,
     ) -> list[Path]:
-        """Write overlays and maps as PNG, a `.npy` and a JSON manifest of each picture.
+        """Write overlay, map, a `.npy` and a JSON manifest of each picture.
 
         The array holds (target, height, width) float32. A class-agnostic method has one map for
         all targets, written once, without a class in its name.
@@ -194,6 +196,8 @@ class Explanation:
             names: the first parts of the files' names, by default those of the pictures.
             alpha: as in `overlay`.
             colormap: as in `overlay`.
+            kind: the format of overlay and map: png, jpg or webp.
+            side: the most pixels of a longer side of all that is drawn; 0 for the picture's own.
 
         Returns:
             The files that were written.
@@ -202,11 +206,12 @@ class Explanation:
             SaveError: a file could not be written; those of the same picture are removed.
         """
         stems = list(names or file_names(self.sources))
+        style = FileStyle(alpha, colormap, kind, side)
         if len(stems) != len(self):
             raise SaveError(f"{len(stems)} names for {len(self)} pictures: give one a picture.")
         written: list[Path] = []
         for picture, stem in enumerate(stems):
-            written += self.save_one(folder, picture, stem, alpha=alpha, colormap=colormap)
+            written += self.save_one(folder, picture, stem, style)
         return written
 
     def save_one(
@@ -214,16 +219,14 @@ class Explanation:
         folder: str | Path,
         picture: int,
         stem: str,
-        *,
-        alpha: float = 0.5,
-        colormap: str = "turbo",
+        style: FileStyle = USUAL,
         more: Mapping[str, Any] = MappingProxyType({}),
     ) -> list[Path]:
         """Write one picture's files as `save` does, the manifest last, with `more` in it.
 
         `stem` begins their names. If the manifest exists, so do all other files.
         """
-        return write_all(Path(folder), files_of(self, picture, stem, alpha, colormap, more))
+        return write_all(Path(folder), files_of(self, picture, stem, style, more))
 
     def file_stems(self, picture: int, stem: str) -> list[str]:
         """How the names of each map's files begin, if the picture's begin with `stem`."""

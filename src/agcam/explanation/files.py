@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from PIL import Image
 
-from ..maps import heat_map, npy_bytes, overlay, png_bytes, to_pixels, write_atomically
-from ..values import Answer
+from ..errors import SaveError
+from ..maps import heat_map, npy_bytes, overlay, to_pixels, write_atomically
+from ..values import Answer, Frame
 
 if TYPE_CHECKING:
     from . import Explanation
@@ -20,30 +24,64 @@ if TYPE_CHECKING:
 LONGEST: Final = 100  # bytes of each of two parts of a file's name, which has at most 255
 
 
+FORMATS: Final = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
+
+
+@dataclass(frozen=True)
+class FileStyle:
+    """How overlays and maps are drawn and kept.
+
+    `alpha` is the weight of the map in the overlay; `kind` is the format of the files (png, jpg or
+    webp); `side` the most pixels of a longer side, 0 for those of the picture itself. Raises
+    SaveError for another format.
+    """
+
+    alpha: float = 0.5
+    colormap: str = "turbo"
+    kind: str = "png"
+    side: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in FORMATS:
+            raise SaveError(f"no format is called {self.kind!r}: give {', '.join(FORMATS)}.")
+
+    def file(self, image: Image.Image) -> bytes:
+        """A drawing as a file's bytes."""
+        buffer = io.BytesIO()
+        options = {} if self.kind == "png" else {"quality": 90}
+        image.save(buffer, format=FORMATS[self.kind], **options)
+        return buffer.getvalue()
+
+    def on(self, picture: Image.Image, frame: Frame) -> tuple[Image.Image, Frame]:
+        """The picture to draw on, and what the model saw of it."""
+        if not self.side or max(picture.size) <= self.side:
+            return picture, frame
+        small = picture.copy()
+        small.thumbnail((self.side, self.side), Image.Resampling.LANCZOS)
+        return small, frame.scaled(*small.size)
+
+
+USUAL: Final = FileStyle()
+
+
 def files_of(
-    explanation: Explanation,
-    picture: int,
-    stem: str,
-    alpha: float,
-    colormap: str,
-    more: Mapping[str, Any],
+    explanation: Explanation, picture: int, stem: str, style: FileStyle, more: Mapping[str, Any]
 ) -> Iterator[tuple[str, bytes]]:
     """Names and contents of all files of one picture, the manifest last; each map once."""
     manifest, names = explanation.manifest(picture), explanation.file_stems(picture, stem)
+    image, frame = style.on(explanation.pictures[picture], explanation.frames[picture])
     maps = explanation.grid_map[picture, : len(names)].numpy()
-    raw = to_pixels(maps, explanation.frames[picture])
-    yield f"{stem}.npy", npy_bytes(np.asarray(raw, dtype=np.float32))
-    del raw
+    yield f"{stem}.npy", npy_bytes(np.asarray(to_pixels(maps, frame), dtype=np.float32))
     for target, name in enumerate(names):
-        files = {"overlay": f"{name}.overlay.png", "map": f"{name}.map.png"}
+        files = {kind: f"{name}.{kind}.{style.kind}" for kind in ("overlay", "map")}
         every = manifest["targets"]
         for entry in every[target : target + 1] if explanation.class_specific else every:
             entry["files"] = files
-        values = explanation.normalized(picture, target)
-        over = overlay(explanation.pictures[picture], values, alpha=alpha, colormap=colormap)
-        yield files["overlay"], png_bytes(over)
-        yield files["map"], png_bytes(heat_map(values, colormap))
-    manifest |= {"map_file": f"{stem}.npy", **more}
+        values = to_pixels(maps[target : target + 1], frame).normalized()[0]
+        over = overlay(image, values, alpha=style.alpha, colormap=style.colormap)
+        yield files["overlay"], style.file(over)
+        yield files["map"], style.file(heat_map(values, style.colormap))
+    manifest |= {"map_file": f"{stem}.npy", "map_size": list(image.size), **more}
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     # a byte that is no text becomes JSON's escape of it
     yield f"{stem}.json", text.encode("utf-8", "backslashreplace")

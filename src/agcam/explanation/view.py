@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..values import MEANING, Answer, preparation_text
-from ..viewer import Card, MapData, MethodData, Picture, TargetData, embedded
+from ..values import MEANING, preparation_text
+from ..viewer import Card, MapData, MethodData, Picture, embedded, targets_of
 from ..viewer.data import LABELS, window_of
 
 if TYPE_CHECKING:
@@ -15,21 +15,20 @@ TOP: Final = 5  # classes that are listed
 
 
 def card_of(
-    explanation: Explanation, picture: int = 0, side: int = 900, shown: Picture | None = None
+    explanation: Explanation, picture: int = 0, side: int = 900, *, shown: Picture | None = None
 ) -> Card:
     """One picture with its best classes and maps; no side of what is embedded is above `side`.
 
     `shown` is the picture where it lies somewhere already.
     """
     image = shown or embedded(explanation.pictures[picture], side)
-    targets = list(explanation.top(picture, TOP))
-    places = [_place(targets, answer) for answer in explanation.answers[picture]]
+    targets, places = targets_of(explanation.top(picture, TOP), explanation.answers[picture])
     method = explanation.method
     return Card(
         title=explanation.sources[picture],
         picture=image,
         window=window_of(explanation.frames[picture], image.width, image.height),
-        targets=tuple(map(TargetData.of, targets)),
+        targets=targets,
         methods=(MethodData(method, explanation.class_specific, LABELS.get(method)),),
         maps=tuple(
             MapData(
@@ -51,13 +50,3 @@ def card_of(
             ("Versions", ", ".join(f"{name} {v}" for name, v in explanation.versions.items())),
         ),
     )
-
-
-def _place(targets: list[Answer], answer: Answer) -> int:
-    """Where an explained target stands among the listed; it is added if it is not there."""
-    for place, one in enumerate(targets):
-        if (one.index, one.name) == (answer.index, answer.name):
-            targets[place] = answer
-            return place
-    targets.append(answer)
-    return len(targets) - 1

@@ -1,10 +1,10 @@
-"""One sheet: rows are targets, columns are methods; as a PNG and as a page."""
+"""One sheet as a PNG: rows are targets, columns are methods."""
 
 from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,13 +14,11 @@ from PIL import Image
 
 from ..values import Answer
 from ..wording import printable
-from .page import data_uri, gradient, template
 from .pixels import PixelMap
 from .render import colour_table, overlay
 
 SIDE: Final = 2.1  # inches of a picture's longer side in the PNG
 DOTS: Final = 150  # an inch
-LONGEST: Final = 640  # pixels of a picture's longer side, in both files
 WRAPPED: Final = 30  # characters of a line of a refusal
 
 
@@ -64,9 +62,7 @@ class Sheet:
     def overlays(self, column: SheetColumn, alpha: float, colormap: str) -> Iterator[Image.Image]:
         """The column's maps over the picture, one a target."""
         for values in column.scaled():
-            over = overlay(self.picture, values, alpha, colormap)
-            over.thumbnail((LONGEST, LONGEST))
-            yield over
+            yield overlay(self.picture, values, alpha, colormap)
 
 
 def sheet_png(sheet: Sheet, footer: str = "", alpha: float = 0.5, colormap: str = "turbo") -> bytes:
@@ -80,11 +76,10 @@ def sheet_png(sheet: Sheet, footer: str = "", alpha: float = 0.5, colormap: str 
     size = (columns * (width + 0.15), rows * (height + 0.12) + 1.35)
     figure = Figure(figsize=size, dpi=DOTS, layout="constrained")
     grid = figure.add_gridspec(rows + 1, columns, height_ratios=[height] * rows + [0.09])
-    small = sheet.picture.convert("RGB")
-    small.thumbnail((LONGEST, LONGEST))
+    picture = sheet.picture.convert("RGB")
     for row, answer in enumerate(sheet.targets):
         axes = figure.add_subplot(grid[row, 0])
-        _show(axes, small)
+        _show(axes, picture)
         axes.set_title(_wrapped(answer.caption, 30), fontsize=8, parse_math=False)
     for place, column in enumerate(sheet.columns, 1):
         overs = [] if column.maps is None else list(sheet.overlays(column, alpha, colormap))
@@ -130,41 +125,3 @@ def _draw_scale(axes: Any, scale: tuple[float, float], colormap: str) -> None:
     for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=True):
         label.set_horizontalalignment(side)
     axes.tick_params(length=0, pad=2)
-
-
-def sheet_page(
-    sheet: Sheet,
-    costs: Sequence[Sequence[str]],
-    footer: str = "",
-    alpha: float = 0.5,
-    colormap: str = "turbo",
-) -> str:
-    """The sheet as one self-contained HTML page, with a table of costs (headers first)."""
-    small = sheet.picture.convert("RGB")
-    small.thumbnail((LONGEST, LONGEST))
-    return template("sheet.html.j2").render(
-        title=sheet.title,
-        picture=data_uri(small),
-        size=small.size,
-        targets=[answer.caption for answer in sheet.targets],
-        columns=[_for_template(sheet, column, alpha, colormap) for column in sheet.columns],
-        costs=costs,
-        gradient=gradient(colormap),
-        colormap=colormap,
-        footer=footer,
-    )
-
-
-def _for_template(
-    sheet: Sheet, column: SheetColumn, alpha: float, colormap: str
-) -> dict[str, object]:
-    drawn = column.maps is not None
-    return {
-        "method": column.method,
-        "kind": column.kind,
-        "refusal": column.refusal,
-        "overlays": [data_uri(over) for over in sheet.overlays(column, alpha, colormap)]
-        if drawn
-        else [],
-        "scale": [f"{value:.3g}" for value in column.scale()] if drawn else [],
-    }

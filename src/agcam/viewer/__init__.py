@@ -13,9 +13,11 @@ from .data import (
     card_json,
     colour_tables,
     document_json,
+    table_block,
+    targets_of,
 )
 from .page import framed, page, page_pieces
-from .pictures import SMALL, data_address, embedded, small_file
+from .pictures import SMALL, data_address, embedded, reduced, small_file
 
 __all__ = [
     "ASSETS",
@@ -36,7 +38,10 @@ __all__ = [
     "framed",
     "page",
     "page_pieces",
+    "reduced",
     "script",
     "small_file",
     "style",
+    "table_block",
+    "targets_of",
 ]

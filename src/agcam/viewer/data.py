@@ -64,11 +64,13 @@ class MethodData:
     class_specific: bool
     label: str | None = None
     refusal: str | None = None
+    cite: str | None = None
 
     @classmethod
     def of(cls, method: Method, refusal: str | None = None) -> MethodData:
         """The same as a row of the table of methods."""
-        return cls(method.name, method.class_specific, LABELS.get(method.name), refusal)
+        name, specific = method.name, method.class_specific
+        return cls(name, specific, LABELS.get(name), refusal, method.cite)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,8 @@ class Card:
 
     `targets` are the model's best classes, best first, then others that were explained. `window` is
     the part of `picture` that the model saw, in pixels of `picture`. `boxes` are true boxes,
-    (left, top, right, bottom). A picture that could not be explained has `error`, one sentence, and
+    (left, top, right, bottom). `rows` are the places of the targets that a sheet has rows for. A
+    picture that could not be explained has `error`, one sentence, and
     may lack all the rest but its `title` (a file name).
     """
 
@@ -112,6 +115,7 @@ class Card:
     methods: tuple[MethodData, ...] = ()
     maps: tuple[MapData, ...] = ()
     parts: tuple[Parts, ...] = ()
+    rows: tuple[int, ...] = ()
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     note: str = ""
     notes: tuple[str, ...] = ()
@@ -139,6 +143,38 @@ class Document:
     def colormap(self) -> str:
         """The colour map that is shown at first."""
         return str((self.view or {}).get("colormap", COLORMAPS[0]))
+
+
+def targets_of(
+    top: Sequence[Answer], explained: Sequence[Answer]
+) -> tuple[tuple[TargetData, ...], list[int]]:
+    """A card's targets, the model's best first, and where the explained ones are among them."""
+    listed = list(top)
+    places = []
+    for answer in explained:
+        same = [
+            n
+            for n, one in enumerate(listed)
+            if (one.index, one.name) == (answer.index, answer.name)
+        ]
+        places.append(same[0] if same else len(listed))
+        listed[places[-1] : places[-1] + 1] = [answer]
+    return tuple(map(TargetData.of, listed)), places
+
+
+def table_block(
+    title: str,
+    head: Sequence[Any],
+    rows: Sequence[Sequence[Any]],
+    note: str = "",
+    marks: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A table that can be sorted: a cell is a text, or {text, sort, notes: [{text, kind}], best}.
+
+    `marks` are the style classes of the rows.
+    """
+    made = {"kind": "table", "title": title, "note": note, "head": head, "rows": rows}
+    return {**made, "marks": list(marks)}
 
 
 def window_of(frame: Frame, width: int, height: int) -> tuple[float, float, float, float]:

@@ -34,18 +34,18 @@ _HEAD: Final = """\
 
 def page(document: Document, cards: Iterable[Card]) -> str:
     """One HTML file that holds everything and loads nothing."""
-    return "".join(page_pieces(document, cards))
+    return "".join(page_pieces(document, map(card_json, cards)))
 
 
 def page_pieces(
     document: Document,
-    cards: Iterable[Card],
-    footer: Callable[[], str] | None = None,
+    cards: Iterable[Mapping[str, Any]],
+    summary: Callable[[], str] | None = None,
 ) -> Iterator[str]:
-    """The same page piece by piece; each card is taken when the one before it was given out.
+    """The same page piece by piece; each card (JSON) is taken when the one before was given out.
 
-    What there is so far is a page already. `footer` gives the last line when all cards are there.
-    Raises UnknownNameError for an unknown colour map.
+    What there is so far is a page already. `summary` gives the first line of the footer when all
+    cards are there. Raises UnknownNameError for an unknown colour map.
     """
     first = document_json(document)
     yield _HEAD.format(
@@ -57,9 +57,9 @@ def page_pieces(
     )
     yield _data("document", first)
     for card in cards:
-        yield _data("card", card_json(card))
-    if footer is not None:
-        yield _data("end", {"footer": printable(footer())})
+        yield _data("card", card)
+    if summary is not None:
+        yield _data("end", {"footer": printable(f"{summary()} {document.footer}".strip())})
     yield "</body>\n</html>\n"
 
 

@@ -26,8 +26,14 @@ def data_address(file: bytes, kind: str = SMALL) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(file).decode('ascii')}"
 
 
-def embedded(picture: Image.Image, side: int = 900) -> Picture:
-    """The picture within the page, made smaller where its longer side is above `side` pixels."""
+def reduced(picture: Image.Image, side: int) -> Image.Image:
+    """The picture, made smaller where its longer side is above `side` pixels."""
     small = picture.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def embedded(picture: Image.Image, side: int = 900) -> Picture:
+    """The picture within the page, its longer side no more than `side` pixels."""
+    small = reduced(picture, side)
     return Picture(data_address(small_file(small)), *small.size)

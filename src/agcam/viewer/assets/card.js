@@ -25,7 +25,7 @@ export class Card {
     this.title = data.title;
     this.targets = data.targets ?? [];
     this.methods = data.methods ?? [];
-    this.maps = [...(data.maps ?? [])];
+    this.maps = (data.maps ?? []).map((map) => ({ ...map, target: map.target ?? null }));
     this.parts = [...(data.parts ?? [])];
     const { width = 1, height = 1 } = data.picture ?? {};
     this.frame = { width, height, window: data.window ?? [0, 0, width, height] };

@@ -1,26 +1,19 @@
 // One picture by several methods: a row of maps for each target, all methods at any width.
 
+import { blockNodes } from "./blocks.js";
 import { element } from "./dom.js";
-import { dataTable } from "./table.js";
 import { Tiles } from "./tiles.js";
 import { captionOf, ends } from "./words.js";
 
 export class Sheet {
-  constructor(store, colours, cards, tables) {
+  constructor(store, colours, [card], blocks) {
     this.store = store;
     this.tiles = new Tiles(store, colours);
-    const [card] = cards;
-    const wanted = new Set(card.maps.map((map) => map.target));
-    const rows = card.targets.map((target, place) => ({ target, place })).filter(({ place }) => wanted.has(place) || wanted.size === 1);
-    this.node = element(
-      "div",
-      { class: "agcam-sheet" },
-      ...rows.map((row) => this.row(card, row)),
-      ...(tables ?? []).map((table) => dataTable(table)),
-    );
+    const rows = (card.data.rows ?? []).map((place) => this.row(card, card.targets[place], place));
+    this.node = element("div", { class: "agcam-sheet" }, ...rows, ...blockNodes(blocks));
   }
 
-  row(card, { target, place }) {
+  row(card, target, place) {
     const tiles = card.methods.map((method) => this.tile(card, method, place));
     return element(
       "section",
@@ -33,7 +26,8 @@ export class Sheet {
   tile(card, method, place) {
     const map = card.map(method.name, place);
     const name = element("span", { class: "agcam-name" }, method.name);
-    const label = element("span", { class: "agcam-small" }, method.note ?? method.label ?? "");
+    const kind = method.class_specific ? (method.label ?? "") : "the same map for every class";
+    const label = element("span", { class: "agcam-small" }, kind);
     if (!map) {
       const why = element("span", { class: "agcam-problem" }, method.refusal ?? "no map");
       return element("li", {}, element("div", { class: "agcam-refused" }, name, why));

@@ -13,7 +13,7 @@ import { Store } from "./state.js";
  * @typedef {import("./card.js").Target} Target
  * @typedef {{title?: string, lead?: string, footer?: string, layout?: "viewer" | "sheet",
  *   view?: Partial<import("./state.js").State>, colormaps: Record<string, string>,
- *   cards: CardData[], tables?: any[]}} Document
+ *   cards: CardData[], blocks?: any[]}} Document
  * @typedef {{
  *   fetchMap?: (card: CardData, method: string, target: Target) => Promise<any>,
  *   fetchParts?: (card: CardData, method: string, target: Target) => Promise<any>,
@@ -58,7 +58,7 @@ class Viewer {
     const overview = sheet || this.cards.length > 1;
     this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, overview);
     this.overview = null;
-    if (sheet) this.overview = new Sheet(this.store, colours, this.cards, given.tables);
+    if (sheet) this.overview = new Sheet(this.store, colours, this.cards, given.blocks);
     else if (overview) this.overview = new Gallery(this.store, colours, this.cards);
     this.fill(given);
     this.leave = this.store.subscribe((state, changed) => this.update(state, changed));

@@ -1,0 +1,66 @@
+"""A comparison as a page of the viewer: a row for each target, a map for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from ..values import MEANING
+from ..viewer import Card, Document, MapData, MethodData, embedded, page, table_block, targets_of
+from ..viewer.data import window_of
+
+if TYPE_CHECKING:
+    from . import Comparison
+
+LEAD: Final = (
+    "A row for each target, a map for each method; press a map to work with it. A method's colours "
+    "run from its lowest relevance to its highest over all rows; what the numbers mean differs "
+    "between methods."
+)
+
+
+def comparison_page(
+    done: Comparison,
+    costs: Sequence[Sequence[str]],
+    footer: str = "",
+    alpha: float = 0.5,
+    colormap: str = "turbo",
+) -> str:
+    """The page as one HTML file, with a table of costs (its head first)."""
+    document = Document(
+        title=f"{done.source}: methods side by side",
+        lead=LEAD,
+        footer=footer,
+        layout="sheet",
+        view={"opacity": alpha, "colormap": colormap},
+        blocks=[table_block("What it cost", costs[0], costs[1:])],
+    )
+    return page(document, [_card(done)])
+
+
+def _card(done: Comparison) -> Card:
+    image = embedded(done.picture)
+    targets, places = targets_of(done.top, done.answers)
+    sheet = done.sheet()
+    maps = [
+        MapData(
+            column.method.name,
+            place if column.method.class_specific else None,
+            column.grid_map[number].numpy(),
+            range=drawn.scale(),
+        )
+        for column, drawn in zip(done.columns, sheet.columns, strict=True)
+        if column.grid_map is not None
+        for number, place in enumerate(places if column.method.class_specific else places[:1])
+    ]
+    return Card(
+        title=done.source,
+        picture=image,
+        window=window_of(done.frame, image.width, image.height),
+        targets=targets,
+        methods=tuple(MethodData.of(column.method, column.refusal) for column in done.columns),
+        maps=tuple(maps),
+        rows=tuple(places),
+        note=MEANING[done.scores],
+        notes=done.notes,
+    )

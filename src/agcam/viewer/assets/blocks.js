@@ -1,0 +1,20 @@
+// What a page shows beside pictures: tables, curves, texts.
+
+import { curves } from "./curves.js";
+import { element } from "./dom.js";
+import { dataTable } from "./table.js";
+
+const MAKERS = { table: dataTable, curves, text: textBlock };
+
+/** Elements for the blocks of a document, in their order. @returns {HTMLElement[]} */
+export function blockNodes(blocks = []) {
+  return blocks.map((block) => MAKERS[block.kind](block));
+}
+
+/** A heading over paragraphs, or over lines that are shown as they are, closed at first. */
+function textBlock({ title, paragraphs = [], lines = [] }) {
+  const texts = paragraphs.map((text) => element("p", {}, text));
+  if (!lines.length) return element("section", {}, element("h2", {}, title), ...texts);
+  const whole = element("pre", { tabIndex: 0 }, lines.join("\n"));
+  return element("details", { class: "agcam-details" }, element("summary", {}, title), ...texts, whole);
+}

@@ -1,0 +1,69 @@
+// Lines over a common axis, drawn as SVG.
+
+import { drawing, element, short } from "./dom.js";
+
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [460, 260, 52, 40];
+const COLOURS = ["#3b78c2", "#d9822b", "#3a9a63", "#8a5fc0", "#b0852c", "#2b9c9c", "#c2568f", "#6f7f36"];
+const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
+
+/** How a line is drawn: ours strong, random baselines faint. */
+function look(mark, place) {
+  if (mark === "ours") return { stroke: "#c0392b", "stroke-width": 2.6 };
+  if (mark === "baseline") return { stroke: "#888", "stroke-width": 1.3, "stroke-dasharray": "2 3" };
+  const dash = DASHES[Math.floor(place / COLOURS.length) % DASHES.length];
+  return { stroke: COLOURS[place % COLOURS.length], "stroke-width": 1.6, "stroke-dasharray": dash };
+}
+
+/**
+ * @param {{title: string, note?: string, across: string, up: string, points: number[],
+ *   lines: {name: string, values: (number | null)[], mark?: string}[]}} given
+ */
+export function curves({ title, note, across, up, points, lines }) {
+  const all = lines.flatMap((line) => line.values.filter((value) => value !== null));
+  const [low, high] = [Math.min(0, ...all), Math.max(...all, 1e-9)];
+  const [first, last] = [points[0], points[points.length - 1]];
+  const x = (point) => LEFT + ((point - first) / (last - first || 1)) * (WIDTH - LEFT - 12);
+  const y = (value) => HEIGHT - BOTTOM - ((value - low) / (high - low || 1)) * (HEIGHT - BOTTOM - 12);
+  const text = (words, given) => drawing("text", given, words);
+  const ticks = [low, (low + high) / 2, high].flatMap((value) => [
+    drawing("line", { x1: LEFT, x2: WIDTH - 12, y1: y(value), y2: y(value), class: "agcam-gridline" }),
+    text(short(value), { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }),
+  ]);
+  const ends = [first, last].map((point, place) =>
+    text(short(point), { x: x(point), y: HEIGHT - BOTTOM + 16, "text-anchor": place ? "end" : "start" }),
+  );
+  const drawn = lines.map((line, place) => path(line, place, points, x, y));
+  const names = lines.map((line, place) => legend(line, place));
+  const svg = drawing(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${up} over ${across}` },
+    ...ticks,
+    ...ends,
+    ...drawn,
+    text(across, { x: (LEFT + WIDTH) / 2, y: HEIGHT - 6, "text-anchor": "middle" }),
+    text(up, { x: -(HEIGHT - BOTTOM) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }),
+  );
+  const caption = element("figcaption", {}, element("strong", {}, title), note ? ` ${note}` : "");
+  return element("figure", { class: "agcam-curves" }, svg, element("ul", {}, ...names), caption);
+}
+
+function path(line, place, points, x, y) {
+  let pen = "M";
+  const parts = line.values.map((value, point) => {
+    if (value === null) {
+      pen = "M";
+      return "";
+    }
+    const part = `${pen}${x(points[point]).toFixed(1)} ${y(value).toFixed(1)}`;
+    pen = "L";
+    return part;
+  });
+  const name = drawing("title", {}, line.name);
+  return drawing("path", { d: parts.join(""), fill: "none", ...look(line.mark, place) }, name);
+}
+
+function legend(line, place) {
+  const sample = drawing("svg", { viewBox: "0 0 24 8", "aria-hidden": "true" },
+    drawing("line", { x1: 0, x2: 24, y1: 4, y2: 4, ...look(line.mark, place) }));
+  return element("li", {}, sample, line.name);
+}
