@@ -414,7 +414,7 @@ def test_save_writes_what_the_manifest_names(tiny, photograph, tmp_path):
     assert set(manifest) == {
         *("schema_version", "source", "size", "window", "preparation", "model", "family"),
         *("weights_sha256", "scores", "method", "class_specific", "tracer", "grid", "versions"),
-        *("notes", "prediction", "top", "targets", "map_file"),
+        *("notes", "prediction", "top", "targets", "map_file", "map_size"),
     }
     assert manifest["schema_version"] == 2
     assert (manifest["scores"], manifest["class_specific"]) == ("softmax", True)
@@ -552,3 +552,16 @@ def test_the_folder_is_a_file(explanation, tmp_path):
         explanation.save(tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_files_may_be_small_and_of_another_format(tiny, photograph, tmp_path):
+    explanation = agcam.explain(tiny, photograph, 3)
+    written = explanation.save(tmp_path, kind="webp", side=45)
+    manifest = json.loads(written[-1].read_text())
+    assert (manifest["size"], manifest["map_size"]) == ([90, 60], [45, 30])
+    assert np.load(tmp_path / manifest["map_file"]).shape == (1, 30, 45)
+    for name in manifest["targets"][0]["files"].values():
+        with Image.open(tmp_path / name) as drawn:
+            assert (drawn.format, drawn.size) == ("WEBP", (45, 30))
+    with pytest.raises(agcam.SaveError, match="png, jpg, webp"):
+        explanation.save(tmp_path, kind="tiff")
