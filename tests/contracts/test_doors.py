@@ -33,6 +33,8 @@ COMMAND_ONLY = {
     "out": "Explanation.save, Comparison.report",
     "alpha": "Explanation.overlay",
     "colormap": "Explanation.overlay",
+    "kind": "Explanation.save",
+    "side": "Explanation.save",
     "resume": "skip",
     **dict.fromkeys(PREPARATION, "preparation"),
 }
