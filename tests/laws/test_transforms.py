@@ -14,7 +14,8 @@ from torchvision.transforms import v2
 
 from agcam.errors import ModelError, PictureError
 from agcam.images import prepare
-from agcam.transforms import looks_alike, transform_of
+from agcam.images.checks import looks_alike
+from agcam.transforms import transform_of
 from agcam.values import Preparation, preparation_text
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -21,14 +21,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..values import Classifier
-from .class_names import class_names
 from .classifier import with_output
 from .fingerprint import weights_hash
 from .inputs import Inputs
 from .inspection import inspect_output
 from .outputs import NoClassifier, NoLogitsError
 from .sources import classifier_from
-from .stated import with_logits, with_names, with_preparation, with_scores
+from .stated import class_names, with_logits, with_names, with_preparation, with_scores
 from .table import FAMILIES, list_models
 
 __all__ = [

@@ -10,8 +10,7 @@ from typing import Any, Final, cast
 from torch import nn
 
 from ..errors import LoadError
-from .checkpoints.account import few
-from .libraries import import_library, loading
+from .libraries import few, import_library, loading
 
 CODE: Final = (
     "{name} brings code of its own, which agcam does not run; if you trust it, say so in this very "

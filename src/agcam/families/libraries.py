@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,6 +57,12 @@ def loading(name: str) -> Iterator[None]:
             f"could not load the weights of {name} ({cause}). Check the name and the network, or "
             "give a file: --model WEIGHTS --arch FAMILY:NAME."
         ) from error
+
+
+def few(items: Iterable[object]) -> str:
+    """The first few, and dots for the rest."""
+    names = [str(item) for item in items]
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 def any_size(function: Any) -> dict[str, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from .libraries import few
 
 NO_LOGITS: Final = re.compile(
     r"loss.*|aux.*|.*hidden.*|attentions?|pooler_output|.*feat(ure)?s?|.*embed(ding|s|dings)?", re.I
 )
-"""Names under which models give other things than logits."""
+"""Names under which models return what is no logits."""
 DEEPEST: Final = 4
 INSTEAD: Final = (
     "give it a head, load a variant that has one, or name a target that is a function of its "
@@ -25,7 +26,7 @@ INSTEAD: Final = (
 
 
 class NoLogitsError(ModelError):
-    """What a model gives holds no logits, or no one can tell which they are."""
+    """An output holds no logits, or several tensors that may be."""
 
 
 @dataclass(frozen=True)
@@ -139,31 +140,38 @@ def find(output: Any, name: str) -> Leaf:
     flat = [leaf for leaf in every if leaf.tensor.ndim == 2 and leaf.tensor.is_floating_point()]
     able = [leaf for leaf in flat if not any(map(NO_LOGITS.fullmatch, leaf.names))]
     named = [leaf for leaf in able if leaf.names[-1].casefold() == "logits"]
-    if len(named) == 1 or len(able) == 1:
-        return (named if len(named) == 1 else able)[0]
+    for found in (named, able):
+        if len(found) == 1:
+            return found[0]
+    raise NoLogitsError(f"{name} {_why_none(output, every, able)}")
+
+
+def _why_none(output: Any, every: Sequence[Leaf], able: Sequence[Leaf]) -> str:
+    """Why no tensor of an output is its logits, and the line that helps."""
+    kind = _kind(output)
     if able:
-        raise NoLogitsError(
-            f"{name} gives {len(able)} tensors that may be logits, y = {_kind(output)} with "
-            f"{_few(able)}: say which, agcam.load(model, logits=lambda y: {able[0].code})."
+        return (
+            f"gives {len(able)} tensors that may be logits, y = {kind} with {few(able)}: say "
+            f"which, agcam.load(model, logits=lambda y: {able[0].code})."
         )
     other = next((leaf for leaf in every if leaf.names[-1:] == ("logits",)), None)
     if other is not None:
-        raise NoLogitsError(
-            f"{name} is no image classifier: its {other} are no logits (batch, class); say how "
-            "they become some, "
-            f"agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or name a "
-            f"target that is a function of them, target=lambda y: {other.code}[..., 0]."
+        return (
+            f"is no image classifier: its {other} are no logits (batch, class); say how they "
+            f"become some, agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or "
+            f"name a target that is a function of them, target=lambda y: {other.code}[..., 0]."
         )
     if not every and output is not None:
-        raise NoLogitsError(
-            f"{name} gives {_kind(output)}, in which there is no tensor: let its forward give the "
-            "logits as torch computes them, before .numpy() or .tolist()."
+        return (
+            f"gives {kind}, in which there is no tensor: let its forward give the logits as torch "
+            "computes them, before .numpy() or .tolist()."
         )
-    raise NoLogitsError(
-        f"{name} is a backbone without a classifier: it gives no logits (batch, class), but y = "
-        f"{_kind(output)} with {_few(every) or 'no tensor'}; say where they are, "
-        "agcam.load(model, logits=lambda y: ...), or name a target that is a function of it, "
-        f"target=lambda y: {every[0].code if every else 'y'}[..., 0]."
+    code = every[0].code if every else "y"
+    return (
+        "is a backbone without a classifier: it gives no logits (batch, class), but y = "
+        f"{kind} with {few(every) or 'no tensor'}; say where they are, agcam.load(model, "
+        "logits=lambda y: ...), or name a target that is a function of it, "
+        f"target=lambda y: {code}[..., 0]."
     )
 
 
@@ -214,7 +222,3 @@ def as_logits(tensor: Any, name: str, batch: int) -> Tensor:
 def _kind(output: Any) -> str:
     kind = type(output).__name__
     return kind if isinstance(output, tuple | list | dict) else f"a {kind}"
-
-
-def _few(found: list[Leaf]) -> str:
-    return ", ".join(map(str, found[:4])) + (", ..." if len(found) > 4 else "")

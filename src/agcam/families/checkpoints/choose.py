@@ -12,7 +12,8 @@ from typing import Final
 from torch import Tensor
 
 from ...errors import LoadError
-from .read import Held
+from .read import WeightSet
+from .shapes import Shapes, head_names
 
 AVERAGED: Final = re.compile(r"(?<![a-z])(ema|swa|averaged?|shadow)(?![a-z])|_ema|ema_", re.I)
 HARMLESS: Final = re.compile(
@@ -50,18 +51,34 @@ class Chosen:
 
     @property
     def place(self) -> str:
-        """Where in the file the weights were, in words."""
+        """Where in the file the weights were."""
         return ".".join(filter(None, (self.where, self.prefix.rstrip("."))))
 
 
-def choose(path: Path, held: Sequence[Held], names: Iterable[str]) -> Chosen:
-    """Find the set and the prefix under which most of `names` are.
+def choose(path: Path, sets: Sequence[WeightSet], own: Shapes) -> Chosen:
+    """Find the set and the prefix under which most names of the architecture's `own` are.
 
-    Averaged weights come before others. Raises LoadError where two sets fit and neither is the
-    averaged one of the other.
+    Averaged weights come before others. A head that lies beside the prefix, under the very names,
+    is taken too.
+
+    Raises:
+        LoadError: Two sets fit, and neither is the averaged one of the other.
     """
-    names = list(names)
-    found = [candidate for some in held for candidate in _candidates(some, names)]
+    chosen = _best(path, sets, list(own))
+    missing = {name for name in own if name not in chosen.weights}
+    if not missing or not missing <= set(head_names(own)) or not missing <= set(chosen.foreign):
+        return chosen
+    top = next(some.weights for some in sets if some.where == chosen.where)
+    return replace(
+        chosen,
+        weights={**chosen.weights, **{name: top[name] for name in missing}},
+        foreign=tuple(key for key in chosen.foreign if key not in missing),
+        beside=tuple(sorted(missing)),
+    )
+
+
+def _best(path: Path, sets: Sequence[WeightSet], names: Sequence[str]) -> Chosen:
+    found = [candidate for some in sets for candidate in _candidates(some, names)]
     best = max(len(candidate.weights) for candidate in found)
     equal = [candidate for candidate in found if len(candidate.weights) == best]
     if best == 0:
@@ -80,7 +97,7 @@ def choose(path: Path, held: Sequence[Held], names: Iterable[str]) -> Chosen:
     return replace(first, passed_over=left)
 
 
-def _candidates(held: Held, names: Sequence[str]) -> Iterator[Chosen]:
+def _candidates(held: WeightSet, names: Sequence[str]) -> Iterator[Chosen]:
     """One for each prefix under which some of the names are; at least one."""
     for lacking in _stems(names):
         wanted = {name.removeprefix(lacking) for name in names if name.startswith(lacking)}

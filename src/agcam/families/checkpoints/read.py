@@ -38,14 +38,14 @@ DATA_CLASSES: Final = (
 
 
 @dataclass(frozen=True)
-class Held:
+class WeightSet:
     """Tensors by name, and where they were in the file ("" for its top, else "state_dict", ...)."""
 
     where: str
     weights: dict[str, Tensor]
 
 
-def read(path: Path) -> list[Held]:
+def read(path: Path) -> list[WeightSet]:
     """Every set of named tensors in the file, outermost first.
 
     Raises LoadError for a missing or broken file, a pickle that would run code, and a file that
@@ -103,13 +103,13 @@ def _is_safetensors(path: Path) -> bool:
     return path.suffix == ".safetensors" or head[8:] in {b'{"', b"{}"}
 
 
-def _mappings(content: Any, where: str, depth: int) -> Iterator[Held]:
+def _mappings(content: Any, where: str, depth: int) -> Iterator[WeightSet]:
     if not isinstance(content, Mapping) or depth > DEEPEST:
         return
     named = {key: value for key, value in content.items() if isinstance(key, str)}
     weights = {key: value for key, value in named.items() if isinstance(value, Tensor)}
     if weights:
-        yield Held(where, {WITHIN.sub("", key): value for key, value in weights.items()})
+        yield WeightSet(where, {WITHIN.sub("", key): value for key, value in weights.items()})
     for key, value in named.items():
         if OF_OPTIMIZERS.match(key):
             continue

@@ -1,4 +1,4 @@
-"""What a file's tensors say of the architecture: classes, channels, input size, pooling."""
+"""What the shapes in a file tell of its architecture: classes, channels, input size, pooling."""
 
 from __future__ import annotations
 
@@ -22,23 +22,18 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Form:
-    """How an architecture is built where the file says so; None: as the library builds it."""
+    """How an architecture is built for a file; None: as the library builds it."""
 
     classes: int | None = None
     channels: int | None = None
     size: int | None = None
     pool: str | None = None
-    said: tuple[str, ...] = field(default=(), compare=False)  # in words, for the note
-
-    @property
-    def changes(self) -> bool:
-        """Whether anything differs from the library's own."""
-        return self != Form()
+    facts: tuple[str, ...] = field(default=(), compare=False)  # for the note
 
     def options(self) -> dict[str, Any]:
         """Those that differ from the library's own, by name."""
         given = asdict(self)
-        return {k: v for k, v in given.items() if k not in {"classes", "said"} and v is not None}
+        return {k: v for k, v in given.items() if k not in {"classes", "facts"} and v is not None}
 
 
 def shapes_of(weights: Mapping[str, Tensor]) -> Shapes:
@@ -55,13 +50,13 @@ def form_of(path: Path, module: nn.Module, given: Shapes) -> Form:
     classes = _classes(path, own, given)
     channels, size = _channels(own, given), _size(module, own, given)
     pool = _pool(own, given)
-    said = [
+    facts = [
         f"{size} x {size} pixels" if size else "",
         f"{channels} channel{'s' if channels != 1 else ''}" if channels else "",
         f"{classes} class{'es' if classes != 1 else ''}" if classes else "",
         {"avg": "the mean of the patches", "token": "the class token"}.get(pool or "", ""),
     ]
-    return Form(classes, channels, size, pool, tuple(filter(None, said)))
+    return Form(classes, channels, size, pool, tuple(filter(None, facts)))
 
 
 def head_names(own: Shapes) -> list[str]:
