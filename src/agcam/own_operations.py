@@ -1,4 +1,4 @@
-"""Which operations within a pass are ours, and no model's: whoever watches the pass skips them."""
+"""Operations within a model's pass that are ours: whoever watches the pass skips them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-_ours: Final[ContextVar[bool]] = ContextVar("agcam_ours", default=False)
+_own: Final[ContextVar[bool]] = ContextVar("agcam_own_operations", default=False)
 
 
 @contextmanager
 def own_operations() -> Iterator[None]:
-    """What is computed here is not the model's."""
-    token = _ours.set(True)
+    """Mark what this thread computes as ours, not the model's."""
+    token = _own.set(True)
     try:
         yield
     finally:
-        _ours.reset(token)
+        _own.reset(token)
 
 
 def is_own_operation() -> bool:
     """Whether what this thread computes now is ours."""
-    return _ours.get()
+    return _own.get()
 
 
 def end_own_operations() -> None:
-    """A pass begins or ends: what comes is the model's, also if an interrupt came in between."""
-    _ours.set(False)
+    """Take the mark off at the end of a pass, where an interrupt may have left it."""
+    _own.set(False)

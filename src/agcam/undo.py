@@ -1,4 +1,4 @@
-"""What is changed in torch or a model is written down before it is changed, and put back.
+"""Changes to torch or a model are recorded before they are made, and undone.
 
 An exception may come between any two lines (Ctrl-C does). So a change is recorded first, its
 undoing may run any number of times, and the outermost record knows of all the others.
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Undo:
-    """A record of steps that put things back. A step may run more than once: it looks first."""
+    """A record of steps that undo changes. A step may run more than once: it looks first."""
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -105,9 +105,9 @@ def undoing() -> Iterator[Undo]:
 
 
 def restoring(call: Callable[P, T]) -> Callable[P, T]:
-    """A function at whose end nothing is left changed, also where a `with` was not ended.
+    """A function that leaves nothing changed, also where a `with` was not ended.
 
-    An exception between the end of a `with` and the first line of what it calls goes around it.
+    An interrupt between the end of a `with` block and the first line of its exit skips the exit.
     """
 
     @wraps(call)
@@ -123,7 +123,7 @@ def restoring(call: Callable[P, T]) -> Callable[P, T]:
 
 
 def _put_back() -> None:
-    """Close the records of this thread that an interrupt has left open."""
+    """Close the records that an interrupt has left open in this thread."""
     for undo in [undo for undo in _open if undo.thread == threading.get_ident()]:
         undo.close()
         _open.discard(undo)
@@ -139,7 +139,7 @@ def _begin(undo: Undo, outer: Undo | None) -> None:
 
 
 def _after_fork() -> None:
-    """What other threads had changed, and will never put back in this process, is put back."""
+    """Undo what other threads had changed: they do not exist in this process."""
     for undo in [undo for undo in _open if undo.thread != threading.get_ident()]:
         undo.close()
         _open.discard(undo)
@@ -203,7 +203,7 @@ def _here(hook: Hook) -> Hook:
 
 
 def _remove(ours: Hook, hooks: dict[int, Any], *flags: dict[int, Any]) -> None:
-    """Found by itself, not by torch's handle, which an interrupt may have kept from us."""
+    """Found by itself, for an interrupt may have come before torch returned its handle."""
     for number in [number for number, found in list(hooks.items()) if found is ours]:
         for flagged in flags:
             flagged.pop(number, None)

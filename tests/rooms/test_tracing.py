@@ -210,6 +210,70 @@ def test_blocks_that_mix_tokens_outside_attention_take_full_autograd(tiny, pixel
     assert agcam.explain(tiny, pixels, 3).tracer == "full"
 
 
+class _ChangedAttention(nn.Module):
+    """Explicit attention that is not a softmax times values."""
+
+    def __init__(self, attention, change):
+        super().__init__()
+        self.qkv, self.proj, self.change = attention.qkv, attention.proj, change
+
+    def forward(self, x, **_):
+        q, k, v = self.qkv(x).unflatten(-1, (3, 3, -1)).permute(2, 0, 3, 1, 4)
+        scores = q @ k.mT * q.shape[-1] ** -0.5
+        return self.proj(self.change(scores, v).transpose(1, 2).flatten(2))
+
+
+def _in_place(scores, value):
+    attention = scores.softmax(-1)
+    attention *= attention.mean((-1, -2), keepdim=True) + 0.5
+    return attention @ value
+
+
+def _through_a_view(scores, value):
+    attention = scores.softmax(-1)
+    attention[..., 1:] *= 2
+    return attention @ value
+
+
+def _scores_overwritten(scores, value):
+    attention = scores.softmax(-1)
+    scores.mul_(2)
+    return attention @ value
+
+
+def _two_products(scores, value):
+    attention = scores.softmax(-1)
+    return attention @ value + attention @ value.relu()
+
+
+def _one_lost_one_twice(scores, value):
+    lost, attention = (scores * 2).softmax(-1) * 2, scores.softmax(-1)
+    return lost @ value + attention @ value + attention @ value.relu()
+
+
+def _talking(scores, value):
+    return scores.softmax(-1).roll(1, dims=1) @ value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _in_place,
+        _through_a_view,
+        _scores_overwritten,
+        _two_products,
+        _one_lost_one_twice,
+        _talking,
+    ],
+)
+def test_attention_that_is_changed_or_used_twice_is_refused(tiny, pixels, change):
+    for block in tiny.blocks:
+        block.attn = _ChangedAttention(block.attn, change)
+    with pytest.raises(agcam.ModelError, match="changes its attention"):
+        agcam.explain(tiny, pixels, 3)
+    assert agcam.explain(tiny, pixels, 3, "random").grid_map.isfinite().all()
+
+
 class _Restless(nn.Module):
     def forward(self, x):
         return x + torch.rand_like(x)

@@ -1,8 +1,8 @@
-"""The one place that listens to attention.
+"""The one place that captures attention.
 
-While somebody listens, the functions of torch that compute attention, or that go around it, are
-ours; they pass every call on unless the calling thread has a handler. Attention that a model
-writes out, a softmax of scores and its product with values, is heard by `written.py`.
+While some thread captures it, torch's functions that compute attention, or that go around it, are
+patched; a call in a thread that captures nothing is passed through. Explicit attention, a softmax
+of scores and its product with values in the model's own code, is captured by `explicit.py`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,8 @@ from torch import Tensor
 from ..own_operations import own_operations
 from ..undo import Undo
 from ..values import AttentionCall
-from .explicit import ExplicitAttention, drop_closed
-from .modes import open_mode
-from .patches import Patch, Patches
-
-Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
-"""A handler: gets the call and a function that answers it as torch would."""
+from .explicit import Answer, ExplicitAttention, drop_closed
+from .patches import Patch, Patches, open_mode
 
 
 def capture_attention(
@@ -31,23 +27,23 @@ def capture_attention(
 ) -> ExplicitAttention | None:
     """Let `answer` reply to every attention call of this thread until `undo` is closed.
 
-    With `explicit_batch`, the number of pictures in the pass, attention that is written out is
-    heard too, and torch's own function where a model imported it by name. That takes a look at
-    every operation, so it is for the models that need it.
+    With `explicit_batch`, the number of pictures in the pass, explicit attention is captured too,
+    and torch's function where a model imported it by name. That takes a look at every operation,
+    so it is for the models that need it.
     """
     _patches.activate(undo, answer)
     if not explicit_batch:
         return None
     drop_closed()
-    torchs = _patches.original("scaled_dot_product_attention")
-    written = ExplicitAttention(answer, torchs, _attention, explicit_batch)
-    undo.add(written.close)
-    open_mode(undo, written)
-    return written
+    original = _patches.original("scaled_dot_product_attention")
+    explicit = ExplicitAttention(answer, {original: _attention}, explicit_batch)
+    undo.add(explicit.close)
+    open_mode(undo, explicit)
+    return explicit
 
 
 def is_capturing() -> bool:
-    """Whether a pass of this thread is being listened to just now."""
+    """Whether a pass of this thread is being captured just now."""
     return _patches.handler is not None
 
 
@@ -93,12 +89,12 @@ def _multi_head(*args: Any, **kwargs: Any) -> Any:
 
 
 def _fast_path() -> bool:
-    """nn.MultiheadAttention's fast path goes around attention: it is off for a handler."""
+    """nn.MultiheadAttention's fast path goes around attention: it is off while we capture."""
     return _patches.handler is None and bool(_patches.original("get_fastpath_enabled")())
 
 
 class _Reentrant:
-    """Gradient checkpointing would compute blocks again in the pass back, when nobody listens."""
+    """Gradient checkpointing would compute blocks again in the backward pass, uncaptured."""
 
     @staticmethod
     def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:

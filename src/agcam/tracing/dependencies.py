@@ -22,7 +22,7 @@ from ..values import AttentionCall, Classifier, Layout
 from .full import Turn
 from .graph import leaves_leading_to
 from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
-from .modes import open_mode
+from .patches import open_mode
 from .record import blocks_of, capture, rows_read
 
 

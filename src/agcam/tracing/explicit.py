@@ -1,12 +1,13 @@
-"""Attention that a model writes out: a softmax of scores, and its product with values.
+"""Explicit attention: a softmax of scores and its product with values, in the model's own code.
 
-Heard at the product: the softmax over the last axis is remembered, through what does not change it
-(dropout that is off, another precision, another view), until it meets the values.
+Captured at the product: the scores of a softmax over the last axis are remembered, through what
+does not change it (dropout that is off, another precision, another view), until it meets values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from ..own_operations import end_own_operations, is_own_operation
 from ..values import AttentionCall
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
+"""Replies to an attention call; the second argument replies as torch would."""
 
 _SOFTMAX: Final = frozenset({torch.softmax, F.softmax, Tensor.softmax, torch.special.softmax})
 _DROPOUT: Final = frozenset({F.dropout, torch.dropout})
@@ -33,33 +35,48 @@ _MATMUL: Final = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__, torc
 
 
 class Product(NamedTuple):
-    """A product of attention and values, its axes named: what it is, and what it was."""
+    """A product of attention and values with its axes in our order, and the way there and back."""
 
     value: Tensor  # batch head token dim
     scores: Tensor  # batch head row token
-    to_ours: Callable[[Tensor], Tensor]  # the product as the model has it -> batch head row dim
-    to_theirs: Callable[[Tensor], Tensor]
+    to_ours: Callable[[Tensor], Tensor]  # the model's product -> batch head row dim
+    to_models: Callable[[Tensor], Tensor]
+
+
+@dataclass
+class _Softmax:
+    """A softmax: its scores, how often they were written to by then, and its products so far."""
+
+    scores: Tensor
+    version: int
+    products: int = 0
 
 
 class ExplicitAttention(TorchFunctionMode):
-    """Hands each product of a softmax with values to `answer`; `ours` takes torch's own attention.
+    """Sends each product of a softmax with values to `answer`.
 
-    Counted are the square softmaxes, the products that they met (fewer, where attention is changed
-    in between), and the calls of torch's function by a model that imported it by name.
+    `replaced` are functions that a model may have imported by name, with what is called instead;
+    `by_name` counts those calls. `folded`: heads and pictures share an axis.
     """
 
     def __init__(
-        self, answer: Answer, torchs: Callable[..., Any], ours: Callable[..., Tensor], batch: int
+        self, answer: Answer, replaced: Mapping[Callable[..., Any], Callable[..., Any]], batch: int
     ) -> None:
         super().__init__()
-        self._answer, self._torchs, self._ours, self._batch = answer, torchs, ours, batch
-        self._scores: Any = WeakTensorKeyDictionary()  # of each softmax that is still about
-        self.softmaxes, self.products, self.by_name = 0, 0, 0
-        self.folded = False  # heads and pictures share an axis
+        self._answer, self._replaced, self._batch = answer, replaced, batch
+        self._attention: Any = WeakTensorKeyDictionary()  # alive: its softmax, and its version
+        self._square: list[_Softmax] = []
+        self.by_name = 0
+        self.folded = False
         self.closed = False
 
+    @property
+    def changed(self) -> bool:
+        """Whether some softmax over a square did not meet values, as it was, exactly once."""
+        return any(softmax.products != 1 for softmax in self._square)
+
     def close(self) -> None:
-        """Hear nothing more: torch may put a mode back on its stack when we took it off."""
+        """Capture nothing more: an interrupt may have made torch put a mode back on its stack."""
         self.closed = True
         end_own_operations()
 
@@ -69,48 +86,59 @@ class ExplicitAttention(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.closed or is_own_operation():
             return func(*args, **kwargs)
-        if func is self._torchs:
+        if func in self._replaced:
             self.by_name += 1
-            return self._ours(*args, **kwargs)
+            return self._replaced[func](*args, **kwargs)
         if func in _SOFTMAX:
             return self._softmax(func, args, kwargs)
-        if not len(self._scores):
+        if not len(self._attention):
             return func(*args, **kwargs)
         product = self._product(func, args)
         if product is not None:
-            self.products += 1
             call = AttentionCall(product.scores, None, product.value, None, 1.0)
-            return product.to_theirs(
+            return product.to_models(
                 self._answer(call, lambda: product.to_ours(func(*args, **kwargs)))
             )
+        softmax = self._softmax_of(args[0]) if args else None
         result = func(*args, **kwargs)
-        scores = self._of(args[0]) if args else None
-        if scores is not None and isinstance(result, Tensor) and _unchanged(func, args, result):
-            self._scores[result] = scores
+        if softmax is not None and isinstance(result, Tensor) and _unchanged(func, args, result):
+            self._attention[result] = softmax, _version(result)
         return result
 
     def _softmax(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         scores = args[0] if args else kwargs["input"]
+        softmax = _Softmax(scores, _version(scores))
         result = func(*args, **kwargs)
         axis = args[1] if len(args) > 1 else kwargs.get("dim")
         if scores.ndim in (3, 4) and axis in (-1, scores.ndim - 1):
-            self.softmaxes += scores.shape[-1] == scores.shape[-2] > 1
-            self._scores[result] = scores
+            if scores.shape[-1] == scores.shape[-2] > 1:
+                self._square.append(softmax)
+            self._attention[result] = softmax, _version(result)
         return result
 
-    def _of(self, tensor: Any) -> Tensor | None:
-        found: Tensor | None = self._scores.get(tensor) if isinstance(tensor, Tensor) else None
-        return found
+    def _softmax_of(self, tensor: Any) -> _Softmax | None:
+        """The softmax that this tensor holds; None where it, or its scores, were overwritten."""
+        found = self._attention.get(tensor) if isinstance(tensor, Tensor) else None
+        if found is None:
+            return None
+        softmax: _Softmax = found[0]
+        same = found[1] == _version(tensor) and softmax.version == _version(softmax.scores)
+        return softmax if same else None
 
     def _product(self, func: Any, args: Sequence[Any]) -> Product | None:
         if func is torch.einsum:
             operands = args[1] if isinstance(args[1], list | tuple) else args[1:]
-            scores = self._of(operands[0])
-            if scores is None or len(operands) != 2:
+            softmax = self._softmax_of(operands[0])
+            if softmax is None or len(operands) != 2:
                 return None
-            return _einsum(args[0], scores, operands[1])
-        scores = self._of(args[0]) if func in _MATMUL else None
-        return None if scores is None else self._matmul(scores, *args[:2])
+            product = _einsum(args[0], softmax.scores, operands[1])
+        else:
+            softmax = self._softmax_of(args[0]) if func in _MATMUL else None
+            if softmax is None:
+                return None
+            product = self._matmul(softmax.scores, *args[:2])
+        softmax.products += product is not None
+        return product
 
     def _matmul(self, scores: Tensor, attention: Tensor, value: Tensor) -> Product | None:
         if value.ndim != attention.ndim or attention.ndim not in (3, 4):
@@ -134,11 +162,16 @@ class ExplicitAttention(TorchFunctionMode):
 
 
 def drop_closed() -> None:
-    """Take off what torch put back when an interrupt came in the midst of it."""
+    """Take closed modes off torch's stack, where an interrupt made torch put them back."""
     stack: Any = _get_current_function_mode_stack
     pop: Any = _pop_mode
     while (modes := stack()) and isinstance(modes[-1], ExplicitAttention) and modes[-1].closed:
         pop()
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor was written to in place."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -146,7 +179,7 @@ def _same(tensor: Tensor) -> Tensor:
 
 
 def _unchanged(func: Any, args: Sequence[Any], result: Tensor) -> bool:
-    """Whether a function hands on what it was given, in other clothes."""
+    """Whether a function returns the numbers that it was given, in another form."""
     if func in _DROPOUT:
         return result is args[0] or torch.equal(result, args[0])
     return func in _UNCHANGED and result.numel() == args[0].numel()
@@ -162,8 +195,8 @@ def _einsum(equation: str, scores: Tensor, value: Tensor) -> Product | None:
     (dim,) = letters if len(letters := set(of_value) - set(of_attention)) == 1 else ("",)
     common = "".join(outer)
     fits = arrow and dim and token in of_value and row in out and dim in out
-    whole = len(of_attention) == scores.ndim and len(of_value) == value.ndim == scores.ndim
-    if not fits or not whole or {*out} != {*common, row, dim} or len(common) > 2:
+    complete = len(of_attention) == scores.ndim and len(of_value) == value.ndim == scores.ndim
+    if not fits or not complete or {*out} != {*common, row, dim} or len(common) > 2:
         return None
     one_head = len(common) == 1
     ours = f"{common}{row}{dim}"
@@ -172,10 +205,10 @@ def _einsum(equation: str, scores: Tensor, value: Tensor) -> Product | None:
         named = torch.einsum(f"{out}->{ours}", tensor)
         return named[:, None] if one_head else named
 
-    def to_theirs(tensor: Tensor) -> Tensor:
+    def to_models(tensor: Tensor) -> Tensor:
         return torch.einsum(f"{ours}->{out}", tensor[:, 0] if one_head else tensor)
 
     named = torch.einsum(f"{of_value}->{common}{token}{dim}", value)
     if one_head:
-        return Product(named[:, None], scores[:, None], to_ours, to_theirs)
-    return Product(named, scores, to_ours, to_theirs)
+        return Product(named[:, None], scores[:, None], to_ours, to_models)
+    return Product(named, scores, to_ours, to_models)

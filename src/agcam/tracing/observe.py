@@ -69,13 +69,12 @@ class Observation:
     def token_count(self, name: str) -> int:
         """The one length of all self-attention; UntraceableError where there is none."""
         own = [call for call in self.calls if call.queries == call.keys > 1]
-        explicit = self.explicit
-        unmatched = explicit.softmaxes - explicit.products if explicit is not None else 0
+        changed = self.explicit is not None and self.explicit.changed
         if not own:
-            raise UntraceableError((CHANGED if unmatched > 0 else NO_ATTENTION).format(name=name))
+            raise UntraceableError((CHANGED if changed else NO_ATTENTION).format(name=name))
         if (why := self._not_isotropic(own)) is not None:
             raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
-        if unmatched > 0:
+        if changed:
             raise UntraceableError(CHANGED.format(name=name))
         return own[0].queries
 

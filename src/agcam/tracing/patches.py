@@ -1,4 +1,4 @@
-"""Functions of torch that are ours while some thread listens."""
+"""Torch's functions patched, and its modes entered, until an `Undo` is closed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
+
 from ..undo import Lock, Undo
 
 Handler = TypeVar("Handler")
+Mode = TorchFunctionMode | TorchDispatchMode
 
 
 class Patch(NamedTuple):
-    """A function by its owner and name, and ours, which asks `Patches.handler` whose a call is."""
+    """A function by its owner and name, and ours, which looks for a `Patches.handler`."""
 
     owner: Any
     name: str
@@ -24,12 +29,11 @@ class Patch(NamedTuple):
 
 
 class Patches(Generic[Handler]):
-    """Puts functions in place of others for whoever listens, and takes them out again.
+    """Patches that are in place while some thread has a handler for them.
 
-    The patches are process-wide, so they stay until the last handler has gone; the handler is a
-    ContextVar, so threads do not meet: one without a handler has None, and gets the original.
-    A patch of ours that is found in place, left by whatever accident, is never taken for an
-    original.
+    A patch is process-wide, so it stays until the last handler is gone. A handler belongs to its
+    thread (a ContextVar): in a thread without one it is None, and our function calls the original.
+    A patch that is found in place, left by whatever accident, is never taken for an original.
     """
 
     def __init__(self, name: str, patches: list[Patch]) -> None:
@@ -42,7 +46,7 @@ class Patches(Generic[Handler]):
 
     @property
     def handler(self) -> Handler | None:
-        """Who listens in this thread."""
+        """The handler of this thread."""
         return self._current.get()
 
     def original(self, name: str) -> Callable[..., Any]:
@@ -51,13 +55,13 @@ class Patches(Generic[Handler]):
         return found
 
     def activate(self, undo: Undo, handler: Handler) -> None:
-        """Let `handler` capture this thread's calls until `undo` is closed."""
+        """Send this thread's calls to `handler` until `undo` is closed."""
         token, before = object(), self._current.get()
-        undo.add(partial(self._leave, token, before))
-        self._lock.holding(partial(self._put_in, token))
+        undo.add(partial(self._deactivate, token, before))
+        self._lock.holding(partial(self._patch, token))
         self._current.set(handler)
 
-    def _put_in(self, token: object) -> None:
+    def _patch(self, token: object) -> None:
         self._active[token] = threading.get_ident()
         for owner, name, ours in self._patches:
             found = getattr(owner, name)
@@ -65,11 +69,11 @@ class Patches(Generic[Handler]):
                 self._originals[name] = found
                 setattr(owner, name, ours)
 
-    def _leave(self, token: object, before: Handler | None) -> None:
+    def _deactivate(self, token: object, before: Handler | None) -> None:
         self._current.set(before)
-        self._lock.holding(partial(self._take_out, token))
+        self._lock.holding(partial(self._restore, token))
 
-    def _take_out(self, token: object = None) -> None:
+    def _restore(self, token: object = None) -> None:
         self._active.pop(token, None)
         if self._active:
             return
@@ -82,7 +86,7 @@ class Patches(Generic[Handler]):
         self._lock = Lock()
         here = threading.get_ident()
         self._active = {t: thread for t, thread in self._active.items() if thread == here}
-        self._take_out()
+        self._restore()
 
 
 _all: Final[weakref.WeakSet[Patches[Any]]] = weakref.WeakSet()
@@ -94,3 +98,16 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def open_mode(undo: Undo, mode: Mode) -> None:
+    """Enter one of torch's modes, which see every operation of a thread, until `undo` is closed."""
+    undo.add(partial(_leave, mode))
+    mode.__enter__()  # type: ignore[no-untyped-call]
+
+
+def _leave(mode: Mode) -> None:
+    functions: Any = _get_current_function_mode_stack
+    while mode in (*functions(), *_get_current_dispatch_mode_stack()):
+        with suppress(IndexError):  # an interrupted exit has given up what it remembered
+            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..errors import AgcamError, ModelError
 from ..undo import Undo, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
-from .attention import Answer, capture_attention
+from .attention import capture_attention
+from .explicit import Answer
 from .hooks import LayoutMismatchError
 
 
@@ -68,11 +69,11 @@ def record(classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: b
     """Keep, for each block, the score rows of the kept tokens and the values: O(tokens) memory.
 
     With `keep_calls`, queries, keys and masks are kept too, for methods that need whole attention
-    matrices: these are made from them row by row, when asked.
+    matrices, which are made from them row by row.
     """
-    if layout.tracer == "none":
-        return Recording(pixels, try_out(classifier, pixels), (), (), layout, no_reads)
     recorder = Recorder(layout, keep_calls)
+    if layout.tracer == "none":
+        return recorder.recording(pixels, try_out(classifier, pixels))
 
     def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         recorder.keep(call)
@@ -81,25 +82,16 @@ def record(classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: b
     with undoing() as undo:
         capture(undo, layout, pixels, answer)
         logits = logits_of(classifier, pixels)
-    if recorder.count != len(layout.calls):
-        raise LayoutMismatchError
-    return Recording(
-        pixels=pixels,
-        logits=logits,
-        blocks=tuple(recorder.blocks),
-        calls=tuple(recorder.calls),
-        layout=layout,
-        reads=no_reads,
-    )
+    return recorder.recording(pixels, logits)
 
 
 def no_reads() -> Tensor:
-    """Of a recording that nobody has asked yet which tokens are read."""
+    """Stands in a recording until a session knows which tokens are read."""
     raise LayoutMismatchError
 
 
 def capture(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> None:
-    """Listen to a pass over `pixels`; to attention written out only where the layout has some."""
+    """Capture the attention of a pass over `pixels`, explicit attention where the layout has it."""
     capture_attention(undo, answer, len(pixels) if layout.explicit else 0)
 
 
@@ -112,7 +104,7 @@ def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:
 
 
 class Recorder:
-    """Keeps what is to be kept of each attention call, in the layout's order."""
+    """Records the attention calls of one pass, in the layout's order."""
 
     def __init__(self, layout: Layout, keep_calls: bool) -> None:
         self.layout, self.keep_calls = layout, keep_calls
@@ -122,12 +114,19 @@ class Recorder:
         self.rows = slice(0, layout.kept)
 
     def keep(self, call: AttentionCall) -> None:
-        """Take note of the next attention call of the whole token stream."""
+        """Keep what is needed of the next attention call of the whole token stream."""
         if self.count >= len(self.layout.calls):
             raise LayoutMismatchError
         if self.layout.calls[self.count]:
             self._keep(call)
         self.count += 1
+
+    def recording(self, pixels: Tensor, logits: Tensor) -> Recording:
+        """What was recorded; LayoutMismatchError if the pass made fewer attention calls."""
+        if self.count != len(self.layout.calls):
+            raise LayoutMismatchError
+        blocks, calls = tuple(self.blocks), tuple(self.calls)
+        return Recording(pixels, logits, blocks, calls, self.layout, no_reads)
 
     def _keep(self, call: AttentionCall) -> None:
         if call.query.ndim != 4 or call.query.shape[-2] != self.layout.grid.tokens:

@@ -21,7 +21,7 @@ from ..values import (
 )
 from .full import Turn, attend
 from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
-from .modes import open_mode
+from .patches import open_mode
 from .prove import prove_logits
 from .record import blocks_of, capture
 from .rules import ATTN_LRP, GRADIENT, LIBRA, LRP

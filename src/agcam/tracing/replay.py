@@ -1,7 +1,7 @@
-"""Replay: the gradient of the read single patches, which is the gradient of the whole.
+"""Replay: the gradient of the read tokens alone, which is the gradient of the whole.
 
 With the inputs of every self-attention detached, tokens no longer mix on the way back. So the
-stream of the read single patches, with every attention answered from the recording, has the
+stream of the read tokens alone, with every attention answered from the recording, has the
 gradient of the whole; `alpha[block, head, read, j] = < d y / d output[head, read], v[j] >`.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..values import BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
-from .record import no_reads, rows_read
+from .record import rows_read
 from .two_streams import two_streams
 
 ROWS_AT_ONCE: Final = 256  # tokens of all pictures and targets in one pass back
@@ -83,7 +83,7 @@ class Leaves:
 
 
 class Replay(Leaves):
-    """One pass in two streams, proved, ready to be asked about targets."""
+    """One pass in two streams, proved: gradients of any target."""
 
     name: Final = "replay"
 
@@ -91,15 +91,7 @@ class Replay(Leaves):
         self, classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: bool
     ) -> None:
         streams = two_streams(classifier, pixels, layout, keep_calls)
-        recording = Recording(
-            pixels=pixels,
-            logits=streams.logits.detach(),
-            blocks=streams.blocks,
-            calls=streams.calls,
-            layout=layout,
-            reads=no_reads,
-        )
-        super().__init__(streams.logits, streams.outputs, recording, streams.last)
+        super().__init__(streams.logits, streams.outputs, streams.recording, streams.last)
 
 
 class _Blocks(Sequence[ReadBlock]):

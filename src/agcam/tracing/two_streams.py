@@ -31,8 +31,8 @@ import torch
 from torch import Tensor
 
 from ..undo import Forward, undoing, wrap_forward
-from ..values import AttentionCall, BlockRecord, Classifier, Layout
-from .attention import Answer
+from ..values import AttentionCall, Classifier, Layout, Recording
+from .explicit import Answer
 from .graph import leaves_leading_to
 from .hooks import LayoutMismatchError, first_tensor, map_tensors, replace_stream, stream_of
 from .prove import prove
@@ -45,15 +45,15 @@ it that the real token opens."""
 
 @dataclass(frozen=True)
 class Streams:
-    """What a proved pass gave: logits with the graph of the kept tokens, and the recording.
+    """What a proved pass returns.
 
-    `outputs` are the leaves that answered the attention calls, one for each of `blocks`; `last` is
-    what the last block gives on, with its graph.
+    `logits` carry the graph of the kept tokens; `outputs` are the leaves that answered the
+    attention calls, one for each block of the recording; `last` is what the last block returns,
+    with its graph.
     """
 
+    recording: Recording
     logits: Tensor
-    blocks: tuple[BlockRecord, ...]
-    calls: tuple[AttentionCall, ...]
     outputs: tuple[Tensor, ...]
     last: Tensor
 
@@ -88,7 +88,7 @@ class _Pass:
             wrap_forward(undo, last, self._run_last_block)
             capture(undo, self.layout, pixels, self._attend)
             logits = self.classifier.predict(pixels)
-        return self._verified(logits)
+        return self._verified(pixels, logits)
 
     def _run_block(self, forward: Forward, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._entering(args, kwargs)
@@ -169,18 +169,16 @@ class _Pass:
         shape[self.layout.token_dim] = self.layout.grid.tokens - self.layout.kept
         return torch.cat([kept, kept.new_full(shape, UNREAD)], self.layout.token_dim)
 
-    def _verified(self, logits: Tensor) -> Streams:
-        recorder, last = self.recorder, self.replayed
-        complete = recorder.count == len(self.layout.calls)
-        answered = len(self.outputs) == len(recorder.blocks)
-        if last is None or not complete or not answered or not logits.requires_grad:
+    def _verified(self, pixels: Tensor, logits: Tensor) -> Streams:
+        recording, last = self.recorder.recording(pixels, logits.detach()), self.replayed
+        answered = len(self.outputs) == len(recording.blocks)
+        if last is None or not answered or not logits.requires_grad:
             raise LayoutMismatchError
         if not bool(torch.isfinite(logits).all()):
             raise LayoutMismatchError  # the classifier reads a token that was not kept
         if not {id(tokens) for tokens in self.handed_on}.isdisjoint(leaves_leading_to(logits)):
             raise LayoutMismatchError  # it reads the tokens of another block than the last
-        blocks, calls = tuple(recorder.blocks), tuple(recorder.calls)
-        return Streams(logits, blocks, calls, tuple(self.outputs), last)
+        return Streams(recording, logits, tuple(self.outputs), last)
 
 
 def kept_part(tensor: Tensor, layout: Layout) -> Tensor:

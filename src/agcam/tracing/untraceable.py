@@ -15,8 +15,9 @@ NO_ATTENTION = (
     "or hierarchical model, or a library of its own computes its attention. " + INSTEAD
 )
 CHANGED = (
-    "{name} changes its attention between the softmax and the product with values (talking heads, "
-    "differential attention), which agcam does not follow. " + INSTEAD
+    "{name} changes its attention between the softmax and the product with values, or multiplies "
+    "it several times (talking heads, differential attention), which agcam does not follow. "
+    + INSTEAD
 )
 NO_GRADIENT = (
     "{name}: its logits have no gradient at the tokens of its last block (quantized layers, "
