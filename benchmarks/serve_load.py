@@ -115,7 +115,7 @@ def clicks(arguments, sent):
     from agcam.explanation import card_of
     from agcam.viewer import card_json
     from agcam.web import warm
-    from agcam.web.recording import Selection
+    from agcam.web.selection import Selection
     from agcam.web.uploads import Uploads
 
     model = agcam.load(arguments.model)

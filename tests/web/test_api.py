@@ -26,8 +26,8 @@ from web_pictures import black, picture, png
 import agcam
 from agcam.web import Limits, application
 from agcam.web.bodies import body_of
-from agcam.web.offered import OFFERED
 from agcam.web.refusals import TooLargeError, TooSlowError
+from agcam.web.selection import OFFERED
 
 
 def asked(api, seed=0, **fields):

@@ -11,7 +11,7 @@ from PIL import Image
 from web_models import NAMES
 from web_pictures import black, png
 
-from agcam.web.offered import OFFERED
+from agcam.web.selection import OFFERED
 
 CAPTION = "#viewer .agcam-caption"
 BARS = "#viewer .agcam-targets button"

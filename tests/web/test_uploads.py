@@ -17,8 +17,7 @@ from agcam.errors import PictureError, TargetError, UnknownNameError
 from agcam.values import AttentionTrace, GridTrace, ReadTrace
 from agcam.web import Limits
 from agcam.web.cache import BoundedCache
-from agcam.web.offered import OFFERED
-from agcam.web.recording import Selection
+from agcam.web.selection import OFFERED, Selection
 from agcam.web.uploads import Uploads
 
 LIMITS = Limits(upload_bytes=100_000, pixels=50_000, kept_pictures=3, kept_seconds=60)

@@ -73,7 +73,7 @@ def test_nobody_waits_for_more_than_one_slice_of_each_other(jobs):
             fair.remove(number)
     assert len(order) == sum(slices for _, slices in jobs)
     assert len(fair) == 0
-    assert [dict(each) for each in (fair._waiting, fair._jobs, fair._passes)] == [{}] * 3
+    assert [dict(each) for each in (fair._entries, fair._last_slice)] == [{}] * 2
     for address in {address for address, _ in order}:
         places = [place for place, who in enumerate(order) if who[0] == address]
         for first, second in pairwise(places):

@@ -13,9 +13,8 @@ from ..maps import png_bytes
 from ..methods.costs import cost_of
 from .bodies import ask_of
 from .context import current_request
-from .offered import OFFERED
-from .recording import Selection
 from .schemas import Answer, Ask, Health, Map, MethodRow, ModelRow, Prediction, Problem
+from .selection import OFFERED, Selection
 from .uploads import SHOWN_SIDE, Uploads
 from .work_queue import Steps, WorkQueue, nothing_to_free
 
@@ -27,38 +26,25 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     429: {"model": Problem, "description": "Your own requests first: see `Retry-After`."},
     503: {"model": Problem, "description": "Busy: try again after `Retry-After` seconds."},
 }
-FORM: Final = {
-    "type": "object",
-    "required": ["picture"],
-    "properties": {
-        "picture": {"type": "string", "format": "binary"},
-        "classes": {"type": "array", "items": {"type": "string"}, "maxItems": 32},
-        "model": {"type": "string"},
-        "method": {"type": "string", "default": "agcam"},
-        "prompts": {"type": "array", "items": {"type": "string"}, "maxItems": 64},
-        "draw": {
-            "type": "array",
-            "items": {"type": "string", "enum": ["grid", "overlay"]},
-            "maxItems": 2,
-        },
-    },
-}
-BODY: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": Ask.model_json_schema()},
-            "multipart/form-data": {"schema": FORM},
-        },
-    }
-}
+
+
+def _body_schema() -> dict[str, Any]:
+    """The body of /explain as JSON, and as a form: there everything is text, but the file."""
+    form = Ask.model_json_schema()
+    form["properties"]["picture"] = {"type": "string", "format": "binary"}
+    form["properties"]["classes"]["items"] = {"type": "string"}
+    form["properties"]["model"] = {"type": "string"}
+    form.pop("example")
+    content = {"application/json": Ask.model_json_schema(), "multipart/form-data": form}
+    schemas = {kind: {"schema": schema} for kind, schema in content.items()}
+    return {"requestBody": {"required": True, "content": schemas}}
 
 
 def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
     """The API over the server's models; the pictures it is sent are not kept."""
     router = APIRouter()
 
-    @router.post("/explain", responses=REFUSALS, openapi_extra=BODY)
+    @router.post("/explain", responses=REFUSALS, openapi_extra=_body_schema())
     async def explain_picture(request: Request) -> Answer:
         """What a model predicts for a picture, and what in it speaks for the classes.
 

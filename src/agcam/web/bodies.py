@@ -10,18 +10,18 @@ from typing import Any, Final, TypeVar
 import anyio
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ..errors import PictureError
 from .context import current_request
 from .limits import Limits
-from .recording import Selection
 from .refusals import TooLargeError, TooSlowError, WrongKindError
-from .schemas import Ask, SelectionFields
+from .schemas import Ask
+from .selection import SELECTION, Selection
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 SELECTION_BYTES: Final = 64_000
 OVERHEAD: Final = 100_000  # bytes of a request that are not its picture
 
@@ -113,8 +113,7 @@ async def _fields_of(form: FormData) -> tuple[Ask, bytes]:
 async def selection_of(request: Request, limits: Limits) -> Selection:
     """What a request of the page selects; JSON of a bounded size."""
     body = await body_of(request, SELECTION_BYTES, limits, "request")
-    fields = _validated(lambda: SelectionFields.model_validate_json(body))
-    return Selection(fields.model, fields.method, fields.target, tuple(fields.prompts))
+    return _validated(lambda: SELECTION.validate_json(body))
 
 
 def _validated(make: Callable[[], Model]) -> Model:

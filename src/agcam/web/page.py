@@ -22,8 +22,7 @@ from ..viewer import MethodData, Parts, Picture, card_json, colour_tables
 from .api import model_rows
 from .bodies import body_of, selection_of
 from .examples import examples
-from .offered import OFFERED
-from .recording import Selection
+from .selection import OFFERED, Selection
 from .uploads import Uploads
 from .work_queue import Steps, WorkQueue, nothing_to_free
 

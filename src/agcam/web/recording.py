@@ -21,18 +21,9 @@ from ..values import (
     ReadTrace,
     Recording,
 )
+from .selection import Selection
 
 LIGHT: Final = (ReadTrace, AttentionTrace, ReachTrace, GridTrace)  # the kept replay serves these
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What a visitor wants to see; `target` None is the predicted class, prompts are in order."""
-
-    model: str
-    method: str
-    target: int | None = None
-    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

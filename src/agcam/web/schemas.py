@@ -38,17 +38,6 @@ class Ask(BaseModel):
     )
 
 
-class SelectionFields(BaseModel):
-    """What the page selects of an upload."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str
-    method: str = "agcam"
-    target: int | None = Field(default=None, ge=0)
-    prompts: list[str] = Field(default=[], max_length=64)
-
-
 class Prediction(BaseModel):
     """One class, and what the model gives for it."""
 

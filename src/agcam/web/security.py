@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
 from .context import App, Message, Receive, Scope, Send
@@ -71,7 +72,7 @@ class SecurityMiddleware:
         await self.app(scope, receive, secured)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
-        host = _header(scope, b"host")
+        host = Headers(scope=scope).get("host", "")
         if not HOST.fullmatch(host):
             return JSONResponse({"error": NO_HOST}, 400)
         name, own = _name_of(host), str((scope.get("server") or ("",))[0] or "")
@@ -82,13 +83,14 @@ class SecurityMiddleware:
         return None
 
     def _is_from_another_site(self, scope: Scope, host: str) -> bool:
-        site = _header(scope, b"sec-fetch-site")
+        headers = Headers(scope=scope)
+        site = headers.get("sec-fetch-site")
         if site in ("same-origin", "none"):
             return False
         if site:  # another site may link to the page, and do nothing else
-            mode, path = _header(scope, b"sec-fetch-mode"), scope["path"]
-            return not (mode == "navigate" and path == "/" and scope["method"] in ("GET", "HEAD"))
-        origin = _header(scope, b"origin")
+            linked = headers.get("sec-fetch-mode") == "navigate" and scope["path"] == "/"
+            return not (linked and scope["method"] in ("GET", "HEAD"))
+        origin = headers.get("origin")
         if not origin:
             return False  # not a browser
         try:
@@ -101,7 +103,7 @@ class SecurityMiddleware:
 def visitor_of(scope: Scope) -> str:
     """The visitor's name in the request's cookie, "" where there is no valid one."""
     try:
-        morsel = SimpleCookie(_header(scope, b"cookie")).get(COOKIE)
+        morsel = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(COOKIE)
     except CookieError:
         return ""
     return morsel.value if morsel is not None and VISITOR.fullmatch(morsel.value) else ""
@@ -126,10 +128,6 @@ def _secured(send: Send, cookie: str | None, static: bool) -> Send:
         await send(message)
 
     return secured
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def _name_of(host: str) -> str:

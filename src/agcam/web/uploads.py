@@ -27,8 +27,8 @@ from ..tracing import Session, evaluation_mode
 from ..values import Classifier, Method, ReadTrace
 from .cache import BoundedCache, Key
 from .limits import Limits
-from .offered import OFFERED
-from .recording import CachedRecording, Selection, record
+from .recording import CachedRecording, record
+from .selection import OFFERED, Selection
 from .work_queue import Steps, nothing_to_free
 
 SHOWN_SIDE: Final = 800  # pixels of the longer side of what is shown

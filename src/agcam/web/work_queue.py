@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
 from ..errors import BusyError, GoneError, TooMuchError
@@ -31,13 +32,15 @@ def nothing_to_free() -> None:
 
 
 class WorkQueue:
-    """Bounds the work of all visitors together, and shares the workers among them."""
+    """Bounds the work of all visitors together, and shares the worker threads among them.
+
+    Only the steps run in threads. All else happens in the event loop, so nothing is locked.
+    """
 
     def __init__(self, limits: Limits, time_slice: float = TIME_SLICE) -> None:
         self._limits, self._time_slice = limits, time_slice
-        self._changed = threading.Condition()
         self._jobs: FairQueue[_Job[Any]] = FairQueue(limits)
-        self._running: set[_Job[Any]] = set()
+        self._slices: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._closed = False
         for _ in range(limits.working):
             threading.Thread(target=self._work, name="agcam", daemon=True).start()
@@ -71,13 +74,12 @@ class WorkQueue:
         `passes` is its cost in forward passes. Raises BusyError and VisitorBusyError where too much
         is waiting, GoneError where the visitor has left.
         """
+        if self._closed:
+            raise BusyError(STOPPING)
         request = current_request()
-        job: _Job[Result] = _Job(work)
-        with self._changed:
-            if self._closed:
-                raise BusyError(STOPPING)
-            self._jobs.add(job, request, passes)
-            self._changed.notify()
+        job: _Job[Result] = _Job(work())
+        self._jobs.add(job, request, passes)
+        self._start()
         left: asyncio.Future[Any] = asyncio.ensure_future(request.disconnected())
         request.working = True
         try:
@@ -93,102 +95,88 @@ class WorkQueue:
 
     def close(self) -> bool:
         """Refuse and give up everything; returns whether all workers are idle."""
-        with self._changed:
-            self._closed = True
-            for job in self._jobs.waiting:
-                self._jobs.remove(job, waits=True)
-                job.stop()
-                job.finish(error=BusyError(STOPPING))
-            for job in self._running:
-                job.given_up = True
-                job.finish(error=BusyError(STOPPING))
-            self._changed.notify_all()
-            return not self._running
+        self._closed = True
+        for job in (*self._jobs.waiting, *self._jobs.in_work):
+            self._give_up(job, BusyError(STOPPING))
+        for _ in range(self._limits.working):
+            self._slices.put(None)
+        return not self._jobs.in_work
 
-    def _give_up(self, job: _Job[Any]) -> None:
+    def _give_up(self, job: _Job[Any], error: BusyError | None = None) -> None:
         """A job that waits ends at once, one in work after its step."""
-        job.answer.cancel()
-        with self._changed:
-            job.given_up = True
-            if job in self._jobs.waiting:
-                self._jobs.remove(job, waits=True)
-                job.stop()
+        job.given_up = True
+        if not job.answer.done():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                job.answer.cancel() if error is None else job.answer.set_exception(error)
+        if job in self._jobs.waiting:
+            self._jobs.remove(job)
+            job.stop()
 
-    def _work(self) -> None:
-        while True:
-            job = self._next()
+    def _start(self) -> None:
+        """Give a time slice to the next jobs, while there are idle workers."""
+        while not self._closed and len(self._jobs.in_work) < self._limits.working:
+            job = self._jobs.take()
             if job is None:
                 return
-            start = time.monotonic()
-            finished = job.step()
-            while not finished and not job.given_up and time.monotonic() < start + self._time_slice:
-                finished = job.step()
-            several = self._after(job, finished, time.monotonic() - start)
+            self._slices.put(job)
+
+    def _work(self) -> None:
+        """In a thread of its own: run time slices, one after another."""
+        while (job := self._slices.get()) is not None:
+            seconds = job.run(self._time_slice)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                job.loop.call_soon_threadsafe(self._after, job, seconds)
             del job  # an idle worker keeps nothing alive
-            if several:  # Python's locks are not fair: let the worker that waits have the model
-                time.sleep(COURTESY)
+            time.sleep(COURTESY)  # Python's locks are not fair: whoever waits has the model next
 
-    def _next(self) -> _Job[Any] | None:
-        """Wait for a job; None once the queue is closed."""
-        with self._changed:
-            while (job := self._jobs.take()) is None:
-                if self._closed:
-                    return None
-                self._changed.wait()
-            self._running.add(job)
-            return job
-
-    def _after(self, job: _Job[Any], finished: bool, seconds: float) -> bool:
-        """End a job or let it wait for its next slice; returns whether others are in work."""
-        with self._changed:
-            self._running.discard(job)
-            if finished or job.given_up:
-                self._jobs.remove(job)
-                job.stop()
-            else:
-                if len(self._jobs) > 2 * self._limits.working:
-                    job.free_memory()
-                self._jobs.put_back(job, seconds)
-            self._changed.notify()  # another job of this address may go on now
-            return bool(self._running)
+    def _after(self, job: _Job[Any], seconds: float) -> None:
+        """After a time slice: hand over what came of the job, or let it wait for its next slice."""
+        if job.finished or job.given_up:
+            self._jobs.remove(job)
+            job.stop()
+            job.hand_over()
+        else:
+            if len(self._jobs) > 2 * self._limits.working:
+                job.free_memory()
+            self._jobs.put_back(job, seconds)
+        self._start()
 
 
 class _Job(Generic[Result]):
     """One piece of work, begun or not, and the future of its answer."""
 
-    def __init__(self, work: Callable[[], Steps[Result]]) -> None:
-        self.given_up = False
-        self._loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Result] = self._loop.create_future()
+    def __init__(self, steps: Steps[Result]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Result] = self.loop.create_future()
         self.free_memory: Callable[[], None] = nothing_to_free
-        self._steps = work()
+        self.finished = self.given_up = False
+        self._steps = steps
+        self._result: Any = None
+        self._error: BaseException | None = None
 
-    def step(self) -> bool:
-        """Do one step; returns whether it was the last."""
+    def run(self, seconds: float) -> float:
+        """Do steps for so many seconds, at least one; returns how long they took."""
+        start = time.monotonic()
         try:
             self.free_memory = next(self._steps)
+            while not self.given_up and time.monotonic() < start + seconds:
+                self.free_memory = next(self._steps)
         except StopIteration as stop:
-            return self.finish(stop.value)
+            self.finished, self._result = True, stop.value
         except BaseException as error:
-            return self.finish(error=error)  # raised again in `run`
-        return False
+            self.finished, self._error = True, error  # raised again in `WorkQueue.run`
+        return time.monotonic() - start
+
+    def hand_over(self) -> None:
+        """Set the answer, unless nobody waits for it."""
+        if self.answer.done():
+            return
+        if self._error is not None:
+            self.answer.set_exception(self._error)
+        else:
+            self.answer.set_result(self._result)
 
     def stop(self) -> None:
         """Free everything that the work holds."""
         self._steps.close()
         self.free_memory = nothing_to_free
-
-    def finish(self, value: Any = None, error: BaseException | None = None) -> bool:
-        """Set the answer, in the loop of whoever waits for it; always returns True."""
-
-        def settle() -> None:
-            if self.answer.done():
-                return
-            if error is not None:
-                self.answer.set_exception(error)
-            else:
-                self.answer.set_result(value)
-
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(settle)
-        return True
