@@ -26,7 +26,7 @@ class Selection:
     model: str
     method: str = "agcam"
     target: Annotated[int, Field(ge=0)] | None = None
-    prompts: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    prompts: tuple[str, ...] = ()
 
 
 SELECTION: Final = TypeAdapter(Selection)
