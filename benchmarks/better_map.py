@@ -24,13 +24,14 @@ from better_map_models import MODELS
 from better_map_pictures import SETS, SIDE, in_turn
 
 from agcam import metrics
+from agcam.evaluation.perturbation import removed_counts
+from agcam.evaluation.probing import Probe, Prober, rank_of
 from agcam.methods import METHODS
 from agcam.metrics.boxes import exact_mask, one_too_large_mask
 from agcam.metrics.localization import compare, predicted_boxes
 from agcam.metrics.max_box import best_box_ious
-from agcam.metrics.perturbation import curves, ends, perturb
 from agcam.tracing import evaluation_mode, trace
-from agcam.values import BoxCase, MosaicCase, Query
+from agcam.values import BoxCase, CurveCase, Query
 
 THRESHOLDS = np.arange(0.05, 1, 0.1)
 # methods that ask the model thousands of times are named with --methods
@@ -80,19 +81,16 @@ def covered_at_the_area_of_truth(relevance, boxes):
     )
 
 
-def perturbed(model, pixels, relevance, target, whole):
+def perturbed(model, pixels, relevance, target):
     """ABPC by the paper's protocol; probabilities in bfloat16, the same for every method."""
-    both = [chances(model, perturb(pixels, relevance, order=o), target) for o in ("morf", "lerf")]
-    case = curves(whole, *both)
-    names = ("morf", "lerf", "abpc")
-    return {name: float(metrics.METRICS[name].function(case)) for name in names}
-
-
-def chances(model, pixels, target):
-    some = torch.from_numpy(pixels).split(3)  # more at once is no faster here
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        logits = [model.classifier.predict(few) for few in some]
-    return torch.cat(logits).float().softmax(-1)[:, target].numpy()
+    orders = ("morf", "lerf")
+    ranks = torch.cat([rank_of(torch.from_numpy(relevance)[None], order) for order in orders])
+    counts = [0, *removed_counts(SIDE * SIDE), SIDE * SIDE]
+    probes = [Probe(0, rank, 0, count) for rank in range(len(orders)) for count in counts]
+    prober = Prober(model.classifier, 3, torch.bfloat16)  # more at once is no faster here
+    logits = prober.logits(pixels, torch.zeros_like(pixels), ranks, probes)
+    case = CurveCase(*logits.float().softmax(-1)[:, target].reshape(len(orders), -1).numpy())
+    return {name: float(metrics.METRICS[name].function(case)) for name in ("morf", "lerf", "abpc")}
 
 
 def to_pixels(grid_map, grid):
@@ -100,12 +98,18 @@ def to_pixels(grid_map, grid):
     return F.interpolate(square, size=(SIDE, SIDE), mode="bilinear")[0, 0].numpy()
 
 
-def judge(name, model, pixels, relevance, target, boxes, index, whole):
+def own_cell_share(relevance, cell):
+    """The grid pointing game (Boehle et al., CVPR 2021) of 2 x 2 cells: the energy in one's own."""
+    (top, left), half = divmod(cell, 2), SIDE // 2
+    box = np.array([[left * half, top * half, (left + 1) * half, (top + 1) * half]])
+    return float(metrics.METRICS["energy_pointing_game"].function(BoxCase(relevance, box)))
+
+
+def judge(name, model, pixels, relevance, target, boxes, index):
     if name.startswith("mosaic"):
-        case = MosaicCase(relevance, 2, 2, index)
-        return {"own cell": float(metrics.METRICS["own_cell_share"].function(case))}
+        return {"own cell": own_cell_share(relevance, index)}
     if name.startswith("abpc"):
-        return perturbed(model, pixels[0].numpy(), relevance, target, whole)
+        return perturbed(model, pixels, relevance, target)
     return localized(relevance, boxes)
 
 
@@ -123,12 +127,10 @@ def rows_of(name, model, item, wanted):
         if name == "tiny" and said != targets[0]:
             return [{"set": name, "item": file, "method": each, "left out": 1} for each in wanted]
         maps = maps_of(session, [said if t is None else t for t in targets], wanted)
-    removes = name.startswith("abpc")
-    whole = chances(model, ends(pixels[0].numpy()), targets[0]) if removes else None
     rows = []
     for (method, index), relevance in maps.items():
         target, boxes = targets[index], truths[index]
-        values = judge(name, model, pixels, relevance, target, boxes, index, whole)
+        values = judge(name, model, pixels, relevance, target, boxes, index)
         head = {"set": name, "item": file, "index": index, "method": method}
         rows.append({**head, "right": said == target, **values})
     return rows

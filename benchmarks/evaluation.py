@@ -7,8 +7,8 @@ with autograd on, torch.topk over the pixels, one process with a thread for each
 are made by our program, one at a time, which flatters them: their own takes about three forward
 passes a map. Ours: `agcam evaluate` as a user runs it, a process for each core, from the pictures'
 files to the rows in the store, with the start of the processes; once in float32 and once with
-bfloat16 for the perturbed pictures. Time is of a map, since our run has random baselines besides. Rounds
-alternate; the median of the ratios counts.
+bfloat16 for the perturbed pictures. Time is of a map, since our run has random baselines besides.
+Rounds alternate; the median of the ratios counts.
 """
 
 import argparse
@@ -113,7 +113,7 @@ def ours(made, store, cores, methods):
     seconds = time.perf_counter() - start
     with Store(store) as rows:
         found = {(r.sample, r.method): r.value for r in rows.records(run.key)}
-    samples = range(len(made.subject.dataset.samples))
+    samples = range(len(made.setup.dataset.samples))
     return np.array([found[s, m] for s in samples for m in methods]), seconds
 
 
@@ -142,7 +142,7 @@ def main():
             for name, made in plans.items():
                 store = folder / f"{name}-{turn}.sqlite"
                 areas, seconds = ours(made, store, arguments.cores, methods)
-                maps = len(files) * len(made.subject.methods)  # the random baselines too
+                maps = len(files) * len(made.setup.methods)  # the random baselines too
                 found[name].append(each / (seconds / maps))
                 apart = np.abs(areas - theirs).max()
                 print(f"ours {name} {seconds / maps:.2f} s a map, apart {apart:.1e}", flush=True)

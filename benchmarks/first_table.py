@@ -77,7 +77,7 @@ def chosen(arguments):
     torch.set_num_threads(1)
     asking = [m.name for m in METHODS.values() if m.needs is Query and m.name != "saliency"]
     made = plan(configuration(arguments, "cost", tuple(m for m in METHODS if m not in asking), 4))
-    times = {name: took / made.seconds_a_forward for name, took in made.method_seconds.items()}
+    times = {name: took / made.forward_seconds for name, took in made.method_seconds.items()}
     slow = {name: METHODS[name].passes for name in asking}
     slow |= {k: f"{ratio:.0f} times a plain pass" for k, ratio in times.items() if ratio > SLOWEST}
     methods = [name for name in times if name not in slow]
@@ -91,7 +91,7 @@ def limit_of(arguments, name, methods, made):
     """As many samples as fit into the run's share of the time."""
     most, share, passes = RUNS[name][3:]
     own = sum(made.method_seconds[method] for method in methods)
-    each = own + passes * len(methods) * made.seconds_a_forward
+    each = own + passes * len(methods) * made.forward_seconds
     workers = 1 if name == "cost" else arguments.workers
     return max(4, min(most, int(arguments.minutes * 60 * share * workers / each)))
 
@@ -100,7 +100,7 @@ def evaluate(arguments, name, methods, limit):
     """One run, its report, and its summary."""
     from agcam.engines import Resources
     from agcam.evaluation import plan, run_plan
-    from agcam.metrics import SETS
+    from agcam.metrics import METRICS
     from agcam.records import Store, read_results, render_report, summarize
 
     made = plan(configuration(arguments, name, methods, limit))
@@ -111,7 +111,7 @@ def evaluate(arguments, name, methods, limit):
     with Store(arguments.work / "first-table.sqlite") as store:
         results = read_results(store, run.key)
     results = replace(results, run=without_paths(results.run))
-    columns = summarize(results, {key: row.summary for key, row in SETS.items()})
+    columns = summarize(results, METRICS)
     page = render_report(results, columns, note="Left out: the pictures' licences keep them here.")
     (arguments.out / f"report-{name}.html").write_text(page, encoding="utf-8")
     return results, columns
@@ -127,7 +127,7 @@ def table(results, columns):
     """Markdown: the mean with its interval, the best in bold."""
     from agcam.records.tables import figure, grouped, head
 
-    for title, some in grouped(columns, results):
+    for title, some in grouped(columns):
         yield f"\n{title}\n"
         yield "| method | " + " | ".join(map(head, some)) + " |"
         yield "|---" * (len(some) + 1) + "|"

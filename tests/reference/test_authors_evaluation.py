@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from agcam.evaluation import MEASURES, Setup, plan_setup, run_plan
-from agcam.evaluation.measures import PAPER
+from agcam.evaluation import Configuration, Setup, plan_setup, run_plan
 from agcam.families import load
 from agcam.methods import METHODS
+from agcam.metrics import PAPER_LOCALIZATION, choose
 from agcam.records import Store, read_results
 from agcam.values import DataSet, Frame, Sample, Truth
 
 SIDE = 224
 
 
-def subject(authors, model, label, metrics):
+def setup_of(authors, model, label, metrics):
     """The authors' pictures, which are prepared already, under the labels of `label`."""
     truths = [boxes[boxes[:, 0] >= 0] for boxes in authors["truth_boxes"]]
     samples = tuple(Sample(str(i), str(i), int(c)) for i, c in enumerate(authors[label]))
@@ -24,6 +24,7 @@ def subject(authors, model, label, metrics):
         return pixels.double(), Frame.whole(SIDE, SIDE)
 
     return Setup(
+        configuration=Configuration("authors", "", "small", (), tuple(metrics), batch_size=4),
         classifier=load(model),
         dataset=DataSet(
             name="authors",
@@ -33,15 +34,15 @@ def subject(authors, model, label, metrics):
         ),
         classes=tuple(range(10)),
         methods=(METHODS["agcam"], METHODS["random"]),
-        measures=tuple(MEASURES[name] for name in metrics),
+        metrics=choose(metrics),
         open=opened,
         copy=lambda: load(model),
-        batch_size=4,
+        portable=False,
     )
 
 
 def results(path, authors, model, label, metrics):
-    run_plan(plan_setup(subject(authors, model, label, metrics)), path)
+    run_plan(plan_setup(setup_of(authors, model, label, metrics)), path)
     with Store(path) as store:
         return read_results(store)
 
@@ -52,8 +53,8 @@ def prediction(authors):
 
 
 def test_localization_is_the_authors(tmp_path, prediction, authors_model):
-    found = results(tmp_path / "store", prediction, authors_model, "prediction", PAPER)
-    ours = np.stack([found.values[name][:, 0] for name in PAPER], axis=1)
+    found = results(tmp_path / "store", prediction, authors_model, "prediction", PAPER_LOCALIZATION)
+    ours = np.stack([found.values[name][:, 0] for name in PAPER_LOCALIZATION], axis=1)
     assert ours.shape == (6, 5)
     assert np.abs(ours - prediction["localization"]).max() < 1e-7
 
@@ -62,11 +63,11 @@ def test_wrongly_predicted_pictures_are_left_out_of_the_papers_localization(
     tmp_path, authors, authors_model
 ):
     """The labels are classes that the model did not say."""
-    metrics = (*PAPER, "iou", "pointing_game")
+    metrics = (*PAPER_LOCALIZATION, "iou", "pointing_game")
     found = results(tmp_path / "store", authors, authors_model, "target", metrics)
     assert len(found.samples) == 6
     assert not found.failures
-    assert all(np.isnan(found.values[name]).all() for name in (*PAPER, "iou"))
+    assert all(np.isnan(found.values[name]).all() for name in (*PAPER_LOCALIZATION, "iou"))
     assert np.isfinite(found.values["pointing_game"]).all()
 
 

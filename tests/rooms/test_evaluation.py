@@ -1,50 +1,37 @@
-"""Evaluation: what is judged, what fails and is counted, and that nothing is silently left out."""
+"""Evaluation: what is judged, what fails and is counted, and that nothing is silently skipped."""
 
 import copy
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from filelock import FileLock
 from PIL import Image
-from small_runs import configuration, lay_out
+from slow_perturbation import slow_groups, slowly_replaced
 
-from agcam import ModelError, RunError, UnknownNameError
-from agcam.engines import Resources
-from agcam.evaluation import (
-    BUNDLES,
-    MEASURES,
-    Setup,
-    Worker,
-    load_setup,
-    plan,
-    plan_setup,
-    run_plan,
-)
-from agcam.evaluation.batch import Item, ShardMaps, judged
-from agcam.evaluation.configuration import opened, start_worker
+from agcam import ModelError, RunError
+from agcam.evaluation import Configuration, Evaluator, Setup, plan_setup
 from agcam.evaluation.cost import _Held
-from agcam.evaluation.masks import nearest
-from agcam.evaluation.measures import chosen
-from agcam.evaluation.probing import rank_of, relevance_on_input
-from agcam.evaluation.sanity import Randomization, rank_correlation
+from agcam.evaluation.fills import FILLS
+from agcam.evaluation.items import Item
+from agcam.evaluation.probing import relevance_on_input
+from agcam.evaluation.sanity import Randomization
+from agcam.evaluation.setup import open_sample
+from agcam.evaluation.shard_maps import ShardMaps
+from agcam.evaluation.truths import box_case, nearest
 from agcam.explainer import explain
 from agcam.families import load
 from agcam.methods import METHODS
-from agcam.metrics import METRICS, SETS
-from agcam.metrics.perturbation import abpc, curves, ends, perturb, removal_order
-from agcam.metrics.saco import group_case, saco, without_groups
-from agcam.records import Store, read_results
+from agcam.metrics import METRICS, choose
+from agcam.metrics.perturbation import SHARES
+from agcam.metrics.saco import saco
 from agcam.tracing import evaluation_mode
 from agcam.values import (
-    BoxCase,
     Classifier,
-    CurveCase,
+    CostCase,
     DataSet,
-    MaskCase,
+    GroupCase,
     Preparation,
     ReadTrace,
     Sample,
@@ -71,27 +58,33 @@ def pictures(tmp_path):
     return tmp_path
 
 
-def subject(classifier, pictures, metrics, *, truth=None, classes=None, **changes):
+def setup_of(classifier, pictures, metrics, *, truth=None, **changes):
     samples = tuple(Sample(f"p{n}", str(pictures / f"{n}.png"), n) for n in range(5))
     box = Truth(np.array([[5.0, 5, 30, 30], [35, 2, 48, 20]]), np.eye(40, 50, dtype=int))
+    dataset = DataSet("few", tuple((f"c{n}",) for n in range(5)), samples, truth or (lambda _: box))
+    size = changes.pop("batch_size", 3)
     standard = {
+        "configuration": Configuration("few", "", "tiny", (), tuple(metrics), batch_size=size),
         "classifier": classifier,
-        "dataset": DataSet("few", tuple((f"c{n}",) for n in range(5)), samples, lambda _: box),
-        "classes": classes or tuple(range(5)),
+        "dataset": dataset,
+        "classes": tuple(range(5)),
         "methods": tuple(METHODS[name] for name in ("agcam", "rollout", "random", "gaussian")),
-        "measures": chosen(metrics),
-        "open": partial(opened, preparation=classifier.preparation),
+        "metrics": choose(metrics),
+        "open": partial(open_sample, preparation=classifier.preparation),
         "copy": lambda: load(copy.deepcopy(classifier.module)),
-        "batch_size": 3,
+        "portable": False,
     }
-    made = Setup(**{**standard, **changes})
-    return made if truth is None else replace(made, dataset=replace(made.dataset, truth=truth))
+    return Setup(**{**standard, **changes})
 
 
-def evaluated(made):
-    """All rows of a subject's shards."""
-    evaluator = Worker(made)
-    parts = [evaluator(shard) for shard in range(made.shards)]
+def configured(setup, **changes):
+    return replace(setup, configuration=replace(setup.configuration, **changes))
+
+
+def evaluated(setup):
+    """All rows of a setup's shards."""
+    evaluator = Evaluator(setup)
+    parts = [evaluator(shard) for shard in range(setup.shards)]
     return (
         [row for part in parts for row in part.samples],
         [row for part in parts for row in part.records],
@@ -99,50 +92,56 @@ def evaluated(made):
     )
 
 
+def maps_of(setup):
+    """The maps of the first two pictures, outside of an evaluator."""
+    items = []
+    for number in (0, 1):
+        sample = setup.dataset.samples[number]
+        pixels, frame = setup.open(sample)
+        truth = setup.dataset.truth(sample)
+        items.append(Item(number, sample, number, pixels, frame, truth))
+    with evaluation_mode(setup.classifier.module):
+        maps = ShardMaps(setup.classifier, items, setup.methods)
+        for method in setup.methods:
+            maps.maps(method)
+    return maps
+
+
 # What is judged
 
 
-@pytest.mark.parametrize("name", [m for m in MEASURES if m != "time_ratio"])
-def test_every_measure_gives_its_rows_and_only_these(name, classifier, pictures):
-    made = subject(classifier, pictures, [name])
-    samples, records, failures = evaluated(made)
+@pytest.mark.parametrize("name", [m for m in METRICS if m != "time_ratio"])
+def test_every_metric_gives_its_rows_and_only_these(name, classifier, pictures):
+    setup = setup_of(classifier, pictures, [name])
+    samples, records, failures = evaluated(setup)
     assert [row.sample for row in samples] == [0, 1, 3, 4]
     assert {row.metric for row in records} <= {name}
     assert [(row.sample, row.metric) for row in failures] == [(2, "picture")]
-    asked = {(row.sample, row.method) for row in records}
-    measure = MEASURES[name]
-    if measure.test == "cost":
-        assert asked == {(first, method.name) for first in (0, 3) for method in made.methods}
-    elif not measure.right_only:
-        assert asked == {(row.sample, method.name) for row in samples for method in made.methods}
+    judged = {(row.sample, row.method) for row in records}
+    metric = METRICS[name]
+    if metric.needs is CostCase:
+        assert judged == {(first, method.name) for first in (0, 3) for method in setup.methods}
+    elif not metric.right_only:
+        assert judged == {(row.sample, method.name) for row in samples for method in setup.methods}
+    low, high = metric.bounds
     for row in records:
-        assert (row.value is None) == measure.of_set
-        assert row.value is None or np.isfinite(row.value)
-
-
-def test_every_metric_of_the_tables_can_be_asked_for():
-    known = {row.name for row in METRICS.values() if row.needs in (BoxCase, MaskCase, CurveCase)}
-    assert known | {"saco"} | set(SETS) <= set(MEASURES)
-    assert {name for names in BUNDLES.values() for name in names} <= set(MEASURES)
-    with pytest.raises(UnknownNameError, match="did you mean paper_iou"):
-        chosen(["paper_io"])
-    with pytest.raises(RunError, match="choose metrics"):
-        chosen([])
+        assert (row.value is None) == (metric.of_set is not None)
+        assert row.value is None or low - 1e-6 <= row.value <= high + 1e-6
+        assert (row.curve is None) == (metric.curve is None and metric.of_set is None)
 
 
 def test_box_numbers_are_the_metrics_own(classifier, pictures):
     """On the whole picture squashed to the input's size; NaN where the crop cut it off."""
-    made = subject(classifier, pictures, ["energy_pointing_game", "set_max_box_accuracy"])
-    _, records, _ = evaluated(made)
-    asked, items = asked_of(made)
-    for picture, item in enumerate(items):
-        relevance, boxes = judged(asked.maps(METHODS["agcam"])[picture], item)
-        assert relevance.shape == (32, 32)
-        assert np.isnan(relevance[:, :3]).all()
-        assert np.isnan(relevance[:, -3:]).all()
-        assert not np.isnan(relevance[:, 4:-4]).any()
-        np.testing.assert_allclose(boxes[0], [3.2, 4, 19.2, 24])
-        case = BoxCase(relevance, boxes)
+    setup = setup_of(classifier, pictures, ["energy_pointing_game", "set_max_box_accuracy"])
+    _, records, _ = evaluated(setup)
+    maps = maps_of(setup)
+    for picture, item in enumerate(maps.items):
+        case = box_case(item, item.truth, maps.maps(METHODS["agcam"])[picture])
+        assert case.relevance.shape == (32, 32)
+        assert np.isnan(case.relevance[:, :3]).all()
+        assert np.isnan(case.relevance[:, -3:]).all()
+        assert not np.isnan(case.relevance[:, 4:-4]).any()
+        np.testing.assert_allclose(case.boxes[0], [3.2, 4, 19.2, 24])
         found = {
             row.metric: row
             for row in records
@@ -151,45 +150,30 @@ def test_box_numbers_are_the_metrics_own(classifier, pictures):
         value = METRICS["energy_pointing_game"].function(case)
         assert found["energy_pointing_game"].value == pytest.approx(value, abs=1e-6)
         numbers = found["set_max_box_accuracy"].curve
-        assert numbers == tuple(SETS["set_max_box_accuracy"].numbers(case))
-
-
-def asked_of(made):
-    """Items and a recording of the first shard's good pictures, outside of an evaluator."""
-    items = []
-    for number in (0, 1):
-        sample = made.dataset.samples[number]
-        pixels, frame = made.open(sample)
-        truth = made.dataset.truth(sample)
-        items.append(Item(number, sample, number, pixels, frame, truth))
-    with evaluation_mode(made.classifier.module):
-        asked = ShardMaps(made.classifier, items, made.methods)
-        for method in made.methods:
-            asked.maps(method)
-    return asked, items
+        assert numbers == tuple(METRICS["set_max_box_accuracy"].function(case))
 
 
 def test_a_squashed_picture_is_judged_on_the_input_itself(classifier, pictures):
     squashed = replace(classifier, preparation=SQUASH)
-    asked, items = asked_of(subject(squashed, pictures, ["iou"]))
-    relevance, boxes = judged(asked.maps(METHODS["agcam"])[0], items[0])
-    assert not np.isnan(relevance).any()
-    assert boxes.max() <= 32
+    maps = maps_of(setup_of(squashed, pictures, ["iou"]))
+    case = box_case(maps.items[0], maps.items[0].truth, maps.maps(METHODS["agcam"])[0])
+    assert not np.isnan(case.relevance).any()
+    assert case.boxes.max() <= 32
 
 
-def test_segmentation_asks_about_the_prediction_and_pxap_about_the_label(classifier, pictures):
-    made = subject(classifier, pictures, ["mask_iou", "pixel_average_precision"])
-    samples, records, _ = evaluated(made)
-    said = replace(made, classes=(*(row.prediction for row in samples[:2]), 0, 0, 0))
-    _, of_said, _ = evaluated(said)
+def test_segmentation_judges_the_predicted_class_and_pxap_the_label(classifier, pictures):
+    setup = setup_of(classifier, pictures, ["mask_iou", "pixel_average_precision"])
+    samples, records, _ = evaluated(setup)
+    relabelled = replace(setup, classes=(*(row.prediction for row in samples[:2]), 0, 0, 0))
+    _, others, _ = evaluated(relabelled)
 
     def values(rows, metric):
         return [row.value for row in rows if row.metric == metric and row.sample < 2]
 
     assert any(row.prediction != row.label for row in samples[:2])
-    assert values(records, "mask_iou") == values(of_said, "mask_iou")
-    agnostic = values(records, "pixel_average_precision")
-    assert agnostic != values(of_said, "pixel_average_precision")
+    assert values(records, "mask_iou") == values(others, "mask_iou")
+    of_label = values(records, "pixel_average_precision")
+    assert of_label != values(others, "pixel_average_precision")
 
 
 def test_a_mask_keeps_its_classes_when_it_is_resized():
@@ -200,15 +184,15 @@ def test_a_mask_keeps_its_classes_when_it_is_resized():
 
 def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classifier, pictures):
     """From one recording of the batch, however many kinds of evidence the methods need."""
-    made = subject(classifier, pictures, ["morf"], methods=tuple(METHODS.values()))
-    asked, items = asked_of(made)
-    pixels = torch.stack([item.pixels for item in items])
+    setup = setup_of(classifier, pictures, ["morf"], methods=tuple(METHODS.values()))
+    maps = maps_of(setup)
+    pixels = torch.stack([item.pixels for item in maps.items])
     for method in METHODS:
         expected = explain(classifier, pixels, [0, 1], method).grid_map[:, 0].numpy()
-        found = asked.maps(METHODS[method])
+        found = maps.maps(METHODS[method])
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
-    assert set(asked._session._asked) <= {ReadTrace}
-    assert asked._session._tapes is None
+    assert set(maps._session._asked) <= {ReadTrace}
+    assert maps._session._tapes is None
 
 
 # Perturbation
@@ -216,66 +200,60 @@ def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classif
 
 @pytest.mark.parametrize("fill", ["zero", "mean", "blur", "black"])
 def test_curves_are_those_of_one_picture_at_a_time(fill, classifier, pictures):
-    """The plan of `metrics.perturbation`, picture by picture, 20 passes each."""
-    from agcam.metrics.perturbation import black
-
+    """Pixel by pixel, 20 passes each."""
     suffix = "" if fill == "zero" else f"_{fill}"
-    made = subject(classifier, pictures, [f"abpc{suffix}", f"morf{suffix}"], batch_size=2)
-    _, records, _ = evaluated(made)
-    asked, items = asked_of(made)
-    filling = black(PREPARATION.mean, PREPARATION.std) if fill == "black" else fill
+    setup = setup_of(classifier, pictures, [f"abpc{suffix}", f"morf{suffix}"], batch_size=2)
+    _, records, _ = evaluated(setup)
+    maps = maps_of(setup)
+    filling = FILLS[fill].function(maps.pixels, classifier).numpy()
     classifier.module.eval()
     for row in (row for row in records if row.metric == f"abpc{suffix}" and row.sample < 2):
-        pixels = items[row.sample].pixels.numpy()
-        grids = asked.maps(METHODS[row.method])
-        relevance = relevance_on_input(grids, (32, 32))[row.sample]
-        made_here = [
-            ends(pixels, filling),
-            perturb(pixels, relevance, order="morf", fill=filling),
-            perturb(pixels, relevance, order="lerf", fill=filling),
+        pixels = maps.items[row.sample].pixels.numpy()
+        relevance = relevance_on_input(maps.maps(METHODS[row.method]), (32, 32))[row.sample]
+        replaced = [
+            slowly_replaced(pixels, relevance, order, share, filling[row.sample])
+            for order in ("morf", "lerf")
+            for share in SHARES
         ]
         with torch.inference_mode():
-            logits = classifier.module(torch.from_numpy(np.concatenate(made_here)))
-        said = logits.softmax(-1)[:, row.sample].numpy()
-        expected = abpc(curves(said[:2], said[2:11], said[11:]))
-        assert row.value == pytest.approx(expected, abs=1e-6)
+            logits = classifier.module(torch.from_numpy(np.stack(replaced)))
+        morf, lerf = logits.softmax(-1)[:, row.sample].reshape(2, 11).numpy()
+        assert row.value == pytest.approx(lerf.mean() - morf.mean(), abs=1e-6)
 
 
 def test_groups_are_those_of_one_picture_at_a_time(classifier, pictures):
-    made = subject(classifier, pictures, ["saco"], batch_size=2)
-    _, records, _ = evaluated(made)
-    asked, items = asked_of(made)
+    setup = setup_of(classifier, pictures, ["saco"], batch_size=2)
+    _, records, _ = evaluated(setup)
+    maps = maps_of(setup)
     classifier.module.eval()
     for row in (row for row in records if row.sample < 2):
-        pixels = items[row.sample].pixels.numpy()
-        relevance = relevance_on_input(asked.maps(METHODS[row.method]), (32, 32))[row.sample]
-        pictures_ = np.concatenate([pixels[None], without_groups(pixels, relevance)])
+        pixels = maps.items[row.sample].pixels.numpy()
+        relevance = relevance_on_input(maps.maps(METHODS[row.method]), (32, 32))[row.sample]
+        groups = slow_groups(relevance, 10)
+        without = [pixels]
+        for members in groups:
+            one = pixels.copy()
+            for place in members:
+                one[(slice(None), *place)] = pixels.mean(axis=(1, 2))
+            without.append(one)
         with torch.inference_mode():
-            said = classifier.module(torch.from_numpy(pictures_)).softmax(-1)[:, row.sample]
-        expected = saco(group_case(relevance, float(said[0]), said[1:].numpy()))
+            logits = classifier.module(torch.from_numpy(np.stack(without)))
+        whole, *rest = logits.softmax(-1)[:, row.sample].tolist()
+        sums = np.array([sum(float(relevance[place]) for place in some) for some in groups])
+        expected = saco(GroupCase(sums, whole - np.array(rest)))
         assert row.value == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("order", ["morf", "lerf"])
-def test_ranks_are_the_metrics_removal_order(order):
-    """Ties too: of equal pixels the last goes first."""
-    values = np.random.default_rng(0).integers(0, 5, (3, 6, 7)).astype(np.float32)
-    ranks = rank_of(torch.from_numpy(values), order)
-    for one, rank in zip(values, ranks, strict=True):
-        going = removal_order(one, order)
-        assert np.array_equal(rank.numpy().reshape(-1)[going], np.arange(42))
-
-
-def test_a_shard_asks_no_picture_twice(classifier, pictures):
-    made = subject(classifier, pictures, ["morf", "lerf", "abpc", "deletion"], batch_size=2)
+def test_a_shard_runs_no_perturbed_picture_twice(classifier, pictures):
+    setup = setup_of(classifier, pictures, ["morf", "lerf", "abpc", "deletion"], batch_size=2)
     calls = []
 
     def predict(pixels):
         calls.extend(one.numpy().tobytes() for one in pixels.detach())
         return classifier.module(pixels)
 
-    counting = replace(made, classifier=replace(classifier, predict=predict))
-    evaluator = Worker(counting)
+    counting = replace(setup, classifier=replace(classifier, predict=predict))
+    evaluator = Evaluator(counting)
     evaluator(0)  # the survey of the model, and the blank picture, once
     calls.clear()
     rows = evaluator(0)
@@ -284,10 +262,10 @@ def test_a_shard_asks_no_picture_twice(classifier, pictures):
     assert rows.forwards == 2 * (1 + 18 * 4)
 
 
-def test_half_precision_is_asked_for_perturbed_pictures_only(classifier, pictures):
-    exact = subject(classifier, pictures, ["morf", "energy_pointing_game"])
-    half = replace(exact, precision=torch.bfloat16)
-    rows = [{row[:3]: row.value for row in evaluated(made)[1]} for made in (exact, half)]
+def test_half_precision_is_for_perturbed_pictures_only(classifier, pictures):
+    exact = setup_of(classifier, pictures, ["morf", "energy_pointing_game"])
+    half = configured(exact, precision="bfloat16")
+    rows = [{row[:3]: row.value for row in evaluated(one)[1]} for one in (exact, half)]
     for key in rows[0]:
         if key[2] == "morf":
             assert rows[0][key] != rows[1][key]
@@ -299,32 +277,19 @@ def test_half_precision_is_asked_for_perturbed_pictures_only(classifier, picture
 # Sanity and cost
 
 
-def test_rank_correlation_is_spearmans():
-    from scipy.stats import spearmanr
-
-    generator = np.random.default_rng(0)
-    first, second = generator.integers(0, 9, (2, 5, 5)).astype(float)
-    expected = spearmanr(first.ravel(), second.ravel()).statistic
-    assert rank_correlation(first, second) == pytest.approx(expected)
-    assert rank_correlation(first, -first) == pytest.approx(-1)
-    constant = np.ones((5, 5))
-    assert rank_correlation(constant, first) == 0 == rank_correlation(first, constant)
-    assert rank_correlation(constant, constant) == 1
-
-
 @pytest.mark.parametrize("metrics", [["energy_pointing_game"], ["sanity"], ["randomization"]])
 def test_a_plan_knows_how_many_maps_are_made(classifier, pictures, metrics):
-    made, calls = subject(classifier, pictures, metrics), []
+    setup, calls = setup_of(classifier, pictures, metrics), []
 
     def counted(trace):
         calls.append(1)
         return METHODS["agcam"].function(trace)
 
     method = replace(METHODS["agcam"], function=counted)
-    one = replace(made, methods=(method,), batch_size=1)
+    one = configured(replace(setup, methods=(method,)), batch_size=1)
     planned = plan_setup(one)
     assert planned.own_seconds == planned.maps * planned.method_seconds["agcam"]
-    evaluator = Worker(one)
+    evaluator = Evaluator(one)
     calls.clear()
     evaluator(0)
     assert len(calls) == planned.maps
@@ -332,14 +297,15 @@ def test_a_plan_knows_how_many_maps_are_made(classifier, pictures, metrics):
 
 def test_randomization_leaves_the_model_and_its_copy_as_they_were(classifier, pictures):
     before = {name: tensor.clone() for name, tensor in classifier.module.state_dict().items()}
-    made = subject(classifier, pictures, ["randomization", "class_sensitivity"])
-    evaluator = Worker(made)
+    setup = setup_of(classifier, pictures, ["randomization", "class_sensitivity"])
+    evaluator = Evaluator(setup)
+    randomized = evaluator.judges[1][1].__self__.copy.module
     first, second = evaluator(0), evaluator(0)
     assert first.records == second.records
     for name, tensor in classifier.module.state_dict().items():
         assert torch.equal(tensor, before[name])
-        assert torch.equal(evaluator.randomization.copy.module.state_dict()[name], before[name])
-    assert evaluator.randomization.copy.module is not classifier.module
+        assert torch.equal(randomized.state_dict()[name], before[name])
+    assert randomized is not classifier.module
     assert classifier.module.training
     curves_ = {row.method: row.curve for row in first.records if row.metric == "randomization"}
     assert {len(curve) for curve in curves_.values()} == {1 + 2 + 2}  # as it is, head, blocks, rest
@@ -352,7 +318,7 @@ def test_randomization_leaves_the_model_and_its_copy_as_they_were(classifier, pi
 
 def test_every_weight_is_shuffled_by_the_last_stage(classifier):
     randomization = Randomization(load(copy.deepcopy(classifier.module)))
-    stages = list(randomization._stages(("blocks.0", "blocks.1")))
+    stages = list(randomization.stages(("blocks.0", "blocks.1")))
     shuffled = [id(tensor) for stage in stages for tensor in stage]
     assert len(stages) == 4
     assert sorted(shuffled) == sorted(map(id, randomization.copy.module.parameters()))
@@ -378,36 +344,36 @@ def test_a_bad_annotation_fails_alone_and_stops_nothing(classifier, pictures):
         boxes = {"p0": [[9, 9, 3, 20]], "p1": [[60, 5, 80, 9]], "p3": np.zeros((0, 4))}
         return Truth(np.array(boxes.get(sample.name, [[1.0, 1, 20, 20]])))
 
-    made = subject(classifier, pictures, ["pointing_game", "morf"], truth=truth)
-    _, records, failures = evaluated(made)
-    said = {row.sample: row.message for row in failures}
-    assert "inverted" in said[0]
-    assert "outside the picture of 50 x 40" in said[1]
-    assert "no picture of a known format" in said[2] or "not a picture" in said[2]
-    assert said[3] == "no box was drawn for it"
+    setup = setup_of(classifier, pictures, ["pointing_game", "morf"], truth=truth)
+    _, records, failures = evaluated(setup)
+    messages = {row.sample: row.message for row in failures}
+    assert "inverted" in messages[0]
+    assert "outside the picture of 50 x 40" in messages[1]
+    assert "no picture of a known format" in messages[2] or "not a picture" in messages[2]
+    assert messages[3] == "no box was drawn for it"
     assert {row.sample for row in records if row.metric == "pointing_game"} == {4}
     assert {row.sample for row in records if row.metric == "morf"} == {0, 1, 3, 4}
 
 
 def test_a_label_that_the_model_does_not_know_is_a_failure(classifier, pictures):
-    made = subject(classifier, pictures, ["morf"], classes=(0, None, 2, 3, 4))
-    samples, _, failures = evaluated(made)
+    setup = setup_of(classifier, pictures, ["morf"], classes=(0, None, 2, 3, 4))
+    samples, _, failures = evaluated(setup)
     assert [row.sample for row in samples] == [0, 3, 4]
     assert "does not know c1" in next(row.message for row in failures if row.sample == 1)
 
 
 def test_a_picture_that_the_model_refuses_is_found_and_the_rest_are_judged(classifier, pictures):
-    made = subject(classifier, pictures, ["morf"])
-    opened_ = made.open
+    setup = setup_of(classifier, pictures, ["morf"])
+    opened_ = setup.open
 
     def spoiled(sample):
         pixels, frame = opened_(sample)
         return (pixels * float("nan") if sample.name == "p1" else pixels), frame
 
-    samples, records, failures = evaluated(replace(made, open=spoiled))
+    samples, records, failures = evaluated(replace(setup, open=spoiled))
     assert [row.sample for row in samples] == [0, 3, 4]
     assert [(row.sample, row.metric) for row in failures if row.sample != 2] == [(1, "model")]
-    alone = evaluated(replace(made, batch_size=1))[1]
+    alone = evaluated(configured(setup, batch_size=1))[1]
     by_key = {row[:3]: row.value for row in alone}
     for row in records:
         assert row.value == pytest.approx(by_key[row[:3]], abs=1e-6)
@@ -417,17 +383,17 @@ def test_a_number_that_is_not_finite_is_a_failure(classifier, pictures):
     broken = replace(
         METHODS["random"], name="broken", function=lambda t: torch.full((t.batch, 16), torch.nan)
     )
-    made = subject(
+    setup = setup_of(
         classifier, pictures, ["energy_pointing_game"], methods=(METHODS["agcam"], broken)
     )
-    _, records, failures = evaluated(made)
+    _, records, failures = evaluated(setup)
     assert {row.method for row in records} == {"agcam"}
     assert [row[2:] for row in failures if row.sample != 2] == [
         ("broken", "map", "its map has NaN or infinite values")
     ] * 4
 
 
-# Plans and runs
+# Plans
 
 
 def test_methods_that_a_model_refuses_are_named_with_the_reason(classifier, pictures):
@@ -435,140 +401,45 @@ def test_methods_that_a_model_refuses_are_named_with_the_reason(classifier, pict
         raise ModelError("it has no such thing")
 
     refusing = replace(METHODS["rollout"], name="refusing", function=refuse)
-    made = subject(classifier, pictures, ["morf"], methods=(METHODS["agcam"], refusing))
-    planned = plan_setup(made)
+    setup = setup_of(classifier, pictures, ["morf"], methods=(METHODS["agcam"], refusing))
+    planned = plan_setup(setup)
     assert planned.refused == {"refusing": "it has no such thing"}
-    assert [method.name for method in planned.subject.methods] == ["agcam"]
+    assert [method.name for method in planned.setup.methods] == ["agcam"]
     with pytest.raises(RunError, match="it has no such thing"):
-        plan_setup(replace(made, methods=(refusing,)))
+        plan_setup(replace(setup, methods=(refusing,)))
 
 
 def test_metrics_of_what_the_data_set_has_not_are_refused(classifier, pictures):
-    truth = lambda sample: Truth(np.zeros((0, 4)))  # noqa: E731
-    made = subject(classifier, pictures, ["pointing_game"], truth=truth)
+    def truth(sample):
+        return Truth(np.zeros((0, 4)))
+
+    setup = setup_of(classifier, pictures, ["pointing_game"], truth=truth)
     with pytest.raises(RunError, match="few has no boxes, which pointing_game need"):
-        plan_setup(made)
+        plan_setup(setup)
     with pytest.raises(RunError, match="few has no masks, which mask_iou need"):
-        plan_setup(replace(made, measures=chosen(["mask_iou"])))
-    plan_setup(replace(made, measures=chosen(["morf"])))
+        plan_setup(replace(setup, metrics=choose(["mask_iou"])))
+    plan_setup(replace(setup, metrics=choose(["morf"])))
 
 
 def test_the_run_is_another_if_anything_changes(classifier, pictures):
-    made = subject(classifier, pictures, ["morf"])
-    keys = {plan_setup(made).key, plan_setup(made).key}
+    setup = setup_of(classifier, pictures, ["morf"])
+    keys = {plan_setup(setup).key, plan_setup(setup).key}
     assert len(keys) == 1
-    moved = [Sample(s.name, f"elsewhere/{s.name}", s.label) for s in made.dataset.samples]
-    moved = replace(made, dataset=replace(made.dataset, samples=tuple(moved)))
+    moved = [Sample(s.name, f"elsewhere/{s.name}", s.label) for s in setup.dataset.samples]
+    moved = replace(setup, dataset=replace(setup.dataset, samples=tuple(moved)))
     assert plan_setup(moved).key in keys
-    fewer = replace(made.dataset, samples=made.dataset.samples[:4])
+    fewer = replace(setup.dataset, samples=setup.dataset.samples[:4])
     for changed in (
-        replace(made, dataset=fewer),
-        replace(made, classes=(1, 0, 2, 3, 4)),
-        replace(made, methods=made.methods[:2]),
-        replace(made, measures=chosen(["lerf"])),
-        replace(made, batch_size=2),
-        replace(made, precision=torch.bfloat16),
-        replace(made, classifier=replace(classifier, preparation=SQUASH)),
+        replace(setup, dataset=fewer),
+        replace(setup, classes=(1, 0, 2, 3, 4)),
+        replace(setup, methods=setup.methods[:2]),
+        replace(setup, metrics=choose(["lerf"])),
+        configured(setup, batch_size=2),
+        configured(setup, precision="bfloat16"),
+        replace(setup, classifier=replace(classifier, preparation=SQUASH)),
     ):
         keys.add(plan_setup(changed).key)
     with torch.no_grad():
         classifier.module.head.bias += 1
-    keys.add(plan_setup(made).key)
+    keys.add(plan_setup(setup).key)
     assert len(keys) == 9
-
-
-def test_a_second_run_of_the_same_configuration_is_refused_while_the_first_is_at_it(
-    classifier, pictures, tmp_path
-):
-    made = plan_setup(subject(classifier, pictures, ["energy_pointing_game"]))
-    path = tmp_path / "store"
-    with FileLock(f"{path}.{made.key[:12]}.lock"), pytest.raises(RunError, match="another process"):
-        run_plan(made, path)
-    assert run_plan(made, path).finished
-    lock = Path(f"{path}.{made.key[:12]}.lock")
-    assert lock.exists(), "who waited for a file that was removed would hold nothing"
-    held = lock.stat().st_ino
-    assert run_plan(made, path).finished
-    assert lock.stat().st_ino == held
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_one_worker_has_the_threads_that_are_stated_and_puts_them_back(
-    classifier, pictures, tmp_path, threads
-):
-    before, seen = torch.get_num_threads(), []
-    made = plan_setup(subject(classifier, pictures, ["energy_pointing_game"]))
-    hook = classifier.module.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
-    try:
-        stated = replace(made, configuration=configuration(tmp_path, threads=threads))
-        run_plan(stated, tmp_path / "store")
-    finally:
-        hook.remove()
-    assert set(seen) == {threads}
-    assert torch.get_num_threads() == before
-
-
-def test_a_model_without_a_name_stays_in_this_process(classifier, pictures, tmp_path):
-    made = plan_setup(subject(classifier, pictures, ["energy_pointing_game"]))
-    with pytest.raises(RunError, match="use one worker"):
-        run_plan(made, tmp_path / "store", "local", Resources(workers=2))
-
-
-def test_a_configuration_is_rebuilt_from_its_names(tmp_path):
-    folder = lay_out(tmp_path)
-    made = load_setup(configuration(folder, limit=5, fit="squash", precision="bfloat16"))
-    assert [sample.name for sample in made.dataset.samples] == [
-        "00.png",
-        "02.png",
-        "04.png",
-        "07.png",
-        "09.png",
-    ]
-    assert [method.name for method in made.methods] == ["agcam", "random", "gaussian"]
-    assert made.classifier.preparation.fit == "squash"
-    assert made.precision is torch.bfloat16
-    with pytest.raises(UnknownNameError, match="did you mean rollout"):
-        load_setup(configuration(folder, methods=("rolout",)))
-    with pytest.raises(RunError, match="none of the data set's 10 classes"):
-        load_setup(configuration(folder, class_names=tuple("abcdefghij")))
-    with pytest.raises(RunError, match="as many classes"):
-        load_setup(configuration(folder, class_names=(), root=str(few_classes(folder))))
-    with pytest.raises(RunError, match="the precision is one of as-is"):
-        load_setup(configuration(folder, precision="int8"))
-
-
-def test_a_worker_that_finds_something_else_under_the_same_names_refuses(tmp_path):
-    asked = configuration(lay_out(tmp_path, pictures=4), metrics=("energy_pointing_game",))
-    made = plan(asked)
-    start_worker(made.configuration, made.key)
-    weights = torch.load(tmp_path / "weights.pth")
-    torch.save({name: tensor + 1 for name, tensor in weights.items()}, tmp_path / "weights.pth")
-    with pytest.raises(RunError, match="another model, data set or versions"):
-        start_worker(made.configuration, made.key)
-
-
-def few_classes(folder):
-    path = folder / "few.csv"
-    path.write_text("path,label\n00.png,a\n01.png,b\n")
-    return path
-
-
-def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
-    from agcam.evaluation.pictures import shown_pictures
-
-    folder = lay_out(tmp_path, pictures=4)
-    made = plan(configuration(folder, metrics=("energy_pointing_game",)))
-    run_plan(made, tmp_path / "store")
-    with Store(tmp_path / "store") as store:
-        results = read_results(store)
-    shown = shown_pictures(results, each=1)
-    assert [(one.method, one.best) for one in shown] == [
-        (method, best) for method in ("agcam", "random", "gaussian") for best in (True, False)
-    ]
-    values = results.values["energy_pointing_game"][:, 0]
-    assert [one.value for one in shown[:2]] == [values.max(), values.min()]
-    assert all(one.jpeg.startswith(b"\xff\xd8") for one in shown)
-    weights = torch.load(folder / "weights.pth")
-    torch.save({name: tensor + 1 for name, tensor in weights.items()}, folder / "weights.pth")
-    with pytest.raises(RunError, match="not those of the run"):
-        shown_pictures(results)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy.stats import spearmanr
 
 import agcam
-from agcam.metrics import METRICS
+from agcam.metrics import BUNDLES, METRICS, choose
 from agcam.metrics.boxes import (
-    area_share,
     contour_boxes,
     exact_mask,
     external_boxes,
@@ -22,26 +22,16 @@ from agcam.metrics.boxes import (
 from agcam.metrics.instances import instances_covered, instances_found
 from agcam.metrics.localization import compare, corrected, paper, predicted_boxes
 from agcam.metrics.max_box import THRESHOLDS, best_box_ious, max_box_iou
-from agcam.metrics.perturbation import (
-    FILLS,
-    INNER,
-    SHARES,
-    abpc,
-    area,
-    black,
-    curves,
-    ends,
-    perturb,
-    removal_order,
-)
-from agcam.metrics.pointing import energy_pointing_game, own_cell_share, pointing_game
-from agcam.metrics.saco import group_case, pixel_groups, saco, without_groups
-from agcam.values import BoxCase, CurveCase, GroupCase, MosaicCase
+from agcam.metrics.perturbation import area
+from agcam.metrics.pointing import energy_pointing_game, pointing_game
+from agcam.metrics.saco import saco
+from agcam.metrics.sanity import rank_correlation
+from agcam.values import AccuracyCase, BoxCase, CostCase, CurveCase, GroupCase
 
 quick = settings(max_examples=80, deadline=None, derandomize=True)
 H, W = 14, 18
 NOTHING = np.zeros((0, 4))
-ON_BOXES = [name for name, row in METRICS.items() if row.needs is BoxCase]
+ON_BOXES = [name for name, row in METRICS.items() if row.needs is BoxCase and not row.of_set]
 LOCALIZATION = ("pixel_accuracy", "iou", "dice", "precision", "recall")
 
 maps = arrays.arrays(np.float64, (H, W), elements=st.integers(0, 12).map(float))
@@ -228,7 +218,6 @@ def test_localization_of_nothing(prefix):
 def test_other_metrics_of_nothing():
     constant, truth = np.ones((H, W)), np.array([[2, 2, 9, 9]])
     share = 49 / (H * W)
-    assert area_share(BoxCase(constant, truth)) == share
     for metric in (pointing_game, energy_pointing_game):
         assert metric(BoxCase(constant, truth)) == pytest.approx(share)
         assert metric(BoxCase(constant, NOTHING)) == 0
@@ -239,12 +228,12 @@ def test_other_metrics_of_nothing():
     assert max_box_iou(BoxCase(constant, np.array([[0, 0, 1, 1]]))) == 0.25
 
 
-@pytest.mark.parametrize("name", [n for n in ON_BOXES if METRICS[n].chance])
-def test_chance_on_boxes(name):
+@pytest.mark.parametrize("metric", [pointing_game, energy_pointing_game])
+def test_a_random_map_gets_the_boxes_share_of_the_picture(metric):
     truth, generator = np.array([[2, 3, 9, 10], [8, 2, 16, 6]]), np.random.default_rng(0)
-    values = [score(name, generator.random((H, W)), truth) for _ in range(2000)]
-    expected = METRICS[name].chance(BoxCase(np.zeros((H, W)), truth))
-    assert abs(np.mean(values) - expected) < 4 * np.std(values) / math.sqrt(len(values))
+    values = [metric(BoxCase(generator.random((H, W)), truth)) for _ in range(1000)]
+    share = exact_mask(truth, (H, W)).mean()
+    assert abs(np.mean(values) - share) < 4 * np.std(values) / math.sqrt(len(values))
 
 
 @quick
@@ -254,7 +243,7 @@ def test_unseen_pixels_count_for_nothing(relevance, truth):
     part = relevance.copy()
     part[:, 9:] = np.nan
     left = truth.clip(max=[9, H, 9, H])
-    for metric in (pointing_game, energy_pointing_game, area_share):
+    for metric in (pointing_game, energy_pointing_game):
         expected = metric(BoxCase(relevance[:, :9], left))
         assert metric(BoxCase(part, truth)) == pytest.approx(expected)
     assert (predicted_boxes(BoxCase(part, truth))[:, 2] <= 9).all()
@@ -267,9 +256,9 @@ def test_unseen_pixels_count_for_nothing(relevance, truth):
 @given(arrays.arrays(np.bool_, (5, 6)), arrays.arrays(np.bool_, (5, 6)))
 def test_comparison_pixel_by_pixel(predicted, truth):
     tp = fp = fn = tn = 0
-    for said, true in zip(predicted.ravel(), truth.ravel(), strict=True):
-        tp, fp = tp + (said and true), fp + (said and not true)
-        fn, tn = fn + (true and not said), tn + (not true and not said)
+    for shown, true in zip(predicted.ravel(), truth.ravel(), strict=True):
+        tp, fp = tp + (shown and true), fp + (shown and not true)
+        fn, tn = fn + (true and not shown), tn + (not true and not shown)
     e = 1e-5
     expected = [
         (tp + tn + e) / (tp + tn + fp + fn + e),
@@ -367,25 +356,6 @@ def test_energy_pixel_by_pixel(relevance, truth):
         assert energy_pointing_game(case) == pytest.approx(inside / total)
 
 
-@quick
-@given(maps, st.integers(1, 4), st.integers(1, 4))
-def test_cells_share_all_of_the_relevance(relevance, rows, columns):
-    shares = [
-        own_cell_share(MosaicCase(relevance, rows, columns, cell)) for cell in range(rows * columns)
-    ]
-    assert sum(shares) == pytest.approx(1)
-
-
-def test_own_cell():
-    relevance = np.zeros((H, W))
-    relevance[:7, 9:] = 1
-    assert [own_cell_share(MosaicCase(relevance, 2, 2, c)) for c in range(4)] == [0, 1, 0, 0]
-    constant = MosaicCase(np.full((H, W), 5.0), 2, 2, 3)
-    assert own_cell_share(constant) == METRICS["own_cell_share"].chance(constant) == 0.25
-    with pytest.raises(agcam.MetricError, match="cell 4 of 2 x 2"):
-        own_cell_share(MosaicCase(relevance, 2, 2, 4))
-
-
 # Instances
 
 
@@ -412,118 +382,22 @@ def test_one_box_finds_one_instance():
 # Perturbation
 
 
-@pytest.fixture
-def picture():
-    return np.random.default_rng(3).normal(size=(3, H, W))
-
-
-@quick
-@given(maps, st.sampled_from(["morf", "lerf"]), st.sampled_from(list(FILLS)))
-def test_perturbation_pixel_by_pixel(relevance, order, fill):
-    pixels = np.random.default_rng(3).normal(size=(3, H, W)).astype(np.float32)
-    sign = -1 if order == "morf" else 1
-    places = sorted(
-        itertools.product(range(H), range(W)), key=lambda p: (sign * relevance[p], -p[0], -p[1])
-    )
-    found = perturb(pixels, relevance, SHARES, order, fill)
-    assert found.shape == (11, 3, H, W)
-    assert found.dtype == pixels.dtype
-    for share, picture in zip(SHARES, found, strict=True):
-        expected = pixels.copy()
-        for y, x in places[: int(share * H * W)]:
-            expected[:, y, x] = FILLS[fill](pixels)[:, y, x]
-        assert np.array_equal(picture, expected)
-    assert np.array_equal(found[[0, -1]], ends(pixels, fill))
-
-
-def test_fills(picture):
-    assert (ends(picture)[1] == 0).all()
-    assert np.allclose(ends(picture, "mean")[1], picture.mean(axis=(1, 2))[:, None, None])
-    dark = black((0.5, 0.4, 0.2), (0.5, 0.2, 0.1))
-    assert np.allclose(ends(picture, dark)[1][:, 0, 0], [-1, -2, -2])
-    blurred = ends(picture, "blur")[1]
-    assert blurred.std() < picture.std()
-    flat = np.ones((3, 8, 8), np.float16)
-    assert np.allclose(perturb(flat, np.eye(8), fill="blur"), 1, atol=1e-3)
-    with pytest.raises(agcam.UnknownNameError, match="did you mean blur"):
-        perturb(picture, np.zeros((H, W)), fill="blurr")
-
-
-def test_shares_are_counted_as_written():
-    pixels = np.ones((3, 10, 10))
-    gone = (perturb(pixels, np.eye(10), (0.29, 0.57, 0.58)) == 0)[:, 0].sum(axis=(1, 2))
-    assert gone.tolist() == [29, 57, 58]
-
-
-@quick
-@given(maps)
-def test_order_is_a_permutation_and_knows_no_scale(relevance):
-    for order in ("morf", "lerf"):
-        found = removal_order(relevance, order)
-        assert np.array_equal(np.sort(found), np.arange(H * W))
-        assert np.array_equal(found, removal_order(relevance * 4 - 32, order))
-    assert np.array_equal(
-        removal_order(relevance, "morf"), removal_order(relevance.max() - relevance, "lerf")
-    )
-
-
-def test_a_constant_map_has_one_order(picture):
-    constant = np.ones((H, W))
-    both = [perturb(picture, constant, order=order) for order in ("morf", "lerf")]
-    assert np.array_equal(*both)
-    assert len(both[0]) == len(INNER) == 9
-
-
-def test_areas():
-    curve = curves([0.9, 0.1], [0.5] * 9, [0.8] * 9)
-    assert isinstance(curve, CurveCase)
-    assert METRICS["morf"].function(curve) == pytest.approx((0.9 + 0.1 + 4.5) / 11)
-    assert METRICS["lerf"].function(curve) == pytest.approx((0.9 + 0.1 + 7.2) / 11)
-    assert abpc(curve) == pytest.approx(0.3 * 9 / 11)
-    assert METRICS["abpc"].chance(curve) == 0
-    swapped = CurveCase(curve.lerf, curve.morf)
-    assert abpc(swapped) == -abpc(curve)
+def test_areas_of_curves():
+    case = CurveCase(np.array([0.9, *[0.5] * 9, 0.1]), np.array([0.9, *[0.8] * 9, 0.1]))
+    value = {name: METRICS[name].function(case) for name in BUNDLES["perturbation"][:3]}
+    assert value["morf"] == pytest.approx((0.9 + 0.1 + 4.5) / 11)
+    assert value["lerf"] == pytest.approx((0.9 + 0.1 + 7.2) / 11)
+    assert value["abpc"] == pytest.approx(0.3 * 9 / 11)
+    assert METRICS["abpc"].function(CurveCase(case.lerf, case.morf)) == -value["abpc"]
+    assert METRICS["deletion"].function(case) == pytest.approx(5.0 / 10)
+    assert METRICS["insertion"].function(case) == pytest.approx(7.7 / 10)
+    assert METRICS["insertion"].curve(case).tolist() == case.lerf[::-1].tolist()
+    hits = AccuracyCase(np.array([1] * 4 + [0] * 7), np.array([1] * 10 + [0]))
+    assert METRICS["positive_accuracy"].function(hits) == pytest.approx(3 / 9)
+    assert METRICS["negative_accuracy"].function(hits) == 1
     for wrong in ([], [0.1, math.nan], [[0.1]]):
         with pytest.raises(agcam.MetricError, match="finite probability"):
             area(np.array(wrong))
-
-
-def test_a_map_that_knows_the_model_wins(picture):
-    """A model that adds up pixels: the pixels' own sum is the best map, ABPC > 0."""
-    light = np.abs(picture)
-
-    def ask(pictures):
-        return 1 - np.exp(-pictures.sum(axis=(1, 2, 3)) / light.sum())
-
-    def ask_all(relevance):
-        return abpc(
-            curves(
-                ask(ends(light)),
-                ask(perturb(light, relevance)),
-                ask(perturb(light, relevance, order="lerf")),
-            )
-        )
-
-    best = ask_all(light.sum(axis=0))
-    generator = np.random.default_rng(0)
-    chance = [ask_all(generator.random((H, W))) for _ in range(60)]
-    assert best > max(chance)
-    assert ask_all(-light.sum(axis=0)) == pytest.approx(-best)
-    assert abs(np.mean(chance)) < 4 * np.std(chance) / math.sqrt(60)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"relevance": np.zeros((3, 3))},
-        {"relevance": np.full((H, W), np.nan)},
-        {"shares": (0.5, 1.5)},
-        {"order": "sideways"},
-    ],
-)
-def test_wrong_plans_are_refused(picture, change):
-    with pytest.raises(agcam.MetricError):
-        perturb(**{"pixels": picture, "relevance": np.zeros((H, W)), **change})
 
 
 # SaCo
@@ -545,14 +419,13 @@ def test_saco_pair_by_pair(pairs):
     assert saco(GroupCase(relevance * 3 + 5, drops * 2 - 1)) == pytest.approx(value)
 
 
-def test_saco_ends_and_chance():
+def test_saco_ends_and_random_maps():
     relevance = np.arange(10.0)[::-1]
     assert saco(GroupCase(relevance, relevance**3)) == 1
     assert saco(GroupCase(relevance, -relevance)) == -1
     assert saco(GroupCase(np.ones(10), relevance)) == 0
     generator = np.random.default_rng(0)
     values = [saco(GroupCase(relevance, generator.random(10))) for _ in range(2000)]
-    assert METRICS["saco"].chance(None) == 0
     assert abs(np.mean(values)) < 4 * np.std(values) / math.sqrt(len(values))
     with pytest.raises(agcam.MetricError, match="finite"):
         saco(GroupCase(relevance, relevance * np.nan))
@@ -560,35 +433,45 @@ def test_saco_ends_and_chance():
         saco(GroupCase(relevance, relevance[1:]))
 
 
-@quick
-@given(maps, st.integers(2, 12))
-def test_groups_are_of_one_size_and_in_order(relevance, number):
-    members = pixel_groups(relevance, number)
-    sizes = np.bincount(members.reshape(-1), minlength=number)
-    assert sizes.max() - sizes.min() <= 1
-    for group in range(number - 1):
-        assert relevance[members == group].min() >= relevance[members == group + 1].max()
+# Sanity and cost
 
 
-def test_groups_are_removed_one_at_a_time(picture):
-    relevance = np.random.default_rng(1).random((H, W))
-    without = without_groups(picture, relevance)
-    changed = (without != picture).any(axis=1)
-    assert (changed.sum(axis=0) == 1).all()
-    case = group_case(relevance, 0.9, np.linspace(0.1, 0.8, 10))
-    assert case.relevance.sum() == pytest.approx(relevance.sum())
-    assert saco(case) == 1
-    with pytest.raises(agcam.MetricError, match="groups"):
-        pixel_groups(relevance, 1)
+def test_rank_correlation_is_spearmans():
+    generator = np.random.default_rng(0)
+    first, second = generator.integers(0, 9, (2, 5, 5)).astype(float)
+    expected = spearmanr(first.ravel(), second.ravel()).statistic
+    assert rank_correlation(first, second) == pytest.approx(expected)
+    assert rank_correlation(first, -first) == pytest.approx(-1)
+    constant = np.ones((5, 5))
+    assert rank_correlation(constant, first) == 0 == rank_correlation(first, constant)
+    assert rank_correlation(constant, constant) == 1
+
+
+def test_cost_is_beside_a_plain_pass():
+    case = CostCase(seconds=3, plain_seconds=2, memory=10, plain_memory=8)
+    assert [METRICS[name].function(case) for name in BUNDLES["cost"]] == [1.5, 1.25]
 
 
 # The table
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_rows_say_what_they_do(name):
+def test_rows_describe_themselves(name):
     row = METRICS[name]
-    assert row.function.__doc__
+    assert row.sentence.endswith(".")
+    assert len(row.sentence) < 160
     assert row.on_empty
     assert row.cite
-    assert row.better in ("higher", "lower")
+    assert row.heading
+    assert row.bounds[0] < row.bounds[1]
+    assert row.axes is None or row.curve is not None
+
+
+def test_metrics_are_chosen_by_name_and_in_bundles():
+    assert {name for names in BUNDLES.values() for name in names} <= set(METRICS)
+    names = [row.name for row in choose(["abpc", "perturbation", "iou", "abpc"])]
+    assert names == ["abpc", "morf", "lerf", "positive_accuracy", "negative_accuracy", "iou"]
+    with pytest.raises(agcam.UnknownNameError, match="did you mean paper_iou"):
+        choose(["paper_io"])
+    with pytest.raises(agcam.RunError, match="choose metrics"):
+        choose([])

@@ -219,11 +219,10 @@ def test_an_evaluation_is_another_run_with_another_preparation(tmp_path):
     torch.save(vit().state_dict(), tmp_path / "mine.pth")
     usual = Configuration("folder", ".", str(tmp_path / "mine.pth"), ("agcam",), ("abpc",),
                           arch="timm:test_vit")  # fmt: skip
-    stated = replace(usual, size=(160,), mean=(0.1,), std=(0.5,), fit="squash")
+    stated = replace(usual, preparation=Changes(size=(160,), mean=(0.1,), std=(0.5,), fit="squash"))
     assert load_model(stated).preparation != load_model(usual).preparation
     read_back = json.loads(json.dumps(asdict(stated)))
-    listed = {key: tuple(v) if isinstance(v, list) else v for key, v in read_back.items()}
-    assert load_model(Configuration(**listed)).preparation == load_model(stated).preparation
+    assert Configuration.from_stored(read_back) == stated
 
 
 def test_a_prompted_model_keeps_the_preparation_it_was_given():

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 
 from agcam import RunError
 from agcam.errors import DamageError
+from agcam.metrics import METRICS
 from agcam.records import (
     Failure,
     Record,
@@ -32,12 +34,12 @@ from agcam.records import (
 from agcam.records.summary import estimates
 
 METHODS = ("agcam", "rollout", "random")
-MEASURE = {"test": "curves", "better": "higher", "fill": "zero", "right_only": False}
+METRIC = {"better": "higher", "map_of": "label", "fill": "zero", "right_only": False}
 CONFIGURATION = {
     "dataset": {"name": "set <i>", "samples": 40, "sha256": "0"},
     "model": {"name": "model & co"},
     "methods": list(METHODS),
-    "metrics": {"abpc": MEASURE, "morf": {**MEASURE, "better": "lower"}},
+    "metrics": {"abpc": METRIC, "morf": {**METRIC, "better": "lower"}},
 }
 
 
@@ -366,14 +368,13 @@ def test_differences_are_paired(store):
     assert better[0].low < better[1].high
     difference = estimates(values + 0.01 - values)[0]
     assert difference.low == pytest.approx(0.01)
-    columns = {column.metric: column for column in summarize(read_results(store))}
+    columns = {column.metric: column for column in summarize(read_results(store), METRICS)}
     assert set(columns["abpc"].differences) == {"rollout", "random"}
     assert columns["abpc"].differences["rollout"].number == 39
 
 
 def test_numbers_of_whole_sets_are_made_of_their_rows(tmp_path):
-    measure = {"test": "masks", "better": "higher", "fill": "", "right_only": False}
-    configuration = {**CONFIGURATION, "metrics": {"share": measure}}
+    configuration = {**CONFIGURATION, "metrics": {"share": {"better": "higher"}}}
     records = tuple(
         Record(n, method, "share", None, (float(n if method == "agcam" else 1), 4.0))
         for n in range(3)
@@ -388,8 +389,9 @@ def test_numbers_of_whole_sets_are_made_of_their_rows(tmp_path):
         assert len(rows) == len(names)
         return float(rows[:, 0].sum() / rows[:, 1].sum())
 
-    assert summarize(results) == []
-    (column,) = summarize(results, {"share": share})
+    assert summarize(results, METRICS) == []
+    metrics = {"share": replace(METRICS["set_mean_iou"], name="share", of_set=share)}
+    (column,) = summarize(results, metrics)
     assert column.means["agcam"].mean == 0.25 == column.means["random"].mean
     assert column.means["agcam"].number == 3
     assert column.means["random"].low == 0.25
@@ -422,7 +424,7 @@ class Cells(HTMLParser):
 
 def test_the_figures_of_the_page_are_the_stores(store):
     results = read_results(store)
-    page = render_report(results, summarize(results))
+    page = render_report(results, summarize(results, METRICS))
     cells = Cells()
     cells.feed(page)
     assert len(cells.found) == 6
@@ -436,8 +438,8 @@ def test_the_figures_of_the_page_are_the_stores(store):
 
 def test_the_page_is_one_file_and_escapes_what_it_was_given(store):
     results = read_results(store)
-    page = render_report(results, summarize(results))
-    assert page == render_report(results, summarize(results))
+    page = render_report(results, summarize(results, METRICS))
+    assert page == render_report(results, summarize(results, METRICS))
     assert "set &lt;i&gt;" in page
     assert "a &lt;bad&gt; box" in page
     assert "<script" not in page
@@ -449,7 +451,7 @@ def test_exports_hold_every_row(store):
     from pyarrow import parquet
 
     results = read_results(store)
-    files = csv_files(store, results, summarize(results))
+    files = csv_files(store, results, summarize(results, METRICS))
     rows = list(csv.DictReader(io.StringIO(files["rows.csv"])))
     table = parquet.read_table(io.BytesIO(parquet_bytes(store, results))).to_pylist()
     records = list(store.records("key"))

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from agcam import RunError
 from agcam.cli import app
+from agcam.metrics import METRICS
 from agcam.records import (
     Failure,
     Record,
@@ -105,9 +106,9 @@ def test_every_name_is_exported_where_it_can_do_no_harm(named):
     with Store(named, create=False) as store:
         results = read_results(store)
         assert [row.name for row in results.samples] == list(NAMES)
-        texts = csv_files(store, results, summarize(results))
+        texts = csv_files(store, results, summarize(results, METRICS))
         table = parquet.read_table(io.BytesIO(parquet_bytes(store, results))).to_pylist()
-        page = render_report(results, summarize(results))
+        page = render_report(results, summarize(results, METRICS))
     for text in texts.values():
         text.encode()
         for row in csv.reader(io.StringIO(text)):

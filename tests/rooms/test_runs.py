@@ -6,15 +6,25 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_runs import configuration, lay_out, rows_of
+import timm
+import torch
+from filelock import FileLock
+from small_runs import configuration, lay_out, names, rows_of
 
-from agcam import RunError
+import agcam
+from agcam import RunError, UnknownNameError
+from agcam.datasets import DATASETS
 from agcam.engines import Resources
-from agcam.evaluation import plan, run_plan
+from agcam.evaluation import Evaluation, evaluate, load_setup, plan, run_plan
+from agcam.evaluation.evaluator import start_evaluator
+from agcam.evaluation.pictures import shown_pictures
+from agcam.metrics import METRICS
 from agcam.records import Store
+from agcam.values import Changes
 
 KILLS = 6
 PICTURES = 12
@@ -33,11 +43,11 @@ def made(laid_out):
 @pytest.fixture(scope="module")
 def undisturbed(made, tmp_path_factory):
     """The rows of a run in one process, which was then run again and left alone."""
-    path, heard = tmp_path_factory.mktemp("undisturbed") / "store", []
+    path, notified = tmp_path_factory.mktemp("undisturbed") / "store", []
     first = run_plan(made, path)
     assert first.finished
-    assert first == run_plan(made, path, tell=heard.append)
-    assert heard == []
+    assert first == run_plan(made, path, on_shard=notified.append)
+    assert notified == []
     assert first.cost["forwards"] == made.forwards == PICTURES * (1 + 3 * 18)
     with Store(path) as store:
         assert len(store.runs()) == 1
@@ -128,3 +138,166 @@ def shards_of(path):
     except RunError:
         return 0
     return runs[0].done if runs else 0
+
+
+# One process and others
+
+
+@pytest.fixture(scope="module")
+def short(laid_out):
+    return plan(configuration(laid_out, limit=2, metrics=("pointing_game",)))
+
+
+def test_a_run_is_refused_while_another_process_runs_it(short, tmp_path):
+    path = tmp_path / "store"
+    lock = Path(f"{path}.{short.key[:12]}.lock")
+    with FileLock(lock), pytest.raises(RunError, match="another process is already running"):
+        run_plan(short, path)
+    assert run_plan(short, path).finished
+    assert lock.exists(), "who waited for a file that was removed would hold nothing"
+    held = lock.stat().st_ino
+    assert run_plan(short, path).finished
+    assert lock.stat().st_ino == held
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_one_worker_has_the_stated_threads_and_puts_them_back(short, tmp_path, threads):
+    before, seen = torch.get_num_threads(), []
+    module = short.setup.classifier.module
+    hook = module.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    stated = replace(short.setup.configuration, threads=threads)
+    try:
+        run_plan(
+            replace(short, setup=replace(short.setup, configuration=stated)), tmp_path / "store"
+        )
+    finally:
+        hook.remove()
+    assert set(seen) == {threads}
+    assert torch.get_num_threads() == before
+
+
+def test_a_model_without_a_name_stays_in_this_process(short, tmp_path):
+    nameless = replace(short, setup=replace(short.setup, portable=False))
+    with pytest.raises(RunError, match="use one worker"):
+        run_plan(nameless, tmp_path / "store", "local", Resources(workers=2))
+
+
+def test_a_configuration_is_rebuilt_from_its_names(tmp_path):
+    folder = lay_out(tmp_path)
+    made = load_setup(
+        configuration(folder, limit=5, preparation=Changes(fit="squash"), precision="bfloat16")
+    )
+    assert [sample.name for sample in made.dataset.samples] == [
+        "00.png",
+        "02.png",
+        "04.png",
+        "07.png",
+        "09.png",
+    ]
+    assert [method.name for method in made.methods] == ["agcam", "random", "gaussian"]
+    assert made.classifier.preparation.fit == "squash"
+    assert made.precision is torch.bfloat16
+    with pytest.raises(UnknownNameError, match="did you mean rollout"):
+        load_setup(configuration(folder, methods=("rolout",)))
+    with pytest.raises(RunError, match="none of the data set's 10 classes"):
+        load_setup(configuration(folder, class_names=tuple("abcdefghij")))
+    with pytest.raises(RunError, match="as many classes"):
+        load_setup(configuration(folder, class_names=(), root=str(few_classes(folder))))
+    with pytest.raises(RunError, match="the precision is one of as-is"):
+        load_setup(configuration(folder, precision="int8"))
+
+
+def test_a_worker_that_finds_something_else_under_the_same_names_refuses(tmp_path):
+    stated = configuration(lay_out(tmp_path, pictures=4), metrics=("energy_pointing_game",))
+    made = plan(stated)
+    start_evaluator(made.setup.configuration, made.key)
+    weights = torch.load(tmp_path / "weights.pth")
+    torch.save({name: tensor + 1 for name, tensor in weights.items()}, tmp_path / "weights.pth")
+    with pytest.raises(RunError, match="another model, data set or versions"):
+        start_evaluator(made.setup.configuration, made.key)
+
+
+def few_classes(folder):
+    path = folder / "few.csv"
+    path.write_text("path,label\n00.png,a\n01.png,b\n")
+    return path
+
+
+def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
+    folder = lay_out(tmp_path, pictures=4)
+    made = plan(configuration(folder, metrics=("energy_pointing_game",)))
+    results = Evaluation(tmp_path / "store", run_plan(made, tmp_path / "store")).results
+    shown = shown_pictures(results, each=1)
+    assert [(one.method, one.best) for one in shown] == [
+        (method, best) for method in ("agcam", "random", "gaussian") for best in (True, False)
+    ]
+    values = results.values["energy_pointing_game"][:, 0]
+    assert [one.value for one in shown[:2]] == [values.max(), values.min()]
+    assert all(one.jpeg.startswith(b"\xff\xd8") for one in shown)
+    weights = torch.load(folder / "weights.pth")
+    torch.save({name: tensor + 1 for name, tensor in weights.items()}, folder / "weights.pth")
+    with pytest.raises(RunError, match="not those of the run"):
+        shown_pictures(results)
+
+
+# In Python
+
+
+def test_evaluate_is_one_call_from_names_to_a_report(laid_out, undisturbed, tmp_path):
+    plans, shards = [], []
+    found = evaluate(
+        "csv",
+        laid_out / "boxes.csv",
+        model=str(laid_out / "weights.pth"),
+        arch="timm:test_vit",
+        classes=names(),
+        methods=["agcam"],
+        metrics=["abpc", "pointing_game", "iou"],
+        store=tmp_path / "store",
+        batch_size=1,
+        workers=1,
+        on_plan=lambda made, resources: plans.append((made.key, resources.workers)),
+        on_shard=shards.append,
+    )
+    assert plans == [(found.run.key, 1)]
+    assert len(shards) == PICTURES
+    with Store(tmp_path / "store") as store:
+        assert rows_of(store) == undisturbed
+    assert repr(found).startswith(f"<Evaluation {found.run.key[:12]} in ")
+    assert repr(Evaluation.read(tmp_path / "store")) == repr(found)
+    assert [column.metric for column in found.summary()] == ["abpc", "pointing_game", "iou"]
+    row = found.rows[0]
+    assert row["value"] == undisturbed[1][0].value
+    assert {"name", "label", "prediction", "method", "metric", "curve"} < set(row)
+    page = found.report(tmp_path / "report", pictures=False)
+    assert METRICS["abpc"].sentence in page.read_text()
+    assert (page.parent / "summary.csv").exists()
+
+
+def test_a_model_and_a_data_set_that_are_loaded_are_judged_like_named_ones(laid_out, tmp_path):
+    """Randomization too, on a copy; the user's model is left as it was."""
+    model = timm.create_model("test_vit", num_classes=10)
+    model.load_state_dict(torch.load(laid_out / "weights.pth"))
+    classifier = agcam.load(model, classes=names())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    dataset = DATASETS["csv"].read(str(laid_out / "boxes.csv"))
+    chosen = {"methods": ["agcam"], "metrics": ["abpc", "randomization"], "limit": 2, "workers": 1}
+    named = evaluate(
+        "csv",
+        laid_out / "boxes.csv",
+        model=str(laid_out / "weights.pth"),
+        arch="timm:test_vit",
+        classes=names(),
+        store=tmp_path / "named",
+        **chosen,
+    )
+    given = evaluate(dataset, model=classifier, store=tmp_path / "given", **chosen)
+    assert [row["value"] for row in given.rows] == [row["value"] for row in named.rows]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert model.training
+    with pytest.raises(RunError, match="use one worker"):
+        evaluate(
+            dataset, model=model, classes=names(), store=tmp_path / "two", **chosen | {"workers": 2}
+        )
+    with pytest.raises(agcam.LoadError, match="stays where it is"):
+        evaluate(dataset, model=model, device="cpu", store=tmp_path / "moved")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +12,15 @@ import typer
 from ..errors import AgcamError, LoadError, RunError
 from .loading import Loading, read_names
 from .options import Model, names_in, takes_groups
+from .records import print_summary
 from .say import say
 from .stopping import advise
 
 if TYPE_CHECKING:
+    from ..engines import Resources
     from ..evaluation import Plan
-    from ..evaluation.run import Tell
-    from ..records import Run, ShardRows
+    from ..evaluation.run import OnShard
+    from ..records import ShardRows
 
 
 @takes_groups
@@ -50,11 +50,8 @@ def evaluate(
     *,
     loading: Loading,
 ) -> None:
-    """Judge methods on a data set; a run that was stopped goes on where it was."""
-    from ..datasets import DATASETS
-    from ..engines import ENGINES, Resources
-    from ..evaluation import Configuration, plan, run_plan
-    from ..records import Store
+    """Judge methods on a data set; a run that was stopped continues where it was."""
+    from ..evaluation import evaluate as evaluate_
 
     advise("nothing was stored yet; start the same command again")
     if loading.trust_remote_code:
@@ -62,63 +59,64 @@ def evaluate(
             "evaluate rebuilds its model from its name, in every worker and from the store, and "
             "never runs a model's own code there: load it in Python, and evaluate its weights."
         )
-    device = loading.device or "cpu"
-    _ = ENGINES[engine], DATASETS[dataset]  # what is wrong is told before the model is loaded
-    if store.exists():
-        Store(store).close()
     say("loading, and trying every method on one picture ...", err=True)
-    made = plan(
-        Configuration(
-            dataset=dataset,
-            root=root,
+    advance: list[OnShard] = []
+
+    def announce(made: Plan, resources: Resources) -> None:
+        _announce(made, resources.workers)
+        advance.append(bar.enter_context(_progress(made, store)))
+
+    def on_shard(rows: ShardRows) -> None:
+        advance[0](rows)
+
+    with ExitStack() as bar:
+        evaluation = evaluate_(
+            dataset,
+            root,
             model=model,
-            arch=loading.arch,
-            class_names=tuple(read_names(loading.classes) or ()),
             methods=names_in(methods),
             metrics=names_in(metrics),
+            store=store,
             limit=limit,
             batch_size=batch_size,
             precision=precision,
-            device=device,
-            **asdict(loading.changes),
+            arch=loading.arch,
+            classes=read_names(loading.classes),
+            preparation=loading.changes,
+            scores=loading.scores,
+            device=loading.device,
+            engine=engine,
+            address=address,
+            workers=workers,
             threads=threads,
-            scores=loading.scores or "",
+            on_plan=announce,
+            on_shard=on_shard,
         )
-    )
-    resources = Resources(
-        workers=workers or _workers(device, threads),
-        threads=threads,
-        gpus=float(device.startswith("cuda")),
-        address=address,
-    )
-    _announce(made, resources.workers)
-    with _progress(made, store) as tell:
-        run = run_plan(made, store, engine, resources, tell)
-    _finish(store, run)
-
-
-def _workers(device: str, threads: int) -> int:
-    """As many as there are cores for; one on a GPU, which they would only share."""
-    return max(1, (os.cpu_count() or 1) // threads) if device == "cpu" else 1
+    print_summary(store, evaluation.results, evaluation.summary())
+    if not evaluation.run.samples:
+        raise RunError(
+            "no sample could be judged; the reasons: "
+            f"agcam report {store} {evaluation.run.key[:12]}"
+        )
 
 
 def _announce(made: Plan, workers: int) -> None:
     """What will be run and what it takes, before it starts."""
     from ..values import preparation_notes, preparation_text
 
-    subject = made.subject
-    names = ", ".join(method.name for method in subject.methods)
-    say(f"{subject.classifier.name} on {len(subject.dataset.samples)} samples: {names}")
-    say(f"preparation: {preparation_text(subject.classifier.preparation)}")
-    for note in (*subject.classifier.notes, *preparation_notes(subject.classifier.preparation)):
+    setup = made.setup
+    names = ", ".join(method.name for method in setup.methods)
+    say(f"{setup.classifier.name} on {len(setup.dataset.samples)} samples: {names}")
+    say(f"preparation: {preparation_text(setup.classifier.preparation)}")
+    for note in (*setup.classifier.notes, *preparation_notes(setup.classifier.preparation)):
         say(f"note: {note}")
-    for line in made.matched.split("\n"):
+    for line in made.match_report.split("\n"):
         say(line)
     for name, reason in made.refused.items():
-        say(f"left out, for the model refuses it: {name}: {reason}")
+        say(f"skipped: {name}: {reason}")
     time = _duration(made.seconds / workers)
     say(
-        f"{made.forwards:,} forward passes of {made.seconds_a_forward * 1000:.0f} ms, and "
+        f"{made.forwards:,} forward passes of {made.forward_seconds * 1000:.0f} ms, and "
         f"{made.own_seconds:.2f} s a picture for the methods' own: about {time} with {workers} "
         f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
     )
@@ -131,7 +129,7 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def _progress(made: Plan, path: Path) -> Iterator[Tell]:
+def _progress(made: Plan, path: Path) -> Iterator[OnShard]:
     """A bar of shards with the throughput; what is stored already counts as done."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -139,22 +137,22 @@ def _progress(made: Plan, path: Path) -> Iterator[Tell]:
     from ..records import Store
 
     with Store(path) as store:
-        done = len(store.begin(made.key, made.stored, made.subject.shards))
+        done = len(store.begin(made.key, made.stored, made.setup.shards))
     if done:
-        say(f"{done} of {made.subject.shards} shards are in {path} already; going on")
+        say(f"{done} of {made.setup.shards} shards are in {path} already; going on")
     columns = (
         TextColumn("evaluating"),
         BarColumn(),
         TextColumn("{task.completed}/{task.total} shards, {task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    total = made.subject.shards
+    total = made.setup.shards
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=total, completed=done, rate="")
         forwards = 0
         advise(_going_on(done, total, path))
 
-        def tell(rows: ShardRows) -> None:
+        def advance(rows: ShardRows) -> None:
             nonlocal forwards, done
             forwards, done = forwards + rows.forwards, done + 1
             advise(_going_on(done, total, path))
@@ -163,7 +161,7 @@ def _progress(made: Plan, path: Path) -> Iterator[Tell]:
             bar.update(task, advance=1, rate=rate)
 
         try:
-            yield tell
+            yield advance
         finally:  # a signal may have come after a shard was stored and before it was counted
             advise(_going_on(max(done, _stored(path, made.key)), total, path))
 
@@ -179,13 +177,3 @@ def _stored(path: Path, key: str) -> int:
 
 def _going_on(done: int, total: int, path: Path) -> str:
     return f"{done} of {total} shards are in {path}; the same command goes on from there"
-
-
-def _finish(path: Path, run: Run) -> None:
-    from .records import print_summary
-
-    print_summary(path, run)
-    if not run.samples:
-        raise RunError(
-            f"no sample could be judged; the reasons: agcam report {path} {run.key[:12]}"
-        )

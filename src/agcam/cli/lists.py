@@ -62,9 +62,9 @@ def datasets() -> None:
 @lists.command()
 def metrics() -> None:
     """Metrics of `agcam evaluate`, and the bundles that stand for several."""
-    from ..evaluation import BUNDLES, MEASURES
+    from ..metrics import BUNDLES, METRICS
     from .table import print_table
 
-    rows = [(row.name, row.better, row.about) for row in MEASURES.values()]
-    print_table(("metric", "better", "what, or source"), rows)
+    rows = [(row.name, row.better, row.sentence) for row in METRICS.values()]
+    print_table(("metric", "better", "what it measures"), rows)
     print_table(("bundle", "metrics"), [(name, ", ".join(of)) for name, of in BUNDLES.items()])

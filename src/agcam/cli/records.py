@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import AgcamError, DamageError, RunError
+from ..errors import RunError
 from .say import say
 
 if TYPE_CHECKING:
-    from ..records import Column, Results, Run, Shown, Store
+    from ..records import Column, Results, Run
 
 File = Annotated[Path, typer.Argument(help="The store that `agcam evaluate --store` made.")]
 
 
 def runs(store: File) -> None:
     """List the runs of a store."""
+    from ..evaluation.outcome import damage_of
     from ..records import Store
     from .table import print_table
 
@@ -26,7 +26,7 @@ def runs(store: File) -> None:
         rows = [_line(run) for run in opened.runs()]
     header = ("run", "started", "data set", "model", "methods", "shards", "samples", "failures")
     print_table(header, rows)
-    _refuse_damage(opened)
+    _refuse(damage_of(opened))
 
 
 def _line(run: Run) -> tuple[str, ...]:
@@ -44,17 +44,6 @@ def _line(run: Run) -> tuple[str, ...]:
     )
 
 
-def _refuse_damage(store: Store) -> None:
-    """RunError where a part could not be read."""
-    damage = store.damage
-    if damage.number:
-        parts = "a part" if damage.number == 1 else f"{damage.number} parts"
-        raise RunError(
-            f"{store.path} is damaged: {parts} of it could not be read ({damage.reason}); all else "
-            "was"
-        )
-
-
 def report(
     store: File,
     run: Annotated[
@@ -68,72 +57,21 @@ def report(
     ] = True,
 ) -> None:
     """Write a run's report: one HTML page, and its rows as CSV and Parquet."""
-    from ..maps import write_atomically
-    from ..records import Store, csv_files, parquet_bytes, read_results, render_report
+    from ..evaluation.outcome import write_report
 
-    with Store(store, create=False) as opened:
-        try:
-            with opened.snapshot():
-                results = read_results(opened, run)
-                found = replace(opened.damage)  # exports would count it again
-                columns = summary_of(results)
-                texts = csv_files(opened, results, columns)
-                table = parquet_bytes(opened, results)
-                opened.damage = found
-        except DamageError as error:
-            _salvage(opened, out, error)
-    for name, text in texts.items():
-        write_atomically(out / name, text.encode())
-    if table is not None:
-        write_atomically(out / "rows.parquet", table)
-    shown, note = _pictures(results) if pictures else ([], "They were not asked for.")
-    write_atomically(out / "report.html", render_report(results, columns, shown, note).encode())
-    _print(store, results, columns)
-    say(f"the page is {out / 'report.html'}; rows, failures and means lie beside it")
-    _refuse_damage(opened)
+    written = write_report(store, run, out, pictures=pictures)
+    print_summary(store, written.results, written.columns)
+    say(f"the page is {written.page}; rows, failures and means lie beside it")
+    _refuse(written.damage)
 
 
-def _salvage(store: Store, out: Path, error: DamageError) -> NoReturn:
-    """Write every row that can be read, and raise what was wrong."""
-    from ..maps import write_atomically
-    from ..records import salvaged_csv
-
-    text = salvaged_csv(store)
-    rows = text.count("\n") - 1
-    if not rows:
-        raise RunError(f"{error}; no row of it can be read") from error
-    write_atomically(out / "salvaged.csv", text.encode())
-    raise RunError(f"{error}; the {rows} rows that can be read are in {out / 'salvaged.csv'}")
+def _refuse(damage: str) -> None:
+    if damage:
+        raise RunError(damage)
 
 
-def _pictures(results: Results) -> tuple[list[Shown], str]:
-    """The pictures, or why there are none: the report is written all the same."""
-    from ..evaluation.pictures import shown_pictures
-
-    try:
-        return shown_pictures(results), ""
-    except AgcamError as error:
-        return [], f"They could not be made again: {error}"
-
-
-def summary_of(results: Results) -> list[Column]:
-    """The means of a run, numbers of whole sets among them."""
-    from ..metrics import SETS
-    from ..records import summarize
-
-    return summarize(results, {name: row.summary for name, row in SETS.items()})
-
-
-def print_summary(path: Path, run: Run) -> None:
+def print_summary(path: Path, results: Results, columns: list[Column]) -> None:
     """A run's means in the terminal."""
-    from ..records import Store, read_results
-
-    with Store(path, create=False) as store:
-        results = read_results(store, run.key)
-    _print(path, results, summary_of(results))
-
-
-def _print(path: Path, results: Results, columns: list[Column]) -> None:
     from ..records import text_tables
     from .table import print_table
 

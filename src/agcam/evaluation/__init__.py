@@ -1,20 +1,23 @@
-"""Evaluation: data set x model x methods x metrics, from one recording a batch, into a store."""
+"""Evaluation: a configuration is planned, run shard by shard into a store, and summarized.
 
-from .configuration import PRECISIONS, Configuration, load_setup
-from .evaluator import Setup, Worker
-from .measures import BUNDLES, MEASURES, Measure
+configuration -> plan -> evaluator (shard -> rows) -> store -> Evaluation (summary, report)
+"""
+
+from .configuration import PRECISIONS, Configuration
+from .evaluator import Evaluator
+from .outcome import Evaluation
 from .planning import Plan, plan, plan_setup
-from .run import run_plan
+from .run import evaluate, run_plan
+from .setup import Setup, load_setup
 
 __all__ = [
-    "BUNDLES",
-    "MEASURES",
     "PRECISIONS",
     "Configuration",
-    "Measure",
+    "Evaluation",
+    "Evaluator",
     "Plan",
     "Setup",
-    "Worker",
+    "evaluate",
     "load_setup",
     "plan",
     "plan_setup",

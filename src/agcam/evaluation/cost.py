@@ -1,7 +1,7 @@
-"""What an explanation costs beside a plain forward pass of the same pictures: time and memory.
+"""What an explanation takes beside a plain forward pass of the same pictures: time and memory.
 
-One measurement a shard and method, recording included and shared with no other method; noted at the
-shard's first picture. These numbers differ from run to run, as clocks do.
+One measurement a shard and method, recording included and shared with no other method, stored for
+the shard's first picture. These numbers differ from run to run, as clocks do.
 """
 
 from __future__ import annotations
@@ -16,64 +16,67 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ..values import Method
-from .batch import Rows, ShardMaps
-from .measures import Measure
+from ..values import CostCase, Method, Metric
+from .rows import Rows
+from .shard_maps import ShardMaps
 
-PAIRS: Final = 2  # each of the two is run this often in turn; the faster run counts
+PAIRS: Final = 2  # the two are run this often, alternately; the faster run of each counts
+PASSES: Final = 2 * (PAIRS + 1)  # forward passes of a picture and method, one pair for memory
 
-
-def cost(asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
-    """Note time and memory (weights and peak of a pass) beside a plain pass."""
-    item = asked.items[0]
-    module, device = asked.classifier.module, asked.pixels.device.type
-    for method in asked.methods:
-        runs = _plain(asked), _explained(asked, method)
-        found = {
-            "time_ratio": _times(runs, device),
-            "memory_ratio": _memories(runs, module, device),
-        }
-        book.forwards += 2 * (PAIRS + 1) * len(asked.items)
-        for measure in measures:
-            book.note(item, method.name, measure.name, found[measure.name])
+Pass = Callable[[], object]
 
 
-def _plain(asked: ShardMaps) -> Callable[[], object]:
+def judge_cost(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
+    """Measure time and memory (weights, and peak of a pass) beside a plain pass."""
+    device = maps.pixels.device.type
+    weights = _bytes_of_weights(maps.classifier.module)
+    for method in maps.methods:
+        plain, explained = _plain(maps), _explained(maps, method)
+        plain_seconds, seconds = _fastest(plain, explained, device)
+        case = CostCase(
+            seconds=seconds,
+            plain_seconds=plain_seconds,
+            plain_memory=weights + _peak(plain, device),
+            memory=weights + _peak(explained, device),
+        )
+        rows.forwards += PASSES * len(maps.items)
+        rows.score(maps.items[0], method.name, metrics, case)
+
+
+def _plain(maps: ShardMaps) -> Pass:
     def run() -> object:
         with torch.inference_mode():
-            return asked.classifier.predict(asked.pixels)
+            return maps.classifier.predict(maps.pixels)
 
     return run
 
 
-def _explained(asked: ShardMaps, method: Method) -> Callable[[], object]:
+def _explained(maps: ShardMaps, method: Method) -> Pass:
     def run() -> object:
-        alone = ShardMaps(asked.classifier, asked.items, (method,))
-        return alone.maps_of(method, asked.labels)
+        return ShardMaps(maps.classifier, maps.items, (method,)).maps_of(method, maps.labels)
 
     return run
 
 
-def _times(runs: Sequence[Callable[[], object]], device: str) -> float:
-    found: list[list[float]] = [[], []]
+def _fastest(plain: Pass, explained: Pass, device: str) -> tuple[float, float]:
+    """Seconds of the fastest run of each."""
+    times: dict[Pass, list[float]] = {plain: [], explained: []}
     for _ in range(PAIRS):
-        for times, run in zip(found, runs, strict=True):
+        for run, found in times.items():
             start = time.perf_counter()
             run()
             if device == "cuda":
                 torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-    return min(found[1]) / min(found[0])
+            found.append(time.perf_counter() - start)
+    return min(times[plain]), min(times[explained])
 
 
-def _memories(runs: Sequence[Callable[[], object]], module: nn.Module, device: str) -> float:
+def _bytes_of_weights(module: nn.Module) -> int:
     state = (*module.parameters(), *module.buffers())
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in state)
-    plain, explained = (_peak(run, device) for run in runs)
-    return (weights + explained) / (weights + plain)
+    return sum(tensor.numel() * tensor.element_size() for tensor in state)
 
 
-def _peak(run: Callable[[], object], device: str) -> int:
+def _peak(run: Pass, device: str) -> int:
     """Most bytes of tensors held at once during a run, beyond those held before."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()

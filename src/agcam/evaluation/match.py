@@ -12,21 +12,23 @@ from ..datasets import describe_match, match_classes
 from ..errors import RunError
 from ..values import Classifier, DataSet
 
-WIDTH: Final = 400  # letters of one line of the account
+WIDTH: Final = 400  # characters of one line of the report
 
 
 def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int | None, ...]:
-    """For each class of the data set the model's class, or None where it has none of that name.
+    """For each class of the data set the model's class, None where it has none of that name.
 
-    A model without class names is matched by number if it has as many classes. Raises RunError if
-    nothing matches.
+    A model without class names is matched by number if it has as many classes.
+
+    Raises:
+        RunError: If nothing matches.
     """
     if not classifier.class_names:
         outputs = _outputs(classifier.module)
         if outputs != len(classes):
             raise RunError(
-                f"{classifier.name}: its class names are not known, and it has not as many classes "
-                f"as the data set ({len(classes)}); name them: --classes FILE."
+                f"{classifier.name}: its class names are not known, and it does not have as "
+                f"many classes as the data set ({len(classes)}); name them: --classes FILE."
             )
         return tuple(range(len(classes)))
     found = match_classes(classes, classifier.class_names)
@@ -41,11 +43,11 @@ def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int
 
 
 def match_report(dataset: DataSet, classifier: Classifier) -> str:
-    """The match of the classes that have samples, in words, to be printed."""
+    """How the classes that have samples were matched, as text."""
     used = sorted({sample.label for sample in dataset.samples if not sample.problem})
     if classifier.class_names:
-        said = describe_match([dataset.classes[label] for label in used], classifier.class_names)
-        return "\n".join(shorten(line, WIDTH, placeholder=" ...") for line in said.splitlines())
+        text = describe_match([dataset.classes[label] for label in used], classifier.class_names)
+        return "\n".join(shorten(line, WIDTH, placeholder=" ...") for line in text.splitlines())
     return "the model's class names are not known: classes are matched by their numbers"
 
 

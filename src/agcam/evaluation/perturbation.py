@@ -1,8 +1,8 @@
-"""What the model says while pixels go: batched over pictures and methods, no picture twice.
+"""What the model predicts while pixels are replaced: all pictures and methods at once, none twice.
 
-The torch twin of `metrics.perturbation`: same orders, same counts. The untouched picture's answer
-is the recording's, or one pass where another precision is asked for; that of the wholly replaced
-one is asked once a worker where the fill is one colour, else once a picture.
+The untouched picture's answer is the recording's, or one pass where another precision is chosen;
+that of the wholly replaced picture takes one pass a worker if the fill is one colour, else one a
+picture.
 """
 
 from __future__ import annotations
@@ -13,173 +13,144 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.integrate import trapezoid
 from torch import Tensor
 
-from ..errors import ModelError
-from ..metrics.perturbation import FILLS, INNER, SHARES, abpc, area, black
-from ..metrics.saco import GROUPS, saco
-from ..values import CurveCase, GroupCase, predicted, weights_of
-from .batch import Rows, ShardMaps, precise
-from .measures import Measure
+from ..metrics.perturbation import INNER
+from ..values import AccuracyCase, CurveCase, GroupCase, Metric, predicted, weights_of
+from .fills import FILLS
 from .probing import Probe, Prober, rank_of, relevance_on_input
+from .rows import Rows
+from .shard_maps import ShardMaps, precise
 
 ORDERS: Final = ("morf", "lerf")
+GROUPS: Final = 10
+PROBABILITY, RIGHT = 0, 1  # of what `_answers` gives
 
 
 class Perturbation:
-    """The curves and groups of one shard; keeps what is shared between shards of a worker."""
+    """Makes curves and groups; keeps what the shards of a worker share."""
 
     def __init__(self, prober: Prober) -> None:
         self.prober = prober
-        self._blank: dict[tuple[Any, ...], Tensor] = {}
-        self._last: tuple[ShardMaps | None, Tensor] = (None, torch.empty(0))
+        self._replaced: dict[tuple[Any, ...], Tensor] = {}
+        self._untouched_logits: tuple[ShardMaps | None, Tensor] = (None, torch.empty(0))
 
-    def curves(self, asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
-        """MoRF, LeRF and what is read from them, for every fill that is wanted."""
-        ranks = self._ranks(asked, ORDERS)
-        for fill in dict.fromkeys(measure.fill for measure in measures):
-            some = [measure for measure in measures if measure.fill == fill]
-            self._one_fill(asked, fill, some, ranks, book)
+    def judge_curves(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
+        """MoRF, LeRF and what is read from them, with every fill that the metrics name."""
+        ranks = _ranks(maps, ORDERS)
+        for fill in dict.fromkeys(metric.fill for metric in metrics):
+            some = [metric for metric in metrics if metric.fill == fill]
+            curves = self._curves(maps, fill, ranks, rows)
+            for line, method in enumerate(maps.methods):
+                for picture, item in enumerate(maps.items):
+                    probability, right = curves[:, :, line, picture]
+                    rows.score(item, method.name, some, CurveCase(*probability))
+                    rows.score(item, method.name, some, AccuracyCase(*right))
 
-    def groups(self, asked: ShardMaps, measures: Sequence[Measure], book: Rows) -> None:
+    def _curves(self, maps: ShardMaps, fill: str, ranks: Tensor, rows: Rows) -> NDArray[Any]:
+        """(answer, order, method, picture, step)."""
+        pixels = maps.pixels
+        filling = FILLS[fill].function(pixels, maps.classifier)
+        counts = removed_counts(pixels.shape[-2] * pixels.shape[-1])
+        probes = [
+            Probe(rank % len(pixels), rank, 0, count)
+            for rank in range(len(ranks))
+            for count in counts
+        ]
+        logits = self.prober.logits(pixels, filling, ranks, probes)
+        rows.forwards += len(probes)
+        inner = _answers(maps, logits, [probe.picture for probe in probes])
+        inner = inner.reshape(2, len(ORDERS), len(maps.methods), len(pixels), len(counts))
+        every = range(len(pixels))
+        ends = [
+            np.broadcast_to(
+                _answers(maps, end, every)[:, None, None, :, None], (*inner.shape[:-1], 1)
+            )
+            for end in (self._untouched(maps, rows), self._wholly_replaced(fill, filling, rows))
+        ]
+        return np.concatenate([ends[0], inner, ends[1]], axis=-1)
+
+    def judge_groups(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
         """SaCo: the picture without one of ten groups of pixels at a time."""
-        (measure,) = measures
-        pixels = asked.pixels
-        number = pixels.shape[-2] * pixels.shape[-1]
-        edges = [-(-group * number // GROUPS) for group in range(GROUPS + 1)]
-        ranks = self._ranks(asked, ("morf",))
+        pixels = maps.pixels
+        edges = group_edges(pixels.shape[-2] * pixels.shape[-1])
+        ranks = _ranks(maps, ORDERS[:1])
         probes = [
             Probe(rank % len(pixels), rank, *edges[group : group + 2])
             for rank in range(len(ranks))
             for group in range(GROUPS)
         ]
-        filling = self._filling(asked, measure.fill)
-        logits = self.prober.ask(pixels, filling, ranks, probes)
-        book.forwards += len(probes)
-        whole = self._whole(asked, book)
-        lost = _held(logits, asked, probes).reshape(-1, len(pixels), GROUPS)
-        before = _held_each(whole, asked, asked.labels)
-        for line, method in enumerate(asked.methods):
-            relevance = relevance_on_input(asked.maps(method), asked.size)
-            for picture, item in enumerate(asked.items):
-                members = ranks[line * len(pixels) + picture].flatten().cpu().numpy()
-                weights = relevance[picture].reshape(-1).astype(np.float64)
-                sums = np.bincount(np.searchsorted(edges, members, "right") - 1, weights)
-                case = GroupCase(sums, before[picture] - lost[line, picture])
-                book.note(item, method.name, measure.name, saco(case), case.drops)
+        for fill in dict.fromkeys(metric.fill for metric in metrics):
+            some = [metric for metric in metrics if metric.fill == fill]
+            filling = FILLS[fill].function(pixels, maps.classifier)
+            logits = self.prober.logits(pixels, filling, ranks, probes)
+            rows.forwards += len(probes)
+            without = _answers(maps, logits, [probe.picture for probe in probes])[PROBABILITY]
+            whole = _answers(maps, self._untouched(maps, rows), range(len(pixels)))[PROBABILITY]
+            drops = whole[:, None] - without.reshape(-1, len(pixels), GROUPS)
+            for line, method in enumerate(maps.methods):
+                relevance = relevance_on_input(maps.maps(method), maps.size)
+                for picture, item in enumerate(maps.items):
+                    members = ranks[line * len(pixels) + picture].flatten().cpu().numpy()
+                    group = np.searchsorted(edges, members, "right") - 1
+                    sums = np.bincount(group, relevance[picture].reshape(-1).astype(np.float64))
+                    rows.score(item, method.name, some, GroupCase(sums, drops[line, picture]))
 
-    def forwards(self, fills: Sequence[str], groups: bool, methods: int) -> int:
-        """Passes a picture takes here, but for the one pass a worker of a fill of one colour."""
-        each = 2 * len(INNER) * methods * len(fills)
-        ends = sum(fill not in {"zero", "black"} for fill in fills)
-        again = self.prober.precision is not None and bool(fills or groups)
-        return each + ends + again + groups * GROUPS * methods
-
-    def _one_fill(
-        self, asked: ShardMaps, fill: str, measures: Sequence[Measure], ranks: Tensor, book: Rows
-    ) -> None:
-        pixels, filling = asked.pixels, self._filling(asked, fill)
-        number = pixels.shape[-2] * pixels.shape[-1]
-        counts = [int(share * number + 1e-6) for share in INNER]
-        probes = [
-            Probe(rank % len(pixels), rank, 0, n) for rank in range(len(ranks)) for n in counts
-        ]
-        logits = self.prober.ask(pixels, filling, ranks, probes)
-        book.forwards += len(probes)
-        ends = self._whole(asked, book), self._empty(fill, filling, book)
-        shape = (len(ORDERS), len(asked.methods), len(pixels), len(counts))
-        inner = _held(logits, asked, probes).reshape(shape)
-        right = _right(logits, asked, probes).reshape(shape)
-        first, last = (_held_each(end, asked, asked.labels) for end in ends)
-        first_right, last_right = (_right_each(end, asked, asked.labels) for end in ends)
-        for line, method in enumerate(asked.methods):
-            for picture, item in enumerate(asked.items):
-                said = [
-                    np.array([first[picture], *c, last[picture]]) for c in inner[:, line, picture]
-                ]
-                hits = [
-                    np.array([first_right[picture], *c, last_right[picture]], dtype=float)
-                    for c in right[:, line, picture]
-                ]
-                found = _read(CurveCase(*said), hits)
-                for measure in measures:
-                    value, curve = found[measure.name.removesuffix(f"_{fill}")]
-                    book.note(item, method.name, measure.name, value, curve)
-
-    def _ranks(self, asked: ShardMaps, orders: Sequence[str]) -> Tensor:
-        """(order x method x picture, row, column)."""
-        size = asked.size
-        maps = [
-            torch.from_numpy(relevance_on_input(asked.maps(method), size)).to(asked.pixels.device)
-            for method in asked.methods
-        ]
-        return torch.cat([rank_of(relevance, order) for order in orders for relevance in maps])
-
-    def _filling(self, asked: ShardMaps, fill: str) -> Tensor:
-        if fill == "black":
-            preparation = asked.classifier.preparation
-            if preparation is None:
-                raise ModelError(f"{asked.classifier.name}: what is black to it is not known")
-            shade = torch.from_numpy(black(preparation.mean, preparation.std))
-            return shade.to(asked.pixels).expand(asked.pixels.shape)
-        if fill == "zero":
-            return torch.zeros_like(asked.pixels)
-        pictures = precise(asked.pixels).cpu().numpy()
-        return torch.from_numpy(np.stack([FILLS[fill](one) for one in pictures])).to(asked.pixels)
-
-    def _whole(self, asked: ShardMaps, book: Rows) -> Tensor:
-        """Logits of the untouched pictures."""
+    def _untouched(self, maps: ShardMaps, rows: Rows) -> Tensor:
+        """Logits of the pictures as they are."""
         if self.prober.precision is None:
-            return precise(asked.logits)
-        if self._last[0] is not asked:
-            parts = torch.split(asked.pixels, self.prober.batch_size)
-            self._last = asked, torch.cat([self.prober.forward(part) for part in parts])
-            book.forwards += len(asked.pixels)
-        return self._last[1]
+            return precise(maps.logits)
+        if self._untouched_logits[0] is not maps:
+            self._untouched_logits = maps, self.prober.batched(maps.pixels)
+            rows.forwards += len(maps.pixels)
+        return self._untouched_logits[1]
 
-    def _empty(self, fill: str, filling: Tensor, book: Rows) -> Tensor:
-        """Logits of the wholly replaced pictures, (picture or 1, class)."""
-        if fill not in {"zero", "black"}:
-            book.forwards += len(filling)
-            parts = torch.split(filling, self.prober.batch_size)
-            return torch.cat([self.prober.forward(part) for part in parts])
+    def _wholly_replaced(self, fill: str, filling: Tensor, rows: Rows) -> Tensor:
+        """Logits (picture, class) of the pictures without any of their pixels."""
+        if not FILLS[fill].uniform:
+            rows.forwards += len(filling)
+            return self.prober.batched(filling)
         key = (fill, *filling.shape[1:])
-        if key not in self._blank:
-            self._blank[key] = self.prober.forward(filling[:1])
-        return self._blank[key].expand(len(filling), -1)
+        if key not in self._replaced:
+            self._replaced[key] = self.prober.forward(filling[:1])
+        return self._replaced[key].expand(len(filling), -1)
 
 
-def _read(case: CurveCase, hits: list[NDArray[Any]]) -> dict[str, tuple[float, NDArray[Any]]]:
-    """Every number that is read from the two curves, with its curve."""
-    return {
-        "morf": (area(case.morf), case.morf),
-        "lerf": (area(case.lerf), case.lerf),
-        "abpc": (abpc(case), case.lerf - case.morf),
-        "positive_accuracy": (float(hits[0][1:-1].mean()), hits[0]),
-        "negative_accuracy": (float(hits[1][1:-1].mean()), hits[1]),
-        "deletion": (float(trapezoid(case.morf, SHARES)), case.morf),
-        "insertion": (float(trapezoid(case.lerf, SHARES)), case.lerf[::-1]),
-    }
+def passes(metrics: Sequence[Metric], methods: int, other_precision: bool) -> int:
+    """Forward passes of a picture that these metrics take.
+
+    The one pass a worker of a uniform fill is not counted.
+    """
+    curves = {one.fill for one in metrics if one.needs in (CurveCase, AccuracyCase)}
+    groups = {one.fill for one in metrics if one.needs is GroupCase}
+    ends = sum(not FILLS[fill].uniform for fill in curves)
+    untouched = other_precision and bool(curves or groups)
+    removals = len(ORDERS) * len(INNER) * len(curves) + GROUPS * len(groups)
+    return removals * methods + ends + untouched
 
 
-def _labels(labels: Tensor, probes: Sequence[Probe]) -> Tensor:
-    return labels[torch.tensor([probe.picture for probe in probes], device=labels.device)]
+def removed_counts(number: int) -> list[int]:
+    """How many of so many pixels are gone at each step between the ends, rounded down."""
+    return [int(share * number + 1e-6) for share in INNER]  # 0.29 * 100 is a little below 29
 
 
-def _held(logits: Tensor, asked: ShardMaps, probes: Sequence[Probe]) -> NDArray[Any]:
-    return _held_each(logits, asked, _labels(asked.labels, probes))
+def group_edges(number: int) -> list[int]:
+    """Where each group begins in the order of removal, and the end; sizes differ by one at most."""
+    return [-(-group * number // GROUPS) for group in range(GROUPS + 1)]
 
 
-def _right(logits: Tensor, asked: ShardMaps, probes: Sequence[Probe]) -> NDArray[Any]:
-    return _right_each(logits, asked, _labels(asked.labels, probes))
+def _ranks(maps: ShardMaps, orders: Sequence[str]) -> Tensor:
+    """(order x method x picture, row, column)."""
+    relevance = [
+        torch.from_numpy(relevance_on_input(maps.maps(method), maps.size)).to(maps.pixels.device)
+        for method in maps.methods
+    ]
+    return torch.cat([rank_of(one, order) for order in orders for one in relevance])
 
 
-def _held_each(logits: Tensor, asked: ShardMaps, labels: Tensor) -> NDArray[Any]:
-    """The label's probability in each row."""
-    held = weights_of(asked.classifier, logits)
-    return np.asarray(held.gather(1, labels[:, None])[:, 0].cpu().numpy())
-
-
-def _right_each(logits: Tensor, asked: ShardMaps, labels: Tensor) -> NDArray[Any]:
-    return np.asarray((predicted(asked.classifier, logits) == labels).cpu().numpy())
+def _answers(maps: ShardMaps, logits: Tensor, pictures: Sequence[int]) -> NDArray[Any]:
+    """(2, row): the label's probability, and whether the label is predicted, in each row."""
+    labels = maps.labels[torch.tensor(pictures, device=logits.device)]
+    probability = weights_of(maps.classifier, logits).gather(1, labels[:, None])[:, 0]
+    right = predicted(maps.classifier, logits) == labels
+    return np.stack([probability.cpu().numpy(), right.cpu().numpy()])

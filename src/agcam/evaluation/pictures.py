@@ -1,4 +1,4 @@
-"""The best and worst pictures of a run, made again from its data set and model for the report."""
+"""The best and worst pictures of a run, made once more from its data set and model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ..images import open_picture
 from ..maps import overlay, to_pixels
 from ..records import Results, Shown
 from ..tracing import evaluation_mode
-from .batch import Item, ShardMaps, read_truth
-from .configuration import Configuration, dataset_hash, load_setup
-from .evaluator import Setup
+from .configuration import Configuration
+from .items import Item, read_truth
+from .setup import Setup, load_setup
+from .shard_maps import ShardMaps
 
 SIDE: Final = 280  # pixels of a picture's longer side on the page
 QUALITY: Final = 80
@@ -26,15 +27,15 @@ BY: Final = (
     "paper_iou",
     "abpc",
     "energy_pointing_game",
-)  # judged by the first that is there
+)  # ordered by the first of them that was measured
 
 
 def shown_pictures(results: Results, each: int = 3) -> list[Shown]:
     """For each method its `each` best and worst pictures, with map and boxes. Raises AgcamError."""
-    subject = _subject(results.run.configuration)
+    setup = _setup(results.run.configuration)
     wanted = list(_wanted(results, each))
-    items = {number: _item(subject, number) for number in {one[3] for one in wanted}}
-    maps = {number: _maps(subject, item) for number, item in items.items()}
+    items = {number: _item(setup, number) for number in {one[3] for one in wanted}}
+    maps = {number: _maps(setup, item) for number, item in items.items()}
     return [
         Shown(method, metric, best, items[number].sample.name, value, jpeg)
         for method, metric, best, number, value in wanted
@@ -42,23 +43,17 @@ def shown_pictures(results: Results, each: int = 3) -> list[Shown]:
     ]
 
 
-def _subject(stored: Mapping[str, Any]) -> Setup:
-    """What was judged, made again. Raises RunError where it is not the same any more."""
+def _setup(stored: Mapping[str, Any]) -> Setup:
+    """What was judged, loaded once more. Raises RunError where it has changed."""
     source = stored.get("source")
     if source is None:
         raise RunError("the run was of a model without a name, so its maps cannot be made again")
-    try:
-        listed: dict[str, Any] = {
-            key: tuple(v) if isinstance(v, list) else v for key, v in source.items()
-        }
-        subject = load_setup(Configuration(**listed))
-    except (TypeError, AttributeError) as error:
-        raise RunError(f"what the run was made of is damaged: {error}") from error
-    if weights_hash(subject.classifier.module) != stored["model"].get("weights_sha256"):
+    setup = load_setup(Configuration.from_stored(source))
+    if weights_hash(setup.classifier.module) != stored["model"].get("weights_sha256"):
         raise RunError("the model's weights are not those of the run any more")
-    if dataset_hash(subject) != stored["dataset"].get("sha256"):
+    if setup.dataset_hash() != stored["dataset"].get("sha256"):
         raise RunError("the data set is not that of the run any more")
-    return subject
+    return setup
 
 
 def _wanted(results: Results, each: int) -> Iterator[tuple[str, str, bool, int, float]]:
@@ -74,17 +69,17 @@ def _wanted(results: Results, each: int) -> Iterator[tuple[str, str, bool, int, 
             yield method, metric, bool(index in best), number, float(values[index])
 
 
-def _item(subject: Setup, number: int) -> Item:
-    sample = subject.dataset.samples[number]
-    pixels, frame = subject.open(sample)
-    truth = read_truth(subject.dataset.truth, sample, frame)
-    return Item(number, sample, subject.classes[sample.label] or 0, pixels, frame, truth)
+def _item(setup: Setup, number: int) -> Item:
+    sample = setup.dataset.samples[number]
+    pixels, frame = setup.open(sample)
+    truth = read_truth(setup.dataset.truth, sample, frame)
+    return Item(number, sample, setup.classes[sample.label] or 0, pixels, frame, truth)
 
 
-def _maps(subject: Setup, item: Item) -> dict[str, Any]:
-    with evaluation_mode(subject.classifier.module):
-        asked = ShardMaps(subject.classifier, [item], subject.methods)
-        return {method.name: asked.maps(method)[0] for method in subject.methods}
+def _maps(setup: Setup, item: Item) -> dict[str, Any]:
+    with evaluation_mode(setup.classifier.module):
+        maps = ShardMaps(setup.classifier, [item], setup.methods)
+        return {method.name: maps.maps(method)[0] for method in setup.methods}
 
 
 def _jpeg(item: Item, grid: Any) -> bytes:

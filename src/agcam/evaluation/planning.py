@@ -3,128 +3,161 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from ..errors import AgcamError, RunError
-from ..records import ShardRows
 from ..tracing import evaluation_mode
-from ..values import Frame, Method, Sample, kind_of
-from .batch import Item, ShardMaps
-from .configuration import Configuration, description, key_of, load_setup, threads_of
-from .evaluator import Setup, Worker
+from ..values import (
+    BoxCase,
+    Classifier,
+    CostCase,
+    CurveCase,
+    DataSet,
+    Frame,
+    GroupCase,
+    MaskCase,
+    Method,
+    OtherClassCase,
+    RandomizedCase,
+    Sample,
+    kind_of,
+)
+from .configuration import Configuration, torch_threads
+from .cost import PASSES
+from .items import Item
 from .match import match_report
-from .measures import Test
+from .perturbation import passes
+from .probing import Prober
+from .sanity import stage_count
+from .setup import Setup, key_of, load_setup
+from .shard_maps import ShardMaps
 
-Tell = Callable[[ShardRows], None]
 TRUTHS_TRIED: Final = 20
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be run, and what it takes; `refused` says why methods were left out.
+    """A run that can start.
 
-    `method_seconds` is what each method's recording and map of one picture took; the metrics ask
-    for `maps` of them.
+    Attributes:
+        description: All that the run's numbers depend on.
+        refused: Methods that the model refuses, which are skipped, and why.
+        forwards: Forward passes of one picture, all of them, beside the methods' own.
+        forward_seconds: What one takes.
+        method_seconds: What recording and map of one picture take, for each method.
+        maps: How many maps of a picture the metrics need of each method.
     """
 
-    subject: Setup
-    described: dict[str, Any]
+    setup: Setup
+    description: dict[str, Any]
     refused: dict[str, str]
     forwards: int
-    seconds_a_forward: float
+    forward_seconds: float
     method_seconds: dict[str, float]
     maps: int
-    configuration: Configuration | None = None
 
     @property
     def key(self) -> str:
-        """The run's name: the hash of all that its numbers depend on."""
-        return key_of(self.described)
+        """The run's name: the hash of its description."""
+        return key_of(self.description)
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The description, and the names that everything can be made from once more."""
+        source = asdict(self.setup.configuration) if self.setup.portable else None
+        return {**self.description, "source": source}
+
+    @property
+    def own_seconds(self) -> float:
+        """What the methods take for one picture, beside the counted forward passes."""
+        return self.maps * sum(self.method_seconds.values())
 
     @property
     def seconds(self) -> float:
         """About how long one worker takes."""
-        own = _known(self.subject) * self.own_seconds
-        return self.forwards * self.seconds_a_forward + own
+        return self.forwards * self.forward_seconds + self.setup.known * self.own_seconds
 
     @property
-    def own_seconds(self) -> float:
-        """What the methods take for one picture, beside the forward passes that are counted."""
-        return self.maps * sum(self.method_seconds.values())
-
-    @property
-    def stored(self) -> dict[str, Any]:
-        """The description, and the names that the run can be made again from."""
-        source = None if self.configuration is None else asdict(self.configuration)
-        return {**self.described, "source": source}
-
-    @property
-    def matched(self) -> str:
-        """Which classes are known to the model, in words."""
-        return match_report(self.subject.dataset, self.subject.classifier)
+    def match_report(self) -> str:
+        """Which classes the model knows, as text."""
+        return match_report(self.setup.dataset, self.setup.classifier)
 
 
-def plan(configuration: Configuration) -> Plan:
-    """Load what the configuration names, try every method on it, count and time. Raises AgcamError.
+def plan(
+    configuration: Configuration,
+    classifier: Classifier | None = None,
+    dataset: DataSet | None = None,
+) -> Plan:
+    """Load what the configuration names, try every method, count and time. Raises AgcamError.
 
-    A method that the model refuses is left out if "all" were asked for, and an error if named.
+    A method that the model refuses is skipped if "all" were chosen, and an error if it was named.
     """
-    with threads_of(configuration):  # as the run will have it: passes are timed
-        made = plan_setup(load_setup(configuration))
+    made = plan_setup(load_setup(configuration, classifier, dataset))
     named = [name for name in made.refused if name in configuration.methods]
     if named:
         reasons = "; ".join(f"{name}: {made.refused[name]}" for name in named)
-        raise RunError(f"{made.subject.classifier.name} refuses {reasons}")
-    kept = tuple(method.name for method in made.subject.methods)
-    return replace(made, configuration=replace(configuration, methods=kept))
+        raise RunError(f"{made.setup.classifier.name} refuses {reasons}")
+    return made
 
 
-def plan_setup(subject: Setup) -> Plan:
-    """The same for a subject that was made by hand; it can be run in this process only."""
-    seconds, refused = _try(subject)
-    kept = tuple(method for method in subject.methods if method.name in seconds)
-    subject = replace(subject, methods=kept)
-    _check_truths(subject)
-    each, blocks = _measure(subject)
-    forwards, maps = _forwards(subject, blocks), _maps(subject, blocks)
-    return Plan(subject, description(subject), refused, forwards, each, seconds, maps)
+def plan_setup(setup: Setup) -> Plan:
+    """The same for what is loaded; every method that the model refuses is skipped."""
+    with torch_threads(setup.configuration.threads):  # as the run will have it: passes are timed
+        seconds, refused = _try_methods(setup)
+        kept = tuple(method for method in setup.methods if method.name in seconds)
+        named = replace(setup.configuration, methods=tuple(method.name for method in kept))
+        setup = replace(setup, methods=kept, configuration=named)
+        _check_truths(setup)
+        forward_seconds, blocks = _time_forward(setup)
+    stages = stage_count(blocks) * bool(setup.metrics_on(RandomizedCase))
+    each = 1 + stages + PASSES * len(kept) * bool(setup.metrics_on(CostCase))
+    each += passes(setup.metrics, len(kept), setup.precision is not None)
+    return Plan(
+        setup=setup,
+        description=setup.description(),
+        refused=refused,
+        forwards=setup.known * each,
+        forward_seconds=forward_seconds,
+        method_seconds=seconds,
+        maps=1 + stages + bool(setup.metrics_on(OtherClassCase)),
+    )
 
 
-def _noise(subject: Setup, pictures: int) -> list[Item]:
+def _noise(setup: Setup, pictures: int) -> list[Item]:
     """Pictures of noise, to try methods on and to measure with."""
-    preparation = subject.classifier.preparation
+    preparation = setup.classifier.preparation
     if preparation is None:
-        item = next(iter(_first(subject)))
-        channels, size = item.shape[0], (item.shape[-2], item.shape[-1])
+        shape = tuple(next(_pixels(setup)).shape)
     else:
-        channels, size = preparation.channels, preparation.size
-    pixels = torch.randn(pictures, channels, *size, generator=torch.Generator().manual_seed(0))
-    frame = Frame.whole(size[1], size[0])
+        shape = (preparation.channels, *preparation.size)
+    pixels = torch.randn(pictures, *shape, generator=torch.Generator().manual_seed(0))
+    frame = Frame.whole(shape[-1], shape[-2])
     return [Item(0, Sample("noise", "", 0), 0, one, frame, "") for one in pixels]
 
 
-def _first(subject: Setup) -> Iterator[torch.Tensor]:
-    for sample in subject.dataset.samples:
+def _pixels(setup: Setup) -> Iterator[Tensor]:
+    for sample in setup.dataset.samples:
         try:
-            yield subject.open(sample)[0]
+            yield setup.open(sample)[0]
         except AgcamError:
             continue
-    raise RunError(f"no picture of {subject.dataset.name} can be opened")
+    raise RunError(f"no picture of {setup.dataset.name} can be opened")
 
 
-def _try(subject: Setup) -> tuple[dict[str, float], dict[str, str]]:
-    """What each method takes for one picture, in seconds; and why the model refuses the others."""
-    seconds, refused = {}, {}
-    noise = _noise(subject, 1)
-    for number, method in enumerate(subject.methods):
-        if not number:
-            _reason(subject, method, noise)  # the survey of the model is not the method's
+def _try_methods(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
+    """Seconds that each method takes for one picture; why the model refuses the others."""
+    seconds: dict[str, float] = {}
+    refused: dict[str, str] = {}
+    noise = _noise(setup, 1)
+    _refusal(setup, setup.methods[0], noise)  # the survey of the model is no method's time
+    for method in setup.methods:
         start = time.perf_counter()
-        reason = _reason(subject, method, noise)
+        reason = _refusal(setup, method, noise)
         if reason:
             refused[method.name] = reason
         else:
@@ -134,92 +167,61 @@ def _try(subject: Setup) -> tuple[dict[str, float], dict[str, str]]:
     return seconds, refused
 
 
-def _reason(subject: Setup, method: Method, noise: list[Item]) -> str:
+def _refusal(setup: Setup, method: Method, noise: list[Item]) -> str:
     try:
-        with evaluation_mode(subject.classifier.module):
-            ShardMaps(subject.classifier, noise, (method,)).maps(method)
+        with evaluation_mode(setup.classifier.module):
+            ShardMaps(setup.classifier, noise, (method,)).maps(method)
     except AgcamError as error:
         return str(error)
     return ""
 
 
-def _known(subject: Setup) -> int:
-    """Samples whose class the model knows."""
-    return sum(
-        subject.classes[sample.label] is not None
-        for sample in subject.dataset.samples
-        if not sample.problem
-    )
-
-
-def _check_truths(subject: Setup) -> None:
-    """Refuse metrics of what a data set has not, as far as its first samples show."""
-    if not (subject.of_test("boxes") or subject.of_test("masks")):
+def _check_truths(setup: Setup) -> None:
+    """Refuse metrics of what the data set lacks, as far as its first samples show."""
+    on_boxes, on_masks = setup.metrics_on(BoxCase), setup.metrics_on(MaskCase)
+    if not on_boxes and not on_masks:
         return
-    boxes = masks = seen = False
-    for sample in subject.dataset.samples[:TRUTHS_TRIED]:
+    truths = []
+    for sample in setup.dataset.samples[:TRUTHS_TRIED]:
         try:
-            truth = subject.dataset.truth(sample)
+            truths.append(setup.dataset.truth(sample))
         except AgcamError:
             continue  # a bad annotation is the failure of its sample
-        seen = True
-        boxes, masks = boxes or len(truth.boxes) > 0, masks or truth.mask is not None
-    needs: tuple[tuple[Test, bool], ...] = (("boxes", boxes), ("masks", masks))
-    for test, there in needs:
-        names = ", ".join(measure.name for measure in subject.of_test(test))
-        if names and seen and not there:
+    boxes = any(len(truth.boxes) for truth in truths)
+    masks = any(truth.mask is not None for truth in truths)
+    for what, there, metrics in (("boxes", boxes, on_boxes), ("masks", masks, on_masks)):
+        if metrics and truths and not there:
+            names = ", ".join(metric.name for metric in metrics)
             raise RunError(
-                f"the data set {subject.dataset.name} has no {test}, which {names} need; choose "
+                f"the data set {setup.dataset.name} has no {what}, which {names} need; choose "
                 "other metrics, such as perturbation"
             )
 
 
-def _check_scores(subject: Setup, classes: int) -> None:
+def _check_scores(setup: Setup, classes: int) -> None:
     """Refuse metrics of probabilities, or of two classes, where the model has none."""
-    name = subject.classifier.name
-    curves = (*subject.of_test("curves"), *subject.of_test("groups"))
-    of_probability = [one.name for one in curves if "accuracy" not in one.name]
-    if of_probability and kind_of(subject.classifier, classes) == "none":
+    name = setup.classifier.name
+    of_probability = ", ".join(one.name for one in setup.metrics_on(CurveCase, GroupCase))
+    if of_probability and kind_of(setup.classifier, classes) == "none":
         raise RunError(
-            f"{name} gives no probabilities (scores: none), which {', '.join(of_probability)} "
-            "read; choose other metrics, or say how its outputs are meant: --scores sigmoid"
+            f"{name} gives no probabilities (scores: none), which {of_probability} read; choose "
+            "other metrics, or state what its outputs are: --scores sigmoid"
         )
-    if classes == 1 and subject.of_test("sensitivity"):
-        raise RunError(f"{name} has one class alone; class_sensitivity compares the maps of two")
+    of_two = ", ".join(metric.name for metric in setup.metrics_on(OtherClassCase))
+    if classes == 1 and of_two:
+        raise RunError(f"{name} has a single class; {of_two} compares the maps of two")
 
 
-def _measure(subject: Setup) -> tuple[float, int]:
+def _time_forward(setup: Setup) -> tuple[float, int]:
     """Seconds of a plain pass of one picture, measured on one batch; and the number of blocks."""
-    noise = _noise(subject, min(subject.batch_size, max(1, len(subject.dataset.samples))))
-    evaluator = Worker(replace(subject, measures=()))
-    with evaluation_mode(subject.classifier.module):
-        asked = ShardMaps(subject.classifier, noise, subject.methods[:1])
-        _check_scores(subject, asked.logits.shape[-1])
+    pictures = min(setup.configuration.batch_size, len(setup.dataset.samples))
+    prober = Prober(setup.classifier, setup.configuration.batch_size, setup.precision)
+    with evaluation_mode(setup.classifier.module):
+        maps = ShardMaps(setup.classifier, _noise(setup, pictures), setup.methods[:1])
+        _check_scores(setup, maps.logits.shape[-1])
         start = time.perf_counter()
-        evaluator.perturbation.prober.forward(asked.pixels)
-        if asked.pixels.is_cuda:
+        prober.forward(maps.pixels)
+        if maps.pixels.is_cuda:
             torch.cuda.synchronize()
-        seconds = (time.perf_counter() - start) / len(noise)
-    return seconds, len(dict.fromkeys(asked.layout.blocks))
-
-
-def _forwards(subject: Setup, blocks: int) -> int:
-    """Forward passes of one picture that the run takes; methods' own passes come on top."""
-    fills = tuple(dict.fromkeys(measure.fill for measure in subject.of_test("curves")))
-    groups = bool(subject.of_test("groups"))
-    perturbation = Worker(replace(subject, measures=())).perturbation
-    each = 1 + perturbation.forwards(fills, groups, len(subject.methods))
-    each += _stages(blocks) * bool(subject.of_test("randomization"))
-    each += 2 * 3 * len(subject.methods) * bool(subject.of_test("cost"))
-    return _known(subject) * each
-
-
-def _maps(subject: Setup, blocks: int) -> int:
-    """Maps of one picture that each method makes: its own, and those it is compared with."""
-    others = _stages(blocks) * bool(subject.of_test("randomization"))
-    return 1 + others + bool(subject.of_test("sensitivity"))
-
-
-def _stages(blocks: int) -> int:
-    """Of randomization: what follows the blocks, each block, what precedes them."""
-    return blocks + 2
+        seconds = (time.perf_counter() - start) / pictures
+    return seconds, len(dict.fromkeys(maps.layout.blocks))

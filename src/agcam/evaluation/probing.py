@@ -1,4 +1,4 @@
-"""Perturbed pictures: which pixels go when, and what the model says, many pictures at a time."""
+"""Perturbed pictures: which pixels go when, and what the model gives for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import ModelError
 from ..maps import resize_map
 from ..metrics.boxes import normalized
 from ..values import Classifier
-from .batch import precise
+from .shard_maps import precise
 
 
 class Probe(NamedTuple):
@@ -30,13 +30,13 @@ class Probe(NamedTuple):
 
 @dataclass(frozen=True)
 class Prober:
-    """Asks the model about many perturbed pictures, some at a time."""
+    """Runs the model on many perturbed pictures, some at a time."""
 
     classifier: Classifier
     batch_size: int
     precision: torch.dtype | None = None
 
-    def ask(
+    def logits(
         self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
     ) -> Tensor:
         """Logits (probe, class) of each perturbed picture."""
@@ -44,12 +44,16 @@ class Prober:
             return torch.cat(list(self._parts(pixels, filling, ranks, probes)))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Logits of pictures as they are, in the precision asked for."""
+        """Logits of pictures as they are, in the chosen precision."""
         with torch.inference_mode(), self._cast(pixels.device.type):
             logits = precise(self.classifier.predict(pixels))
         if not bool(torch.isfinite(logits).all()):
             raise ModelError(f"{self.classifier.name} gave NaN or infinite logits without pixels")
         return logits
+
+    def batched(self, pixels: Tensor) -> Tensor:
+        """The same for any number of pictures."""
+        return torch.cat([self.forward(part) for part in torch.split(pixels, self.batch_size)])
 
     def _parts(
         self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
@@ -68,14 +72,18 @@ class Prober:
 def relevance_on_input(grids: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
     """Maps as the paper's perturbation takes them: min-max at the input's size, float32, plus 1.
 
-    The sum makes some pixels equal, as in the authors' program, so that ties fall alike.
+    The addition makes some pixels equal, as in the authors' program, so that ties fall alike.
     """
     maps = [normalized(resized) for resized in resize_map(grids, size)]
     return np.asarray(np.stack(maps).astype(np.float32) + np.float32(1))
 
 
 def rank_of(relevance: Tensor, order: str) -> Tensor:
-    """(picture, row, column): when each pixel goes, 0 first; of equals the last goes first."""
+    """(picture, row, column): the place of each pixel in the order of removal, 0 first.
+
+    Of equal pixels the last goes first: nearest to what the authors' program does, where it depends
+    on the sorting of a library. So a constant map has one order only, and an ABPC of 0.
+    """
     flat = relevance.flatten(1)
     going = torch.argsort(flat if order == "morf" else -flat, dim=1, stable=True).flip(1)
     places = torch.arange(flat.shape[1], device=flat.device, dtype=torch.int32).expand_as(flat)

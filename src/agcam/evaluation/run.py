@@ -1,22 +1,126 @@
-"""A run: shard by shard from an engine into the store."""
+"""A run: planned, then shard by shard from an engine into the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from ..engines import ENGINES, Engine, Resources
-from ..errors import RunError
+from ..errors import LoadError, RunError
+from ..families import class_names, load
 from ..records import Run, ShardRows, Store
-from .configuration import start_worker, threads_of
-from .evaluator import Worker
-from .planning import Plan
+from ..values import Changes, Classifier, DataSet
+from .configuration import AS_THE_MODEL_HAS_IT, Configuration, torch_threads
+from .evaluator import Evaluator, start_evaluator
+from .outcome import Evaluation
+from .planning import Plan, plan
 
-Tell = Callable[[ShardRows], None]
+OnPlan = Callable[[Plan, Resources], None]
+OnShard = Callable[[ShardRows], None]
+
+
+def evaluate(
+    dataset: str | DataSet,
+    root: str | Path = "",
+    *,
+    model: object = "demo",
+    methods: Sequence[str] = ("agcam", "rollout"),
+    metrics: Sequence[str] = ("paper",),
+    store: str | Path = "agcam.sqlite",
+    limit: int = 0,
+    batch_size: int = 8,
+    precision: str = "as-is",
+    arch: str | None = None,
+    classes: Any = None,
+    preparation: Any = None,
+    scores: str | None = None,
+    device: str | None = None,
+    engine: str = "local",
+    address: str = "",
+    workers: int = 0,
+    threads: int = 1,
+    on_plan: OnPlan | None = None,
+    on_shard: OnShard | None = None,
+) -> Evaluation:
+    """Judge methods on a data set; a run that was stopped continues where it was.
+
+    Args:
+        dataset: A name of `agcam.DATASETS`, or a data set that one of them has read.
+        root: Its folder, file or fsspec address.
+        model: A name, or a module or classifier as `agcam.load` takes and gives them. A run of a
+            model or data set without a name stays in this process.
+        methods: Names of `agcam.METHODS`, or "all"; the random baselines come by themselves.
+        metrics: Names of `agcam.METRICS`, or of bundles of them.
+        store: The SQLite file that keeps every number.
+        limit: So many samples, spread evenly over the data set; 0: all.
+        batch_size: Pictures in one pass, and in one shard.
+        precision: Of the passes of perturbed pictures: "as-is", "bfloat16" or "float16".
+        arch: What a file of weights is for, as in `agcam.load`.
+        classes: The model's class names, as in `agcam.load`.
+        preparation: How pictures are prepared, as in `agcam.load`.
+        scores: How logits become probabilities, as in `agcam.load`.
+        device: Where a model that is loaded by its name runs; a loaded one stays where it is.
+        engine: "local" (processes of this machine) or "ray".
+        address: The Ray cluster; empty: this machine.
+        workers: How many; 0: one for every `threads` cores, or one on a GPU.
+        threads: Threads of each worker.
+        on_plan: Called with the plan and the workers before the run starts.
+        on_shard: Called with the rows of each shard after they are stored.
+
+    Raises:
+        AgcamError: One that names the fix; nothing that was stored is lost.
+    """
+    _ = ENGINES[engine]  # refused before the model is loaded
+    if Path(store).exists():
+        Store(store).close()
+    named = isinstance(model, str) and isinstance(preparation, Changes | None)
+    classifier = None
+    if not named:
+        classifier = _loaded(model, device, arch, classes, preparation, scores)
+    configuration = Configuration(
+        dataset=dataset if isinstance(dataset, str) else dataset.name,
+        root=str(root),
+        model=str(model) if classifier is None else classifier.name,
+        methods=tuple(methods),
+        metrics=tuple(metrics),
+        arch=arch,
+        class_names=() if classes is None else tuple(class_names(classes)),
+        preparation=preparation if isinstance(preparation, Changes) else AS_THE_MODEL_HAS_IT,
+        scores=scores or "",
+        device=device or "cpu",
+        limit=limit,
+        batch_size=batch_size,
+        precision=precision,
+        threads=threads,
+    )
+    made = plan(configuration, classifier, None if isinstance(dataset, str) else dataset)
+    resources = _resources(made, workers, threads, address)
+    if on_plan is not None:
+        on_plan(made, resources)
+    run = run_plan(made, store, engine, resources, on_shard or (lambda rows: None))
+    return Evaluation(Path(store), run)
+
+
+def _loaded(
+    model: object, device: str | None, arch: str | None, classes: Any, preparation: Any, scores: Any
+) -> Classifier:
+    if device is not None:
+        raise LoadError("a loaded model stays where it is: move it yourself, or leave device out.")
+    return load(model, arch=arch, classes=classes, preparation=preparation, scores=scores)
+
+
+def _resources(made: Plan, workers: int, threads: int, address: str) -> Resources:
+    """The workers; one where there is a GPU, which several would only share."""
+    device = made.description["model"]["device"]
+    several = device == "cpu" and made.setup.portable
+    usual = max(1, (os.cpu_count() or 1) // threads) if several else 1
+    return Resources(workers or usual, threads, gpus=float(device == "cuda"), address=address)
 
 
 def run_plan(
@@ -24,39 +128,41 @@ def run_plan(
     path: str | Path,
     engine: str = "local",
     resources: Resources | None = None,
-    tell: Tell = lambda rows: None,
+    on_shard: OnShard = lambda rows: None,
 ) -> Run:
-    """Run what is left of a plan into the store at `path`; `tell` hears of each shard.
+    """Run what is left of a plan into the store at `path`; call `on_shard` after each shard.
 
     Only this process writes. A second run of the same configuration at the same time is refused;
-    runs of others may write to the same store. Raises AgcamError.
+    other runs may write to the same store. Raises AgcamError.
     """
-    worker = ENGINES[engine](resources or Resources())
-    with Store(path) as store, _alone(path, made.key):
-        done = store.begin(made.key, made.stored, made.subject.shards)
-        left = [shard for shard in range(made.subject.shards) if shard not in done]
-        threads = threads_of(made.configuration) if worker.in_process else nullcontext()
-        with threads, closing(worker.run(_start(made, worker), left)) as done_shards:
-            for shard, rows in done_shards:
+    chosen = ENGINES[engine](resources or Resources())
+    setup = made.setup
+    threads = torch_threads(setup.configuration.threads) if chosen.in_process else nullcontext()
+    with Store(path) as store, _locked(path, made.key):
+        done = store.begin(made.key, made.stored, setup.shards)
+        left = [shard for shard in range(setup.shards) if shard not in done]
+        with threads, closing(chosen.run(_start(made, chosen), left)) as finished:
+            for shard, rows in finished:
                 store.append(made.key, shard, rows)
-                tell(rows)
+                on_shard(rows)
         store.finish(made.key)
         return store.run(made.key)
 
 
 def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows]]:
+    """What makes a worker's function, where the worker is."""
     if engine.in_process:
-        return partial(Worker, made.subject)
-    if made.configuration is None:
+        return partial(Evaluator, made.setup)
+    if not made.setup.portable:
         raise RunError(
-            "a model that is not named cannot be sent to other processes: use one worker"
+            "a model or data set without a name cannot be sent to other processes: use one worker"
         )
-    return partial(start_worker, made.configuration, made.key)
+    return partial(start_evaluator, made.setup.configuration, made.key)
 
 
 @contextmanager
-def _alone(path: str | Path, key: str) -> Iterator[None]:
-    """Hold the run; the system lets go of it when the process ends, however it ends.
+def _locked(path: str | Path, key: str) -> Iterator[None]:
+    """Hold the lock of a run, which the system releases when the process ends, however it ends.
 
     The empty file stays: were it removed, one process could lock the removed file and another a
     new one.
@@ -66,8 +172,8 @@ def _alone(path: str | Path, key: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise RunError(
-            f"another process is at this very run ({key[:12]}) in {path}; wait for it, or change "
-            "the configuration"
+            f"another process is already running {key[:12]} in {path}; wait for it, or change the "
+            "configuration"
         ) from None
     except OSError as error:
         raise RunError(f"{path} cannot be locked: {error}") from error

@@ -20,17 +20,27 @@ TOUCHING = np.ones((3, 3))  # pixels that touch at a corner belong together
 
 
 def relevance_of(relevance: NDArray[Any]) -> NDArray[np.float64]:
-    """The map as float64 (row, column), NaN where not seen; refuses what is no map."""
+    """The map as float64 (row, column), NaN where not seen.
+
+    Raises:
+        MetricError: For what is not one map, or holds infinite values.
+
+    """
     values = np.asarray(relevance, dtype=np.float64)
     if values.ndim != MAP or values.size == 0:
-        raise MetricError(f"a map is (row, column), not {values.shape}; give one map a call")
+        raise MetricError(f"a map is (row, column), not {values.shape}: give one map at a time")
     if np.isinf(values).any():
         raise MetricError("the map holds infinite relevance; look at the method that made it")
     return values
 
 
 def boxes_of(case: BoxCase) -> NDArray[np.float64]:
-    """The truth as (box, 4) float64; refuses inverted boxes and NaN. Boxes may be none."""
+    """The annotated boxes as (box, 4) float64; there may be none.
+
+    Raises:
+        MetricError: For boxes that are inverted or hold NaN.
+
+    """
     boxes = np.asarray(case.boxes, dtype=np.float64)
     boxes = boxes.reshape(-1, SIDES) if boxes.size == 0 else boxes
     if boxes.ndim != MAP or boxes.shape[1] != SIDES:
@@ -57,18 +67,18 @@ def normalized(relevance: NDArray[Any]) -> NDArray[np.float64]:
 def external_boxes(mask: Mask) -> Boxes:
     """Boxes around the outermost contours of `mask`, the lowest contour first, as (box, 4).
 
-    Left, top, right, bottom; right and bottom just outside. Equal to OpenCV's findContours with
-    RETR_EXTERNAL and boundingRect, order included: regions touch at edges or corners, what lies in
-    the hole of a region is no contour of its own.
+    Left, top, right, bottom; right and bottom exclusive. Equal to OpenCV's findContours with
+    RETR_EXTERNAL and boundingRect, order included: pixels that touch at a corner belong together,
+    and a region in the hole of another has no contour of its own.
     """
     background, outside = _outside(mask)
     return _boxes(ndimage.label(background != outside, TOUCHING)[0])[::-1]
 
 
 def contour_boxes(mask: Mask) -> Boxes:
-    """Boxes around every contour of `mask`, those of holes too, as OpenCV's RETR_TREE gives them.
+    """Boxes around every contour of `mask`, holes included, as OpenCV's RETR_TREE gives them.
 
-    A hole's contour runs on the pixels around it. The order is regions, then holes.
+    The contour of a hole runs on the pixels around it. Regions come first, then holes.
     """
     background, outside = _outside(mask)
     holes = np.where(background == outside, 0, background)
@@ -82,17 +92,9 @@ def exact_mask(boxes: NDArray[Any], shape: tuple[int, int]) -> Mask:
 
 
 def one_too_large_mask(boxes: NDArray[Any], shape: tuple[int, int]) -> Mask:
-    """Union of [top : bottom + 1, left : right + 1], cut to whole numbers: as the authors fill."""
+    """Union of [top : bottom + 1, left : right + 1] in whole numbers, as the authors do."""
     whole = np.asarray(boxes, dtype=np.float64).reshape(-1, 4).astype(np.intp)
     return _fill(whole + np.array([0, 0, 1, 1]), shape)
-
-
-def area_share(case: BoxCase) -> float:
-    """Share of the map's seen pixels that lie in a truth box: what chance hits; 0 without truth."""
-    relevance = relevance_of(case.relevance)
-    seen = ~np.isnan(relevance)
-    inside = exact_mask(boxes_of(case), relevance.shape) & seen
-    return float(inside.sum() / max(int(seen.sum()), 1))
 
 
 def _fill(boxes: Boxes, shape: tuple[int, int]) -> Mask:

@@ -17,11 +17,11 @@ ENOUGH: Final = 0.5
 
 
 def instances_covered(case: BoxCase, enough: float = ENOUGH) -> float:
-    """Share of the truth boxes that are covered: at least `enough` of their pixels are predicted.
+    """Share of the annotated boxes of which at least `enough` of the pixels are predicted.
 
-    Predicted are the exact boxes around what is above half of the min-max map; one large box may
-    cover several objects, so read it beside precision. Empty truth, an empty prediction and a
-    constant map give 0; a truth box without a pixel on the map is not counted.
+    Predicted are the exact boxes around what is above half of the min-max map. One large box may
+    cover several objects, so read it beside precision. A box without a pixel on the map does not
+    count.
     """
     shape = relevance_of(case.relevance).shape
     predicted = exact_mask(predicted_boxes(case), shape)
@@ -31,10 +31,10 @@ def instances_covered(case: BoxCase, enough: float = ENOUGH) -> float:
 
 
 def instances_found(case: BoxCase, enough: float = ENOUGH) -> float:
-    """Share of the truth boxes that have a predicted box of their own with IoU >= `enough`.
+    """Share of the annotated boxes that have a predicted box of their own with IoU >= `enough`.
 
-    Boxes are paired one to one so that most are found. Empty truth, an empty prediction and a
-    constant map give 0; a truth box without a pixel on the map is not counted.
+    Boxes are paired one to one so that most are found. A box without a pixel on the map does not
+    count.
     """
     truth = _on_the_map(boxes_of(case), relevance_of(case.relevance).shape)
     if len(truth) == 0:
@@ -45,7 +45,7 @@ def instances_found(case: BoxCase, enough: float = ENOUGH) -> float:
 
 
 def _on_the_map(boxes: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
-    """The boxes cut to the map, without those that hold none of its pixels."""
+    """The boxes clipped to the map, without those that hold none of its pixels."""
     held = [exact_mask(box, shape).any() for box in boxes]
     height, width = shape
     return np.asarray(boxes[np.array(held, dtype=bool)].clip(0, [width, height, width, height]))

@@ -1,14 +1,15 @@
-"""The paper's localization: boxes around what is above half, compared with the boxes of people.
+"""The paper's localization: boxes around what is above half, compared with the annotated boxes.
 
-On empty truth, an empty prediction and constant maps `eps` decides, as in the authors' program:
-nothing predicted (a constant map too: it has no pixel above half) gives precision 1, and where
-there is truth IoU, Dice and recall near 0; no truth gives recall 1, and where something is
-predicted IoU, Dice and precision near 0; neither gives 1 five times. Never NaN.
+On an empty annotation, an empty prediction and a constant map `eps` decides, as in the authors'
+program. Nothing predicted (a constant map has no pixel above half) gives precision 1; IoU, Dice and
+recall are then near 0 if there is an annotation. No annotation gives recall 1; IoU, Dice and
+precision are then near 0 if anything is predicted. Neither gives 1 five times. Never NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ..values import BoxCase
@@ -24,14 +25,10 @@ from .boxes import (
 
 THRESHOLD: Final = 0.5
 EPS: Final = 1e-5
-ON_EMPTY: Final = (
-    "eps = 1e-5 in every quotient: no truth and no prediction 1; an empty prediction or a constant "
-    "map has precision 1, recall, IoU and Dice near 0; empty truth has recall 1, the rest near 0"
-)
 
 
 class Localization(NamedTuple):
-    """Two masks compared, each number with `eps` above and below the line."""
+    """Two masks compared, each number with `eps` in numerator and denominator."""
 
     pixel_accuracy: float
     iou: float
@@ -41,20 +38,22 @@ class Localization(NamedTuple):
 
 
 def predicted_boxes(case: BoxCase, threshold: float = THRESHOLD) -> Boxes:
-    """Boxes of the external contours of `min-max(map) > threshold`; (0, 4) for a constant map.
+    """Boxes of the external contours of `min-max(map) > threshold`, (box, 4); none if constant.
 
-    Left, top, right, bottom, right and bottom just outside; in OpenCV's order, lowest first.
+    Left, top, right, bottom, right and bottom exclusive, in OpenCV's order: the lowest first.
     """
     return external_boxes(normalized(case.relevance) > threshold)
 
 
+@lru_cache(maxsize=1)  # five numbers are read from one comparison
 def paper(case: BoxCase) -> Localization:
-    """The authors' protocol: every box, found or true, is filled one pixel too large."""
+    """The authors' protocol: every box, predicted or annotated, is filled one pixel too large."""
     return _compare(case, one_too_large_mask)
 
 
+@lru_cache(maxsize=1)
 def corrected(case: BoxCase) -> Localization:
-    """The same with boxes of their exact size."""
+    """The authors' protocol with boxes of their exact size."""
     return _compare(case, exact_mask)
 
 
@@ -73,13 +72,12 @@ def compare(predicted: Mask, truth: Mask) -> Localization:
     )
 
 
-def one_number(protocol: Callable[[BoxCase], Localization], name: str) -> Callable[..., float]:
-    """One of the five numbers of a protocol, as a metric."""
+def one_number(protocol: Callable[[BoxCase], Localization], index: int) -> Callable[..., float]:
+    """One of the five numbers of a protocol, as the function of a metric."""
 
     def metric(case: BoxCase) -> float:
-        return float(getattr(protocol(case), name))
+        return float(protocol(case)[index])
 
-    metric.__doc__ = f"{name} of `{protocol.__name__}`. {protocol.__doc__}"
     return metric
 
 

@@ -42,7 +42,7 @@ def counts(case: MaskCase) -> Counts:
 
 
 def mask_pixel_accuracy(case: MaskCase) -> float:
-    """Share of the judged pixels that are predicted right; 0 where nothing is judged."""
+    """Share of the judged pixels that are predicted rightly; 0 where nothing is judged."""
     found = counts(case)
     return found.correct / max(found.judged, 1)
 
@@ -50,7 +50,7 @@ def mask_pixel_accuracy(case: MaskCase) -> float:
 def mask_iou(case: MaskCase) -> float:
     """Mean of the IoU of the class and of the background; 0 where nothing is judged.
 
-    One that is neither there nor predicted is left out of the mean.
+    One that is neither annotated nor predicted does not count in the mean.
     """
     found = counts(case)
     ious = [a / b for a, b in zip(found.shared, found.union, strict=True) if b]
@@ -61,7 +61,7 @@ def mask_average_precision(case: MaskCase) -> float:
     """Average precision of the min-max map `r` and of `1 - r`, all pixels of both ranked together.
 
     `1 - r` is the score of the background; the mean over pictures is the authors' mAP. 0 where
-    nothing is judged; empty truth is ranked like any other.
+    nothing is judged; an empty annotation is ranked like any other.
     """
     scores, mask = _scores(case)
     judged = mask >= 0
@@ -71,9 +71,9 @@ def mask_average_precision(case: MaskCase) -> float:
 
 
 def pixel_average_precision(case: MaskCase) -> float:
-    """Average precision of the class's pixels in this picture; 0 for empty truth.
+    """Average precision of the class's pixels in this picture.
 
-    A constant map gets the class's share of the judged pixels. PxAP ranks the pixels of all
+    PxAP ranks the pixels of all
     pictures together instead.
     """
     scores, mask = _scores(case)
@@ -107,7 +107,7 @@ def score_counts(case: MaskCase, steps: int = STEPS) -> NDArray[np.int64]:
 
 
 def pixel_precision_area(counted: NDArray[Any]) -> float:
-    """PxAP of counted pixels (2, step), those of many pictures added up; 0 without truth.
+    """PxAP of counted pixels (2, step), of many pictures together; 0 without a pixel on the class.
 
     `sum over thresholds of Prec(t) (Rec(t) - Rec(t + step))`, predicted being `score >= t`.
     """
@@ -121,7 +121,7 @@ def pixel_precision_area(counted: NDArray[Any]) -> float:
 def _scores(case: MaskCase) -> tuple[NDArray[np.float64], NDArray[Any]]:
     scores, mask = normalized(case.relevance), np.asarray(case.mask)
     if mask.shape != scores.shape:
-        raise MetricError(f"the mask is {mask.shape}, the map {scores.shape}; give one size")
+        raise MetricError(f"the mask is {mask.shape} and the map {scores.shape}: give one size")
     if not np.isin(mask, (-1, 0, 1)).all():
         raise MetricError("a mask is 1 on the class, 0 off it and -1 where nothing is judged")
     return scores, mask

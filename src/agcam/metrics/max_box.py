@@ -1,12 +1,13 @@
 """MaxBoxAccV2 (Choe et al., CVPR 2020): the best box at every threshold of a map.
 
-Here one picture at a time. Over a set: the share of pictures with `best_box_ious >= delta` at each
-threshold; the best threshold, chosen on other pictures than the test's; the mean over delta
-0.3, 0.5, 0.7.
+This file looks at one picture. Over a set (see `sets`): the share of pictures with
+`best_box_ious >= delta` at each threshold; the best threshold, chosen on other pictures than those
+it judges; the mean over delta 0.3, 0.5, 0.7.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -16,15 +17,16 @@ from ..values import BoxCase
 from .boxes import Mask, boxes_of, contour_boxes, normalized
 
 THRESHOLDS: Final = np.arange(0, 1, 0.001)
+SWEEP: Final = np.arange(0, 1, 0.01)  # coarser, for one picture
 DELTAS: Final = (0.3, 0.5, 0.7)
 
 
 def best_box_ious(case: BoxCase, thresholds: NDArray[Any] = THRESHOLDS) -> NDArray[np.float64]:
-    """(threshold,): IoU of the best pair of a box found and a true box, at each threshold.
+    """(threshold,): IoU of the best pair of a predicted and an annotated box, at each threshold.
 
     As the authors' program (wsolevaluation): the min-max map in 256 steps, cut above
-    `int(threshold * 255)`; boxes around all contours, those of holes too, cut to the picture's last
-    pixel; boxes counted with both their borders. Zeros for empty truth; where nothing is above the
+    `int(threshold * 255)`; boxes around all contours, holes included, clipped to the picture's last
+    pixel; both borders of a box count. Zeros for an empty annotation; where nothing is above the
     threshold (always in a constant map) the box is the pixel in the upper left corner.
     """
     truth = boxes_of(case)
@@ -42,17 +44,22 @@ def best_box_ious(case: BoxCase, thresholds: NDArray[Any] = THRESHOLDS) -> NDArr
     return np.array(best)[back.reshape(-1)]
 
 
-def max_box_iou(case: BoxCase) -> float:
-    """The best of `best_box_ious`: what the best threshold for this very picture gives.
+@lru_cache(maxsize=1)  # the number and its curve are read from one sweep
+def sweep(case: BoxCase) -> NDArray[np.float64]:
+    """(100,): `best_box_ious` at thresholds 0, 0.01, ... 0.99."""
+    return best_box_ious(case, SWEEP)
 
-    It is chosen with the truth in hand: an upper bound, not MaxBoxAcc. Empty truth gives 0, a
-    constant map the IoU of the upper left pixel.
+
+def max_box_iou(case: BoxCase) -> float:
+    """The highest of `sweep`: what the best threshold for this very picture gives.
+
+    It is chosen with the annotation at hand: an upper bound, not MaxBoxAcc.
     """
-    return float(best_box_ious(case).max())
+    return float(sweep(case).max())
 
 
 def box_ious(found: NDArray[Any], truth: NDArray[Any], border: int = 1) -> NDArray[np.float64]:
-    """(found, true): intersection over union of boxes; with `border` 1 right and bottom are in."""
+    """(found, truth): intersection over union; with `border` 1 right and bottom are inclusive."""
     corner = np.maximum(found[:, None, :2], truth[None, :, :2])
     end = np.minimum(found[:, None, 2:], truth[None, :, 2:])
     shared = (end - corner + border).clip(min=0).prod(axis=-1)

@@ -1,7 +1,7 @@
-"""Numbers of a whole set that are no mean of pictures' numbers, and what each needs of a picture.
+"""Numbers of a whole set that are no mean of pictures' numbers, and what is kept of a picture.
 
-A picture gives a short array of whole numbers, to be kept as one row; the set's number is made of
-the rows (picture, number) of all pictures, in any order.
+A picture gives a short array of whole numbers, stored as one row; the set's number is made of the
+rows (picture, number) of all pictures, in any order.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MetricError
-from ..registry import Table
-from ..values import BoxCase, MaskCase, SetMetric
+from ..values import BoxCase, MaskCase
 from .masks import counts, pixel_precision_area, score_counts
 from .max_box import DELTAS, best_box_ious
 
@@ -61,8 +60,7 @@ def set_pixel_average_precision(rows: NDArray[Any], _: Sequence[str] = ()) -> fl
 def box_numbers(case: BoxCase) -> NDArray[np.uint8]:
     """(96,): for delta 0.3, 0.5, 0.7 whether the best box reaches it at each of 255 cuts, as bits.
 
-    With `int(threshold * 255)` as the cut these are all thresholds there are. Empty truth reaches
-    nothing; a constant map's box is the upper left pixel.
+    With `int(threshold * 255)` as the cut these are all thresholds there are.
     """
     reached = best_box_ious(case, _BETWEEN) >= np.array(DELTAS)[:, None]
     return np.packbits(reached, axis=1).ravel()
@@ -111,49 +109,3 @@ def _hits(rows: NDArray[Any]) -> NDArray[np.bool_]:
 def _added(rows: NDArray[Any], width: int) -> NDArray[np.int64]:
     summed: NDArray[np.int64] = np.asarray(rows, dtype=np.int64).reshape(-1, width).sum(axis=0)
     return summed
-
-
-_SEGMENTATION = "Chefer et al., Transformer Interpretability, CVPR 2021, arXiv 2012.09838"
-_CHOE = "Choe et al., Evaluating WSOL Methods Right, CVPR 2020, arXiv 2001.07437"
-_CONSTANT = "a constant map predicts background"
-
-_ROWS = [
-    SetMetric(
-        name="set_pixel_accuracy",
-        numbers=mask_numbers,
-        needs=MaskCase,
-        summary=set_pixel_accuracy,
-        better="higher",
-        on_empty=f"0 where no pixel is judged; {_CONSTANT}",
-        cite=_SEGMENTATION,
-    ),
-    SetMetric(
-        name="set_mean_iou",
-        numbers=mask_numbers,
-        needs=MaskCase,
-        summary=set_mean_iou,
-        better="higher",
-        on_empty=f"0 for a side that is nowhere; {_CONSTANT}",
-        cite=_SEGMENTATION,
-    ),
-    SetMetric(
-        name="set_pixel_average_precision",
-        numbers=score_numbers,
-        needs=MaskCase,
-        summary=set_pixel_average_precision,
-        better="higher",
-        on_empty="0 without truth; constant maps get the class's share of the judged pixels",
-        cite=_CHOE,
-    ),
-    SetMetric(
-        name="set_max_box_accuracy",
-        numbers=box_numbers,
-        needs=BoxCase,
-        summary=set_max_box_accuracy,
-        better="higher",
-        on_empty="empty truth is no hit; a constant map's box is the upper left pixel",
-        cite=_CHOE,
-    ),
-]
-
-SETS: Table[SetMetric] = Table("set_metric", {row.name: row for row in _ROWS})

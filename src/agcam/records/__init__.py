@@ -1,6 +1,6 @@
 """Room `records`: the store of runs, what it says in numbers, and the report. No torch."""
 
-from .export import csv_files, parquet_bytes, salvaged_csv
+from .export import COLUMNS, csv_files, exported_rows, parquet_bytes, salvaged_csv
 from .report import Shown, render_report
 from .results import OURS, RANDOM_BASELINES, Results, read_results
 from .rows import Failure, Record, Run, SampleRow, ShardRows
@@ -9,6 +9,7 @@ from .summary import Column, Estimate, summarize
 from .tables import TextTable, text_tables
 
 __all__ = [
+    "COLUMNS",
     "OURS",
     "RANDOM_BASELINES",
     "Column",
@@ -23,6 +24,7 @@ __all__ = [
     "Store",
     "TextTable",
     "csv_files",
+    "exported_rows",
     "parquet_bytes",
     "read_results",
     "render_report",

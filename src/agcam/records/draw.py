@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..values import Axes
 from .results import OURS, RANDOM_BASELINES, Results
+from .summary import Column
 
 SALT: Final = "agcam"  # names inside the SVG follow from it, so that a report can be made twice
-_AXES: Final = {
-    "curves": ("share of the pixels removed", "probability of the label"),
-    "boxes": ("threshold on the min-max map", "IoU of the best box"),
-    "randomization": ("stages randomized, from the classifier down", "rank correlation"),
-}
-_SHARES: Final = {"curves", "boxes"}  # whose points run from 0 to 1
 
 
 class Chart(NamedTuple):
@@ -28,26 +24,16 @@ class Chart(NamedTuple):
     svg: str
 
 
-def charts(results: Results) -> list[Chart]:
-    """MoRF and LeRF of each fill, the threshold sweep, the stages of randomization."""
-    return list(_charts(results))
+def charts(results: Results, columns: Sequence[Column]) -> list[Chart]:
+    """The mean curves of the metrics whose curves are drawn."""
+    return [
+        Chart(column.metric, _svg(results.methods, results.curves[column.metric], column.axes))
+        for column in columns
+        if column.axes is not None and column.metric in results.curves
+    ]
 
 
-def _charts(results: Results) -> Iterator[Chart]:
-    for metric, curves in results.curves.items():
-        measure = results.measures[metric]
-        name = metric.removesuffix(f"_{measure['fill']}")
-        if measure["test"] not in _AXES or name in {"abpc", "deletion", "insertion"}:
-            continue
-        across, up = _AXES[measure["test"]]
-        if name.endswith("accuracy"):
-            up = "accuracy"
-        yield Chart(metric, _svg(results.methods, curves, across, up, measure["test"] in _SHARES))
-
-
-def _svg(
-    methods: Sequence[str], curves: NDArray[np.float64], across: str, up: str, share: bool
-) -> str:
+def _svg(methods: Sequence[str], curves: NDArray[np.float64], drawn: Axes) -> str:
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -56,10 +42,11 @@ def _svg(
         figure = Figure(figsize=(4.6, 3.2), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        points = np.linspace(0, 1, curves.shape[1]) if share else np.arange(curves.shape[1])
+        number = curves.shape[1]
+        points = np.linspace(0, 1, number) if drawn.from_0_to_1 else np.arange(number)
         for method, curve in zip(methods, curves, strict=True):
             axes.plot(points, curve, label=method, **_style(method))
-        axes.set(xlabel=across, ylabel=up)
+        axes.set(xlabel=drawn.horizontal, ylabel=drawn.vertical)
         axes.grid(alpha=0.25)
         axes.legend(fontsize=7, frameon=False)
         buffer = io.StringIO()

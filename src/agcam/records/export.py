@@ -27,7 +27,7 @@ def csv_files(store: Store, results: Results, columns: Sequence[Column]) -> dict
         for method, found in column.means.items()
     )
     return {
-        "rows.csv": _csv(COLUMNS, (row[:-1] for row in _rows(store, results))),
+        "rows.csv": _csv(COLUMNS, (row[:-1] for row in exported_rows(store, results))),
         "failures.csv": _csv(("sample", "name", "method", "metric", "message"), results.failures),
         "summary.csv": _csv(("metric", "method", "mean", "low", "high", "number"), summary),
     }
@@ -56,14 +56,17 @@ def parquet_bytes(store: Store, results: Results) -> bytes | None:
         from pyarrow import parquet
     except ImportError:
         return None
-    columns = zip((*COLUMNS, "curve"), zip(*_rows(store, results), strict=True), strict=False)
+    columns = zip(
+        (*COLUMNS, "curve"), zip(*exported_rows(store, results), strict=True), strict=False
+    )
     table = pyarrow.table({name: list(map(_plain, values)) for name, values in columns})
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(table, sink)
     return bytes(sink.getvalue())
 
 
-def _rows(store: Store, results: Results) -> Iterator[tuple[Any, ...]]:
+def exported_rows(store: Store, results: Results) -> Iterator[tuple[Any, ...]]:
+    """Every number as COLUMNS has it, and the curve behind it."""
     samples = {sample.sample: sample for sample in results.samples}
     methods = frozenset(results.methods)
     for record in store.records(results.run.key):

@@ -47,8 +47,8 @@ def render_report(
         key=run.key[:12],
         judged=len(results.samples),
         right=sum(sample.label == sample.prediction for sample in results.samples),
-        tables=[_table(title, some, methods) for title, some in grouped(columns, results)],
-        charts=charts(results),
+        tables=[_table(title, some, methods) for title, some in grouped(columns)],
+        charts=charts(results, columns),
         galleries=_galleries(shown, methods),
         note=note,
         failures=results.failures[:FAILURES],
@@ -75,7 +75,10 @@ def _ordered(methods: Sequence[str]) -> list[str]:
 def _table(title: str, columns: Sequence[Column], methods: Sequence[str]) -> dict[str, Any]:
     return {
         "title": title,
-        "heads": [{"name": head(column), "number": _most(column)} for column in columns],
+        "heads": [
+            {"name": head(column), "number": _most(column), "sentence": column.sentence}
+            for column in columns
+        ],
         "rows": [
             {
                 "method": method,

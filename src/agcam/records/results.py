@@ -35,7 +35,7 @@ class Results:
 
     @property
     def measures(self) -> Mapping[str, Mapping[str, Any]]:
-        """What each metric is: which is better, which test made it."""
+        """What is stored of each metric: which way is better, and what its numbers depend on."""
         found: Mapping[str, Mapping[str, Any]] = self.run.configuration["metrics"]
         return found
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..values import Axes, Metric
 from .results import OURS, Results
 
 RESAMPLES: Final = 2000
@@ -39,12 +40,20 @@ class Column:
     """One metric: each method's mean, and each one's difference from ours on the same samples.
 
     A method without a number has no entry; ours has no difference from itself.
+
+    Attributes:
+        heading: The table of a report that the metric belongs to.
+        sentence: What it measures.
+        axes: How its mean curve is drawn; None: it is not.
     """
 
     metric: str
     better: str
     means: Mapping[str, Estimate]
     differences: Mapping[str, Estimate]
+    heading: str = "Metrics"
+    sentence: str = ""
+    axes: Axes | None = None
 
     @property
     def best(self) -> tuple[str, ...]:
@@ -56,38 +65,44 @@ class Column:
         return tuple(name for name, mean in means.items() if mean == best)
 
 
-def summarize(results: Results, of_sets: Mapping[str, OfSet] | None = None) -> list[Column]:
-    """A column for each metric, in the order in which they were asked for.
+def summarize(results: Results, metrics: Mapping[str, Metric]) -> list[Column]:
+    """A column for each metric, in the order in which they were chosen.
 
-    `of_sets` gives for numbers of the whole set the function of its rows and names; without it they
-    are left out.
+    Args:
+        results: The numbers of a run.
+        metrics: The table of metrics. One that is not in it has a column without a description, or
+            none if it is of the whole set.
     """
-    known = of_sets or {}
+    known = {name: metrics.get(name) for name in results.values}
     return [
-        _column(results, metric, known.get(metric))
-        for metric in results.values
-        if metric not in results.sets or metric in known
+        _column(results, name, metric)
+        for name, metric in known.items()
+        if name not in results.sets or (metric is not None and metric.of_set is not None)
     ]
 
 
-def _column(results: Results, metric: str, of_set: OfSet | None) -> Column:
-    if of_set is not None and metric in results.sets:
-        names = [sample.name for sample in results.samples]
-        means, differences = set_estimates(results.sets[metric], names, of_set, _ours(results))
+def _column(results: Results, name: str, metric: Metric | None) -> Column:
+    ours = _ours(results)
+    if name in results.sets and metric is not None and metric.of_set is not None:
+        pictures = [sample.name for sample in results.samples]
+        means, differences = set_estimates(results.sets[name], pictures, metric.of_set, ours)
     else:
-        values, ours = results.values[metric], _ours(results)
+        values = results.values[name]
         means = estimates(values)
         differences = [] if ours is None else estimates(values - values[:, [ours]])
-    return Column(
-        metric,
-        str(results.measures[metric]["better"]),
-        {name: found for name, found in zip(results.methods, means, strict=True) if found.number},
+    column = Column(
+        name,
+        str(results.measures[name]["better"]),
+        {method: mean for method, mean in zip(results.methods, means, strict=True) if mean.number},
         {
-            name: found
-            for name, found in zip(results.methods, differences, strict=False)
-            if found.number and name != OURS
+            method: difference
+            for method, difference in zip(results.methods, differences, strict=False)
+            if difference.number and method != OURS
         },
     )
+    if metric is None:
+        return column
+    return replace(column, heading=metric.heading, sentence=metric.sentence, axes=metric.axes)
 
 
 def _ours(results: Results) -> int | None:
@@ -97,9 +112,16 @@ def _ours(results: Results) -> int | None:
 def set_estimates(
     rows: NDArray[np.float64], names: Sequence[str], of_set: OfSet, ours: int | None
 ) -> tuple[list[Estimate], list[Estimate]]:
-    """The same for a number of the whole set: of each method, and of its difference from ours."""
-    whole = ~np.isnan(rows).any(axis=(1, 2))  # the samples that every method has
-    rows, kept = rows[whole], np.array(names, dtype=object)[whole]
+    """The same for a number of the whole set: of each method, and of its difference from ours.
+
+    Args:
+        rows: (sample, method, number), what each picture's numbers are.
+        names: The samples' names.
+        of_set: Makes the set's number of one method's rows and their names.
+        ours: The position of our method, if it is there.
+    """
+    complete = ~np.isnan(rows).any(axis=(1, 2))  # the samples that every method has
+    rows, kept = rows[complete], np.array(names, dtype=object)[complete]
     if not len(rows):
         return [_NONE] * rows.shape[1], []
 
@@ -129,7 +151,7 @@ def _with_tails(
 
 
 def estimates(values: NDArray[np.float64]) -> list[Estimate]:
-    """Of each column of (sample, method), NaN left out; the same resamples for all columns."""
+    """Of each column of (sample, method), without NaN; the same resamples for all columns."""
     seen = ~np.isnan(values)
     filled = np.where(seen, values, 0.0)
     counts = seen.sum(axis=0)

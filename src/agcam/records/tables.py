@@ -9,15 +9,6 @@ from .results import OURS, Results
 from .summary import Column, Estimate
 
 BROAD: Final = 5  # columns of one table
-TITLES: Final = {
-    "boxes": "Localization",
-    "masks": "Segmentation",
-    "curves": "Perturbation",
-    "groups": "Perturbation",
-    "randomization": "Sanity",
-    "sensitivity": "Sanity",
-    "cost": "Cost",
-}
 
 
 class TextTable(NamedTuple):
@@ -32,21 +23,18 @@ def text_tables(columns: Sequence[Column], results: Results) -> list[TextTable]:
     """The means of a run; `*` marks the best mean of a column."""
     return [
         TextTable(title, ("method", *map(head, some)), tuple(_rows(results.methods, some)))
-        for title, some in grouped(columns, results)
+        for title, some in grouped(columns)
     ]
 
 
-def grouped(columns: Sequence[Column], results: Results) -> list[tuple[str, list[Column]]]:
-    """The columns in tables that fit a page, metrics of one protocol together."""
-    found: dict[tuple[str, str], list[Column]] = {}
+def grouped(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    """The columns in tables that fit a page, metrics with one heading together."""
+    found: dict[str, list[Column]] = {}
     for column in columns:
-        measure = results.measures[column.metric]
-        title = TITLES.get(measure["test"], measure["test"])
-        kind = "the paper's boxes" if column.metric.startswith("paper_") else measure["fill"]
-        found.setdefault((title, f"{title}: {kind}" if kind else title), []).append(column)
+        found.setdefault(column.heading, []).append(column)
     return [
-        (title, some[start : start + BROAD])
-        for (_, title), some in found.items()
+        (heading, some[start : start + BROAD])
+        for heading, some in found.items()
         for start in range(0, len(some), BROAD)
     ]
 

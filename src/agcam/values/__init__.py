@@ -9,7 +9,17 @@ from .by_rules import (
     StreamBlock,
     StreamTrace,
 )
-from .cases import BoxCase, Case, CurveCase, GroupCase, MaskCase, MosaicCase
+from .cases import (
+    AccuracyCase,
+    BoxCase,
+    Case,
+    CostCase,
+    CurveCase,
+    GroupCase,
+    MaskCase,
+    OtherClassCase,
+    RandomizedCase,
+)
 from .changes import Changes, scaled_resize
 from .evidence import (
     AttentionCall,
@@ -26,7 +36,7 @@ from .evidence import (
     Recording,
     TokenTrace,
 )
-from .metric import Metric, SetMetric
+from .metric import Axes, Metric
 from .model import Classifier, Family, Layout, Scalar, Scores
 from .more_passes import PathTrace, SinglePatchTrace
 from .picture import Frame, Grid
@@ -55,16 +65,19 @@ from .trace import Trace
 
 __all__ = [
     "MEANING",
+    "AccuracyCase",
     "Answer",
     "AttentionCall",
     "AttentionTrace",
     "AttnLrpTrace",
+    "Axes",
     "BlockRecord",
     "BlockTrace",
     "BoxCase",
     "Case",
     "Changes",
     "Classifier",
+    "CostCase",
     "CurveCase",
     "DataSet",
     "Family",
@@ -81,10 +94,11 @@ __all__ = [
     "MaskCase",
     "Method",
     "Metric",
-    "MosaicCase",
+    "OtherClassCase",
     "PathTrace",
     "Preparation",
     "Query",
+    "RandomizedCase",
     "ReachTrace",
     "ReadBlock",
     "ReadTrace",
@@ -94,7 +108,6 @@ __all__ = [
     "Sample",
     "Scalar",
     "Scores",
-    "SetMetric",
     "SinglePatchTrace",
     "StreamBlock",
     "StreamTrace",

@@ -1,4 +1,4 @@
-"""What metrics read: one picture, its map, its truth."""
+"""What metrics read: one picture, its map, and what the map is judged by."""
 
 from __future__ import annotations
 
@@ -8,61 +8,109 @@ from typing import Any
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BoxCase:
-    """One map and the boxes that people drew: what localization is judged by.
+    """One map and the annotated boxes.
 
-    `relevance` is (row, column), raw, NaN where the model never saw the picture; `boxes` is
-    (box, 4), left, top, right, bottom in pixels of the map, right and bottom just outside.
+    Attributes:
+        relevance: (row, column), raw, NaN where the model never saw the picture.
+        boxes: (box, 4): left, top, right, bottom in pixels of the map, right and bottom exclusive.
+
     """
 
     relevance: NDArray[Any]
     boxes: NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MaskCase:
-    """One map and the mask that people drew, both (row, column) of one size.
+    """One map and the annotated mask, both (row, column) of one size.
 
-    `relevance` is raw, NaN where the model never saw the picture; `mask` is 1 on the class, 0 off
-    it, -1 where nothing is to be judged.
+    Attributes:
+        relevance: Raw, NaN where the model never saw the picture.
+        mask: 1 on the class, 0 off it, -1 where nothing is judged.
+
     """
 
     relevance: NDArray[Any]
     mask: NDArray[Any]
 
 
-@dataclass(frozen=True)
-class MosaicCase:
-    """One map (row, column) over a mosaic of pictures, and which `cell` shows the target.
-
-    The mosaic has `rows` x `columns` cells of one size, counted row by row from 0.
-    """
-
-    relevance: NDArray[Any]
-    rows: int
-    columns: int
-    cell: int
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CurveCase:
-    """The target's probability while pixels are removed, from the whole picture to nothing.
+    """The label's probability while pixels are replaced, from the whole picture to none of it.
 
-    `morf` (most relevant first) and `lerf` (least relevant first) have one value a step; the first
-    and the last are the same pictures in both.
+    Attributes:
+        morf: (step,), most relevant pixels first.
+        lerf: (step,), least relevant pixels first. Both share their first and last pictures.
+
     """
 
     morf: NDArray[Any]
     lerf: NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class AccuracyCase:
+    """Whether the model still predicts the label (1 or 0) while pixels are replaced.
+
+    Attributes:
+        morf: (step,), most relevant pixels first.
+        lerf: (step,), least relevant pixels first.
+
+    """
+
+    morf: NDArray[Any]
+    lerf: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
 class GroupCase:
-    """Pixels in groups of one size: relevance in each, and the loss of probability without it."""
+    """Pixels in groups of one size, the most relevant group first.
+
+    Attributes:
+        relevance: (group,), the sum of the group's relevance.
+        drops: (group,), the probability of the label that is lost without the group.
+
+    """
 
     relevance: NDArray[Any]
     drops: NDArray[Any]
 
 
-Case = BoxCase | MaskCase | MosaicCase | CurveCase | GroupCase
+@dataclass(frozen=True, eq=False)
+class OtherClassCase:
+    """The label's map and that of the least probable class, both (row, column)."""
+
+    relevance: NDArray[Any]
+    other: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class RandomizedCase:
+    """The map (row, column), and those (stage, row, column) of the model as it is randomized."""
+
+    relevance: NDArray[Any]
+    stages: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class CostCase:
+    """Seconds and peak bytes (weights included) of an explanation, and of a plain forward pass."""
+
+    seconds: float
+    plain_seconds: float
+    memory: float
+    plain_memory: float
+
+
+Case = (
+    BoxCase
+    | MaskCase
+    | CurveCase
+    | AccuracyCase
+    | GroupCase
+    | OtherClassCase
+    | RandomizedCase
+    | CostCase
+)

@@ -4,43 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
-from .cases import BoxCase, CurveCase, GroupCase, MaskCase, MosaicCase
+from .cases import Case
+
+Better = Literal["higher", "lower"]
+
+
+class Axes(NamedTuple):
+    """How a metric's curve is drawn; its points run from 0 to 1, or count stages."""
+
+    horizontal: str
+    vertical: str
+    from_0_to_1: bool = True
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: a pure function from the case it needs to one number for one picture, never NaN.
+    """One number that judges a map, and all that is said of it anywhere.
 
-    `chance` gives what a random map gets on average in that case, or is None where no formula is
-    known (the chance rows of a table then tell). `on_empty` says what is returned for empty truth,
-    for an empty prediction and for a constant map.
+    Attributes:
+        name: What the command line and the store call it.
+        sentence: What it measures, for lists and reports.
+        function: From a case to one number, never NaN. For a number of a whole set: to a short
+            array of whole numbers, which is kept of each picture.
+        needs: The kind of case that `function` reads.
+        better: Which way is better.
+        bounds: The lowest and the highest value that there is.
+        on_empty: What comes of an empty annotation, an empty prediction and a constant map.
+        cite: Where it is from.
+        heading: The table of a report that it belongs to.
+        of_set: For a number of a whole set that is no mean of pictures' numbers: from the arrays of
+            all pictures (picture, number) and their names, in the same order, to the number.
+        curve: From a case to the curve behind the number, which is stored beside it.
+        axes: How the curve is drawn; None: it is not.
+        map_of: The class whose map is judged.
+        right_only: Whether only pictures that the model predicts rightly are judged.
+        fill: What replaces removed pixels: a name of the fills of the evaluation.
+
     """
 
     name: str
-    function: Callable[[Any], float]
-    needs: type[BoxCase] | type[MaskCase] | type[MosaicCase] | type[CurveCase] | type[GroupCase]
-    better: Literal["higher", "lower"]
-    chance: Callable[[Any], float] | None
+    sentence: str
+    function: Callable[[Any], float | NDArray[Any]]
+    needs: type[Case]
+    better: Better
+    bounds: tuple[float, float]
     on_empty: str
     cite: str
-
-
-@dataclass(frozen=True)
-class SetMetric:
-    """A number of a whole set that is no mean of pictures' numbers, never NaN.
-
-    `numbers` gives what must be kept of one picture, a short array of whole numbers; `summary`
-    makes the set's number of all pictures' (picture, number) and, in the same order, their names.
-    """
-
-    name: str
-    numbers: Callable[[Any], NDArray[Any]]
-    needs: type[BoxCase] | type[MaskCase]
-    summary: Callable[[NDArray[Any], Sequence[str]], float]
-    better: Literal["higher", "lower"]
-    on_empty: str
-    cite: str
+    heading: str
+    of_set: Callable[[NDArray[Any], Sequence[str]], float] | None = None
+    curve: Callable[[Any], NDArray[Any]] | None = None
+    axes: Axes | None = None
+    map_of: Literal["label", "prediction"] = "label"
+    right_only: bool = False
+    fill: str = ""

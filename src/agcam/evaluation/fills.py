@@ -1,0 +1,66 @@
+"""What removed pixels become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from ..errors import ModelError
+from ..registry import Table
+from ..values import Classifier
+from .shard_maps import precise
+
+BLUR: Final = 10 / 224  # standard deviation of the blur, as a share of the shorter side
+
+
+class Fill(NamedTuple):
+    """A fill: `function(pixels, classifier)` gives what replaces each pixel, in their shape.
+
+    `uniform` is whether it is one colour, the same for all pictures.
+    """
+
+    function: Callable[[Tensor, Classifier], Tensor]
+    uniform: bool
+
+
+def zero(pixels: Tensor, _: Classifier) -> Tensor:
+    """0 after normalization, the paper's fill: the mean colour of the training pictures."""
+    return torch.zeros_like(pixels)
+
+
+def mean(pixels: Tensor, _: Classifier) -> Tensor:
+    """Each picture's own mean colour."""
+    colour = precise(pixels).mean(dim=(-2, -1), keepdim=True)
+    return colour.to(pixels).expand(pixels.shape)
+
+
+def blur(pixels: Tensor, _: Classifier) -> Tensor:
+    """Each picture blurred by a Gaussian of 10 pixels at a side of 224."""
+    sigma = BLUR * min(pixels.shape[-2:])
+    blurred = ndimage.gaussian_filter(precise(pixels).cpu().numpy(), (0, 0, sigma, sigma))
+    return torch.from_numpy(np.asarray(blurred)).to(pixels)
+
+
+def black(pixels: Tensor, classifier: Classifier) -> Tensor:
+    """What black is after the model's normalization."""
+    preparation = classifier.preparation
+    if preparation is None:
+        raise ModelError(f"{classifier.name}: what is black to it is not known")
+    shades = -np.asarray(preparation.mean) / np.asarray(preparation.std)
+    return torch.from_numpy(shades)[:, None, None].to(pixels).expand(pixels.shape)
+
+
+FILLS: Final = Table(
+    "fill",
+    {
+        "zero": Fill(zero, uniform=True),
+        "mean": Fill(mean, uniform=False),
+        "blur": Fill(blur, uniform=False),
+        "black": Fill(black, uniform=True),
+    },
+)

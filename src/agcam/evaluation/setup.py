@@ -1,0 +1,198 @@
+"""What a configuration stands for, loaded: model, data set, methods and metrics."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..datasets import DATASETS
+from ..errors import ModelError, RunError
+from ..explainer import versions
+from ..families import load, weights_hash
+from ..images import prepare_picture
+from ..methods import METHODS
+from ..metrics import choose
+from ..records import RANDOM_BASELINES
+from ..tracing import evaluation_mode
+from ..values import (
+    Case,
+    Classifier,
+    DataSet,
+    Frame,
+    Method,
+    Metric,
+    Preparation,
+    Sample,
+    Transform,
+)
+from .configuration import PRECISIONS, Configuration, load_model
+from .match import match
+
+Open = Callable[[Sample], tuple[Tensor, Frame]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A configuration and everything that it stands for.
+
+    Attributes:
+        classes: For each label of the data set the model's class, None where it has none.
+        open: Reads and prepares a sample's picture.
+        copy: Makes the model once more, to be randomized.
+        portable: Whether another process can make all of it from the configuration.
+    """
+
+    configuration: Configuration
+    classifier: Classifier
+    dataset: DataSet
+    classes: tuple[int | None, ...]
+    methods: tuple[Method, ...]
+    metrics: tuple[Metric, ...]
+    open: Open
+    copy: Callable[[], Classifier]
+    portable: bool = True
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are; each is one batch, so that any engine gives the same rows."""
+        return -(-len(self.dataset.samples) // self.configuration.batch_size)
+
+    @property
+    def precision(self) -> torch.dtype | None:
+        """That of the passes of perturbed pictures; None: the model's own."""
+        return PRECISIONS[self.configuration.precision]
+
+    @property
+    def known(self) -> int:
+        """How many samples have a class that the model knows."""
+        samples = (sample for sample in self.dataset.samples if not sample.problem)
+        return sum(self.classes[sample.label] is not None for sample in samples)
+
+    def metrics_on(self, *kinds: type[Case]) -> tuple[Metric, ...]:
+        """The metrics that read these kinds of cases."""
+        return tuple(metric for metric in self.metrics if metric.needs in kinds)
+
+    def description(self) -> dict[str, Any]:
+        """All that the numbers depend on, ready for JSON; its hash is the run's key."""
+        classifier, dataset = self.classifier, self.dataset
+        parameter = next(classifier.module.parameters(), None)
+        preparation = classifier.preparation
+        return {
+            "dataset": {
+                "name": dataset.name,
+                "samples": len(dataset.samples),
+                "sha256": self.dataset_hash(),
+            },
+            "model": {
+                "name": classifier.name,
+                "weights_sha256": weights_hash(classifier.module),
+                "device": "cpu" if parameter is None else parameter.device.type,
+                "preparation": None if preparation is None else preparation.numbers(),
+                **({} if classifier.scores == "softmax" else {"scores": classifier.scores}),
+            },
+            "methods": [method.name for method in self.methods],
+            "metrics": {metric.name: _described(metric) for metric in self.metrics},
+            "batch_size": self.configuration.batch_size,
+            "precision": self.configuration.precision,
+            "versions": dict(versions()),
+        }
+
+    def dataset_hash(self) -> str:
+        """Of the samples' names and labels in order and the classes' match; not of any path."""
+        rows = [(sample.name, sample.label) for sample in self.dataset.samples]
+        text = json.dumps([rows, self.dataset.classes, self.classes])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _described(metric: Metric) -> dict[str, Any]:
+    """What numbers of a metric depend on beside its name, and which way is better."""
+    names = ("better", "map_of", "right_only", "fill")
+    return {name: getattr(metric, name) for name in names}
+
+
+def key_of(description: Mapping[str, Any]) -> str:
+    """The name of a run: the hash of its description."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def load_setup(
+    configuration: Configuration,
+    classifier: Classifier | None = None,
+    dataset: DataSet | None = None,
+) -> Setup:
+    """Load everything that the names stand for.
+
+    Args:
+        configuration: The names.
+        classifier: A loaded model, in the place of the name; the run then stays in this process.
+        dataset: A data set that was read, in the place of the name; likewise.
+
+    Raises:
+        AgcamError: One that names the fix.
+    """
+    metrics, methods = choose(configuration.metrics), _methods(configuration.methods)
+    samples = dataset or DATASETS[configuration.dataset].read(configuration.root)
+    samples = _limited(samples, configuration.limit)
+    found = classifier or load_model(configuration)
+    if found.preparation is None:
+        raise ModelError(f"{found.name}: how it wants its pictures is not known")
+    by_name = partial(load_model, configuration)
+    return Setup(
+        configuration=configuration,
+        classifier=found,
+        dataset=samples,
+        classes=match(samples.classes, found),
+        methods=methods,
+        metrics=metrics,
+        open=partial(open_sample, preparation=found.preparation),
+        copy=by_name if classifier is None else partial(_copy_of, classifier),
+        portable=classifier is None and dataset is None,
+    )
+
+
+def open_sample(sample: Sample, preparation: Preparation | Transform) -> tuple[Tensor, Frame]:
+    """A sample's picture, prepared for the model."""
+    prepared = prepare_picture(sample.address, preparation)
+    return prepared.pixels[0], prepared.frames[0]
+
+
+def _copy_of(classifier: Classifier) -> Classifier:
+    """A model that was given loaded, once more; RunError where the copy is not the same model."""
+    copied = replace(load(copy.deepcopy(classifier.module)), scores=classifier.scores)
+    preparation = classifier.preparation
+    assert preparation is not None, "a setup has refused it"
+    noise = torch.randn(1, preparation.channels, *preparation.size)
+    weight = next(classifier.module.parameters())
+    both = []
+    for one in (classifier, copied):
+        with evaluation_mode(one.module), torch.no_grad():
+            both.append(one.predict(noise.to(weight)))
+    if both[0].shape != both[1].shape or not torch.allclose(both[0], both[1]):
+        raise RunError(
+            f"{classifier.name} cannot be copied to be randomized: give the model by its name, or "
+            "leave randomization out"
+        )
+    return copied
+
+
+def _methods(names: Sequence[str]) -> tuple[Method, ...]:
+    chosen = list(METHODS) if "all" in names else list(names)
+    return tuple(METHODS[name] for name in dict.fromkeys([*chosen, *RANDOM_BASELINES]))
+
+
+def _limited(dataset: DataSet, limit: int) -> DataSet:
+    samples = dataset.samples
+    if not samples:
+        raise RunError(f"the data set {dataset.name} has no samples here")
+    if not limit or limit >= len(samples):
+        return dataset
+    picked = [samples[number * len(samples) // limit] for number in range(limit)]
+    return replace(dataset, samples=tuple(picked))

@@ -1,0 +1,93 @@
+"""Maps judged by what people annotated: boxes and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..maps import to_pixels
+from ..values import BoxCase, Frame, MaskCase, Metric, Truth
+from .items import SIDES, Item
+from .rows import Rows
+from .shard_maps import Grids, ShardMaps
+
+
+def judge_boxes(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
+    """Judge every map by boxes; a sample without a box is a failure, not a zero."""
+    for picture, item in enumerate(maps.items):
+        truth = item.truth
+        if isinstance(truth, Truth) and len(truth.boxes):
+            _score(maps, picture, metrics, rows, partial(box_case, item, truth))
+        else:
+            why = truth if isinstance(truth, str) else "no box was drawn for it"
+            rows.fail(item.number, item.sample, "boxes", why)
+
+
+def judge_masks(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
+    """Judge every map by masks; a sample without a mask is a failure, not a zero."""
+    for picture, item in enumerate(maps.items):
+        truth = item.truth
+        if isinstance(truth, Truth) and truth.mask is not None:
+            mask = nearest(np.asarray(truth.mask), *maps.size)
+            _score(maps, picture, metrics, rows, partial(_mask_case, item, mask))
+        else:
+            why = truth if isinstance(truth, str) else "no mask was drawn for it"
+            rows.fail(item.number, item.sample, "masks", why)
+
+
+def _score(
+    maps: ShardMaps,
+    picture: int,
+    metrics: Sequence[Metric],
+    rows: Rows,
+    to_case: Callable[[Grids], BoxCase | MaskCase],
+) -> None:
+    """Score every method's map of one picture, for each class whose map is judged."""
+    wanted = [metric for metric in metrics if maps.is_right(picture) or not metric.right_only]
+    for method in maps.methods:
+        for of_label in dict.fromkeys(metric.map_of == "label" for metric in wanted):
+            grids = maps.maps(method) if of_label else maps.predicted_class_maps(method)
+            some = [metric for metric in wanted if (metric.map_of == "label") == of_label]
+            rows.score(maps.items[picture], method.name, some, to_case(grids[picture]))
+
+
+def box_case(item: Item, truth: Truth, grid: Grids) -> BoxCase:
+    """The map and the boxes on the whole picture squashed to the input's size."""
+    height, width = item.pixels.shape[-2:]
+    boxes = np.asarray(truth.boxes, dtype=np.float64).reshape(-1, SIDES)
+    scale = np.array([width, height, width, height])
+    size = np.array([item.frame.width, item.frame.height] * 2)
+    return BoxCase(on_whole_picture(grid, item), boxes * scale / size)
+
+
+def _mask_case(item: Item, mask: NDArray[Any], grid: Grids) -> MaskCase:
+    return MaskCase(on_whole_picture(grid, item), mask)
+
+
+def on_whole_picture(grid: Grids, item: Item) -> Grids:
+    """A map (row, column) on the whole picture squashed to the input's size.
+
+    With a preparation that squashes, as the paper's, that is the input itself; with one that crops,
+    what the model never saw is NaN.
+    """
+    height, width = item.pixels.shape[-2:]
+    frame = item.frame
+    left, top, right, bottom = frame.window
+    window = (
+        left * width / frame.width,
+        top * height / frame.height,
+        right * width / frame.width,
+        bottom * height / frame.height,
+    )
+    return np.asarray(to_pixels(grid[None], Frame(width, height, window))[0])
+
+
+def nearest(mask: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """The mask at another size: each pixel is the one that its centre falls on."""
+    rows = ((np.arange(height) + 0.5) * mask.shape[0] / height).astype(np.intp)
+    columns = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp)
+    return np.asarray(mask[rows[:, None], columns])
