@@ -23,7 +23,7 @@ __all__ = ["app", "main"]
 
 
 class _OneLineErrors(TyperGroup):
-    """What agcam refuses is told in one line on stderr, with exit status 1; so is being stopped."""
+    """Reports what agcam refuses in one line on stderr, with exit status 1; so a stop, with 130."""
 
     def invoke(self, ctx: Any) -> Any:
         try:

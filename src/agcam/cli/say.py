@@ -1,4 +1,4 @@
-"""How commands speak."""
+"""One line of output."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import typer
 from ..wording import printable
 
 
-def say(words: object, *, err: bool = False) -> None:
+def say(text: object, *, err: bool = False) -> None:
     """Print one line; names in it can neither end the line nor move the terminal's cursor."""
-    typer.echo(printable(words), err=err)
+    typer.echo(printable(text), err=err)

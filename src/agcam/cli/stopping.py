@@ -1,10 +1,10 @@
-"""Ctrl+C and SIGTERM: every command ends soon, with one line that says how to go on.
+"""Ctrl+C and SIGTERM: every command ends soon, with one line that says how to continue.
 
-The first signal raises `Stopped` in the main thread, so that what is open is put back and closed.
+The first signal raises `Stopped` in the main thread, so that what is open is restored and closed.
 Python can do so only between two of its own steps, and one pass of a large model may be a single
 step of minutes; nor is it certain that a library lets the exception through. So a thread, which the
-system wakes by a pipe, ends the process itself where it is still there after GRACE seconds. That
-loses nothing: files are renamed when they are whole, and a store keeps every finished shard.
+system wakes by a pipe, ends the process itself if it still runs after GRACE seconds. That loses
+nothing: files are renamed when they are complete, and a store keeps every finished shard.
 """
 
 from __future__ import annotations
@@ -15,41 +15,46 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 GRACE: Final = 3.0  # seconds
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-USUAL: Final = "every file that was written is whole; the same command starts again"
 
-_advice = USUAL
-_unsaid = True
-_caught: list[int] = []  # the signals that have come, the first one first
+
+@dataclass
+class _State:
+    advice: str = "every file that was written is complete; the same command starts again"
+    reported: bool = False
+    caught: list[int] = field(default_factory=list)  # the signals that came, in order
+
+
+_state: Final = _State()  # a process is one command
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl+C or SIGTERM has come; cleaned up after as after any KeyboardInterrupt."""
+    """Ctrl+C or SIGTERM came; cleaned up after as after any KeyboardInterrupt."""
 
 
-def advise(words: str) -> None:
-    """What the one line says about going on, if this command is stopped from here on."""
-    global _advice  # noqa: PLW0603  a process is one command
-    _advice = words
+def advise(text: str) -> None:
+    """Set how the one line continues if this command is stopped from here on."""
+    _state.advice = text
 
 
 def stopped() -> int | None:
-    """Say the one line, once, and give the exit status (130 or 143) if a signal has come."""
-    global _unsaid  # noqa: PLW0603
-    if not _caught:
+    """Print the one line, once, and return the exit status (130 or 143) if a signal came."""
+    if not _state.caught:
         return None
-    if _unsaid:
-        _unsaid = False
-        with suppress(OSError, ValueError):  # nobody may be listening any more
-            os.write(sys.stderr.fileno(), f"agcam: stopped; {_advice}\n".encode(errors="replace"))
-    return 128 + _caught[0]
+    if not _state.reported:
+        _state.reported = True
+        line = f"agcam: stopped; {_state.advice}\n"
+        with suppress(OSError, ValueError):  # nobody may be reading any more
+            os.write(sys.stderr.fileno(), line.encode(errors="replace"))
+    return 128 + _state.caught[0]
 
 
 def install() -> None:
-    """Answer both signals from now on. Only in the main thread, and not where they are ignored."""
+    """Handle both signals from now on. Only in the main thread, and not if they are ignored."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in SIGNALS:
@@ -64,10 +69,10 @@ def install() -> None:
 
 
 def end() -> None:
-    """End the process now if a signal has come and everything is put back and closed.
+    """End the process now if a signal came; everything is restored and closed.
 
-    The end of Python itself takes seconds where torch is loaded, more on a busy machine, and from
-    its beginning on the thread that ends the process after GRACE seconds does not run any more.
+    Python's own shutdown takes seconds once torch is loaded, more on a busy machine, and the thread
+    that ends the process after GRACE seconds no longer runs meanwhile.
     """
     status = stopped()
     if status is not None:
@@ -79,9 +84,9 @@ def end() -> None:
 
 def _stop(number: int, frame: Any) -> None:
     del frame
-    first = not _caught
-    _caught.append(number)
-    if first:  # later ones would only interrupt the putting back
+    first = not _state.caught
+    _state.caught.append(number)
+    if first:  # later ones would only interrupt the restoring
         raise Stopped
 
 
@@ -91,13 +96,13 @@ def _watch(woken: int) -> None:
         pass
     time.sleep(GRACE)
     _end_workers()
-    if not _caught:  # Python has not come to its own handler
-        _caught.append(number)
+    if not _state.caught:  # Python has not come to its own handler
+        _state.caught.append(number)
     os._exit(stopped() or 128 + number)
 
 
 def _end_workers() -> None:
-    """Kill the processes of our own; others' end by themselves when this one does."""
+    """Kill this process's children; those of others end by themselves with it."""
     module = sys.modules.get("multiprocessing")
     for process in module.active_children() if module is not None else ():
         process.kill()

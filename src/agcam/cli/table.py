@@ -13,10 +13,10 @@ def print_table(
     *,
     numbers: bool = False,
 ) -> None:
-    """Print rows under headers, as wide as the terminal; plain text where it is no terminal.
+    """Print rows under headers, as wide as the terminal; plain text if it is not a terminal.
 
-    A cell is a text, or several, each on a line of its own where they do not fit beside each
-    other. With `numbers` all columns but the first are set to the right.
+    A cell is a text, or several, each on a line of its own if they do not fit beside each other.
+    With `numbers` all columns but the first are aligned to the right.
     """
     from rich import box
     from rich.console import Console
@@ -36,7 +36,7 @@ def print_table(
 
 
 def _in_lines(rows: Iterable[Sequence[str | Sequence[str]]], width: int) -> list[list[str]]:
-    """Cells as text; their parts beside each other where the terminal is wide enough."""
+    """Cells as text; their parts beside each other if the terminal is wide enough."""
     parts = [
         [[printable(one)] if isinstance(one, str) else list(map(printable, one)) for one in row]
         for row in rows
@@ -47,7 +47,7 @@ def _in_lines(rows: Iterable[Sequence[str | Sequence[str]]], width: int) -> list
 
 
 def print_entries(entries: Iterable[tuple[Sequence[str], Sequence[str]]]) -> None:
-    """Print entries too long for a table: a line of words in columns, indented lines below it."""
+    """Print entries too long for a table: a heading in columns, indented lines below it."""
     from rich.console import Console
     from rich.padding import Padding
 
