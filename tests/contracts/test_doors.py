@@ -1,6 +1,8 @@
 """Python and the command line offer the same: no parameter without its option, and back."""
 
+import importlib.util
 import inspect
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -63,3 +65,12 @@ def test_options_have_the_defaults_of_the_parameters(function):
         if name in defaults and name not in {"methods", "pattern", "target"}:
             missing = parameter.default is parameter.empty
             assert missing or defaults[name] == parameter.default, name
+
+
+def test_the_reference_tells_the_truth():
+    """It is written by scripts/write_reference.py: run it after a change of a name or an option."""
+    path = Path(__file__).parent.parent.parent / "scripts" / "write_reference.py"
+    spec = importlib.util.spec_from_file_location("reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.PAGE.read_text(encoding="utf-8") == module.page(), f"run {path.name}"

@@ -26,7 +26,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="0.0.0.0 lets other machines in; there is no password.")
     ] = HOST,
-    port: Annotated[int, typer.Option(min=1, max=65535)] = PORT,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The TCP port.")] = PORT,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Largest picture.")] = 20,
     memory_megabytes: Annotated[
         int, typer.Option(min=1, help="Pictures and recordings kept for all visitors.")
