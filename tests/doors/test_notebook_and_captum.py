@@ -1,65 +1,60 @@
 """Notebooks show explanations; captum, Quantus and their users call `attribute`."""
 
 import base64
-import io
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import agcam
 from agcam import Attribution, ModelError, PictureError, TargetError, UnknownNameError
+from pages import Page
 
 EVIL = "<script>alert(\"x\" + 'y')</script>&amp;"
 
 
-class Figures(HTMLParser):
-    """The tags, pictures and texts of a piece of HTML."""
+class Frames(HTMLParser):
+    """The tags of a piece of HTML, and the page within its frame."""
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.images, self.texts = [], [], []
+        self.tags, self.attributes = [], {}
         self.feed(text)
+        self.page = Page(self.attributes["srcdoc"])
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        if tag == "img":
-            self.images.append(dict(attrs))
-
-    def handle_data(self, data):
-        self.texts.append(data)
+        self.attributes = dict(attrs)
 
 
 # Notebooks
 
 
-def test_a_notebook_shows_every_overlay(tiny, photograph):
-    explanation = agcam.explain(tiny, [photograph, np.tile(photograph, (9, 9, 1))], [[1, 2]] * 2)
-    figures = Figures(explanation._repr_html_())
-    assert figures.tags == ["figure", "img", "figcaption"] * 4
-    sizes = []
-    for image in figures.images:
-        kind, data = image["src"].split(",")
-        assert kind == "data:image/png;base64"
-        with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
-            sizes.append(shown.size)
-    assert sizes == [(90, 60)] * 2 + [(320, 213)] * 2  # large ones made smaller
-    assert figures.texts[0] == f"{explanation.answers[0][0].caption}, by agcam"
-    assert figures.texts[0].startswith("what speaks for class 1 (")
-    assert figures.images[0]["alt"] == figures.texts[0]
-    assert explanation.pictures[1].size == (810, 540)
+def test_a_notebook_shows_the_viewer_with_every_map(tiny, photograph):
+    explanation = agcam.explain(tiny, [photograph, np.tile(photograph, (15, 15, 1))], [[1, 2]] * 2)
+    frame = Frames(explanation._repr_html_())
+    assert frame.tags == ["iframe"]
+    assert frame.attributes["sandbox"] == "allow-scripts allow-downloads"  # of no origin
+    small, large = frame.page.cards
+    assert [small["picture"][side] for side in ("width", "height")] == [90, 60]
+    assert [large["picture"][side] for side in ("width", "height")] == [640, 427]
+    for picture, card in enumerate(frame.page.cards):
+        for number, shown in enumerate(card["maps"]):
+            values = np.frombuffer(base64.b64decode(shown["values"]), "<f4").reshape(shown["shape"])
+            assert np.array_equal(values, explanation.grid_map[picture, number].numpy())
+            assert shown["caption"] == explanation.caption(picture, number)
+            assert card["targets"][shown["target"]]["name"] == f"class {number + 1}"
+    assert explanation.pictures[1].size == (1350, 900)
 
 
 def test_a_notebook_escapes_names(tiny, photograph):
     named = agcam.load(tiny, classes=[EVIL, *"bcdefghij"])
     shown = agcam.explain(named, photograph, 0)._repr_html_()
-    figures = Figures(shown)
-    assert figures.tags == ["figure", "img", "figcaption"]
-    assert figures.texts[0].startswith(f"what speaks for {EVIL}")
-    assert figures.images[0]["alt"].startswith(f"what speaks for {EVIL}")
     assert "<script" not in shown
+    page = Frames(shown).page
+    assert len(page.programs) == 1
+    assert page.cards[0]["maps"][0]["caption"].startswith(f"what speaks for {EVIL}")
 
 
 # captum's way to ask

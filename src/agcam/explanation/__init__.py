@@ -18,7 +18,7 @@ from ..maps import PixelMap, overlay, to_pixels
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
 from .manifest import describe, summary
-from .notebook import figure
+from .notebook import notebook_view
 from .pixels import PixelMaps, shrunk
 from .renamed import renamed
 from .view import card_of
@@ -235,10 +235,8 @@ class Explanation:
         return distinct([f"{stem}.{part_of(answer)}" for answer in self.answers[picture]])
 
     def _repr_html_(self) -> str:
-        """Notebooks show the overlays, each with what it shows."""
-        return "".join(
-            figure(self, picture, target) for picture in range(len(self)) for target in self.shown
-        )
+        """Notebooks show the viewer, in a frame that reaches no network."""
+        return notebook_view(self)
 
     def __repr__(self) -> str:
         return summary(self)

@@ -1,28 +1,29 @@
-"""How a notebook shows an explanation."""
+"""How a notebook shows an explanation: the viewer, in a frame of its own."""
 
 from __future__ import annotations
 
-import base64
-import html
 from typing import TYPE_CHECKING, Final
 
-from ..maps import png_bytes
+from ..viewer import Document, framed
+from .view import card_of
 
 if TYPE_CHECKING:
     from . import Explanation
 
-NOTEBOOK_SIDE: Final = 320
+SIDE: Final = 640  # pixels of a picture's longer side: a notebook keeps every output
+MOST: Final = 50  # pictures
+ONE_HIGH, MANY_HIGH = 620, 480  # CSS pixels
 
 
-def figure(explanation: Explanation, picture: int, target: int) -> str:
-    """One overlay with what it shows, as HTML."""
-    image = explanation.overlay(picture, target)
-    image.thumbnail((NOTEBOOK_SIDE, NOTEBOOK_SIDE))
-    data = base64.b64encode(png_bytes(image)).decode()
-    by = f", by {explanation.method}" if explanation.class_specific else ""
-    caption = html.escape(f"{explanation.caption(picture, target)}{by}")
-    return (
-        '<figure style="display:inline-block;margin:4px">'
-        f'<img alt="{caption}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{caption}</figcaption></figure>"
+def notebook_view(explanation: Explanation) -> str:
+    """The viewer with the explanation's pictures, as HTML for a cell's output."""
+    pictures = range(min(len(explanation), MOST))
+    rest = len(explanation) - len(pictures)
+    footer = (
+        f"{rest} more pictures are not shown here: explanation.save(folder) has all."
+        if rest
+        else ""
     )
+    cards = [card_of(explanation, picture, SIDE) for picture in pictures]
+    height = ONE_HIGH if len(cards) == 1 else MANY_HIGH
+    return framed(Document(footer=footer), cards, height)

@@ -51,7 +51,8 @@ function save(stage, title) {
 
 /** Facts and notes of a card. */
 export function aboutCard(card) {
-  const facts = card.data.facts ?? [];
+  const cited = card.methods.filter((method) => method.cite && !method.refusal);
+  const facts = [...(card.data.facts ?? []), ...cited.map(({ name, cite }) => [`Source of ${name}`, cite])];
   const refused = card.methods.filter((method) => method.refusal);
   const rows = [
     ...facts,

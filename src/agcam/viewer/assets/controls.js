@@ -63,39 +63,63 @@ function tick(store, name, label) {
   return { node, show: (state) => (input.checked = state[name]) };
 }
 
-/** The choice of a method: buttons for a few, else a list; refused ones cannot be chosen. */
+/**
+ * The choice of a method. Those that are explained in plain words have buttons, as few have; others
+ * are in a list. Refused ones cannot be chosen. @returns {Control}
+ */
 export function methodControl(store, methods) {
-  const options = methods.map((method) => ({
+  const option = (method) => ({
     value: method.name,
     text: method.label ? `${method.name} – ${method.label}` : method.name,
     disabled: method.refusal,
-  }));
-  if (options.length < 2) return { node: null, show: () => undefined };
-  return options.length > 3 || options.some((option) => option.disabled)
-    ? list(store, "method", "Method", options)
-    : choice(store, "method", "Method", options);
+  });
+  const few = methods.length <= 3 && !methods.some((method) => method.refusal);
+  const pressed = methods.filter((method) => few || (method.label && !method.refusal));
+  const listed = methods.filter((method) => !pressed.includes(method));
+  if (methods.length < 2) return { node: null, show: () => undefined };
+  return together("agcam-methods", [
+    ...(pressed.length ? [choice(store, "method", "Method", pressed.map(option))] : []),
+    ...(listed.length
+      ? [list(store, "method", pressed.length ? "Another method" : "Method", listed.map(option))]
+      : []),
+  ]);
+}
+
+/** Several controls as one. @returns {Control} */
+function together(name, controls) {
+  const node = element("div", { class: name }, ...controls.map((control) => control.node));
+  return { node, show: (state) => controls.forEach((control) => control.show(state)) };
+}
+
+/** How all small maps of an overview are drawn. @returns {Control} */
+export function overviewControls(store, colours) {
+  return together("agcam-toolbar", [
+    choice(store, "mode", "View", modes().slice(0, 3)),
+    slider(store, "opacity", "Opacity of the map"),
+    list(store, "colormap", "Colours", tables(colours)),
+  ]);
+}
+
+function modes() {
+  return Object.entries(MODE_NAMES).map(([value, text]) => ({ value, text }));
+}
+
+function tables(colours) {
+  return colours.names.map((name) => ({ value: name, text: name }));
 }
 
 /** Everything about how a map is drawn. @returns {Control} */
 export function viewControls(store, colours, truth) {
-  const modes = Object.entries(MODE_NAMES).map(([value, text]) => ({ value, text }));
-  const maps = colours.names.map((name) => ({ value: name, text: name }));
-  const controls = [
-    choice(store, "mode", "View", modes),
-    slider(store, "opacity", "Opacity of the map"),
-    list(store, "colormap", "Colours", maps),
-    slider(store, "threshold", "Threshold"),
-  ];
   const ticks = [
     tick(store, "boxes", "Boxes above the threshold"),
     tick(store, "contour", "Contour at the threshold"),
     ...(truth ? [tick(store, "truth", "True boxes")] : []),
   ];
-  const node = element(
-    "div",
-    { class: "agcam-controls" },
-    ...controls.map((control) => control.node),
-    element("div", { class: "agcam-ticks" }, ...ticks.map((control) => control.node)),
-  );
-  return { node, show: (state) => [...controls, ...ticks].forEach((control) => control.show(state)) };
+  return together("agcam-controls", [
+    choice(store, "mode", "View", modes()),
+    slider(store, "opacity", "Opacity of the map"),
+    list(store, "colormap", "Colours", tables(colours)),
+    slider(store, "threshold", "Threshold"),
+    together("agcam-ticks", ticks),
+  ]);
 }

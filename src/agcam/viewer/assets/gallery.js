@@ -33,8 +33,7 @@ export class Gallery {
     return element("li", {}, button);
   }
 
-  update(state, changed) {
-    if (["colormap", "opacity", "mode"].some((name) => changed.has(name))) this.tiles.update();
-    if (changed.has("gallery")) this.items[state.card]?.firstChild.focus({ preventScroll: false });
+  update(_, changed) {
+    this.tiles.update(changed);
   }
 }

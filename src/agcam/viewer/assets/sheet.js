@@ -41,6 +41,6 @@ export class Sheet {
   }
 
   update(_, changed) {
-    if (["colormap", "opacity", "mode"].some((name) => changed.has(name))) this.tiles.update();
+    this.tiles.update(changed);
   }
 }

@@ -55,8 +55,10 @@ export class Tiles {
     });
   }
 
-  /** Draw all that are in sight with the state as it is now. */
-  update() {
+  /** Draw those in sight with the state as it is now; others when they are scrolled to. */
+  update(changed) {
+    const drawn = ["colormap", "opacity", "mode"];
+    if (!drawn.some((name) => changed.has(name))) return;
     this.drawn.forEach((tile) => this.draw(tile));
   }
 }

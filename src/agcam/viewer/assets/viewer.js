@@ -2,6 +2,7 @@
 
 import { Card } from "./card.js";
 import { Colours } from "./colours.js";
+import { overviewControls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { element } from "./dom.js";
 import { Gallery } from "./gallery.js";
@@ -58,6 +59,7 @@ class Viewer {
     const overview = sheet || this.cards.length > 1;
     this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, overview);
     this.overview = null;
+    this.tools = overview ? overviewControls(this.store, colours) : null;
     if (sheet) this.overview = new Sheet(this.store, colours, this.cards, given.blocks);
     else if (overview) this.overview = new Gallery(this.store, colours, this.cards);
     this.fill(given);
@@ -85,18 +87,33 @@ class Viewer {
   fill({ title, lead, footer }) {
     const heads = [title && element("h1", {}, title), lead && element("p", {}, lead)];
     const head = title || lead ? element("header", {}, ...heads) : null;
-    const body = element("div", { class: "agcam-body" }, this.overview?.node, this.detail.node);
+    const body = element("div", { class: "agcam-body" }, this.tools?.node, this.overview?.node, this.detail.node);
     this.place.append(...[head, body, footer && element("footer", {}, footer)].filter(Boolean));
   }
 
   update(state, changed) {
     const closed = Boolean(this.overview) && state.gallery;
     const [shown, hidden] = closed ? [this.overview, this.detail] : [this.detail, this.overview];
+    if (changed.has("gallery") && !closed) this.left = window.scrollY;
     shown.node.hidden = false;
     if (hidden) hidden.node.hidden = true;
+    if (this.tools) this.tools.node.hidden = !closed;
     if (closed) this.overview.update(state, changed);
     else if (this.cards.length) this.detail.update(this.cards[state.card], state);
-    if (changed.has("gallery") && !closed) this.detail.heading.focus();
+    if (closed) this.tools?.show(state);
+    if (changed.has("gallery")) this.move(closed);
     this.hooks.onState?.(state);
+  }
+
+  /** Where the reader looks when a picture is opened, or left again. */
+  move(closed) {
+    if (closed) {
+      this.opener?.focus({ preventScroll: true });
+      window.scrollTo(0, this.left ?? 0);
+    } else {
+      this.opener = this.place.querySelector(":scope button:focus");
+      this.place.scrollIntoView();
+      this.detail.heading.focus({ preventScroll: true });
+    }
   }
 }
