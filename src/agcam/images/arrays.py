@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import PictureError
 
-Array = np.ndarray[Any, Any]
+Array = NDArray[Any]
 Span = tuple[float, float]
 """The darkest and the brightest value."""
 FEWER: Final = 14
@@ -110,9 +111,7 @@ def to_8_bits(
     return Image.fromarray(np.stack(rows)), notes
 
 
-def numbers_of(
-    array: Array, name: str, span: Span | None
-) -> Float[np.ndarray[Any, Any], "height width *band"]:
+def numbers_of(array: Array, name: str, span: Span | None) -> Float[Array, "height width *band"]:
     """Bands as float32: within 0 ... 1 for a stated span and for 8 bits, else as they are.
 
     Raises:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import PictureError
@@ -25,7 +26,7 @@ class Opened:
     """A picture as it is shown, RGB; its bands (height, width, band) where it has others; notes."""
 
     picture: Image.Image
-    bands: np.ndarray[Any, Any] | None = None
+    bands: NDArray[Any] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -130,7 +131,7 @@ def decode(image: Image.Image, name: str, wanted: Wanted, file: Watched | None =
     return Opened(rgb, bands, (*notes, *(pages_note(image, name) if file is not None else ())))
 
 
-def _own_bands(image: Image.Image, wanted: Wanted) -> np.ndarray[Any, Any] | None:
+def _own_bands(image: Image.Image, wanted: Wanted) -> NDArray[Any] | None:
     """All bands of a picture with alpha or four inks, for a model that takes as many."""
     if wanted.channels in {1, 3} or len(image.getbands()) != wanted.channels:
         return None
@@ -172,7 +173,7 @@ def to_rgb(image: Image.Image, name: str, span: Span | None) -> tuple[Image.Imag
     return image.copy() if image.mode == "RGB" else image.convert("RGB"), notes
 
 
-def of_bands(array: np.ndarray[Any, Any], name: str, wanted: Wanted) -> Opened:
+def of_bands(array: NDArray[Any], name: str, wanted: Wanted) -> Opened:
     """An array of bands, for a model that takes as many."""
     bands = array.shape[2]
     if bands != wanted.channels:

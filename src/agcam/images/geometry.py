@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -23,9 +24,9 @@ _LARGE = 30_000_000  # pixels after resizing
 
 
 def prepare(
-    picture: Image.Image | np.ndarray[Any, Any], preparation: Preparation | Transform
+    picture: Image.Image | NDArray[Any], preparation: Preparation | Transform
 ) -> tuple[Float[Tensor, "channel height width"], Frame]:
-    """Resize, crop or pad, scale to [0, 1], normalize; and say which window the model saw.
+    """Resize, crop or pad, scale to [0, 1], normalize; and find which window the model saw.
 
     Pixels are (value / 255 - mean) / std, float32, equal to those of timm, torchvision and
     open_clip on PIL pictures, rounding of sizes included. The Frame's window is exact: input pixel
@@ -65,7 +66,7 @@ def _checked(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _layers(picture: Image.Image | np.ndarray[Any, Any], channels: int) -> list[Image.Image]:
+def _layers(picture: Image.Image | NDArray[Any], channels: int) -> list[Image.Image]:
     """What is resized at once: a picture, a grey one for one channel, or each band by itself."""
     if isinstance(picture, Image.Image):
         if channels not in {1, 3}:
@@ -87,14 +88,14 @@ def _filled(preparation: Preparation, layer: int) -> tuple[int, ...]:
     return fills if preparation.channels == 3 else (fills[layer],)
 
 
-def _run(picture: Image.Image | np.ndarray[Any, Any], transform: Transform) -> tuple[Tensor, Frame]:
-    """The user's own program, twice: one that gives two answers does not say what was seen."""
+def _run(picture: Image.Image | NDArray[Any], transform: Transform) -> tuple[Tensor, Frame]:
+    """The user's own program, run twice: one that gives two answers is refused."""
     if not isinstance(picture, Image.Image):
         raise PictureError("a transform is given pictures, and this is an array of bands")
     picture = _checked(picture)
     frame = transform.frame(picture.size)
-    pixels, again = transform.run(picture), transform.run(picture)
-    if not torch.equal(pixels.nan_to_num(), again.nan_to_num()):
+    pixels, repeated = transform.run(picture), transform.run(picture)
+    if not torch.equal(pixels.nan_to_num(), repeated.nan_to_num()):
         raise PictureError(
             "the transform is random, so it does not say what the model saw; give the one that is "
             "used for evaluation."
@@ -158,7 +159,7 @@ def _resize_and_cut(
     return canvas
 
 
-def _normalize(values: np.ndarray[Any, Any], preparation: Preparation) -> Tensor:
+def _normalize(values: NDArray[Any], preparation: Preparation) -> Tensor:
     scale = 255 if values.dtype == np.uint8 else 1
     layers = np.array(values if values.ndim == 3 else values[:, :, None])
     pixels = torch.from_numpy(layers).permute(2, 0, 1).contiguous()

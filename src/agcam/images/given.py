@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..addresses import is_address
@@ -93,7 +94,7 @@ def _is_raw(one: Any) -> bool:
     return isinstance(one, Tensor) and one.dtype == torch.uint8 and one.ndim in {3, BATCH_DIMS}
 
 
-def _arrays(pictures: Tensor) -> Iterator[np.ndarray[Any, Any]]:
+def _arrays(pictures: Tensor) -> Iterator[NDArray[Any]]:
     """Tensors (channel, height, width), or some at once, as arrays (height, width, channel)."""
     first = pictures.shape[-3] in {1, 3, 4}
     turned = pictures.movedim(-3, -1) if first else pictures

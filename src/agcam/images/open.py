@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..addresses import is_address, open_file
@@ -62,7 +63,7 @@ def open_any(source: Any, wanted: Wanted) -> Opened:
     )
 
 
-def _open_array(array: np.ndarray[Any, Any], wanted: Wanted) -> Opened:
+def _open_array(array: NDArray[Any], wanted: Wanted) -> Opened:
     if array.ndim == 3 and array.shape[2] == wanted.channels and wanted.channels not in {1, 3}:
         return of_bands(array, "the array", wanted)
     return Opened(to_rgb(from_array(array, wanted.span), "the array", None)[0])

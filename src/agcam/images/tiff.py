@@ -8,6 +8,7 @@ import math
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from ..errors import PictureError
@@ -20,7 +21,7 @@ THIN: Final = 16  # pages of fewer pixels are rows of an array, not pictures
 GREYS: Final = (0, 1)  # of the tag PHOTOMETRIC: white is zero, black is zero
 
 
-def bands_in(file: Any, name: str, max_pixels: int) -> np.ndarray[Any, Any] | None:
+def bands_in(file: Any, name: str, max_pixels: int) -> NDArray[Any] | None:
     """The bands (height, width, band) of a TIFF that PIL would misread; None for photographs.
 
     Read with tifffile; PictureError names the package where it lacks. `file` is left anywhere.
@@ -89,7 +90,7 @@ def _stated(description: str) -> tuple[int, ...] | None:
         return None
 
 
-def _bands_last(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+def _bands_last(array: NDArray[Any], name: str) -> NDArray[Any]:
     """(height, width, band): bands are the shortest of three sides, in front or behind."""
     array = array.squeeze()
     if array.ndim == 2:

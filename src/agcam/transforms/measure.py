@@ -29,7 +29,7 @@ STRAIGHT: Final = 1.0  # pixels of the output that an edge may sway
 ON_LINE: Final = 0.8  # pixels of the output that a place may be off the line: nearest is off by .5
 SHARP: Final = 0.05  # a larger error is that of a filter that skips pixels: more edges are measured
 TRIES: Final = 40
-ASKED_AGAIN: Final = 8  # before a refusal: half of all mirrored pictures are not mirrored
+REPEATS: Final = 8  # before a refusal: half of all mirrored pictures are not mirrored
 
 
 @dataclass
@@ -52,8 +52,8 @@ class _Measurement:
         self, run: Callable[[Image.Image], Tensor], name: str, size: tuple[int, int]
     ) -> None:
         self.run, self.name, self.size = run, name, size
-        self.dark, self.light = (self._ask(np.full(size[::-1], grey)) for grey in (DARK, LIGHT))
-        with np.errstate(invalid="ignore"):  # infinite pixels are refused in words
+        self.dark, self.light = (self._show(np.full(size[::-1], grey)) for grey in (DARK, LIGHT))
+        with np.errstate(invalid="ignore"):  # infinite pixels are refused later
             lighter = self.light - self.dark
         self.contrast = contrast = np.abs(lighter)
         rows, columns = self._part(contrast)
@@ -67,14 +67,14 @@ class _Measurement:
     def frame(self) -> Frame:
         first = self._edge(self.size[0] // 2, "x")
         if not np.isfinite(first).all():
-            raise self._refused("gives NaN or infinite pixels")
-        self._still(first)
+            raise self._refusal("gives NaN or infinite pixels")
+        self._check_repeatable(first)
         left, right = self._window("x")
         top, bottom = self._window("y")
-        self._still(first)
+        self._check_repeatable(first)
         return Frame(*self.size, (left, top, right, bottom))
 
-    def _ask(self, grey: NDArray[Any]) -> Array:
+    def _show(self, grey: NDArray[Any]) -> Array:
         """What the program makes of a grey picture, as one grey picture (row, column)."""
         picture = Image.fromarray(grey.astype(np.uint8)).convert("RGB")
         return self.run(picture).double().cpu().mean(0).numpy()
@@ -83,14 +83,13 @@ class _Measurement:
         width, height = self.size
         line = np.where(np.arange(width if axis == "x" else height) < at, DARK, LIGHT)
         grey = np.broadcast_to(line if axis == "x" else line[:, None], (height, width))
-        shown = self._ask(grey)
+        shown = self._show(grey)
         if whole and shown.shape != self.dark.shape:
-            raise self._refused("gives pictures of one size in different sizes")
+            raise self._refusal("gives pictures of one size in different sizes")
         return shown
 
-    def _still(self, first: Array) -> None:
-        again = self._edge(self.size[0] // 2, "x")
-        if not np.array_equal(first, again, equal_nan=True):
+    def _check_repeatable(self, first: Array) -> None:
+        if not _same(first, self._edge(self.size[0] // 2, "x")):
             raise self._random()
 
     def _part(self, contrast: Array) -> tuple[slice, slice]:
@@ -101,7 +100,7 @@ class _Measurement:
         rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
         part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
         if not seen[part][1:-1, 1:-1].all():  # at its corners two mixed lines meet
-            raise self._refused("turns, bends or covers parts of the picture")
+            raise self._refusal("turns, bends or covers parts of the picture")
         return part
 
     def _place(self, at: int, axis: Literal["x", "y"]) -> float:
@@ -118,11 +117,11 @@ class _Measurement:
         share = (shown - low) / (high - low)
         share = share if self.sign > 0 else 1 - share
         if share[:, -1].mean() < share[:, 0].mean():
-            raise self._refused("mirrors the picture")
+            raise self._refusal("mirrors the picture")
         self.blends |= bool(((share > 0.1) & (share < 0.9)).any())
         places = (1 - share).sum(1)
         if np.ptp(places) > STRAIGHT:
-            raise self._refused("turns or bends the picture")
+            raise self._refusal("turns or bends the picture")
         first: int = (self.columns if axis == "x" else self.rows).start
         return float(places.mean()) + first
 
@@ -154,7 +153,7 @@ class _Measurement:
                 break
             shares = tuple(np.linspace(0.04, 0.96, 47))
         if error > ON_LINE:
-            raise self._refused("bends the picture")
+            raise self._refusal("bends the picture")
         return start, stop
 
     def _more(
@@ -174,15 +173,15 @@ class _Measurement:
     def _short(self, side: Side, total: int) -> tuple[float, float]:
         """A side of so few pixels that no two edges fit: all of it, on the part that shows it."""
         if side.length > 3:
-            raise self._refused("shows too little of the picture")
+            raise self._refusal("shows too little of the picture")
         first, last = side.first or 0.0, side.last or float(total)
         pixel = side.length / (last - first)
         return -first * pixel, (total - first) * pixel
 
-    def _refused(self, what: str) -> PictureError:
-        """The reason in words; a program that gives other pixels each time is random above all."""
-        shown = [self._edge(self.size[0] // 3, "x", whole=False) for _ in range(ASKED_AGAIN)]
-        if all(np.array_equal(shown[0], again, equal_nan=True) for again in shown[1:]):
+    def _refusal(self, what: str) -> PictureError:
+        """The refusal for a reason; first of all, a program that gives other pixels is random."""
+        shown = [self._edge(self.size[0] // 3, "x", whole=False) for _ in range(REPEATS)]
+        if all(_same(shown[0], repeated) for repeated in shown[1:]):
             advice = "prepare the pictures yourself and give the tensor (batch, channel, height, "
             return PictureError(f"the transform {self.name} {what}; {advice}width).")
         return self._random()
@@ -192,3 +191,7 @@ class _Measurement:
             f"the transform {self.name} is random, so it does not say what the model saw; give the "
             "one that is used for evaluation."
         )
+
+
+def _same(one: Array, other: Array) -> bool:
+    return np.array_equal(one, other, equal_nan=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -80,7 +81,7 @@ def pixels_in(given: Any, name: str) -> Tensor:
     raise PictureError(f"{name} gives no tensor of one picture, but {several}.")
 
 
-def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
+def _from_array(array: NDArray[Any]) -> Tensor:
     """An array as the tensor it means: (height, width, channel) is turned round."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     if array.ndim == 2:

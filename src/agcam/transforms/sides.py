@@ -40,7 +40,7 @@ class Side:
     def line(self, total: int) -> tuple[float, float, float]:
         """Where an output of `total` pixels begins and ends in the picture, and the largest error.
 
-        The error is in pixels of the output. Of a few edges the outermost are left out, for
+        The error is in pixels of the output. Of a few edges the outermost do not count, for
         filters are cut at the ends of a picture; of many (nearest) all count.
         """
         edges = np.array(self.inside, dtype=float)
