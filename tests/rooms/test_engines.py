@@ -17,8 +17,6 @@ from agcam.engines import ENGINES, Resources
 from agcam.evaluation import plan, run_plan
 from agcam.records import Store
 
-pytestmark = pytest.mark.xdist_group("ray")  # one process of the gate starts the one cluster
-
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
