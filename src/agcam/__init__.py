@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .attribution import Attribution
     from .comparison import Comparison, compare
     from .datasets import DATASETS
+    from .evaluation import Evaluation, evaluate
     from .explainer import Batch, explain, explain_each
     from .explanation import Explanation
     from .families import list_models, load
@@ -48,12 +49,14 @@ _LAZY = {
     "Batch": "explainer",
     "Classifier": "values",
     "Comparison": "comparison",
+    "Evaluation": "evaluation",
     "Explanation": "explanation",
     "Preparation": "values",
     "Similarity": "targets",
     "Target": "targets",
     "Top": "targets",
     "compare": "comparison",
+    "evaluate": "evaluation",
     "explain": "explainer",
     "explain_each": "explainer",
     "list_models": "families",
@@ -71,6 +74,7 @@ __all__ = [
     "Classifier",
     "Comparison",
     "DataSetError",
+    "Evaluation",
     "Explanation",
     "LoadError",
     "MetricError",
@@ -87,6 +91,7 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "compare",
+    "evaluate",
     "explain",
     "explain_each",
     "list_models",

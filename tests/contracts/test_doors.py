@@ -18,20 +18,25 @@ PAIRS = {
     agcam.explain: COMMANDS["explain"],
     agcam.explain_each: COMMANDS["explain"],
     agcam.compare: COMMANDS["compare"],
+    agcam.evaluate: COMMANDS["evaluate"],
     agcam.list_models: COMMANDS["list"].commands["models"],
 }
 PYTHON_ONLY = {
     "inputs": "tensors",
     "logits": "a function",
+    "on_plan": "a function; the command prints the plan",
+    "on_shard": "a function; the command shows a bar",
     "preparation": "or a transform of one's own; its numbers have options each",
     "progress": "a function; the command shows a bar",
     "skip": "a function; the command has --resume",
     "tracer": "for checks of the proof: None is always right",
 }
+OTHER_FORM = {"methods", "metrics", "pattern", "root", "store", "target"}  # lists, paths
 COMMAND_ONLY = {
     "against": "Against",
     "top": "Top",
     "device": "module.to(device)",
+    "trust_remote_code": "agcam.load",
     "out": "Explanation.save, Comparison.report",
     "alpha": "Explanation.overlay",
     "colormap": "Explanation.overlay",
@@ -52,7 +57,7 @@ def test_a_parameter_has_its_option_or_is_for_python_alone(function):
     assert parameters - options(PAIRS[function]) <= set(PYTHON_ONLY)
 
 
-@pytest.mark.parametrize("name", ["explain", "compare"])
+@pytest.mark.parametrize("name", ["explain", "compare", "evaluate"])
 def test_an_option_has_its_parameter_or_says_where_python_has_it(name):
     parameters = {key for one in PAIRS for key in inspect.signature(one).parameters}
     assert options(COMMANDS[name]) - parameters <= set(COMMAND_ONLY)
@@ -62,7 +67,7 @@ def test_an_option_has_its_parameter_or_says_where_python_has_it(name):
 def test_options_have_the_defaults_of_the_parameters(function):
     defaults = {parameter.name: parameter.default for parameter in PAIRS[function].params}
     for name, parameter in inspect.signature(function).parameters.items():
-        if name in defaults and name not in {"methods", "pattern", "target"}:
+        if name in defaults and name not in OTHER_FORM:
             missing = parameter.default is parameter.empty
             assert missing or defaults[name] == parameter.default, name
 

@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 import agcam
-from agcam.comparison import Cost, compare, comparison_page
+from agcam.comparison import Cost, compare
 from agcam.comparison.meter import Meter
+from agcam.comparison.view import comparison_page
 from agcam.maps import sheet_png
 from pages import Page
 
@@ -114,6 +115,29 @@ def test_sheet_as_png_and_page(classifier, photograph):
     assert card["maps"][0]["range"] == card["maps"][1]["range"] == list(sheet.columns[0].scale())
     with pytest.raises(agcam.UnknownNameError, match="turbo"):
         sheet_png(sheet, colormap="turbow")
+
+
+def test_costs_are_listed_and_written_beside_the_maps(photograph, tmp_path):
+    model = timm.create_model("test_resnet", num_classes=7)
+    done = compare(model, photograph, 3, ["agcam", "saliency"])
+    assert (
+        repr(done) == f"<Comparison of agcam (refused), saliency: {done.source} by ResNet, class 3>"
+    )
+    refused, measured = done.rows
+    assert refused["seconds"] is None
+    assert refused["refusal"] == done.columns[0].refusal
+    assert measured["seconds"] == done.columns[1].cost.seconds
+    header, plain, _, *rows = done.summary()
+    assert header == ("method", "seconds", "x forward", "peak MB")
+    assert plain[2] == "1.0"
+    assert rows[0] == ("agcam", "refused", "", "")
+    assert rows[1][:2] == ("saliency", f"{measured['seconds']:.2f}")
+    png, html = done.report(tmp_path / "out")
+    with Image.open(png) as drawn:
+        drawn.load()
+    page = Page(html.read_text())
+    assert page.document["blocks"][0]["rows"][-1][0] == "saliency"
+    assert "Preparation: " in page.document["footer"]
 
 
 def test_constant_maps_are_drawn(classifier, photograph):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -13,11 +13,7 @@ from .options import BatchSize, Drawing, Model, Targeting, make_folder, names_in
 from .progress import bars
 from .say import say
 
-if TYPE_CHECKING:
-    from ..comparison import Comparison, Cost
-
 USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
-HEADERS: Final = ("method", "seconds", "x forward", "peak MB")
 
 
 @takes_groups
@@ -39,6 +35,7 @@ def compare(
     from ..images import find_pictures
     from ..methods import METHODS
     from ..values import preparation_text
+    from .table import print_table
 
     names = list(METHODS) if methods == "all" else names_in(methods)
     _ = [METHODS[name] for name in names]  # wrong names are reported before a model is loaded
@@ -57,53 +54,15 @@ def compare(
             batch_size=batch_size,
             progress=bar("running the model"),
         )
-    _write(done, out, drawing.alpha, drawing.colormap)
+    header, *rows = done.summary()
+    print_table(header, rows, numbers=True)
+    for column in done.columns:
+        if column.refusal:
+            say(f"refused: {column.method.name}: {column.refusal}")
+    png, page = done.report(out, alpha=drawing.alpha, colormap=drawing.colormap)
+    say(f"the sheet is {png}, the page {page}")
     say(f"preparation: {preparation_text(done.preparation)}")
     for note in done.notes:
         say(f"note: {note}")
     if all(column.refusal for column in done.columns):
         raise typer.Exit(1)
-
-
-def _write(done: Comparison, out: Path, alpha: float, colormap: str) -> None:
-    from ..comparison import comparison_page
-    from ..explanation import file_names
-    from ..maps import sheet_png, write_atomically
-    from ..values import MEANING, preparation_text
-    from .table import print_table
-
-    rows = list(_rows(done))
-    print_table(HEADERS, rows, numbers=True)
-    for column in done.columns:
-        if column.refusal:
-            say(f"refused: {column.method.name}: {column.refusal}")
-    top = ", ".join(f"{one.name} {one.score}" for one in done.top[:3])
-    predicted = f"{done.model} predicted {top}. " if top else ""
-    if MEANING[done.scores]:
-        predicted += f"Note: {MEANING[done.scores]}. "
-    footer = (
-        f"{predicted}A method's time is what it would take alone: the recorded pass "
-        "and the evidence that it shares with others (made once here) and its own work. Peak "
-        "memory is above what was held before, weights and all. Preparation: "
-        f"{preparation_text(done.preparation)}."
-    )
-    stem, sheet = file_names([done.source])[0], done.sheet()
-    colours = f"{predicted}Colours: {colormap}, from a column's lowest relevance to its"
-    png, page = out / f"{stem}.compare.png", out / f"{stem}.compare.html"
-    write_atomically(png, sheet_png(sheet, f"{colours} highest.", alpha, colormap))
-    html = comparison_page(done, [HEADERS, *rows], footer, alpha, colormap)
-    write_atomically(page, html.encode())
-    say(f"the sheet is {png}, the page {page}")
-
-
-def _rows(done: Comparison) -> list[tuple[str, ...]]:
-    def row(name: str, cost: Cost) -> tuple[str, ...]:
-        memory = "-" if cost.memory is None else f"{cost.memory / 2**20:.0f}"
-        share = f"{cost.seconds / done.forward.seconds:.1f}"
-        return name, f"{cost.seconds:.2f}", share, memory
-
-    rows = [row("(a plain forward)", done.forward), row("(the recorded pass)", done.recording)]
-    for column in done.columns:
-        refused = (column.method.name, "refused", "", "")
-        rows.append(refused if column.cost is None else row(column.method.name, column.cost))
-    return rows

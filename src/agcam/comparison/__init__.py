@@ -4,91 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import groupby
 from typing import Any, Final
 
-from jaxtyping import Float, Int
-from PIL import Image
+from jaxtyping import Int
 from torch import Tensor
 
 from ..binding import BATCH_SIZE, bind, to_model
 from ..errors import AgcamError, PictureError, TargetError
-from ..explainer import PassCounter, Progress, finite
+from ..explainer import PassCounter, Progress, maps_of
 from ..families import load
 from ..images import prepare_pictures
-from ..maps import Sheet, SheetColumn, to_pixels
 from ..methods import METHODS
 from ..tracing import Session, evaluation_mode, trace
-from ..values import (
-    Answer,
-    Classifier,
-    Frame,
-    Method,
-    Preparation,
-    Query,
-    Scores,
-    Transform,
-    answers_of,
-    kind_of,
-    split,
-)
-from ..viewer import reduced
+from ..values import Classifier, Method, Query, answers_of, kind_of, split
 from .meter import Cost, Meter
-from .view import comparison_page
+from .result import Column, Comparison
 
-__all__ = ["Column", "Comparison", "Cost", "compare", "comparison_page"]
+__all__ = ["Column", "Comparison", "Cost", "compare"]
 
 TOP: Final = 5  # classes that are listed
-SHEET_SIDE: Final = 640  # pixels of the longer side of a picture on the sheet
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """What one method made of the picture, or the sentence that refused it.
-
-    `cost` is what the method would have cost alone: the recording, its kind of evidence and its own
-    work, though the first two are made once and shared.
-    """
-
-    method: Method
-    grid_map: Float[Tensor, "asked rows columns"] | None = None
-    cost: Cost | None = None
-    refusal: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """One picture asked about some targets by several methods, all from one recording.
-
-    `answers` are what the model gives for the targets, `top` its best classes; `forward` is the
-    cost of a plain pass; `recording` that of the pass that all methods share.
-    """
-
-    picture: Image.Image
-    source: str
-    frame: Frame
-    model: str
-    scores: Scores
-    answers: tuple[Answer, ...]
-    top: tuple[Answer, ...]
-    columns: tuple[Column, ...]
-    forward: Cost
-    recording: Cost
-    preparation: Preparation | Transform | None = None
-    notes: tuple[str, ...] = ()
-
-    def sheet(self) -> Sheet:
-        """The maps on the pixels of the picture, made small, ready to be drawn."""
-        picture = reduced(self.picture, SHEET_SIDE)
-        frame = self.frame.scaled(*picture.size)
-        columns = tuple(self._drawn(column, frame) for column in self.columns)
-        return Sheet(self.source, picture, self.answers, columns)
-
-    def _drawn(self, column: Column, frame: Frame) -> SheetColumn:
-        method, grid_map = column.method, column.grid_map
-        maps = None if grid_map is None else to_pixels(grid_map.numpy(), frame)
-        return SheetColumn(method.name, maps, method.class_specific, column.refusal)
 
 
 def compare(
@@ -104,10 +40,19 @@ def compare(
 ) -> Comparison:
     """Explain one picture by several methods from one recorded pass, and measure each.
 
-    `model`, `picture`, `target`, `preparation`, `inputs` are those of `explain`, for one picture.
-    A method that the model does not admit is no error: its column holds the reason.
-    `progress(done, total)` counts the pictures that methods ask the model about. Raises an
-    AgcamError where nothing can be explained.
+    Args:
+        model: As in `explain`.
+        picture: One picture, as in `explain`.
+        target: As in `explain`, for one picture.
+        methods: Names of `METHODS`. One that the model does not admit is no error: its column holds
+            the reason.
+        batch_size: The most pictures that the model is given at once.
+        progress: Called as `progress(done, total)`, in pictures that the model has run on.
+        preparation: How the picture is prepared, as in `agcam.load`.
+        inputs: What the model's `forward` takes beside the picture, as in `explain`.
+
+    Raises:
+        AgcamError: Nothing can be explained; the message names the fix.
     """
     rows = [METHODS[name] for name in dict.fromkeys(methods)]
     loaded = load(model, preparation=preparation)
@@ -119,14 +64,14 @@ def compare(
         raise TargetError("functions of a whole output are compared one at a time.")
     classifier = bound.classifier()
     with evaluation_mode(classifier.module):
-        pixels = to_model(classifier, prepared.pixels)
-        watch = PassCounter(progress)
-        bench = _Bench(classifier, pixels, rows, batch_size, watch)
-        given, grid = bench.session.recording.logits, bench.session.recording.grid
-        logits, _ = split(classifier, given)
-        asked = bound.columns(logits)[0]
-        watch.total = sum(row.pictures(grid) for row in rows) * len(asked)
-        columns = {column.method.name: column for column in bench.columns(asked)}
+        pixels, counter = to_model(classifier, prepared.pixels), PassCounter(progress)
+        bench = _Bench(classifier, pixels, rows, batch_size, counter)
+        logits, _ = split(classifier, bench.given)
+        targets = bound.columns(logits)[0]
+        counter.total = len(targets) * sum(
+            row.pictures(bench.session.recording.grid) for row in rows
+        )
+        columns = {column.method.name: column for column in bench.columns(targets)}
     best = logits[0].topk(min(TOP, logits.shape[1])).indices
     return Comparison(
         picture=prepared.pictures[0],
@@ -134,18 +79,18 @@ def compare(
         frame=prepared.frames[0],
         model=classifier.name,
         scores=kind_of(classifier, logits.shape[1]),
-        answers=answers_of(classifier, given[0], asked.tolist()),
-        top=answers_of(classifier, given[0], best.tolist()),
+        answers=answers_of(classifier, bench.given[0], targets.tolist()),
+        top=answers_of(classifier, bench.given[0], best.tolist()),
         columns=tuple(columns[row.name] for row in rows),
         forward=bench.forward,
+        recording=bench.recording,
         preparation=prepared.preparation,
         notes=(*classifier.notes, *prepared.notes),
-        recording=bench.recording,
     )
 
 
 class _Bench:
-    """A recording on the bench: every kind of evidence made once, measured, and let go again."""
+    """Makes every kind of evidence once from one recording, measures it, and releases it."""
 
     def __init__(
         self,
@@ -153,27 +98,31 @@ class _Bench:
         pixels: Tensor,
         methods: Sequence[Method],
         chunk: int,
-        watch: PassCounter,
+        counter: PassCounter,
     ) -> None:
         self._classifier, self._methods = classifier, methods
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
         if any(method.needs is Query for method in methods):
-            with suppress(ImportError):  # some of them will say so
-                import captum.attr  # noqa: F401 - its import is no part of any method's time
+            with suppress(ImportError):  # those that need it refuse in a sentence
+                import_module("captum.attr")  # its import is no part of any method's time
         self._meter = Meter(pixels.device)
         _, self.forward = self._meter.run(lambda: classifier.predict(pixels))
         self.session, self.recording = self._meter.run(
-            lambda: trace(classifier, pixels, methods, chunk=chunk, report=watch.report, lazy=True)
+            lambda: trace(
+                classifier, pixels, methods, chunk=chunk, report=counter.report, lazy=True
+            )
         )
 
-    def columns(self, asked: Int[Tensor, " asked"]) -> Iterator[Column]:
-        """A column a method; those that read one kind of evidence come side by side."""
+        self.given = self.session.recording.logits
+
+    def columns(self, targets: Int[Tensor, " target"]) -> Iterator[Column]:
+        """A column for each method; those that read one kind of evidence follow each other."""
         kinds = list(dict.fromkeys(method.needs for method in self._methods))
         ordered = sorted(self._methods, key=lambda method: kinds.index(method.needs))
         for _, group in groupby(ordered, key=lambda method: method.needs):
-            yield from self._of_one_kind(list(group), asked)
+            yield from self._of_one_kind(list(group), targets)
 
-    def _of_one_kind(self, methods: list[Method], asked: Tensor) -> Iterator[Column]:
+    def _of_one_kind(self, methods: list[Method], targets: Tensor) -> Iterator[Column]:
         session = self.session.renewed()
         self._meter.clear()
         try:
@@ -182,14 +131,13 @@ class _Bench:
             yield from (Column(method, refusal=str(error)) for method in methods)
             return
         for method in methods:
-            yield self._column(session, method, asked, self.recording + shared)
+            yield self._column(session, method, targets, self.recording + shared)
 
-    def _column(self, session: Session, method: Method, asked: Tensor, shared: Cost) -> Column:
+    def _column(self, session: Session, method: Method, targets: Tensor, shared: Cost) -> Column:
         try:
-            relevance, own = self._meter.run(lambda: session.relevance(method, asked[None]))
-            relevance = finite(relevance, self._classifier, method)
+            maps, own = self._meter.run(
+                lambda: maps_of(self._classifier, session, targets[None], method)
+            )
         except AgcamError as error:
             return Column(method, refusal=str(error))
-        grid = session.recording.grid
-        grid_map = relevance.reshape(len(asked), grid.rows, grid.columns)
-        return replace(Column(method), grid_map=grid_map.cpu(), cost=shared + own)
+        return Column(method, grid_map=maps.grid_map[0], cost=shared + own)

@@ -10,7 +10,7 @@ from ..viewer import Card, Document, MapData, MethodData, embedded, page, table_
 from ..viewer.data import window_of
 
 if TYPE_CHECKING:
-    from . import Comparison
+    from .result import Comparison
 
 LEAD: Final = (
     "A row for each target, a map for each method; press a map to work with it. A method's colours "

@@ -3,7 +3,7 @@
 from .assembly import versions
 from .batches import Batch, explain_each
 from .explain import explain, explain_in_slices, explain_recording
-from .passes import PassCounter, Progress, finite
+from .passes import PassCounter, Progress, maps_of
 
 __all__ = [
     "Batch",
@@ -13,6 +13,6 @@ __all__ = [
     "explain_each",
     "explain_in_slices",
     "explain_recording",
-    "finite",
+    "maps_of",
     "versions",
 ]

@@ -111,7 +111,7 @@ def maps_of(
 ) -> Maps:
     """The maps of targets given by their columns."""
     recording, grid = session.recording, session.recording.grid
-    relevance = finite(session.relevance(method, columns), classifier, method)
+    relevance = _finite(session.relevance(method, columns), classifier, method)
     exact = torch.promote_types(recording.logits.dtype, torch.float32)
     return Maps(
         recording.logits.cpu(),
@@ -123,7 +123,7 @@ def maps_of(
     )
 
 
-def finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
+def _finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor:
     """The map in float32 at least; ModelError if it holds NaN or infinite values."""
     if not bool(torch.isfinite(relevance).all()):
         raise ModelError(
