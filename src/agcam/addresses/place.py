@@ -26,7 +26,12 @@ def is_address(text: str) -> bool:
 
 
 def open_file(address: str) -> IO[bytes]:
-    """Open a path or address for reading; whatever goes wrong is an OSError (FileNotFoundError)."""
+    """Open a path or address for reading.
+
+    Raises:
+        OSError: It cannot be opened, or is a folder, a pipe or a device; FileNotFoundError where it
+            does not exist.
+    """
     if not is_address(address):
         return _open_regular(address)
     if address.startswith("gtsegs://"):

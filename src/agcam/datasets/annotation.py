@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..addresses import open_file
+from ..addresses import MOST_BYTES, Place, open_file
 from ..errors import AgcamError, DataSetError
 from ..orientation import upright_size
 from ..values import Sample, Truth
@@ -41,10 +41,11 @@ def no_annotation(sample: Sample) -> Annotation:
 
 
 def check(sample: Sample, annotation: Annotation) -> Truth:
-    """The truth of a sample, if its annotation fits its picture.
+    """Check an annotation against its picture; a box up to one pixel beyond the picture is cut.
 
-    A box may reach one pixel beyond the picture, and is cut. One farther out, an inverted or empty
-    one, and a picture or mask of another size than stated are DataSetErrors that name the sample.
+    Raises:
+        DataSetError: A box lies farther out, or is inverted or empty; the picture has another size
+            than the annotation states, or the mask another than the picture.
     """
     width, height = picture_size(sample.address)
     size, mask = annotation.size, annotation.mask
@@ -115,6 +116,13 @@ def reading(what: str) -> Iterator[None]:
         raise DataSetError(f"{what} does not exist") from None
     except Exception as error:  # parsers of broken files raise anything
         raise DataSetError(f"{what} cannot be read: {_reason(error)}") from error
+
+
+def numbered_lines(place: Place, name: str, most: int = MOST_BYTES) -> list[tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers from 1. Raises DataSetError."""
+    with reading(place.at(name)):
+        lines = place.lines(name, most)
+    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from .annotation import Annotation, read_mask, reading
+from .annotation import Annotation, numbered_lines, read_mask
 from .checked import numbers, shown, whole
 from .classes import NO_LABEL, Classes
 from .reader import Listing, bad, missing, reader, require
@@ -69,14 +69,10 @@ def read(root: str) -> Listing:
 def _lines(place: Place, name: str) -> _Lines:
     """`1 words` in each line, with blanks or a tab between; a number twice is a problem of it."""
     found = _Lines({}, {})
-    with reading(place.at(name)):
-        lines = place.lines(name)
-    for at, line in enumerate(lines, start=1):
-        parts = line.split(maxsplit=1)
-        if not parts:
-            continue
+    for at, line in numbered_lines(place, name):
+        word, *rest = line.split(maxsplit=1)
         try:
-            number = whole(parts[0])
+            number = whole(word)
         except ValueError as error:
             found.problems[-at] = f"line {at} of {name}: {error}"
             continue
@@ -84,7 +80,7 @@ def _lines(place: Place, name: str) -> _Lines:
             found.problems[number] = f"line {at} of {name}: the number {number} is there twice"
             found.words.pop(number, None)
         else:
-            found.words[number] = parts[1].strip() if len(parts) > 1 else ""
+            found.words[number] = rest[0].strip() if rest else ""
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from .annotation import INCLUSIVE, Annotation, reading
+from .annotation import INCLUSIVE, Annotation, numbered_lines, reading
 from .checked import numbers, repeated
 from .classes import NO_LABEL, SYNSET, Classes, split_names
 from .csv_rows import csv_rows
@@ -102,11 +102,10 @@ def _sample(name: str, address: str, classes: Classes, labels: _Labels) -> Sampl
 
 def _listed(place: Place) -> list[tuple[str, ...]]:
     """The classes of LOC_synset_mapping.txt."""
-    with reading(place.at(_MAPPING)):
-        lines = [line.split(maxsplit=1) for line in place.lines(_MAPPING) if line.strip()]
-        twice = repeated(line[0] for line in lines)
-        if twice:
-            raise ValueError(f"several lines are of {min(twice)}")
+    lines = [line.split(maxsplit=1) for _, line in numbered_lines(place, _MAPPING)]
+    twice = repeated(line[0] for line in lines)
+    if twice:
+        raise DataSetError(f"{place.at(_MAPPING)}: several lines are of {min(twice)}")
     return [(line[0], *split_names(line[1] if len(line) > 1 else "")) for line in lines]
 
 

@@ -24,18 +24,25 @@ class _Found:
 def match_classes(
     classes: Sequence[Sequence[str]], model_names: Sequence[str]
 ) -> tuple[int | None, ...]:
-    """For each class of a data set the model's class number, or None where there is not one.
+    """Find the model's class for each class of a data set.
 
     By synset where the data set has it and the model's classes are synsets or one of ImageNet's
     lists (recognised by its names, number by number; timm ships the lists). Else by name: case,
     underscores and spaces do not matter, any synonym counts. A name that fits several classes of
     the model, and a class of the model that several classes fit by name, match nothing.
+
+    Args:
+        classes: All names of each class of the data set, its synset first where it has one.
+        model_names: The model's class names, synonyms between commas.
+
+    Returns:
+        A class number of the model for each class of the data set, or None.
     """
     return tuple(found.index for found in _match(classes, model_names))
 
 
 def describe_match(classes: Sequence[Sequence[str]], model_names: Sequence[str]) -> str:
-    """The account of `match_classes`, to be printed: how many matched how, and which did not."""
+    """Report on `match_classes`: how many classes matched how, and which did not."""
     found = _match(classes, model_names)
     how = [one.how for one in found]
     matched = sum(one.index is not None for one in found)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from .annotation import Annotation, read_mask, reading
+from .annotation import Annotation, numbered_lines, read_mask
 from .classes import Classes
 from .reader import Listing, bad, missing, reader
 from .xml_boxes import read_annotation
@@ -59,10 +59,8 @@ def read(root: str) -> Listing:
         raise missing(Place(root), _LIST)
     if not place.has("Annotations") or not place.has("JPEGImages"):
         raise missing(place, "Annotations or JPEGImages")
-    with reading(place.at(_LIST)):
-        lines = place.lines(_LIST)
     classes = Classes(CLASSES)
-    names = dict.fromkeys(line.split()[0] for line in lines if line.strip())
+    names = dict.fromkeys(line.split()[0] for _, line in numbered_lines(place, _LIST))
     found = [_sample(place, name, classes) for name in names]
     masks = frozenset(place.files("SegmentationClass", (".png",)))
     return Listing(

@@ -44,7 +44,17 @@ class LayoutError(DataSetError):
 
 
 def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) -> Reader:
-    """A row of the table; whatever fails is a DataSetError that names the root."""
+    """Make a row of the table of data sets.
+
+    Args:
+        name: The name of the layout.
+        read: Lists the samples of a root; it may raise whatever reading a broken file raises.
+        layout: What must lie there, for users.
+        cite: The source of the data set.
+
+    Returns:
+        The row, whose `read` raises DataSetError, naming the root, for whatever fails.
+    """
 
     @wraps(read)
     def read_set(root: str) -> DataSet:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from .annotation import INCLUSIVE, Annotation, reading
+from .annotation import INCLUSIVE, Annotation, numbered_lines, reading
 from .checked import numbers
 from .classes import NO_LABEL, Classes, split_names
 from .csv_rows import Row, csv_rows
@@ -54,13 +54,11 @@ def read(root: str) -> Listing:
 
 def _official(place: Place) -> tuple[list[_Row], dict[str, str]]:
     require(place, "wnids.txt", "words.txt")
-    with reading(place.at("words.txt")):
-        pairs = [line.split("\t", 1) for line in place.lines("words.txt") if line]
-        words = {line[0]: line[-1] for line in pairs}
-        synsets = place.text("wnids.txt").split()
-    with reading(place.at(_LINES)):
-        lines = [line.split() for line in place.lines(_LINES)]
-        rows = [_Row(line[0], [*line, NO_LABEL][1], line[2:]) for line in lines if line]
+    pairs = [line.split("\t", 1) for _, line in numbered_lines(place, "words.txt")]
+    words = {pair[0]: pair[-1] for pair in pairs}
+    synsets = [word for _, line in numbered_lines(place, "wnids.txt") for word in line.split()]
+    lines = [line.split() for _, line in numbered_lines(place, _LINES)]
+    rows = [_Row(line[0], [*line, NO_LABEL][1], line[2:]) for line in lines]
     return rows, {synset: words.get(synset, "") for synset in synsets}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from .annotation import INCLUSIVE, Annotation, read_mask, reading
+from .annotation import INCLUSIVE, Annotation, numbered_lines, read_mask, reading
 from .checked import MOST_CLASSES, numbers, shown, whole
 from .classes import NO_LABEL, Classes, split_names
 from .reader import Listing, bad, folder_with, missing, reader, require
@@ -63,15 +63,12 @@ def read(root: str) -> Listing:
 def _rows(place: Place, name: str, columns: tuple[int, ...]) -> _Rows:
     """Lines of so many columns; several of one picture are several boxes or masks."""
     found = _Rows({}, {})
-    with reading(place.at(name)):
-        lines = place.lines(name)
-    for at, line in enumerate(lines, start=1):
+    for at, line in numbered_lines(place, name):
         path, *words = line.strip().split(",")
-        if line.strip():
-            found.words.setdefault(path, []).append(words)
-            if 1 + len(words) not in columns:
-                wanted = " or ".join(map(str, columns))
-                found.problems[path] = f"line {at} of {name} has not {wanted} columns"
+        found.words.setdefault(path, []).append(words)
+        if 1 + len(words) not in columns:
+            wanted = " or ".join(map(str, columns))
+            found.problems[path] = f"line {at} of {name} has not {wanted} columns"
     return found
 
 

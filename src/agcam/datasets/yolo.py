@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from .annotation import Annotation, picture_size, reading
+from .annotation import Annotation, numbered_lines, picture_size, reading
 from .checked import MOST_CLASSES, json_list, json_text, number, repeated, shown, whole
 from .classes import NO_LABEL, Classes
 from .outlines import filled, flat
@@ -125,15 +125,12 @@ def _samples(file: str, address: str, boxes: Place, classes: Classes) -> list[Sa
 def _lines(place: Place, name: str) -> _Lines:
     """Class number -> the numbers of each of its lines."""
     found: _Lines = {}
-    with reading(place.at(name)):
-        lines = place.lines(name, MOST_TEXT)
-    for at, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                label, sides = _line(line.split())
-            except ValueError as error:
-                raise DataSetError(f"line {at} of {place.at(name)}: {error}") from error
-            found.setdefault(label, []).append(sides)
+    for at, line in numbered_lines(place, name, MOST_TEXT):
+        try:
+            label, sides = _line(line.split())
+        except ValueError as error:
+            raise DataSetError(f"line {at} of {place.at(name)}: {error}") from error
+        found.setdefault(label, []).append(sides)
     return found
 
 

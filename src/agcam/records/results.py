@@ -41,10 +41,15 @@ class Results:
 
 
 def read_results(store: Store, key: str = "") -> Results:
-    """All of a run at one moment, which may be named by the beginning of its key.
+    """Read all of a run at one moment; what is damaged is skipped and counted in `store.damage`.
 
-    What is damaged is skipped and counted in `store.damage`. Raises RunError for no such run,
-    DamageError for one whose description is damaged.
+    Args:
+        store: The store.
+        key: The run's key or the beginning of it; empty: the last run.
+
+    Raises:
+        RunError: There is no such run, or there are several.
+        DamageError: The description of the run is damaged.
     """
     with store.snapshot():
         run = store.run(key)

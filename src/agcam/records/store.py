@@ -25,10 +25,14 @@ _TABLES: Final[Mapping[type, str]] = {SampleRow: "samples", Record: "records", F
 
 
 class Store:
-    """A store at a path, made where there is none (`create`), or one that is only read.
+    """A store, which is a context manager; `damage` counts what could not be read of it.
 
-    Use as a context manager. `damage` counts what could not be read. Raises RunError for a file
-    that is not a store, one of a newer version, a full disk.
+    Args:
+        path: The file.
+        create: Make the store where there is none, and write to it; else it is only read.
+
+    Raises:
+        RunError: The file is not a store, or one of a newer version, or the disk is full.
     """
 
     def __init__(self, path: str | Path, *, create: bool = True) -> None:
