@@ -3,8 +3,9 @@
     explanation = agcam.explain(model, pictures, target=None, method="agcam")
 
 The functions are those of the command line: `explain` (`explain_each` for any number of pictures),
-`compare`, `list_models`, and `load` for the model's own options. `METHODS`, `METRICS` and
-`DATASETS` list what there is. Names are imported when first used: `import agcam` costs nothing.
+`compare`, `evaluate`, `list_models`, and `load` for what is stated of a model. `METHODS`, `METRICS`
+and `DATASETS` list what there is. Names are imported when first used, so that `import agcam` costs
+nothing.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from ..errors import AgcamError, LoadError, RunError
-from .loading import Loading, read_names
+from .loading import Loading
 from .options import Model, names_in, takes_groups
 from .records import print_summary
 from .say import say
@@ -23,31 +24,55 @@ if TYPE_CHECKING:
     from ..records import ShardRows
 
 
+@dataclass(frozen=True)
+class Judging:
+    """The options that say what is judged, and how exactly."""
+
+    panel: ClassVar = "What is judged"
+
+    methods: Annotated[
+        str,
+        typer.Option(help="Names between commas, or all; random baselines are always added."),
+    ] = "agcam,rollout"
+    metrics: Annotated[
+        str, typer.Option(help="Metrics or bundles between commas; see `agcam list metrics`.")
+    ] = "paper"
+    limit: Annotated[int, typer.Option(min=0, help="So many samples, evenly spread; 0: all.")] = 0
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass and shard.")] = 8
+    precision: Annotated[
+        str, typer.Option(help="Of perturbed pictures' passes: as-is, bfloat16, float16.")
+    ] = "as-is"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `agcam.evaluate` takes them."""
+        names = {"methods": names_in(self.methods), "metrics": names_in(self.metrics)}
+        return {**asdict(self), **names}
+
+
+@dataclass(frozen=True)
+class Distributing:
+    """The options that say where the work is done."""
+
+    panel: ClassVar = "Where the work is done"
+
+    engine: Annotated[str, typer.Option(help="local (processes) or ray.")] = "local"
+    address: Annotated[str, typer.Option(help="The Ray cluster; none: this machine.")] = ""
+    workers: Annotated[int, typer.Option(min=0, help="0: cores / threads; 1 on a GPU.")] = 0
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1
+
+
 @takes_groups
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="See `agcam list datasets`.")],
     root: Annotated[str, typer.Argument(help="Its folder, file or fsspec address.")],
     model: Model = "demo",
-    methods: Annotated[
-        str,
-        typer.Option(help="Names between commas, or all; random baselines are always added."),
-    ] = "agcam,rollout",
-    metrics: Annotated[
-        str, typer.Option(help="Metrics or bundles between commas; see `agcam list metrics`.")
-    ] = "paper",
     store: Annotated[Path, typer.Option(help="The SQLite file that keeps every number.")] = Path(
         "agcam.sqlite"
     ),
-    limit: Annotated[int, typer.Option(min=0, help="So many samples, evenly spread; 0: all.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass and shard.")] = 8,
-    precision: Annotated[
-        str, typer.Option(help="Of perturbed pictures' passes: as-is, bfloat16, float16.")
-    ] = "as-is",
-    engine: Annotated[str, typer.Option(help="local (processes) or ray.")] = "local",
-    address: Annotated[str, typer.Option(help="The Ray cluster; none: this machine.")] = "",
-    workers: Annotated[int, typer.Option(min=0, help="0: cores / threads; 1 on a GPU.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1,
     *,
+    judging: Judging,
+    distributing: Distributing,
     loading: Loading,
 ) -> None:
     """Judge methods on a data set; a run that was stopped continues where it was."""
@@ -56,8 +81,8 @@ def evaluate(
     advise("nothing was stored yet; start the same command again")
     if loading.trust_remote_code:
         raise LoadError(
-            "evaluate rebuilds its model from its name, in every worker and from the store, and "
-            "never runs a model's own code there: load it in Python, and evaluate its weights."
+            "evaluate loads the model by its name in every worker, and never runs a model's own "
+            "code there: load it in Python and call agcam.evaluate."
         )
     say("loading, and trying every method on one picture ...", err=True)
     advance: list[OnShard] = []
@@ -74,30 +99,18 @@ def evaluate(
             dataset,
             root,
             model=model,
-            methods=names_in(methods),
-            metrics=names_in(metrics),
             store=store,
-            limit=limit,
-            batch_size=batch_size,
-            precision=precision,
-            arch=loading.arch,
-            classes=read_names(loading.classes),
-            preparation=loading.changes,
-            scores=loading.scores,
             device=loading.device,
-            engine=engine,
-            address=address,
-            workers=workers,
-            threads=threads,
             on_plan=announce,
             on_shard=on_shard,
+            **judging.arguments,
+            **asdict(distributing),
+            **loading.arguments,
         )
     print_summary(store, evaluation.results, evaluation.summary())
     if not evaluation.run.samples:
-        raise RunError(
-            "no sample could be judged; the reasons: "
-            f"agcam report {store} {evaluation.run.key[:12]}"
-        )
+        key = evaluation.run.key[:12]
+        raise RunError(f"no sample could be judged; the reasons: agcam report {store} {key}")
 
 
 def _announce(made: Plan, workers: int) -> None:
@@ -139,7 +152,7 @@ def _progress(made: Plan, path: Path) -> Iterator[OnShard]:
     with Store(path) as store:
         done = len(store.begin(made.key, made.stored, made.setup.shards))
     if done:
-        say(f"{done} of {made.setup.shards} shards are in {path} already; going on")
+        say(f"{done} of {made.setup.shards} shards are in {path} already; continuing")
     columns = (
         TextColumn("evaluating"),
         BarColumn(),
@@ -167,7 +180,7 @@ def _progress(made: Plan, path: Path) -> Iterator[OnShard]:
 
 
 def _stored(path: Path, key: str) -> int:
-    """How many shards of a run are in a store; 0 where it cannot be read any more."""
+    """How many shards of a run are in a store; 0 if it can no longer be read."""
     from ..records import Store
 
     with suppress(AgcamError), Store(path, create=False) as store:
@@ -176,4 +189,4 @@ def _stored(path: Path, key: str) -> int:
 
 
 def _going_on(done: int, total: int, path: Path) -> str:
-    return f"{done} of {total} shards are in {path}; the same command goes on from there"
+    return f"{done} of {total} shards are in {path}; the same command continues from there"

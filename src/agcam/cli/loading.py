@@ -71,7 +71,7 @@ class Loading:
 
     @property
     def changes(self) -> Changes:
-        """What is stated of the preparation; PictureError for what is no number."""
+        """What is stated of the preparation. Raises PictureError for what is not a number."""
         from ..values import Changes
 
         return Changes(
@@ -84,20 +84,23 @@ class Loading:
             value_range=_numbers("--range", self.value_range, float),
         )
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `agcam.load` and `agcam.evaluate` take them, but for `trust_remote_code`."""
+        changes = self.changes
+        return {
+            "arch": self.arch,
+            "classes": read_names(self.classes),
+            "preparation": changes if changes.stated else None,
+            "scores": self.scores,
+        }
+
     def load(self, model: str) -> Classifier:
         """The classifier of that name, on its device, prepared as stated."""
         from ..families import load
 
-        changes = self.changes
-        names = read_names(self.classes)
-        classifier = load(
-            model,
-            arch=self.arch,
-            classes=names,
-            preparation=changes if changes.stated else None,
-            trust_remote_code=self.trust_remote_code,
-            scores=self.scores,
-        )
+        trust = self.trust_remote_code
+        classifier = load(model, **self.arguments, trust_remote_code=trust)
         if self.device is not None:
             try:
                 classifier.module.to(self.device)
@@ -126,9 +129,8 @@ def read_names(classes: Path | None) -> list[str] | None:
 
 def _numbers(option: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
     """The numbers of an option, between commas, spaces or an x."""
-    words = text.replace(",", " ").replace("x", " ").split()
     try:
-        return tuple(kind(word) for word in words)
+        return tuple(map(kind, text.replace(",", " ").replace("x", " ").split()))
     except ValueError:
         whole = "whole numbers" if kind is int else "numbers"
         raise PictureError(f"{option} takes {whole} between commas, not {text!r}") from None

@@ -1,4 +1,4 @@
-"""`agcam report` and `agcam runs`: what a store says."""
+"""`agcam report` and `agcam runs`: what a store holds."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def runs(store: File) -> None:
 
 
 def _line(run: Run) -> tuple[str, ...]:
-    said = run.configuration
+    stored = run.configuration
     counts = f"{run.done} of {run.shards}", str(run.samples), str(run.failures)
-    if not said:
+    if not stored:
         return run.key[:12], run.started, "(damaged)", "(damaged)", "(damaged)", *counts
     return (
         run.key[:12],
         run.started,
-        f"{said['dataset']['name']} ({said['dataset']['samples']})",
+        f"{stored['dataset']['name']} ({stored['dataset']['samples']})",
         run.model,
-        ", ".join(said["methods"]),
+        ", ".join(stored["methods"]),
         *counts,
     )
 
