@@ -101,7 +101,8 @@ def evaluate(arguments, name, methods, limit):
     from agcam.engines import Resources
     from agcam.evaluation import plan, run_plan
     from agcam.metrics import METRICS
-    from agcam.records import Store, read_results, render_report, summarize
+    from agcam.records import Store, read_results, summarize
+    from agcam.viewer import report_page
 
     made = plan(configuration(arguments, name, methods, limit))
     workers = 1 if name == "cost" else arguments.workers
@@ -112,7 +113,7 @@ def evaluate(arguments, name, methods, limit):
         results = read_results(store, run.key)
     results = replace(results, run=without_paths(results.run))
     columns = summarize(results, METRICS)
-    page = render_report(results, columns, note="Left out: the pictures' licences keep them here.")
+    page = report_page(results, columns, note="Left out: the pictures' licences keep them here.")
     (arguments.out / f"report-{name}.html").write_text(page, encoding="utf-8")
     return results, columns
 

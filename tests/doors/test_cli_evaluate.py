@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from agcam.cli import app
 from agcam.records import Store
+from pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "rooms"))
 from small_runs import lay_out
@@ -76,10 +77,12 @@ def test_report_writes_a_page_with_pictures_and_exports(evaluated, tmp_path):
     store, _ = evaluated
     done = run("report", store, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count("data:image/jpeg") == 4 * 4  # four methods, four pictures judged
-    assert "01.png" in page
-    assert "no picture of a known format" in page or "not a picture" in page
+    page = Page(tmp_path / "out" / "report.html")
+    galleries = [block for block in page.document["blocks"] if block["kind"] == "gallery"]
+    assert sum(len(block["items"]) for block in galleries) == 4 * 4  # methods, pictures judged
+    assert len(page.addresses) == 4
+    assert "01.png" in page.text
+    assert "no picture of a known format" in page.text or "not a picture" in page.text
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files == {"report.html", "rows.csv", "failures.csv", "summary.csv", "rows.parquet"}
     rows = list(csv.DictReader((tmp_path / "out" / "rows.csv").read_text().splitlines()))
@@ -235,7 +238,7 @@ def test_weights_of_one_name_in_two_folders_are_told_apart(laid_out, tmp_path):
     assert "first" in listed
     assert "second" in listed
     run("report", store, "--out", tmp_path / "out", "--no-pictures")
-    assert f"<h1>{models[1]}" in (tmp_path / "out/report.html").read_text()
+    assert Page(tmp_path / "out/report.html").document["title"].startswith(models[1])
 
 
 def test_a_bad_line_is_one_failure_with_its_number_and_the_rest_is_judged(laid_out, tmp_path):

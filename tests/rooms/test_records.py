@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -28,10 +27,11 @@ from agcam.records import (
     opening,
     parquet_bytes,
     read_results,
-    render_report,
     summarize,
 )
 from agcam.records.summary import estimates
+from agcam.viewer import report_page
+from pages import Page
 
 METHODS = ("agcam", "rollout", "random")
 METRIC = {"better": "higher", "map_of": "label", "fill": "zero", "right_only": False}
@@ -402,49 +402,38 @@ def test_numbers_of_whole_sets_are_made_of_their_rows(tmp_path):
 # The page and the exports
 
 
-class Cells(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.found, self.open, self.text = {}, None, []
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        if tag == "td" and "data-mean" in values:
-            self.open = values["data-method"], values["data-metric"]
-            self.found[self.open] = [float(values["data-mean"]), int(values["data-number"]), ""]
-
-    def handle_endtag(self, tag):
-        if tag == "td":
-            self.open = None
-
-    def handle_data(self, data):
-        if self.open:
-            self.found[self.open][2] += f" {data}"
-
-
 def test_the_figures_of_the_page_are_the_stores(store):
     results = read_results(store)
-    page = render_report(results, summarize(results, METRICS))
-    cells = Cells()
-    cells.feed(page)
-    assert len(cells.found) == 6
-    for (method, metric), (mean, number, text) in cells.found.items():
+    page = Page(report_page(results, summarize(results, METRICS)))
+    found = {}
+    for table in [block for block in page.document["blocks"] if block["kind"] == "table"][:-1]:
+        metrics = [head["text"].split()[0] for head in table["head"][1:]]
+        for method, *cells in table["rows"]:
+            found |= {
+                (method, metric): (cell, head)
+                for metric, cell, head in zip(metrics, cells, table["head"][1:], strict=True)
+            }
+    assert len(found) == 6
+    for (method, metric), (cell, head) in found.items():
         query = "SELECT avg(value), count(value) FROM records WHERE method = ? AND metric = ?"
         true, count = store._connection.execute(query, (method, metric)).fetchone()
-        assert mean == pytest.approx(true, abs=1e-12)
-        assert number == count
-        assert float(text.split()[0]) == pytest.approx(true, abs=5e-5)
+        assert cell["sort"] == pytest.approx(true, abs=1e-12)
+        fewer = re.search(r"n = (\d+)", cell["notes"][0]["text"] + head["notes"][0]["text"])
+        assert int(fewer[1]) == count
+        assert float(cell["text"]) == pytest.approx(true, abs=5e-5)
 
 
 def test_the_page_is_one_file_and_escapes_what_it_was_given(store):
     results = read_results(store)
-    page = render_report(results, summarize(results, METRICS))
-    assert page == render_report(results, summarize(results, METRICS))
-    assert "set &lt;i&gt;" in page
-    assert "a &lt;bad&gt; box" in page
-    assert "<script" not in page
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert page.count("<svg") == 1  # morf; abpc is read from the same curves
+    page = report_page(results, summarize(results, METRICS))
+    assert page == report_page(results, summarize(results, METRICS))
+    read = Page(page)
+    assert "set <i>" in read.text
+    assert "a <bad> box" in read.text
+    assert "<i>" not in page
+    assert len(read.programs) == 1
+    kinds = [block["kind"] for block in read.document["blocks"]]
+    assert kinds.count("curves") == 1  # morf; abpc is read from the same curves
 
 
 def test_exports_hold_every_row(store):

@@ -233,7 +233,11 @@ def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
     ]
     values = results.values["energy_pointing_game"][:, 0]
     assert [one.value for one in shown[:2]] == [values.max(), values.min()]
-    assert all(one.jpeg.startswith(b"\xff\xd8") for one in shown)
+    for one in shown:
+        (own,) = [each for each in one.card.maps if each.method == one.method]
+        assert own.values.ndim == 2
+        assert one.card.picture.src.startswith("data:image/")
+        assert one.card.boxes
     weights = torch.load(folder / "weights.pth")
     torch.save({name: tensor + 1 for name, tensor in weights.items()}, folder / "weights.pth")
     with pytest.raises(RunError, match="not those of the run"):

@@ -15,16 +15,15 @@ from ..records import (
     Column,
     Results,
     Run,
-    Shown,
     Store,
     csv_files,
     exported_rows,
     parquet_bytes,
     read_results,
-    render_report,
     salvaged_csv,
     summarize,
 )
+from ..viewer import Judged, report_page
 from .pictures import shown_pictures
 
 
@@ -122,9 +121,9 @@ def write_report(path: Path, key: str, folder: Path, *, pictures: bool) -> Repor
         write_atomically(folder / name, text.encode())
     if table is not None:
         write_atomically(folder / "rows.parquet", table)
-    shown, note = _pictures(results) if pictures else ([], "They were not requested.")
+    judged, note = _pictures(results) if pictures else ([], "They were not requested.")
     page = folder / "report.html"
-    write_atomically(page, render_report(results, columns, shown, note).encode())
+    write_atomically(page, report_page(results, columns, judged, note).encode())
     return Report(page, results, columns, damage_of(store))
 
 
@@ -150,7 +149,7 @@ def _salvage(store: Store, folder: Path, error: DamageError) -> NoReturn:
     raise RunError(f"{error}; the {rows} rows that can be read are in {file}")
 
 
-def _pictures(results: Results) -> tuple[list[Shown], str]:
+def _pictures(results: Results) -> tuple[list[Judged], str]:
     """The pictures, or why there are none: the report is written all the same."""
     try:
         return shown_pictures(results), ""

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from ..errors import RunError
 from ..families import weights_hash
 from ..images import open_picture
-from ..maps import overlay, to_pixels
-from ..records import Results, Shown
+from ..records import Results
 from ..tracing import evaluation_mode
+from ..values import name_of
+from ..viewer import Card, Judged, MapData, MethodData, TargetData, embedded
 from .configuration import Configuration
-from .items import Item, read_truth
+from .items import SIDES, Item, read_truth
 from .setup import Setup, load_setup
 from .shard_maps import ShardMaps
 
-SIDE: Final = 280  # pixels of a picture's longer side on the page
-QUALITY: Final = 80
+SIDE: Final = 480  # pixels of a picture's longer side on the page
 BY: Final = (
     "iou",
     "paper_iou",
@@ -30,16 +28,18 @@ BY: Final = (
 )  # ordered by the first of them that was measured
 
 
-def shown_pictures(results: Results, each: int = 3) -> list[Shown]:
+def shown_pictures(results: Results, each: int = 3) -> list[Judged]:
     """For each method its `each` best and worst pictures, with map and boxes. Raises AgcamError."""
     setup = _setup(results.run.configuration)
     wanted = list(_wanted(results, each))
-    items = {number: _item(setup, number) for number in {one[3] for one in wanted}}
-    maps = {number: _maps(setup, item) for number, item in items.items()}
+    predicted = {sample.sample: sample.prediction for sample in results.samples}
+    cards = {
+        number: _card(setup, _item(setup, number), predicted[number])
+        for number in dict.fromkeys(one[3] for one in wanted)
+    }
     return [
-        Shown(method, metric, best, items[number].sample.name, value, jpeg)
+        Judged(method, metric, best, value, cards[number])
         for method, metric, best, number, value in wanted
-        for jpeg in [_jpeg(items[number], maps[number][method])]
     ]
 
 
@@ -82,18 +82,28 @@ def _maps(setup: Setup, item: Item) -> dict[str, Any]:
         return {method.name: maps.maps(method)[0] for method in setup.methods}
 
 
-def _jpeg(item: Item, grid: Any) -> bytes:
+def _card(setup: Setup, item: Item, predicted: int) -> Card:
+    """A picture with the maps of all methods for its label, and what people annotated."""
     picture = open_picture(item.sample.address)
-    values = to_pixels(grid[None], item.frame).normalized()[0]
-    shown = overlay(picture, np.asarray(values))
-    if not isinstance(item.truth, str):
-        pen = ImageDraw.Draw(shown)
-        for box in np.asarray(item.truth.boxes).reshape(-1, 4):
-            pen.rectangle(
-                [float(v) for v in box], outline="white", width=max(1, shown.width // 120)
-            )
-    scale = SIDE / max(shown.size)
-    size = max(1, round(shown.width * scale)), max(1, round(shown.height * scale))
-    buffer = io.BytesIO()
-    shown.resize(size, Image.Resampling.BILINEAR).save(buffer, format="JPEG", quality=QUALITY)
-    return buffer.getvalue()
+    image = embedded(picture, SIDE)
+    names = setup.classifier.class_names
+    label = name_of(names, item.label)
+    wrong = predicted not in (item.label, -1)
+    specific = {method.name: method.class_specific for method in setup.methods}
+    boxes = np.zeros((0, SIDES)) if isinstance(item.truth, str) else item.truth.boxes
+    scale = np.tile([image.width / picture.width, image.height / picture.height], 2)
+    return Card(
+        title=item.sample.name,
+        picture=image,
+        window=item.frame.scaled(image.width, image.height).window,
+        targets=(TargetData(label, item.label),),
+        methods=tuple(MethodData.of(method) for method in setup.methods),
+        maps=tuple(
+            MapData(name, 0 if specific[name] else None, np.asarray(grid))
+            for name, grid in _maps(setup, item).items()
+        ),
+        boxes=tuple(
+            (a, b, c, d) for a, b, c, d in (np.reshape(boxes, (-1, SIDES)) * scale).tolist()
+        ),
+        caption=f"{label}, predicted {name_of(names, predicted)}" if wrong else label,
+    )

@@ -1,7 +1,6 @@
-"""Room `records`: the store of runs, what it says in numbers, and the report. No torch."""
+"""Room `records`: the store of runs, and its numbers as arrays, tables and exports. No torch."""
 
 from .export import COLUMNS, csv_files, exported_rows, parquet_bytes, salvaged_csv
-from .report import Shown, render_report
 from .results import OURS, RANDOM_BASELINES, Results, read_results
 from .rows import Failure, Record, Run, SampleRow, ShardRows
 from .store import Store
@@ -20,14 +19,12 @@ __all__ = [
     "Run",
     "SampleRow",
     "ShardRows",
-    "Shown",
     "Store",
     "TextTable",
     "csv_files",
     "exported_rows",
     "parquet_bytes",
     "read_results",
-    "render_report",
     "salvaged_csv",
     "summarize",
     "text_tables",

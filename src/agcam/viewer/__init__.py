@@ -18,6 +18,7 @@ from .data import (
 )
 from .page import framed, page, page_pieces
 from .pictures import SMALL, data_address, embedded, reduced, small_file
+from .report import Judged, report_page
 
 __all__ = [
     "ASSETS",
@@ -25,6 +26,7 @@ __all__ = [
     "SMALL",
     "Card",
     "Document",
+    "Judged",
     "MapData",
     "MethodData",
     "Parts",
@@ -39,6 +41,7 @@ __all__ = [
     "page",
     "page_pieces",
     "reduced",
+    "report_page",
     "script",
     "small_file",
     "style",

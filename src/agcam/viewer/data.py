@@ -38,10 +38,10 @@ class TargetData:
 
     name: str
     index: int | None
-    value: float
-    probability: float | None
-    score: str
-    judged: str
+    value: float | None = None
+    probability: float | None = None
+    score: str = ""
+    judged: str = ""
 
     @classmethod
     def of(cls, answer: Answer) -> TargetData:
@@ -103,9 +103,9 @@ class Card:
 
     `targets` are the model's best classes, best first, then others that were explained. `window` is
     the part of `picture` that the model saw, in pixels of `picture`. `boxes` are true boxes,
-    (left, top, right, bottom). `rows` are the places of the targets that a sheet has rows for. A
-    picture that could not be explained has `error`, one sentence, and
-    may lack all the rest but its `title` (a file name).
+    (left, top, right, bottom). `caption` stands below the small picture of an overview. `rows` are
+    the places of the targets that a sheet has rows for. A picture that could not be explained has
+    `error`, one sentence, and may lack all the rest but its `title` (a file name).
     """
 
     title: str

@@ -6,9 +6,9 @@ import { dataTable } from "./table.js";
 
 const MAKERS = { table: dataTable, curves, text: textBlock };
 
-/** Elements for the blocks of a document, in their order. @returns {HTMLElement[]} */
-export function blockNodes(blocks = []) {
-  return blocks.map((block) => MAKERS[block.kind](block));
+/** The element for a block of a document. @returns {HTMLElement} */
+export function blockNode(block) {
+  return MAKERS[block.kind](block);
 }
 
 /** A heading over paragraphs, or over lines that are shown as they are, closed at first. */

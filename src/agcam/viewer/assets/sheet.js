@@ -1,16 +1,16 @@
 // One picture by several methods: a row of maps for each target, all methods at any width.
 
-import { blockNodes } from "./blocks.js";
+import { blockNode } from "./blocks.js";
 import { element } from "./dom.js";
 import { Tiles } from "./tiles.js";
 import { captionOf, ends } from "./words.js";
 
 export class Sheet {
-  constructor(store, colours, [card], blocks) {
+  constructor(store, colours, [card], blocks = []) {
     this.store = store;
     this.tiles = new Tiles(store, colours);
     const rows = (card.data.rows ?? []).map((place) => this.row(card, card.targets[place], place));
-    this.node = element("div", { class: "agcam-sheet" }, ...rows, ...blockNodes(blocks));
+    this.node = element("div", { class: "agcam-sheet" }, ...rows, ...blocks.map(blockNode));
   }
 
   row(card, target, place) {

@@ -5,10 +5,11 @@ import { element } from "./dom.js";
 /**
  * @typedef {string | {text: string, sort?: number | null, notes?: {text: string, kind?: string}[],
  *   best?: boolean}} Cell
- * @param {{title?: string, note?: string, head: Cell[], rows: Cell[][], marks?: string[]}} given
- *   `marks` are classes of the rows
+ * @param {{title?: string, note?: string, head: Cell[], rows: Cell[][], marks?: string[],
+ *   terms?: [string, string][]}} given
+ *   `marks` are classes of the rows, `terms` explain columns
  */
-export function dataTable({ title, note, head, rows, marks = [] }) {
+export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
   const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
   const body = element("tbody", {}, ...lines.map((one) => one.node));
   const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
@@ -21,8 +22,13 @@ export function dataTable({ title, note, head, rows, marks = [] }) {
     { class: "agcam-tablebox" },
     title ? element("h2", {}, title) : null,
     note ? element("p", { class: "agcam-small" }, note) : null,
+    terms.length ? element("dl", { class: "agcam-terms" }, ...terms.flatMap(term)) : null,
     element("div", { class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": title ?? "Table" }, table),
   );
+}
+
+function term([name, text]) {
+  return [element("dt", {}, name), element("dd", {}, text)];
 }
 
 function textOf(cell) {

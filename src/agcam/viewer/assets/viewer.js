@@ -6,13 +6,14 @@ import { overviewControls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { element } from "./dom.js";
 import { Gallery } from "./gallery.js";
+import { Report } from "./report.js";
 import { Sheet } from "./sheet.js";
 import { Store } from "./state.js";
 
 /**
  * @typedef {import("./card.js").CardData} CardData
  * @typedef {import("./card.js").Target} Target
- * @typedef {{title?: string, lead?: string, footer?: string, layout?: "viewer" | "sheet",
+ * @typedef {{title?: string, lead?: string, footer?: string, layout?: "viewer" | "sheet" | "report",
  *   view?: Partial<import("./state.js").State>, colormaps: Record<string, string>,
  *   cards: CardData[], blocks?: any[]}} Document
  * @typedef {{
@@ -42,6 +43,8 @@ export function mount(place, given, hooks = {}) {
   };
 }
 
+const OVERVIEWS = { sheet: Sheet, report: Report };
+
 class Viewer {
   constructor(place, hooks) {
     this.place = place;
@@ -55,13 +58,10 @@ class Viewer {
     this.cards = given.cards.map((data) => new Card(data));
     this.store = new Store(this.firstState(given));
     const colours = new Colours(given.colormaps);
-    const sheet = given.layout === "sheet";
-    const overview = sheet || this.cards.length > 1;
-    this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, overview);
-    this.overview = null;
-    this.tools = overview ? overviewControls(this.store, colours) : null;
-    if (sheet) this.overview = new Sheet(this.store, colours, this.cards, given.blocks);
-    else if (overview) this.overview = new Gallery(this.store, colours, this.cards);
+    const Overview = OVERVIEWS[given.layout] ?? (this.cards.length > 1 ? Gallery : null);
+    this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, Boolean(Overview));
+    this.overview = Overview && new Overview(this.store, colours, this.cards, given.blocks);
+    this.tools = Overview && this.cards.length ? overviewControls(this.store, colours) : null;
     this.fill(given);
     this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
     this.update(this.store.state, new Set());
@@ -79,7 +79,7 @@ class Viewer {
     return {
       method: map?.method ?? card?.methods[0]?.name ?? "",
       target: map?.target ?? 0,
-      gallery: layout === "sheet" || this.cards.length > 1,
+      gallery: layout in OVERVIEWS || this.cards.length > 1,
       ...view,
     };
   }

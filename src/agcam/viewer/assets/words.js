@@ -10,7 +10,8 @@ export function captionOf(card, map) {
     return `${map.method} does not know classes: one map for all of them`;
   }
   const target = card.targets[map.target];
-  return `what speaks for ${target.name} (${target.judged ?? target.score})`;
+  const judged = target.judged || target.score;
+  return `what speaks for ${target.name}${judged ? ` (${judged})` : ""}`;
 }
 
 /** The method, and in plain words what it shows. */

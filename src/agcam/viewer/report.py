@@ -1,0 +1,202 @@
+"""A run as one page of the viewer: tables, curves, best and worst pictures, failures, how made."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..records import OURS, RANDOM_BASELINES, Column, Estimate, Results
+from ..records.tables import grouped, head
+from ..values import Axes
+from .data import Card, Document, table_block
+from .page import page
+
+FAILURES: Final = 200  # shown on the page; the export has all
+ENOUGH: Final = 10  # pictures; an interval of fewer decides nothing
+LEGEND: Final = (
+    "Means with 95 % bootstrap intervals; bold is the best mean of a column; ↑ higher is better, "
+    f"↓ lower. Below them the difference from {OURS} on the same pictures, coloured where its "
+    f"interval leaves out 0 and there are at least {ENOUGH} pictures. Press a head to sort."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One of a method's best or worst pictures, with the number that it was judged by."""
+
+    method: str
+    metric: str
+    best: bool
+    value: float
+    card: Card
+
+
+def report_page(
+    results: Results, columns: Sequence[Column], judged: Sequence[Judged] = (), note: str = ""
+) -> str:
+    """The page; `columns` are its summary; `note` says why there are no pictures, if none are."""
+    run, methods = results.run, _ordered(results.methods)
+    cards = list({id(one.card): one.card for one in judged}.values())
+    blocks = [
+        *(_table(title, some, methods) for title, some in grouped(columns)),
+        *_curves(results, columns),
+        *_galleries(judged, methods, cards, note),
+        _failures(results),
+        _configuration(results),
+    ]
+    document = Document(
+        title=f"{run.model} on {run.configuration['dataset']['name']}",
+        lead=_lead(results),
+        layout="report",
+        blocks=blocks,
+    )
+    return page(document, cards)
+
+
+def _lead(results: Results) -> str:
+    run, samples = results.run, results.samples
+    right = sum(sample.label == sample.prediction for sample in samples)
+    state = (
+        f"finished {run.finished}"
+        if run.finished
+        else f"not finished: {run.done} of {run.shards} shards"
+    )
+    failed = len(results.failures)
+    return (
+        f"Run {run.key[:12]}, begun {run.started}, {state}. {len(samples)} of "
+        f"{run.configuration['dataset']['samples']} samples judged, {right} of them predicted "
+        f"rightly; {failed} failure{'' if failed == 1 else 's'}. {LEGEND}"
+    )
+
+
+def _ordered(methods: Sequence[str]) -> list[str]:
+    """Ours first, random baselines last."""
+    ours = [name for name in methods if name == OURS]
+    baselines = [name for name in methods if name in RANDOM_BASELINES]
+    return [*ours, *(name for name in methods if name not in (OURS, *RANDOM_BASELINES)), *baselines]
+
+
+def _mark(method: str) -> str:
+    return "ours" if method == OURS else "baseline" if method in RANDOM_BASELINES else ""
+
+
+def _table(title: str, columns: Sequence[Column], methods: Sequence[str]) -> dict[str, Any]:
+    heads = [
+        {"text": head(column), "notes": [{"text": f"n = {_most(column)}"}]} for column in columns
+    ]
+    rows = [[method, *(_cell(column, method) for column in columns)] for method in methods]
+    terms = [[head(column), column.sentence] for column in columns if column.sentence]
+    made = table_block(title, ["method", *heads], rows, marks=[_mark(name) for name in methods])
+    return {**made, "terms": terms}
+
+
+def _most(column: Column) -> int:
+    """How many samples a column is of; cells of fewer state their number."""
+    return max((found.number for found in column.means.values()), default=0)
+
+
+def _cell(column: Column, method: str) -> dict[str, Any]:
+    mean, difference = column.means.get(method), column.differences.get(method)
+    if mean is None:
+        return {"text": "-", "sort": None}
+    fewer = f", n = {mean.number}" if mean.number != _most(column) else ""
+    notes = [{"text": f"{mean.low:.4f} to {mean.high:.4f}{fewer}"}]
+    if difference is not None:
+        low, high = f"{difference.low:+.4f}", f"{difference.high:+.4f}"
+        text = f"{difference.mean:+.4f} ({low} to {high})"
+        notes.append({"text": text, "kind": _verdict(column, difference)})
+    best = method in column.best
+    return {"text": f"{mean.mean:.4f}", "sort": _number(mean.mean), "notes": notes, "best": best}
+
+
+def _verdict(column: Column, difference: Estimate) -> str:
+    """Whether a method is better or worse than ours, if the interval leaves no doubt."""
+    if difference.number < ENOUGH or difference.low <= 0 <= difference.high:
+        return ""
+    return "better" if (difference.low > 0) == (column.better == "higher") else "worse"
+
+
+def _curves(results: Results, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    return [
+        _curve(column, column.axes, results.curves[column.metric], results.methods)
+        for column in columns
+        if column.axes is not None and column.metric in results.curves
+    ]
+
+
+def _curve(
+    column: Column, axes: Axes, curves: NDArray[np.float64], methods: Sequence[str]
+) -> dict[str, Any]:
+    number = curves.shape[1]
+    points = np.linspace(0, 1, number) if axes.from_0_to_1 else np.arange(number)
+    return {
+        "kind": "curves",
+        "title": column.metric,
+        "note": f"{column.sentence} Mean over the samples.".strip(),
+        "across": axes.horizontal,
+        "up": axes.vertical,
+        "points": [float(point) for point in points],
+        "lines": [
+            {"name": method, "mark": _mark(method), "values": [_number(v) for v in curve]}
+            for method, curve in zip(methods, curves.tolist(), strict=True)
+        ],
+    }
+
+
+def _number(value: float) -> float | None:
+    """A number that JSON can hold."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _galleries(
+    judged: Sequence[Judged], methods: Sequence[str], cards: Sequence[Card], note: str
+) -> list[Mapping[str, Any]]:
+    title = {
+        "kind": "text",
+        "title": "Best and worst pictures",
+        "paragraphs": [note] if note else [],
+    }
+    places = {id(card): place for place, card in enumerate(cards)}
+    galleries = [
+        {
+            "kind": "gallery",
+            "title": f"{method}, by {some[0].metric}",
+            "items": [
+                {
+                    "card": places[id(one.card)],
+                    "method": method,
+                    "caption": f"{'best' if one.best else 'worst'}: {one.value:.4f}",
+                }
+                for one in some
+            ],
+        }
+        for method in methods
+        if (some := [one for one in judged if one.method == method])
+    ]
+    return [title, *galleries]
+
+
+def _failures(results: Results) -> dict[str, Any]:
+    failures = results.failures
+    if not failures:
+        return {"kind": "text", "title": "Failures", "paragraphs": ["None."]}
+    rows = [[one.name, one.method or "all", one.metric, one.message] for one in failures]
+    rest = len(failures) - FAILURES
+    note = f"{rest} more are in failures.csv." if rest > 0 else ""
+    return table_block("Failures", ["sample", "method", "what", "why"], rows[:FAILURES], note)
+
+
+def _configuration(results: Results) -> dict[str, Any]:
+    cost, stored = results.run.cost, results.run.configuration
+    text = (
+        f"{cost['forwards']:,.0f} forward passes of one picture in {cost['seconds']:,.0f} s of all "
+        "workers together."
+    )
+    lines = json.dumps(stored, indent=1, ensure_ascii=False).split("\n")
+    return {"kind": "text", "title": "Configuration", "paragraphs": [text], "lines": lines}
