@@ -14,7 +14,7 @@ from huggingface_hub import scan_cache_dir
 from PIL import Image
 
 import agcam
-from agcam.families import list_models, load
+from agcam.families import list_models, load, timm_vit
 from agcam.images import open_picture, prepare
 
 VISION = {
@@ -369,3 +369,19 @@ def test_a_head_of_several_layers_has_no_names_of_the_library(library):
     (note,) = [note for note in load(model).notes if note.startswith("class names")]
     assert load(model).class_names == ()
     assert "several layers" in note
+
+
+def test_what_is_listed_as_explained_or_refused_is_so():
+    files = {
+        timm.model_entrypoint(name).__module__.rpartition(".")[2] for name in timm.list_models()
+    }
+    assert files >= timm_vit.EXPLAINED | timm_vit.REFUSED
+    assert not timm_vit.EXPLAINED & timm_vit.REFUSED
+    for name, explained in (("deit_tiny_patch16_224", True), ("xcit_nano_12_p16_224", False)):
+        assert f"timm:{name}" in list_models(name, explained=explained)
+        model = timm.create_model(name, depth=2, num_classes=5).eval()
+        if explained:
+            assert agcam.explain(model, torch.ones(1, 3, 224, 224), 1).grid_map.any()
+        else:
+            with pytest.raises(agcam.ModelError, match="cannot be traced"):
+                agcam.explain(model, torch.ones(1, 3, 224, 224), 1)
