@@ -73,11 +73,11 @@ def test_all_refused_and_wrong_questions(tiny, photograph):
 
 
 def test_progress_counts_to_its_end(tiny, pixels):
-    told = []
+    reported = []
     methods = ["saliency", "agcam", "occlusion"]
-    compare(tiny, pixels[:1], [[1, 2]], methods, progress=lambda *now: told.append(now))
-    assert told[-1] == (2 * (1 + 17), 2 * (1 + 17))
-    assert len({total for _, total in told}) == 1
+    compare(tiny, pixels[:1], [[1, 2]], methods, progress=lambda *now: reported.append(now))
+    assert reported[-1] == (2 * (1 + 17), 2 * (1 + 17))
+    assert len({total for _, total in reported}) == 1
 
 
 def test_a_columns_scale_is_common_to_its_rows(classifier, photograph):

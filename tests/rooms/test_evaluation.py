@@ -398,14 +398,14 @@ def test_a_number_that_is_not_finite_is_a_failure(classifier, pictures):
 
 def test_methods_that_a_model_refuses_are_named_with_the_reason(classifier, pictures):
     def refuse(trace):
-        raise ModelError("it has no such thing")
+        raise ModelError("it has no attention")
 
     refusing = replace(METHODS["rollout"], name="refusing", function=refuse)
     setup = setup_of(classifier, pictures, ["morf"], methods=(METHODS["agcam"], refusing))
     planned = plan_setup(setup)
-    assert planned.refused == {"refusing": "it has no such thing"}
+    assert planned.refused == {"refusing": "it has no attention"}
     assert [method.name for method in planned.setup.methods] == ["agcam"]
-    with pytest.raises(RunError, match="it has no such thing"):
+    with pytest.raises(RunError, match="it has no attention"):
         plan_setup(replace(setup, methods=(refusing,)))
 
 

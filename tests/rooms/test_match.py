@@ -1,4 +1,4 @@
-"""Classes of a data set and of a model: matched by synset, else by name, or told why not."""
+"""Classes of a data set and of a model: matched by synset, else by name, or why not."""
 
 import random
 

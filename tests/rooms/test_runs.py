@@ -26,8 +26,8 @@ from agcam.metrics import METRICS
 from agcam.records import Store
 from agcam.values import Changes
 
-KILLS = 6
-PICTURES = 12
+KILLS = 4
+PICTURES = 8
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_run_killed_at_random_again_and_again_ends_with_the_same_rows(
     laid_out, made, undisturbed, tmp_path
 ):
     """Processes are killed (SIGKILL) at random moments after one more shard; the last goes on."""
-    chance, path, seen = random.Random(0), tmp_path / "store", [0]
+    generator, path, seen = random.Random(0), tmp_path / "store", [0]
     command = [sys.executable, "-c", NURSERY, str(Path(__file__).parent), str(laid_out), str(path)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -112,7 +112,7 @@ def test_a_run_killed_at_random_again_and_again_ends_with_the_same_rows(
             while shards_of(path) <= seen[-1]:
                 time.sleep(0.002)
                 assert time.monotonic() < begun + 120, "a shard takes a second, not minutes"
-            time.sleep(chance.random() * seconds_of_a_shard(path) / 2)
+            time.sleep(generator.random() * seconds_of_a_shard(path) / 2)
             os.kill(child, signal.SIGKILL)
             seen.append(shards_of(path))
         nursery.stdin.close()

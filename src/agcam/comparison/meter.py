@@ -1,4 +1,4 @@
-"""Time and peak memory of a piece of work, as far as the system tells."""
+"""Time and peak memory of a piece of work, as far as the system measures them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import torch
 
 Result = TypeVar("Result")
 STATUS: Final = Path("/proc/self/status")
-FORGET: Final = Path("/proc/self/clear_refs")
-FORGET_PEAK: Final = "5"  # proc(5): sets the peak of resident memory to what is resident now
+CLEAR_REFS: Final = Path("/proc/self/clear_refs")
+RESET_PEAK: Final = "5"  # proc(5): sets the peak of resident memory to what is resident now
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Cost:
 class Meter:
     """Measures pieces of work one after another, memory against one common start.
 
-    On CUDA the allocator is asked; elsewhere the resident memory of the process, which Linux tells
-    (and forgets between pieces). Where neither is to be had, memory is None.
+    On CUDA memory is the allocator's; elsewhere the resident memory of the process, whose peak
+    Linux reports and resets. Where neither is available, memory is None.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -44,8 +44,8 @@ class Meter:
         self._start = self._held()
 
     def run(self, work: Callable[[], Result]) -> tuple[Result, Cost]:
-        """What `work` gives, and what it cost."""
-        self._forget()
+        """What `work` returns, and what it cost."""
+        self._reset_peak()
         began = time.perf_counter()
         result = work()
         if self._cuda is not None:
@@ -57,7 +57,7 @@ class Meter:
         return result, Cost(seconds, max(0, peak - self._start))
 
     def clear(self) -> None:
-        """Let go of what is held in circles; slow where many libraries are loaded: not always."""
+        """Release what reference cycles hold; slow if many libraries are loaded, so not always."""
         gc.collect()
 
     def _held(self) -> int | None:
@@ -67,19 +67,19 @@ class Meter:
         _return_freed()
         return _status("VmRSS")
 
-    def _forget(self) -> None:
+    def _reset_peak(self) -> None:
         if self._cuda is not None:
             torch.cuda.synchronize(self._cuda)
             torch.cuda.reset_peak_memory_stats(self._cuda)
             return
         _return_freed()
         with suppress(OSError):
-            FORGET.write_text(FORGET_PEAK)
+            CLEAR_REFS.write_text(RESET_PEAK)
 
     def _peak(self) -> int | None:
         if self._cuda is not None:
             return int(torch.cuda.max_memory_allocated(self._cuda))
-        return _status("VmHWM") if FORGET.exists() else None
+        return _status("VmHWM") if CLEAR_REFS.exists() else None
 
 
 def _status(key: str) -> int | None:
@@ -90,7 +90,7 @@ def _status(key: str) -> int | None:
 
 
 def _return_freed() -> None:
-    """Let glibc give freed memory back, so that the next peak is not hidden in it."""
+    """Make glibc return freed memory, so that the next peak is not hidden in it."""
     import ctypes
 
     with suppress(OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""A run as names and numbers only, so that any worker can make everything again from them."""
+"""A run as names and numbers only, from which any worker can load everything."""
 
 from __future__ import annotations
 

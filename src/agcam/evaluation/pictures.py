@@ -47,7 +47,7 @@ def _setup(stored: Mapping[str, Any]) -> Setup:
     """What was judged, loaded once more. Raises RunError where it has changed."""
     source = stored.get("source")
     if source is None:
-        raise RunError("the run was of a model without a name, so its maps cannot be made again")
+        raise RunError("the run was of a model without a name, so its maps cannot be recomputed")
     setup = load_setup(Configuration.from_stored(source))
     if weights_hash(setup.classifier.module) != stored["model"].get("weights_sha256"):
         raise RunError("the model's weights are not those of the run any more")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import torch
-from torch import Tensor
 
 from ..errors import AgcamError, RunError
 from ..tracing import evaluation_mode
@@ -131,22 +129,12 @@ def plan_setup(setup: Setup) -> Plan:
 def _noise(setup: Setup, pictures: int) -> list[Item]:
     """Pictures of noise, to try methods on and to measure with."""
     preparation = setup.classifier.preparation
-    if preparation is None:
-        shape = tuple(next(_pixels(setup)).shape)
-    else:
-        shape = (preparation.channels, *preparation.size)
-    pixels = torch.randn(pictures, *shape, generator=torch.Generator().manual_seed(0))
-    frame = Frame.whole(shape[-1], shape[-2])
+    assert preparation is not None, "load_setup refuses a model without one"
+    height, width = preparation.size
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randn(pictures, preparation.channels, height, width, generator=generator)
+    frame = Frame.whole(width, height)
     return [Item(0, Sample("noise", "", 0), 0, one, frame, "") for one in pixels]
-
-
-def _pixels(setup: Setup) -> Iterator[Tensor]:
-    for sample in setup.dataset.samples:
-        try:
-            yield setup.open(sample)[0]
-        except AgcamError:
-            continue
-    raise RunError(f"no picture of {setup.dataset.name} can be opened")
 
 
 def _try_methods(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:

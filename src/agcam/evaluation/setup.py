@@ -168,7 +168,7 @@ def _copy_of(classifier: Classifier) -> Classifier:
     """A model that was given loaded, once more; RunError where the copy is not the same model."""
     copied = replace(load(copy.deepcopy(classifier.module)), scores=classifier.scores)
     preparation = classifier.preparation
-    assert preparation is not None, "a setup has refused it"
+    assert preparation is not None, "load_setup refuses a model without one"
     noise = torch.randn(1, preparation.channels, *preparation.size)
     weight = next(classifier.module.parameters())
     both = []

@@ -1,6 +1,6 @@
-"""Numbers of a whole set that are no mean of pictures' numbers, and what is kept of a picture.
+"""Numbers of a whole set that are no mean of pictures' numbers.
 
-A picture gives a short array of whole numbers, stored as one row; the set's number is made of the
+A picture gives a short array of integers, stored as one row; the set's number is computed from the
 rows (picture, number) of all pictures, in any order.
 """
 

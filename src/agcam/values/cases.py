@@ -50,18 +50,8 @@ class CurveCase:
     lerf: NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
-class AccuracyCase:
-    """Whether the model still predicts the label (1 or 0) while pixels are replaced.
-
-    Attributes:
-        morf: (step,), most relevant pixels first.
-        lerf: (step,), least relevant pixels first.
-
-    """
-
-    morf: NDArray[Any]
-    lerf: NDArray[Any]
+class AccuracyCase(CurveCase):
+    """The same of whether the model still predicts the label (1 or 0)."""
 
 
 @dataclass(frozen=True, eq=False)

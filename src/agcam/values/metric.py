@@ -23,13 +23,13 @@ class Axes(NamedTuple):
 
 @dataclass(frozen=True)
 class Metric:
-    """One number that judges a map, and all that is said of it anywhere.
+    """One number that judges a map, and everything that is stated about it anywhere.
 
     Attributes:
         name: What the command line and the store call it.
         sentence: What it measures, for lists and reports.
         function: From a case to one number, never NaN. For a number of a whole set: to a short
-            array of whole numbers, which is kept of each picture.
+            array of integers, which is stored for each picture.
         needs: The kind of case that `function` reads.
         better: Which way is better.
         bounds: The lowest and the highest value that there is.

@@ -1,4 +1,4 @@
-"""What evaluation is about: a data set, its samples, and what people said of them."""
+"""What an evaluation is about: a data set, its samples, and their annotations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture asked about one class; names and numbers only, so that it travels anywhere.
+    """One picture and one class in it; names and numbers only, so that it can be sent anywhere.
 
-    `name` is unique in its data set; `address` is a path or an fsspec address; `label` counts in
-    the data set's own classes. A picture that shows several classes is several samples.
-    `problem` says what is wrong with a sample that cannot be judged, with file and line; its label
-    means nothing.
+    A picture that shows several classes is several samples.
+
+    Attributes:
+        name: Unique in its data set.
+        address: A path or an fsspec address.
+        label: Counts in the data set's own classes.
+        problem: What is wrong with a sample that cannot be judged, with file and line; its label
+            then means nothing.
     """
 
     name: str
@@ -27,11 +31,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Truth:
-    """What people drew for one sample: boxes of its class, and a mask where there is one.
+    """What people annotated of one sample: boxes of its class, and a mask if there is one.
 
-    `boxes` is (box, 4), left, top, right, bottom in pixels of the original picture (after EXIF
-    rotation), right and bottom just outside; `mask` (height, width) is 1 on the class, 0 off it,
-    -1 where nothing is to be judged; both are empty or None where nothing was drawn.
+    Attributes:
+        boxes: (box, 4): left, top, right, bottom in pixels of the original picture (after EXIF
+            rotation), right and bottom exclusive; there may be none.
+        mask: (height, width): 1 on the class, 0 off it, -1 where nothing is judged.
     """
 
     boxes: NDArray[Any]
@@ -40,10 +45,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Samples in a fixed order, their classes, and how to read the truth of one.
+    """Samples in a fixed order, their classes, and how to read the annotation of one.
 
-    `classes` gives for each label every name that it is known by, its synset first where it has
-    one. `truth` reads annotations when asked, so a bad one is the failure of one sample.
+    Attributes:
+        classes: For each label every name that it is known by, its synset first if it has one.
+        truth: Reads the annotation of a sample when it is called, so that a bad one is the failure
+            of that sample only.
     """
 
     name: str
@@ -54,9 +61,11 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Reader:
-    """A layout of files as users have them on disk: how to know it, and how to read it.
+    """A layout of files as users have them on disk: how to recognise and how to read it.
 
-    `root` is a folder, a file or an fsspec address. `layout` says in words what must lie there.
+    Attributes:
+        read: From a folder, a file or an fsspec address to the data set.
+        layout: What must lie there, as text.
     """
 
     name: str
