@@ -31,11 +31,11 @@ from agcam.metrics.boxes import exact_mask, one_too_large_mask
 from agcam.metrics.localization import compare, predicted_boxes
 from agcam.metrics.max_box import best_box_ious
 from agcam.tracing import evaluation_mode, trace
-from agcam.values import BoxCase, CurveCase, Query
+from agcam.values import BoxCase, CurveCase
 
 THRESHOLDS = np.arange(0.05, 1, 0.1)
 # methods that ask the model thousands of times are named with --methods
-TRACED = [name for name, row in METHODS.items() if row.needs is not Query]
+TRACED = [name for name, row in METHODS.items() if not row.needs.black_box]
 
 
 def localized(relevance, boxes):

@@ -72,10 +72,9 @@ def chosen(arguments):
     if kept.exists():
         return json.loads(kept.read_text())
     from agcam.methods import METHODS
-    from agcam.values import Query
 
     torch.set_num_threads(1)
-    asking = [m.name for m in METHODS.values() if m.needs is Query and m.name != "saliency"]
+    asking = [m.name for m in METHODS.values() if m.needs.black_box and m.name != "saliency"]
     made = plan(configuration(arguments, "cost", tuple(m for m in METHODS if m not in asking), 4))
     times = {name: took / made.forward_seconds for name, took in made.method_seconds.items()}
     slow = {name: METHODS[name].passes for name in asking}

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from agcam.methods import METHODS
-from agcam.values import GridTrace, Method, Query
+from agcam.values import Method
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "methods.md"
@@ -20,29 +20,14 @@ PICTURES = ROOT / "docs" / "images" / "methods"
 HEAD = """# Methods
 
 Written by `scripts/write_methods_page.py` from the table; formulas are the functions' own words.
-Methods that read a `Query` only ask the model again, so they also explain models that AGCAM
-refuses (Swin, ResNet, CaiT ...); the random baselines need no more than a grid.
+What a method needs is a value of `agcam.values.needs`. Black-box methods (`BlackBox`) run the model
+on pictures of their own and read nothing inside it, so they also explain models that AGCAM refuses
+(Swin, ResNet, CaiT ...); the random baselines need no more than a grid. Options are given as
+`agcam.explain(..., options={"masks": 4000})`; [rules](options.md) of relevance are options too.
 
-| method | class-specific | evidence | cost beside a plain forward pass |
+| method | class-specific | needs | cost beside a plain forward pass |
 |---|---|---|---|
 """
-READS = {
-    "ReadTrace": "the read tokens' scores and gradients, attention inputs detached",
-    "AttentionTrace": "the attention of every block",
-    "ReachTrace": "a `ReadTrace`, and the attention of every block",
-    "GraphTrace": "every attention and its gradient under ordinary autograd",
-    "BlockTrace": "every block's attention, and the gradient of that block's own score",
-    "LrpTrace": "the relevance and the gradient of every attention, by LRP's rules",
-    "LibraTrace": "every block's tokens and attention, with LibraGrad's gradients",
-    "AttnLrpTrace": "the tokens that enter the first block, with AttnLRP's gradients",
-    "StreamTrace": "every block's tokens before and behind each sum, attention and gradient",
-    "PathTrace": "a `StreamTrace`, and the last attention's gradients along a path of pictures",
-    "SinglePatchTrace": "the target's logit with one patch token at a time in the last block",
-    "TokenTrace": "token features in front of the last attention, and their gradients",
-    "Query": "nothing inside the model: it is asked again, a few pictures at a time",
-    "GridTrace": "where the patches lie",
-}
-
 
 def twins() -> set[str]:
     """Methods written again in tests/reference/slow."""
@@ -55,14 +40,14 @@ def twins() -> set[str]:
 
 def index() -> str:
     rows = [
-        f"| [{m.name}](methods/{m.name}.md) | {_yes(m)} | {m.needs.__name__} | {m.passes} |\n"
+        f"| [{m.name}](methods/{m.name}.md) | {_yes(m)} | `{m.needs}` | {m.passes} |\n"
         for m in METHODS.values()
     ]
     return HEAD + "".join(rows) + LEFT_OUT
 
 
 def page(method: Method, twin: bool) -> str:
-    name, reads = method.name, method.needs.__name__
+    name = method.name
     checks = []
     if twin:
         checks.append("its slow float64 twin, written from the formula, in tests/reference/slow")
@@ -71,27 +56,38 @@ def page(method: Method, twin: bool) -> str:
     checked = (
         "; ".join(checks) or "the laws of tests/laws alone: it has no formula to be written again"
     )
-    works = "any image classifier" if method.needs in (Query, GridTrace) else "isotropic ViTs"
+    works = "any image classifier" if method.needs.any_classifier else "isotropic ViTs"
     return f"""# {name}
 
 {inspect.getdoc(method.function)}
 
 ![{name}](../images/methods/{name}.jpg)
 
-The demo model on scikit-image's photograph of a coffee, asked about "espresso".
+The demo model on scikit-image's photograph of a coffee, explained for "espresso".
 
 | | |
 |---|---|
 | class-specific | {_yes(method)} |
 | cost beside a plain forward pass | {method.passes} |
-| reads | `{reads}`: {READS.get(reads, "see its docstring in agcam.values")} |
+| needs | `{method.needs}`: {method.needs.reads} |
 | explains | {works} |
 | checked against | {checked} |
-
+{options(method)}
 Source: {method.cite}.
 
 `agcam explain PICTURE --method {name}`; all [methods](../methods.md).
 """
+
+
+def options(method: Method) -> str:
+    """The table of a method's options, if it has some."""
+    rows = [
+        f"| `{o.name}` | {o.default if o.default != () else 'none'} | {o.range} | {o.unit} "
+        f"| {o.about} |\n"
+        for o in method.options
+    ]
+    head = "\n| option | default | range | unit | what it is |\n|---|---|---|---|---|\n"
+    return head + "".join(rows) if rows else ""
 
 
 def pages() -> dict[Path, str]:

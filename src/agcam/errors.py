@@ -32,6 +32,10 @@ class LoadError(AgcamError):
     """A model, checkpoint or cache could not be loaded."""
 
 
+class MethodError(AgcamError, ValueError):
+    """An option of a method is of another type than it takes, or out of its range."""
+
+
 class TargetError(AgcamError, ValueError):
     """A target does not exist, or does not fit the pictures or the model."""
 

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing import tracers_of
 
 
 def state(model):
@@ -51,7 +50,7 @@ def mixed(tiny):
 
 @pytest.mark.parametrize(
     ("method", "tracer"),
-    [(name, tracer) for name, row in METHODS.items() for tracer in (None, *tracers_of(row))],
+    [(name, tracer) for name, row in METHODS.items() for tracer in (None, *row.needs.tracers)],
 )
 def test_after_success(mixed, pixels, method, tracer):
     before, weights = state(mixed), copy.deepcopy(mixed.state_dict())

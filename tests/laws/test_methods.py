@@ -1,183 +1,17 @@
 """Laws that hold for every row of the methods table, on random evidence."""
 
-import dataclasses
+import math
 import sys
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_evidence import change, evidence
 
+import agcam
 from agcam.methods import METHODS
-from agcam.values import (
-    AttentionCall,
-    AttentionTrace,
-    BlockTrace,
-    GraphBlock,
-    GraphTrace,
-    Grid,
-    GridTrace,
-    LrpBlock,
-    LrpTrace,
-    PathTrace,
-    Query,
-    ReachTrace,
-    ReadBlock,
-    ReadTrace,
-    RuledTrace,
-    SinglePatchTrace,
-    StreamBlock,
-    StreamTrace,
-    TokenTrace,
-)
-
-
-def evidence(needs, seed, batch, heads, grid, blocks=2, reads=(0,)):
-    generator = torch.Generator().manual_seed(seed)
-
-    def randn(*shape):
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    if needs in (ReadTrace, ReachTrace):
-        return read_evidence(needs, randn, batch, heads, grid, blocks, reads)
-    reads = weights(reads, batch, grid)
-    if needs is AttentionTrace:
-        calls = [
-            AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
-            for _ in range(blocks)
-        ]
-        return AttentionTrace(tuple(calls), reads, grid)
-    if issubclass(needs, GraphTrace):
-        square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
-        full = [
-            GraphBlock(randn(*square).softmax(-1), randn(*square), randn(*flat), randn(*flat))
-            for _ in range(blocks)
-        ]
-        account = [randn(batch) for _ in range(3)] if issubclass(needs, RuledTrace) else []
-        return needs(tuple(full), reads, grid, *account)
-    if needs is BlockTrace:
-        square = (batch, heads, grid.tokens, grid.tokens)
-        return BlockTrace(tuple(randn(*square) for _ in range(blocks)), grid)
-    if needs is TokenTrace:
-        return TokenTrace(*(randn(batch, grid.tokens, 5) for _ in range(2)), grid)
-    if needs is Query:  # pixels that the patches do not divide evenly, where they are small
-        pixels = randn(batch, 3, 3 * grid.rows + 1, 2 * grid.columns)
-        targets = torch.randint(3, (batch,), generator=generator)
-        return Query(pixels, targets, grid, 64, _logit, _probability)
-    if needs in (LrpTrace, StreamTrace, PathTrace, SinglePatchTrace):
-        return later_evidence(needs, randn, batch, heads, grid, blocks, reads)
-    assert needs is GridTrace, "a new kind of evidence: say here how to make it at random"
-    return GridTrace(batch, grid)
-
-
-def weights(reads, batch, grid):
-    """Equal weights of the rows that are read, the same for every picture."""
-    rows = torch.zeros(batch, grid.tokens, dtype=torch.float64)
-    rows[:, list(reads)] = 1 / len(reads)
-    return rows
-
-
-def _logits(pixels):
-    """A model that takes pictures of any size and is not linear."""
-    place = torch.arange(pixels[0].numel(), dtype=pixels.dtype).reshape(pixels.shape[1:]).cos()
-    return torch.stack([(pixels * place.roll(k, -1)).tanh().sum((1, 2, 3)) for k in range(3)], 1)
-
-
-def _logit(pixels, target):
-    return _logits(pixels).gather(1, target[:, None])[:, 0]
-
-
-def _probability(pixels, target):
-    return _logits(pixels).softmax(-1).gather(1, target[:, None])[:, 0]
-
-
-def read_evidence(needs, randn, batch, heads, grid, blocks, reads):
-    shape = (batch, heads, len(reads), grid.tokens)
-    read = [ReadBlock(randn(*shape), randn(*shape)) for _ in range(blocks)]
-    if needs is ReadTrace:
-        return ReadTrace(read, grid)
-    calls = [
-        AttentionCall(*(randn(batch, heads, grid.tokens, 4) for _ in range(3)), None, 0.5)
-        for _ in range(blocks)
-    ]
-    return ReachTrace(read, tuple(calls), grid)
-
-
-def later_evidence(needs, randn, batch, heads, grid, blocks, reads):
-    square, flat = (batch, heads, grid.tokens, grid.tokens), (batch, grid.tokens, 5)
-    if needs is LrpTrace:
-        relevance = [LrpBlock(randn(*square), randn(*square)) for _ in range(blocks)]
-        return LrpTrace(tuple(relevance), reads, grid)
-    if needs is SinglePatchTrace:
-        return SinglePatchTrace(randn(batch, grid.patches), grid)
-    streams = [
-        StreamBlock(randn(*square).softmax(-1), randn(*square), *(randn(*flat) for _ in range(4)))
-        for _ in range(blocks)
-    ]
-    stream = StreamTrace(tuple(streams), reads, grid)
-    path = [randn(batch, heads, 1, grid.tokens) for _ in range(3)]
-    return stream if needs is StreamTrace else PathTrace(stream, path)
-
-
-def change(trace, tensor, batch=None, headless=None):
-    """The same evidence with `tensor` applied to every tensor of it.
-
-    `headless` is for tensors without heads, where it differs.
-    """
-    if isinstance(trace, ReadTrace | ReachTrace):
-        blocks = [ReadBlock(tensor(b.scores), tensor(b.gradients)) for b in trace.blocks]
-        reach = isinstance(trace, ReachTrace)
-        more = (_calls(trace, tensor),) if reach else ()
-        return type(trace)(blocks, *more, trace.grid)
-    if isinstance(trace, AttentionTrace):
-        return AttentionTrace(_calls(trace, tensor), (headless or tensor)(trace.reads), trace.grid)
-    if isinstance(trace, GraphTrace):
-        flat = headless or tensor
-        full = [
-            GraphBlock(
-                tensor(b.attention), tensor(b.gradients), flat(b.tokens), flat(b.token_gradients)
-            )
-            for b in trace.blocks
-        ]
-        return dataclasses.replace(trace, blocks=tuple(full), reads=flat(trace.reads))
-    if isinstance(trace, BlockTrace):
-        return BlockTrace(tuple(tensor(g) for g in trace.gradients), trace.grid)
-    if isinstance(trace, TokenTrace):
-        flat = headless or tensor
-        return TokenTrace(flat(trace.features), flat(trace.gradients), trace.grid)
-    if isinstance(trace, Query):
-        flat = headless or tensor
-        return dataclasses.replace(trace, pixels=flat(trace.pixels), target=flat(trace.target))
-    if isinstance(trace, LrpTrace | StreamTrace | PathTrace | SinglePatchTrace):
-        return change_later(trace, tensor, headless or tensor)
-    return GridTrace(trace.batch if batch is None else batch, trace.grid)
-
-
-def _calls(trace, tensor):
-    return tuple(
-        AttentionCall(tensor(c.query), tensor(c.key), tensor(c.value), None, c.scale)
-        for c in trace.calls
-    )
-
-
-def change_later(trace, tensor, flat):
-    if isinstance(trace, LrpTrace):
-        blocks = tuple(LrpBlock(tensor(b.relevance), tensor(b.gradients)) for b in trace.blocks)
-        return LrpTrace(blocks, flat(trace.reads), trace.grid)
-    if isinstance(trace, SinglePatchTrace):
-        return SinglePatchTrace(flat(trace.logits), trace.grid)
-    if isinstance(trace, PathTrace):
-        path = [tensor(step) for step in trace.path]
-        return PathTrace(change_later(trace.stream, tensor, flat), path)
-    blocks = tuple(
-        StreamBlock(
-            tensor(b.attention), tensor(b.gradients),
-            flat(b.entering), flat(b.between), flat(b.leaving), flat(b.mixed),
-        )
-        for b in trace.blocks
-    )  # fmt: skip
-    return StreamTrace(blocks, flat(trace.reads), trace.grid)
-
+from agcam.values import Grid, GridTrace, RulesOption, needs
 
 shapes = {
     "seed": st.integers(0, 1000),
@@ -187,22 +21,35 @@ shapes = {
         Grid, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2)
     ),
 }
+FAST = {"rise": {"masks": 40}, "smooth_grad": {"samples": 5}, "integrated_gradients": {"steps": 5}}
+OPTIONS = [
+    (method.name, option)
+    for method in METHODS.values()
+    for option in method.options
+    if not isinstance(option, RulesOption)
+]
+named = [f"{name}-{option.name}" for name, option in OPTIONS]
+
+
+def fast(name):
+    return METHODS[name].with_options(FAST.get(name, {}))
 
 
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=25)
 @given(**shapes)
 def test_batch_of_n_is_n_single_pictures(name, seed, batch, heads, grid):
-    method = METHODS[name]
+    method = fast(name)
     trace = evidence(method.needs, seed, batch, heads, grid)
     together = method.function(trace)
     assert together.shape == (batch, grid.patches)
     for index in range(batch):
-        alone = change(trace, lambda t, i=index: t[i : i + 1], batch=1)
-        torch.testing.assert_close(method.function(alone)[0], together[index])
+        batch_of_one = {"batch": 1} if isinstance(trace, GridTrace) else {}
+        single = change(trace, lambda t, i=index: t[i : i + 1], **batch_of_one)
+        torch.testing.assert_close(method.function(single)[0], together[index])
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if not m.needs.any_classifier])
 @settings(max_examples=25)
 @given(**shapes)
 def test_heads_have_no_order(name, seed, batch, heads, grid):
@@ -215,42 +62,142 @@ def test_heads_have_no_order(name, seed, batch, heads, grid):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_function_is_pure(name):
-    method = METHODS[name]
-    grid = Grid(3, 2, 1)
-    trace = evidence(method.needs, 7, 2, 2, grid)
+    method = fast(name)
+    trace = evidence(method.needs, 7, 2, 2, Grid(3, 2, 1))
     copy = change(trace, torch.clone)
     first, second = method.function(trace), method.function(trace)
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     torch.testing.assert_close(method.function(copy), first, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.needs is AttentionTrace])
+# Options
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=named)
+def test_the_default_is_the_method_itself(name, option):
+    """To the last bit, and at the same cost."""
+    method = METHODS[name]
+    chosen = method.with_options({option.name: option.default})
+    assert chosen.needs == method.needs
+    assert chosen.settings() == {option.name: option.default}
+    assert option.sets == "" or getattr(method.needs, option.sets) == option.default
+    trace = evidence(method.needs, 3, 2, 2, Grid(3, 2, 1), blocks=6)
+    assert chosen.function(trace).equal(method.function(trace))
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=named)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_any_value_in_range_makes_a_map_and_the_cost_follows(name, option, data):
+    high = min(option.maximum, 2 * max(option.default, option.minimum, 1))
+    numbers = st.integers if isinstance(option.default, int) else st.floats
+    value = data.draw(numbers(option.minimum, high))
+    if option.name == "stride":
+        method = METHODS[name].with_options({"window": value, "stride": value})
+    else:
+        method = fast(name).with_options({option.name: value})
+    assert option.parse(str(value)) == value
+    assert dict(method.chosen)[option.name] == value
+    relevance = method.function(evidence(method.needs, 3, 2, 2, Grid(3, 2, 1), blocks=6))
+    assert relevance.shape == (2, 6)
+    assert relevance.isfinite().all()
+    if option.sets:
+        assert getattr(method.needs, option.sets) == value
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=named)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_what_is_out_of_range_or_no_number_is_refused(name, option, data):
+    below = st.integers(max_value=math.ceil(option.minimum) - 1)
+    above = st.integers(min_value=math.floor(option.maximum) + 1)
+    wrong = st.sampled_from([None, True, "4", [1], math.nan, math.inf, -math.inf])
+    half = [st.just(option.default + 0.5)] if isinstance(option.default, int) else []
+    value = data.draw(st.one_of(below, above, wrong, *half))
+    with pytest.raises(agcam.AgcamError, match=rf"^{option.name}=.* is not a .*number from"):
+        METHODS[name].with_options({option.name: value})
+    with pytest.raises(agcam.AgcamError, match=rf"^{option.name}=x is not"):
+        option.parse("x")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_option_that_a_method_does_not_have_is_refused_with_those_it_has(name):
+    method = METHODS[name]
+    has = ", ".join(option.name for option in method.options) if method.options else "it has none"
+    with pytest.raises(agcam.UnknownNameError, match=f"{name} has no option 'colour'; .*{has}"):
+        method.with_options({"colour": 1})
+    assert method.with_options({}).needs == method.needs
+
+
+def test_cost_and_text_follow_the_options():
+    grid, rise = Grid(8, 8, 1), METHODS["rise"].with_options({"masks": 4000})
+    assert rise.needs.cost(grid).target == rise.pictures(grid) == 4000
+    assert "4,000 forwards" in rise.passes
+    steps = METHODS["beyond_intuition_head"].with_options({"steps": 40})
+    before = METHODS["beyond_intuition_head"].needs.cost(grid).target
+    assert steps.needs.cost(grid).target == before + 20 * 2
+    assert "40 forwards" in steps.passes
+    large = METHODS["occlusion"].with_options({"window": 3, "stride": 2})
+    assert large.pictures(grid) == 1 + 4 * 4
+    assert "a window of 3 patches a side, 2 apart" in large.passes
+    twice = rise.with_options({"cells": 5})
+    assert twice.settings() == {"masks": 4000, "cells": 5}
+    assert twice.needs == rise.needs
+
+
+def test_patches_that_no_window_hides_are_refused():
+    method = METHODS["occlusion"].with_options({"window": 1, "stride": 2})
+    with pytest.raises(agcam.AgcamError, match="some patches are never hidden"):
+        method.function(evidence(method.needs, 0, 1, 1, Grid(3, 2, 1)))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, {"gelu": 1}, {1: print}, "gelu", {"gellu": print}])
+def test_rules_are_functions_by_the_names_of_operations(wrong):
+    with pytest.raises(agcam.AgcamError, match=r"^rules"):
+        METHODS["lrp"].with_options({"rules": wrong})
+    with pytest.raises(agcam.AgcamError, match="only Python"):
+        next(o for o in METHODS["lrp"].options if o.name == "rules").parse("gelu")
+
+
+def test_needs_are_values():
+    assert needs.Stream(path=20) == METHODS["beyond_intuition_head"].needs
+    assert len({row.needs for row in METHODS.values()}) == len(
+        {str(row.needs) for row in METHODS.values()}
+    )
+    assert str(needs.Replay(calls=True)) == "Replay(calls=True)"
+    assert str(needs.Tape("lrp")) == "Tape(rules='lrp')"
+
+
+# Single methods
+
+
+@pytest.mark.parametrize("name", ["raw_attention", "rollout"])
 @settings(max_examples=15)
 @given(seed=st.integers(0, 1000), reads=st.sampled_from([(0,), (0, 1), tuple(range(2, 14))]))
 def test_attention_maps_are_shares(name, seed, reads):
     """Rows of attention sum to one; so does rollout's product over all tokens."""
-    grid = Grid(3, 4, 2)
-    relevance = METHODS[name].function(evidence(AttentionTrace, seed, 2, 3, grid, reads=reads))
+    trace = evidence(needs.Attention(), seed, 2, 3, Grid(3, 4, 2), reads=reads)
+    relevance = METHODS[name].function(trace)
     assert (relevance >= 0).all()
     assert (relevance.sum(-1) <= 1 + 1e-9).all()
 
 
 def test_rollout_in_chunks_is_rollout(monkeypatch):
-    rollout = sys.modules["agcam.methods.rollout"]  # the room re-exports a function of that name
-    trace = evidence(AttentionTrace, 0, 2, 3, Grid(5, 5, 1), blocks=3)
-    whole = rollout.rollout(trace)
-    monkeypatch.setattr(rollout, "ROWS_AT_ONCE", 4)
-    torch.testing.assert_close(rollout.rollout(trace), whole)
+    rollout = METHODS["rollout"].function
+    trace = evidence(needs.Attention(), 0, 2, 3, Grid(5, 5, 1), blocks=3)
+    at_once = rollout(trace)
+    monkeypatch.setattr(sys.modules[rollout.__module__], "ROWS_AT_ONCE", 4)
+    torch.testing.assert_close(rollout(trace), at_once)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), reads=st.sampled_from([(0,), (0, 1), tuple(range(2, 14))]))
 def test_gae_by_rows_is_gae_by_matrices(seed, reads):
-    trace = evidence(GraphTrace, seed, 2, 3, Grid(3, 4, 2), blocks=3, reads=reads)
-    whole = torch.eye(14, dtype=torch.float64).repeat(2, 1, 1)
+    trace = evidence(needs.Graph(), seed, 2, 3, Grid(3, 4, 2), blocks=3, reads=reads)
+    matrix = torch.eye(14, dtype=torch.float64).repeat(2, 1, 1)
     for block in trace.blocks:
-        whole = whole + (block.gradients * block.attention).clamp(min=0).mean(1) @ whole
-    expected = whole[:, list(reads)].mean(1)[:, 2:]
+        matrix = matrix + (block.gradients * block.attention).clamp(min=0).mean(1) @ matrix
+    expected = matrix[:, list(reads)].mean(1)[:, 2:]
     torch.testing.assert_close(METHODS["gae"].function(trace), expected)
 
 

@@ -5,27 +5,20 @@ import sys
 import pytest
 import timm
 import torch
+from random_evidence import evidence
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import agcam
 from agcam.methods import METHODS
-from agcam.values import AttentionCall, Grid, ReachTrace, ReadBlock
+from agcam.values import AttentionCall, Grid, ReadBlock, ReadTrace
 
 METHOD = METHODS["agcam_spread"]
-MODULE = sys.modules["agcam.methods.agcam_spread"]  # the room re-exports a function of that name
+MODULE = sys.modules["agcam.methods.agcam_spread"]
 
 
 def reach(grid, heads=2, blocks=3, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-
-    def randn(*shape):
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    row = (1, heads, 1, grid.tokens)
-    whole = (1, heads, grid.tokens, 4)
-    calls = [AttentionCall(*(randn(*whole) for _ in range(3)), None, 0.5) for _ in range(blocks)]
-    return ReachTrace([ReadBlock(randn(*row), randn(*row)) for _ in calls], tuple(calls), grid)
+    return evidence(METHOD.needs, seed, 1, heads, grid, blocks=blocks)
 
 
 class Largest(TorchDispatchMode):
@@ -90,6 +83,6 @@ def test_evidence_alone_makes_the_map_of_its_own_neighbourhood():
     call = AttentionCall(far * token[None, None], token[None, None], token[None, None], None, 1.0)
     scores, gradients = torch.zeros(2, 1, 1, 1, 7, dtype=torch.float64)
     gradients[..., 2] = 1.0
-    relevance = METHOD.function(ReachTrace([ReadBlock(scores, gradients)], (call,), grid))[0]
+    relevance = METHOD.function(ReadTrace([ReadBlock(scores, gradients)], grid, (call,)))[0]
     assert (relevance[:3] > 0).all()
     assert (relevance[3:] == 0).all()

@@ -1,4 +1,4 @@
-"""Methods that captum computes, against captum called by hand on the bare module."""
+"""Methods that captum has too, against captum called by hand on the bare module."""
 
 import captum.attr
 import pytest
@@ -27,33 +27,33 @@ def saliency(model, pixels, target):
     return patches(explainer.attribute(pixels.requires_grad_(), target=target).amax(1))
 
 
-def integrated_gradients(model, pixels, target):
+def integrated_gradients(model, pixels, target, steps=50):
     explainer = captum.attr.IntegratedGradients(model)
-    return patches(explainer.attribute(pixels, 0, target=target, n_steps=50).sum(1))
+    return patches(explainer.attribute(pixels, 0, target=target, n_steps=steps).sum(1))
 
 
-def smooth_grad(model, pixels, target, monkeypatch):
+def smooth_grad(model, pixels, target, monkeypatch, samples=50, noise=0.15):
     """captum's own noise tunnel, given the noise that ours draws."""
     generator = torch.Generator().manual_seed(0)
-    noise = [torch.randn(3, 32, 32, generator=generator) for _ in range(50)]
-    noise = torch.stack(noise).double()
-    monkeypatch.setattr(torch, "normal", lambda _, deviation: noise * deviation)
+    drawn = [torch.randn(3, 32, 32, generator=generator) for _ in range(samples)]
+    drawn = torch.stack(drawn).double()
+    monkeypatch.setattr(torch, "normal", lambda _, deviation: drawn * deviation)
     tunnel = captum.attr.NoiseTunnel(captum.attr.Saliency(model))
     maps = []
     for picture, label in zip(pixels, target, strict=True):
-        deviation = 0.15 * float(picture.max() - picture.min())
+        deviation = noise * float(picture.max() - picture.min())
         maps.append(
             tunnel.attribute(
-                picture[None], target=label, nt_samples=50, stdevs=deviation, abs=False
+                picture[None], target=label, nt_samples=samples, stdevs=deviation, abs=False
             )
         )
     return patches(torch.cat(maps).abs().sum(1))
 
 
-def occlusion(model, pixels, target):
-    window = (3, PATCH, PATCH)
+def occlusion(model, pixels, target, window=1, stride=1):
+    sizes = [(3, side * PATCH, side * PATCH) for side in (window, stride)]
     explainer = captum.attr.Occlusion(model)
-    drops = explainer.attribute(pixels, window, strides=window, target=target)
+    drops = explainer.attribute(pixels, sizes[0], strides=sizes[1], target=target)
     return drops[:, 0, ::PATCH, ::PATCH]
 
 
@@ -65,13 +65,21 @@ BY_CAPTUM = {
 }
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 8])
-@pytest.mark.parametrize("name", BY_CAPTUM)
-def test_ours_is_captums(model, pixels, name, batch_size, monkeypatch):
+CASES = [(name, {}, size) for name in BY_CAPTUM for size in (1, 3, 8)] + [
+    ("integrated_gradients", {"steps": 7}, 3),
+    ("smooth_grad", {"samples": 6, "noise": 0.4}, 4),
+    ("occlusion", {"window": 2}, 3),
+    ("occlusion", {"window": 3, "stride": 2}, 8),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "batch_size"), CASES)
+def test_ours_is_captums(model, pixels, name, options, batch_size, monkeypatch):
     pixels, target = pixels.double(), torch.tensor([3, 0, 7])
-    ours = agcam.explain(model, pixels, target, name, batch_size=batch_size).grid_map[:, 0]
+    explanation = agcam.explain(model, pixels, target, name, batch_size=batch_size, options=options)
+    ours = explanation.grid_map[:, 0]
     extra = (monkeypatch,) if name == "smooth_grad" else ()
-    theirs = BY_CAPTUM[name](model, pixels.clone(), target, *extra).detach()
+    theirs = BY_CAPTUM[name](model, pixels.clone(), target, *extra, **options).detach()
     assert theirs.abs().max() > 1e-3
     exact = 1e-6 if theirs.dtype == torch.float64 else 1e-4  # its Occlusion counts in float32
     torch.testing.assert_close(ours, theirs.double(), rtol=exact, atol=exact)

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing import tracers_of
 
 REFERENCE = {
     "depth": 3, "prefix": 1, "suffix": 0, "grid": (2, 3), "attention": "fused",
@@ -166,7 +165,7 @@ def test_the_tracer_that_is_told_is_one_that_is_taken(method):
     model = zoo.Model(plan())
     pixels = torch.randn(1, 3, 8, 12, dtype=torch.float64)
     found = agcam.explain(model, pixels, 1, method)
-    assert found.tracer in tracers_of(METHODS[method])
+    assert found.tracer in METHODS[method].needs.tracers
     again = agcam.explain(model, pixels, 1, method, tracer=found.tracer)
     torch.testing.assert_close(again.grid_map, found.grid_map)
     with pytest.raises(agcam.UnknownNameError, match="no tracer is called 'fulll'"):

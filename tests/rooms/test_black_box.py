@@ -1,8 +1,7 @@
-"""Methods that ask the model again: any model, bounded passes, the same map each time."""
+"""Black-box methods: any model, bounded passes, the same map each time."""
 
 import builtins
 import re
-import sys
 
 import pytest
 import timm
@@ -11,16 +10,12 @@ import torch
 import agcam
 from agcam.methods import METHODS
 from agcam.tracing.untraceable import INSTEAD
-from agcam.values import GridTrace, Query
 
-ASKING = [name for name, row in METHODS.items() if row.needs is Query]
-OUTSIDE = [name for name, row in METHODS.items() if row.needs in (Query, GridTrace)]
+BLACK_BOX = [name for name, row in METHODS.items() if row.needs.black_box]
+ANY_CLASSIFIER = [name for name, row in METHODS.items() if row.needs.any_classifier]
 
 
-@pytest.fixture(autouse=True)
-def few_masks(monkeypatch):
-    """The masks are counted here, not judged: 1,000 of them are tests/reference's."""
-    monkeypatch.setattr(sys.modules["agcam.methods.rise"], "MASKS", 60)
+FEW = {"rise": {"masks": 60}}  # they are counted here, not judged
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +29,12 @@ def square():
     return torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("name", ANY_CLASSIFIER)
 def test_a_model_that_agcam_refuses(resnet, square, name):
-    explanation = agcam.explain(resnet, square, [[3, 0], [3, 5]], name)
+    explanation = agcam.explain(resnet, square, [[3, 0], [3, 5]], name, options=FEW.get(name))
     assert explanation.grid_map.shape == (2, 2, 2, 3)  # cells of 16 pixels
     assert explanation.grid_map.any()
-    assert explanation.tracer == ("black box" if name in ASKING else "none")
+    assert explanation.tracer == ("black box" if name in BLACK_BOX else "none")
     expected = resnet.eval()(square).detach()
     torch.testing.assert_close(explanation.logits, expected)
 
@@ -73,49 +68,58 @@ def test_torchvision_and_hugging_face_classifiers(photograph):
 
 
 def test_the_refusal_names_every_method_that_only_asks():
-    assert re.search(": (.*)[.]", INSTEAD).group(1).split(", ") == sorted(ASKING)
+    assert re.search(": (.*)[.]", INSTEAD).group(1).split(", ") == sorted(BLACK_BOX)
 
 
-@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("name", ANY_CLASSIFIER)
 def test_a_vit_keeps_its_own_grid(tiny, pixels, name):
-    assert agcam.explain(tiny, pixels, 3, name).grid == agcam.explain(tiny, pixels, 3).grid
+    found = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
+    assert found.grid == agcam.explain(tiny, pixels, 3).grid
 
 
-@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.parametrize("name", BLACK_BOX)
 @pytest.mark.parametrize("most", [1, 5])
 def test_memory_is_bounded_by_the_batch(tiny, pixels, name, most):
     """The model never sees more pictures at once, however many steps or masks there are."""
     seen = []
     with tiny.patch_embed.register_forward_hook(lambda _, given, __: seen.append(len(given[0]))):
-        explanation = agcam.explain(tiny, pixels, 3, name, batch_size=most)
+        explanation = agcam.explain(tiny, pixels, 3, name, batch_size=most, options=FEW.get(name))
     assert max(seen) <= most
-    again = agcam.explain(tiny, pixels, 3, name)
+    again = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
     torch.testing.assert_close(explanation.grid_map, again.grid_map, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.parametrize("name", BLACK_BOX)
 def test_the_table_says_how_many_pictures_are_asked_about(tiny, pixels, name):
-    told = []
+    told, options = [], {"rise": {"masks": 30}, "occlusion": {"window": 2}}.get(name, {})
     agcam.explain(
-        tiny, pixels, [[3, 1]] * 3, name, batch_size=2, progress=lambda *now: told.append(now)
+        tiny,
+        pixels,
+        [[3, 1]] * 3,
+        name,
+        batch_size=2,
+        progress=lambda *now: told.append(now),
+        options=options,
     )
     counts, totals = zip(*told, strict=True)
-    assert set(totals) == {3 * 2 * METHODS[name].pictures(agcam.explain(tiny, pixels, 3).grid)}
+    method = METHODS[name].with_options(options)
+    assert set(totals) == {3 * 2 * method.pictures(agcam.explain(tiny, pixels, 3).grid)}
     assert list(counts) == sorted(set(counts))
     assert counts[-1] == totals[-1]
 
 
-@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.parametrize("name", BLACK_BOX)
 def test_the_same_map_each_time_and_torchs_generator_untouched(tiny, pixels, name):
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = agcam.explain(tiny, pixels, 3, name)
+    first = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
     assert torch.get_rng_state().equal(before)
     torch.manual_seed(2)
-    assert agcam.explain(tiny, pixels, 3, name).grid_map.equal(first.grid_map)
+    again = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
+    assert again.grid_map.equal(first.grid_map)
 
 
-@pytest.mark.parametrize("name", ["saliency", "smooth_grad", "integrated_gradients", "occlusion"])
+@pytest.mark.parametrize("name", ["saliency", "smooth_grad", "integrated_gradients"])
 def test_without_captum_the_command_is_named(tiny, pixels, name, monkeypatch):
     real = builtins.__import__
 
@@ -149,13 +153,14 @@ def test_rise_needs_a_probability(square):
     model = timm.create_model("test_resnet", num_classes=1)
     plain = agcam.load(model, scores="none")
     with pytest.raises(agcam.TargetError, match="reads the class's probability"):
-        agcam.explain(plain, square, 0, "rise")
-    assert agcam.explain(model, square, 0, "rise").grid_map.std() > 0  # a sigmoid's
+        agcam.explain(plain, square, 0, "rise", options=FEW["rise"])
+    assert (
+        agcam.explain(model, square, 0, "rise", options=FEW["rise"]).grid_map.std() > 0
+    )  # a sigmoid's
 
 
-def test_a_picture_hidden_in_a_patch_is_found(monkeypatch):
-    """A model that reads the brightness of one cell: each method that asks points at it."""
-    monkeypatch.setattr(sys.modules["agcam.methods.rise"], "MASKS", 1000)
+def test_a_picture_hidden_in_a_patch_is_found():
+    """A model that reads the brightness of one cell: each black-box method points at it."""
 
     class Lamp(torch.nn.Module):
         def forward(self, x):
@@ -165,7 +170,7 @@ def test_a_picture_hidden_in_a_patch_is_found(monkeypatch):
     pixels = torch.full((1, 3, 48, 64), 1.0) + 0.1 * torch.randn(
         1, 3, 48, 64, generator=torch.Generator().manual_seed(0)
     )
-    for name in ASKING:
+    for name in BLACK_BOX:
         grid_map = agcam.explain(Lamp(), pixels, 0, name).grid_map[0, 0]
         assert int(grid_map.argmax()) == 1 * 4 + 2, name
 

@@ -33,7 +33,6 @@ from agcam.values import (
     DataSet,
     GroupCase,
     Preparation,
-    ReadTrace,
     Sample,
     Truth,
 )
@@ -191,8 +190,7 @@ def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classif
         expected = explain(classifier, pixels, [0, 1], method).grid_map[:, 0].numpy()
         found = maps.maps(METHODS[method])
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
-    assert set(maps._session._asked) <= {ReadTrace}
-    assert maps._session._tapes is None
+    assert set(maps._session._sources) <= {"replay"}
 
 
 # Perturbation

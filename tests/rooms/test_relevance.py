@@ -10,7 +10,7 @@ from torch import nn
 import agcam
 from agcam.methods import METHODS
 from agcam.tracing import evaluation_mode, single_patch, stream, trace
-from agcam.tracing.rules import GRADIENT, LRP
+from agcam.tracing.rules import GRADIENT, LRP, gradient
 
 
 def asked(name, *methods):
@@ -36,7 +36,7 @@ def test_plain_rules_are_autograd(name):
 def test_lrp_neither_makes_nor_loses_relevance(name):
     """From 1 at the logit to the tokens that enter the first block, through every operation."""
     session, _ = asked(name, "lrp")
-    for written in session.proved(METHODS["lrp"].needs).tapes.tapes:
+    for written in session.proved(METHODS["lrp"].needs).tapes:
         (tokens,) = written.walk(LRP, 3, written.tokens[:1]).signals
         assert tokens.sum() == pytest.approx(1, abs=1e-3)
 
@@ -46,12 +46,12 @@ def test_libra_keeps_the_whole_account(name):
     """Tokens times gradients and biases make the logit; the plain gradient leaves a gap."""
     session, (libra, attn) = asked(name, "libra_attcat", "attn_lrp")
     for trace_ in (libra, attn):
-        first = trace_.blocks[0]
+        first, account = trace_.blocks[0], trace_.account
         passed_on = (first.tokens * first.token_gradients).sum((1, 2))
-        torch.testing.assert_close(passed_on + trace_.biases + trace_.error, trace_.logit)
-    assert libra.completeness_error.max() < 1e-12
-    written = session.proved(METHODS["attn_lrp"].needs).tapes.tapes[0]
-    assert abs(written.walk(GRADIENT, 3, []).error / libra.logit[0]) > 1e-4
+        torch.testing.assert_close(passed_on + account.biases + account.error, account.logit)
+    assert libra.account.completeness_error.max() < 1e-12
+    written = session.proved(METHODS["attn_lrp"].needs).tapes[0]
+    assert abs(written.walk(GRADIENT, 3, []).error / libra.account.logit[0]) > 1e-4
 
 
 def test_completeness_error_is_told(tiny, pixels):
@@ -87,6 +87,31 @@ def test_an_operation_without_a_rule_is_refused_by_name(tiny, pixels):
         agcam.explain(tiny, pixels, 3, "lrp")
 
 
+def test_a_rule_of_ones_own_is_used_and_recorded(tiny, pixels):
+    """For an operation without a rule, in place of one, and for one that counts as given."""
+    tiny.norm = nn.Sequential(tiny.norm, _Odd())
+    for method in ("lrp", "attn_lrp"):
+        own = {"rules": {"erfinv": gradient}}
+        found = agcam.explain(tiny, pixels, 3, method, options=own)
+        assert found.grid_map.any()
+        assert found.options == {"rules": {"erfinv": "agcam.tracing.rules.gradient"}}
+    plain = {"rules": dict.fromkeys(("erfinv", "gelu", "native_layer_norm", "mul"), gradient)}
+    plain["rules"] |= dict.fromkeys(("mm", "addmm", "bmm", "_softmax", "tanh"), gradient)
+    rules = agcam.explain(tiny.double(), pixels.double(), 3, "attn_lrp", options=plain)
+    classifier, target = agcam.load(tiny), torch.tensor([3, 3, 3])
+    with evaluation_mode(tiny):
+        session = trace(classifier, pixels.double(), [METHODS["gae"]])
+        first = session.trace(METHODS["gae"], target).blocks[0]
+    expected = (first.tokens * first.token_gradients).sum(-1)[:, 1:]
+    torch.testing.assert_close(rules.grid_map[:, 0].flatten(1), expected)
+
+
+def test_a_rule_that_returns_something_else_is_refused(tiny, pixels):
+    for wrong in (lambda call, signals: [], lambda call, signals: [signals[0].sum()]):
+        with pytest.raises(agcam.AgcamError, match="the rule for 'gelu' must return"):
+            agcam.explain(tiny, pixels, 3, "lrp", options={"rules": {"gelu": wrong}})
+
+
 def test_writing_in_place_is_followed_or_refused(tiny, pixels):
     norm, found = tiny.norm, {}
     for how in ("anew", "over all"):
@@ -115,13 +140,13 @@ def test_steps_on_the_way_from_zero_do_not_add_up_in_memory(tiny, pixels, monkey
         few = list(path)
         assert (len(few), seen) == (20, [6] * 10)  # 8 at once: two steps of three pictures
         assert all(step.shape == (3, 3, 1, 17) for step in few)  # of the read row alone
-        for count in (40, 2000):
-            monkeypatch.setattr(stream, "STEPS", count)
+        for count in (40, 1000):
             seen.clear()
-            steps = iter(path)
+            longer = method.with_options({"steps": count})
+            steps = iter(trace(classifier, pixels, [longer]).trace(longer, target).path)
+            seen.clear()
             next(steps)
             assert seen == [6]  # made when asked
-        monkeypatch.setattr(stream, "STEPS", 20)
         monkeypatch.setattr(stream, "AT_ONCE", 1)
         for one, other in zip(path, few, strict=True):
             torch.testing.assert_close(one, other)

@@ -14,7 +14,7 @@ from web_pictures import picture, png
 
 import agcam
 from agcam.errors import PictureError, TargetError, UnknownNameError
-from agcam.values import AttentionTrace, GridTrace, ReadTrace
+from agcam.values.needs import Attention
 from agcam.web import Limits
 from agcam.web.cache import BoundedCache
 from agcam.web.selection import OFFERED, Selection
@@ -66,8 +66,8 @@ def test_a_method_that_needs_more_records_more_once(uploads):
     handle = uploads.models["tiny"].module.register_forward_hook(lambda *_: passes.append(1))
     key = uploaded(uploads)
     uploads.explain(key, Selection("tiny", "agcam"))
-    whole = [name for name, row in OFFERED.items() if row.needs is AttentionTrace]
-    light = [name for name, row in OFFERED.items() if row.needs in (ReadTrace, GridTrace)]
+    whole = [name for name, row in OFFERED.items() if row.needs == Attention()]
+    light = [name for name, row in OFFERED.items() if row.needs.light and not row.needs.keeps_calls]
     uploads.explain(key, Selection("tiny", whole[0]))
     known = len(passes)
     for method in (*light, *whole, *light):
@@ -83,8 +83,8 @@ def test_graphs_of_whole_passes_are_not_entries(uploads, method):
     uploads.explain(key, Selection("tiny", method))
     kept = uploads.cache.get(key)
     assert kept.recording.replay is not None  # a class token alone: a few rows
-    whole = {kind.__name__ for kind in kept.recording.replay._asked}
-    assert whole <= {"ReadTrace"}
+    whole = {*kept.recording.replay._sources}
+    assert whole <= {"replay"}
     assert kept.nbytes >= kept.recording.recording.pixels.nbytes + len(kept.data)
 
 

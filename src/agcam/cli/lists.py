@@ -17,7 +17,7 @@ def methods() -> None:
 
     kinds = {True: "class-specific", False: "class-agnostic"}
     print_entries(
-        ((row.name, kinds[row.class_specific], row.needs.__name__), (row.passes, row.cite))
+        ((row.name, kinds[row.class_specific], str(row.needs)), (row.passes, row.cite))
         for row in METHODS.values()
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from itertools import groupby
 from typing import Any, Final
@@ -18,7 +19,7 @@ from ..families import load
 from ..images import prepare_pictures
 from ..methods import METHODS
 from ..tracing import Session, evaluation_mode, trace
-from ..values import Classifier, Method, Query, answers_of, kind_of, split
+from ..values import Classifier, Method, answers_of, kind_of, split
 from .meter import Cost, Meter
 from .result import Column, Comparison
 
@@ -102,7 +103,7 @@ class _Bench:
     ) -> None:
         self._classifier, self._methods = classifier, methods
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
-        if any(method.needs is Query for method in methods):
+        if any(method.needs.black_box for method in methods):
             with suppress(ImportError):  # those that need it refuse in a sentence
                 import_module("captum.attr")  # its import is no part of any method's time
         self._meter = Meter(pixels.device)
@@ -116,21 +117,22 @@ class _Bench:
         self.given = self.session.recording.logits
 
     def columns(self, targets: Int[Tensor, " target"]) -> Iterator[Column]:
-        """A column for each method; those that read one kind of evidence follow each other."""
-        kinds = list(dict.fromkeys(method.needs for method in self._methods))
-        ordered = sorted(self._methods, key=lambda method: kinds.index(method.needs))
-        for _, group in groupby(ordered, key=lambda method: method.needs):
-            yield from self._of_one_kind(list(group), targets)
+        """A column for each method; those that share a pass of the model follow each other."""
+        sources = list(dict.fromkeys(method.needs.source for method in self._methods))
+        ordered = sorted(self._methods, key=lambda method: sources.index(method.needs.source))
+        for _, group in groupby(ordered, key=lambda method: method.needs.source):
+            yield from self._of_one_source(list(group), targets)
 
-    def _of_one_kind(self, methods: list[Method], targets: Tensor) -> Iterator[Column]:
-        session = self.session.renewed()
+    def _of_one_source(self, methods: list[Method], targets: Tensor) -> Iterator[Column]:
+        session, shared = self.session.renewed(), None
         self._meter.clear()
-        try:
-            _, shared = self._meter.run(lambda: session.tracer(methods[0]))
-        except AgcamError as error:
-            yield from (Column(method, refusal=str(error)) for method in methods)
-            return
         for method in methods:
+            try:  # the first one makes the pass; each may be refused for a reason of its own
+                _, proved = self._meter.run(partial(session.tracer, method))
+            except AgcamError as error:
+                yield Column(method, refusal=str(error))
+                continue
+            shared = proved if shared is None else shared
             yield self._column(session, method, targets, self.recording + shared)
 
     def _column(self, session: Session, method: Method, targets: Tensor, shared: Cost) -> Column:

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..registry import Table
-from ..values import Classifier
-from .shard_maps import precise
+from ..values import Classifier, precise
 
 BLUR: Final = 10 / 224  # standard deviation of the blur, as a share of the shorter side
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..metrics.perturbation import INNER
-from ..values import AccuracyCase, CurveCase, GroupCase, Metric, predicted, weights_of
+from ..values import AccuracyCase, CurveCase, GroupCase, Metric, precise, predicted, weights_of
 from .fills import FILLS
 from .probing import Probe, Prober, rank_of, relevance_on_input
 from .rows import Rows
-from .shard_maps import ShardMaps, precise
+from .shard_maps import ShardMaps
 
 ORDERS: Final = ("morf", "lerf")
 GROUPS: Final = 10

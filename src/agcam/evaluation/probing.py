@@ -15,8 +15,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..maps import resize_map
 from ..metrics.boxes import normalized
-from ..values import Classifier
-from .shard_maps import precise
+from ..values import Classifier, precise
 
 
 class Probe(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,19 +12,9 @@ from torch import Tensor
 
 from ..binding import to_model
 from ..tracing import trace
-from ..values import (
-    AttentionTrace,
-    Classifier,
-    GridTrace,
-    Method,
-    ReadTrace,
-    Trace,
-    predicted,
-    probabilities_of,
-)
+from ..values import Classifier, Method, precise, predicted, probabilities_of
 from .items import Item
 
-LIGHT: Final = (ReadTrace, AttentionTrace, GridTrace)  # what one recording keeps for all
 Grids = NDArray[np.floating[Any]]
 
 
@@ -37,7 +27,7 @@ class ShardMaps:
         self.classifier, self.items, self.methods = classifier, items, methods
         self.pixels = to_model(classifier, torch.stack([item.pixels for item in items]))
         self._session = trace(classifier, self.pixels, methods, lazy=True)
-        self._held: type[Trace] = GridTrace  # the kind of evidence whose graph is in memory
+        self._held = ""  # the source whose graph is in memory, beside the replay
         self.layout = self._session.recording.layout
         self.logits = self._session.recording.logits
         self.probabilities = probabilities_of(classifier, self.logits)
@@ -58,7 +48,7 @@ class ShardMaps:
         if method.name not in self._maps:
             self._maps[method.name] = self.maps_of(method, self.labels)
             if len(self._maps) == len(self.methods):
-                self._hold(GridTrace)
+                self._hold("")
         return self._maps[method.name]
 
     def predicted_class_maps(self, method: Method) -> Grids:
@@ -72,24 +62,19 @@ class ShardMaps:
     def maps_of(self, method: Method, target: Tensor) -> Grids:
         """Maps (picture, row, column), raw, of one class for each picture."""
         grid = self.layout.grid
-        if method.needs not in LIGHT:
-            self._hold(method.needs)
+        if not method.needs.light:
+            self._hold(method.needs.source)
         relevance = precise(self._session.relevance(method, target[:, None]))
         maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
         finite = np.isfinite(maps).all(axis=(1, 2))
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
         return np.where(finite[:, None, None], maps, 0)
 
-    def _hold(self, needs: type[Trace]) -> None:
+    def _hold(self, source: str) -> None:
         """One kind of graph at a time: those of a batch together do not fit into memory."""
-        if needs is not self._held:
-            self._session, self._held = self._session.renewed(), needs
+        if source != self._held:
+            self._session, self._held = self._session.renewed(), source
 
     def is_right(self, picture: int) -> bool:
         """Whether the model predicts the label."""
         return bool(self.prediction[picture] == self.items[picture].label)
-
-
-def precise(values: Tensor) -> Tensor:
-    """At least float32."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))

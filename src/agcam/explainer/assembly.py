@@ -51,6 +51,7 @@ def assemble(classifier: Classifier, method: Method, prepared: Prepared, maps: M
         family=classifier.family,
         weights_hash=weights_hash(classifier.module),
         method=method.name,
+        options=MappingProxyType(method.settings()),
         class_specific=method.class_specific,
         tracer=maps.tracer,
         grid=maps.grid,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ def explain_each(
     tracer: Tracer | None = None,
     progress: Progress | None = None,
     preparation: Any = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[Batch]:
     """Explain any number of pictures, a batch at a time; no picture is kept.
 
@@ -58,6 +59,7 @@ def explain_each(
         tracer: as in `explain`.
         progress: as in `explain`; it counts each batch by itself.
         preparation: as in `explain`.
+        options: as in `explain`.
 
     Yields:
         A `Batch` at a time, in the order of the pictures.
@@ -65,7 +67,7 @@ def explain_each(
     Raises:
         AgcamError: the model, the method or the target is wrong, not a picture.
     """
-    listed, row = list_pictures(pictures), METHODS[method]
+    listed, row = list_pictures(pictures), METHODS[method].with_options(options or {})
     classifier = load(model, preparation=preparation)
     targets = parse(target, len(listed))
     explained = False

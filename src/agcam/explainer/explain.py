@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ def explain(
     progress: Progress | None = None,
     preparation: Any = None,
     inputs: Any = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was.
 
@@ -57,6 +58,8 @@ def explain(
         inputs: what the model's `forward` takes beside the picture, a dict by name or a tuple by
             position. Tensors with one row a picture go with their pictures, all else is given
             whole.
+        options: other values of the method's options, such as {"masks": 4000} for RISE; they are
+            in `METHODS[method].options`.
 
     Returns:
         The explanation of all pictures. Its maps are proved.
@@ -64,7 +67,7 @@ def explain(
     Raises:
         AgcamError: nothing can be explained, or proved; the message names the fix.
     """
-    row = METHODS[method]
+    row = METHODS[method].with_options(options or {})
     loaded = load(model, preparation=preparation)
     prepared = prepare_pictures(loaded, pictures)
     return explain_prepared(

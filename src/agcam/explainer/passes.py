@@ -12,7 +12,7 @@ from torch import Tensor
 from ..binding import BoundTarget, to_model
 from ..errors import ModelError
 from ..tracing import Session, Tracer, evaluation_mode, trace
-from ..values import Classifier, Grid, Method, split
+from ..values import Classifier, Grid, Method, precise, split
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is, in pictures that the model runs on."""
@@ -112,11 +112,12 @@ def maps_of(
     """The maps of targets given by their columns."""
     recording, grid = session.recording, session.recording.grid
     relevance = _finite(session.relevance(method, columns), classifier, method)
-    exact = torch.promote_types(recording.logits.dtype, torch.float32)
     return Maps(
         recording.logits.cpu(),
         columns.cpu(),
-        relevance.reshape(*columns.shape, grid.rows, grid.columns).to(exact).cpu(),
+        relevance.reshape(*columns.shape, grid.rows, grid.columns)
+        .to(precise(recording.logits[:0]).dtype)
+        .cpu(),
         grid,
         session.tracer(method),
         tuple(session.completeness_errors),
@@ -130,4 +131,4 @@ def _finite(relevance: Tensor, classifier: Classifier, method: Method) -> Tensor
             f"{classifier.name}: the {method.name} map has NaN or infinite values; the model's "
             "gradients overflow in its precision. Try bfloat16 or float32."
         )
-    return relevance.to(torch.promote_types(relevance.dtype, torch.float32))
+    return precise(relevance)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -48,6 +48,7 @@ class Explanation:
         family: the library that it comes from.
         weights_hash: SHA-256 of its weights.
         method: the name of the method.
+        options: its options that were chosen, ready for JSON.
         class_specific: whether the maps of one picture depend on the target.
         tracer: what `explain(tracer=)` would have to be given to come the same way, None if it
             chooses nothing.
@@ -81,6 +82,7 @@ class Explanation:
     pictures: tuple[Image.Image, ...]
     sources: tuple[str, ...]
     preparation: Preparation | Transform | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -90,7 +92,8 @@ class Explanation:
         if isinstance(kept, Transform):  # the user's own program, which often cannot be pickled
             kept = replace(kept, run=_not_kept, frame=_not_kept)
         # nor can a proxy
-        return {**self.__dict__, "versions": dict(self.versions), "preparation": kept}
+        plain = {"versions": dict(self.versions), "options": dict(self.options)}
+        return {**self.__dict__, **plain, "preparation": kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, versions=MappingProxyType(state["versions"]))

@@ -28,6 +28,7 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "weights_sha256": explanation.weights_hash,
         "scores": explanation.scores,
         "method": explanation.method,
+        "options": dict(explanation.options),
         "class_specific": explanation.class_specific,
         "tracer": explanation.tracer,
         "grid": [explanation.grid.rows, explanation.grid.columns],

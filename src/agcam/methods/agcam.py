@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import ReadTrace
-
-HEAD: Final = 1
+from .sums import over_blocks
 
 
 def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
@@ -22,11 +21,12 @@ def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
     several blocks), the mean over the rows that carry gradient is taken in each block: our
     generalization, not the paper's.
     """
-    maps = [
-        block.mean_of_rows((block.scores.sigmoid() * block.gradients.relu()).sum(HEAD))
-        for block in trace.blocks
-    ]
-    return sum(maps[1:], maps[0])[:, trace.grid.places]
+    maps = []
+    for block in trace.blocks:
+        terms = block.scores.sigmoid() * block.gradients.relu()
+        rows = reduce(terms, "batch head read token -> batch read token", "sum")
+        maps.append(block.mean_of_rows(rows))
+    return over_blocks(maps)[:, trace.grid.places]
 
 
 def contributions(trace: ReadTrace) -> Iterator[Float[Tensor, "batch head patch"]]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import ReachTrace
-from .agcam_spread import above_mean, reached
+from ..values import ReadTrace
+from .agcam_spread import OPTION_TEMPERATURE, TEMPERATURE, above_mean, reached
+
+OPTIONS = (OPTION_TEMPERATURE,)
 
 
-def agcam_focus(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
+def agcam_focus(
+    trace: ReadTrace, *, temperature: float = TEMPERATURE
+) -> Float[Tensor, "batch patch"]:
     """`L = ((V A e+)+)^2`, `x+ = relu(x - mean x)`: what `agcam_spread` finds, steeper.
 
-    Where `agcam_spread` keeps a little of the background and takes a root, to show all of a thing,
-    this takes off all of it and squares, to have its mass inside the thing and on the parts that
-    speak for the class most. One map cannot do both: see docs/better-map.md.
+    Where `agcam_spread` keeps a little of the background and takes a root, to show all of an
+    object, this takes off all of it and squares, to have its mass inside the object and on the
+    parts that speak for the class most. One map cannot do both: see docs/better-map.md.
     """
-    return above_mean(reached(trace)).square()
+    return above_mean(reached(trace, temperature)).square()

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionCall, ReachTrace
+from ..values import AttentionCall, Grid, Option, ReadTrace, precise
 from .bicam import signed
 
-HEAD: Final = 1
-FROM: Final = -2  # the rows of a matrix of links
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows, never tokens squared
-TEMPERATURE: Final = 0.2  # of the likeness of values, a cosine
-BACKGROUND: Final = 0.9  # of the mean: a thing that fills the picture lifts the mean itself
+TEMPERATURE: Final = 0.2
+BACKGROUND: Final = 0.9  # an object that fills the picture lifts the mean itself
+OPTION_TEMPERATURE: Final = Option(
+    "temperature", TEMPERATURE, 0.01, 10, "of a cosine", "how far values may differ in a group"
+)
+OPTIONS = (
+    OPTION_TEMPERATURE,
+    Option("background", BACKGROUND, 0, 2, "of the mean", "how much of the mean is taken off"),
+)
 
 Links = Callable[[], Iterator[tuple[slice, Tensor]]]
 """How strongly each patch is linked to each other: positive rows, (batch, some, patch) a time."""
 
 
-def agcam_spread(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
+def agcam_spread(
+    trace: ReadTrace, *, temperature: float = TEMPERATURE, background: float = BACKGROUND
+) -> Float[Tensor, "batch patch"]:
     """`L = sqrt((V A e+ - 0.9 mean)+)` with evidence `e = sum of a * alpha`, `e+` above its mean.
 
     e: attention after softmax times AGCAM's gradient, with its sign, at the read row, summed over
@@ -39,18 +48,19 @@ def agcam_spread(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
     picture: it changes no order, and puts the edge of what is shown nearer to half of the greatest
     value.
     """
-    return above_mean(reached(trace), BACKGROUND).sqrt()
+    return above_mean(reached(trace, temperature), background).sqrt()
 
 
-def reached(trace: ReachTrace) -> Float[Tensor, "batch patch"]:
+def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch patch"]:
     """`V A e+`, as above: evidence, spread over what belongs together."""
-    blocks = len(trace.calls)
+    blocks, grid = len(trace.calls), trace.grid
     sixth = max(1, round(blocks / 6))
-    relevance = above_mean(signed(trace.blocks[-sixth:], trace.grid))
+    relevance = above_mean(signed(trace.blocks[-sixth:], grid))
     behind_middle = trace.calls[blocks // 2 : blocks // 2 + sixth]
     last = trace.calls[-max(1, round(blocks / 3)) :]
-    relevance = _spread(relevance, _mean([_attention(call, trace) for call in behind_middle]))
-    return _spread(relevance, _mean([_likeness(call, trace) for call in last]))
+    attention = [partial(_attention, call, grid) for call in behind_middle]
+    likeness = [partial(_likeness, call, grid, temperature) for call in last]
+    return _spread(_spread(relevance, partial(_mean, attention)), partial(_mean, likeness))
 
 
 def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
@@ -62,7 +72,7 @@ def _spread(relevance: Tensor, links: Links) -> Tensor:
     """Means over linked patches; a patch's weight is shared out among all that are linked to it."""
     linked = torch.zeros_like(relevance)
     for _, rows in links():
-        linked += rows.sum(FROM)
+        linked += reduce(rows, "batch some patch -> batch patch", "sum")
     linked = linked.clamp(min=torch.finfo(linked.dtype).tiny)
     result = torch.empty_like(relevance)
     for some, rows in links():
@@ -72,12 +82,10 @@ def _spread(relevance: Tensor, links: Links) -> Tensor:
     return result
 
 
-def _mean(links: list[Links]) -> Links:
-    def rows() -> Iterator[tuple[slice, Tensor]]:
-        for parts in zip(*(each() for each in links), strict=True):
-            yield parts[0][0], sum((part for _, part in parts[1:]), parts[0][1])
-
-    return rows
+def _mean(links: Sequence[Links]) -> Iterator[tuple[slice, Tensor]]:
+    """The mean but for its scale, which `_spread` divides by."""
+    for parts in zip(*(each() for each in links), strict=True):
+        yield parts[0][0], sum((part for _, part in parts[1:]), parts[0][1])
 
 
 def _chunks(patches: int) -> Iterator[slice]:
@@ -85,26 +93,22 @@ def _chunks(patches: int) -> Iterator[slice]:
         yield slice(start, min(start + ROWS_AT_ONCE, patches))
 
 
-def _attention(call: AttentionCall, trace: ReachTrace) -> Links:
-    prefix = trace.grid.prefix
-
-    def rows() -> Iterator[tuple[slice, Tensor]]:
-        for some in _chunks(trace.grid.patches):
-            asked = call.only(slice(some.start + prefix, some.stop + prefix))
-            yield some, asked.scores().softmax(-1)[..., trace.grid.places].mean(HEAD)
-
-    return rows
+def _attention(call: AttentionCall, grid: Grid) -> Iterator[tuple[slice, Tensor]]:
+    for some in _chunks(grid.patches):
+        rows = call.only(slice(some.start + grid.prefix, some.stop + grid.prefix)).attention()
+        patches = rows[..., grid.places]
+        yield some, reduce(patches, "batch head row patch -> batch row patch", "mean")
 
 
-def _likeness(call: AttentionCall, trace: ReachTrace) -> Links:
-    values = call.value[:, :, trace.grid.places].transpose(1, 2).flatten(2)
-    values = values.to(torch.promote_types(values.dtype, torch.float32))
+def _likeness(
+    call: AttentionCall, grid: Grid, temperature: float
+) -> Iterator[tuple[slice, Tensor]]:
+    values = rearrange(
+        call.value[:, :, grid.places], "batch head patch dim -> batch patch (head dim)"
+    )
+    values = precise(values)
     values = F.normalize(values - values.mean(1, keepdim=True), dim=-1)
-
-    def rows() -> Iterator[tuple[slice, Tensor]]:
-        for some in _chunks(trace.grid.patches):
-            cosine = values[:, some] @ values.mT
-            cosine[:, torch.arange(len(cosine[0])), torch.arange(some.start, some.stop)] = -1
-            yield some, (cosine / TEMPERATURE).softmax(-1)
-
-    return rows
+    for some in _chunks(grid.patches):
+        cosine = values[:, some] @ values.mT
+        cosine[:, torch.arange(len(cosine[0])), torch.arange(some.start, some.stop)] = -1
+        yield some, (cosine / temperature).softmax(-1)

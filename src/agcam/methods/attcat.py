@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import GraphBlock, GraphTrace
-
-HEAD: Final = 1
-ROW: Final = 2
-DIM: Final = -1
+from .sums import over_blocks
 
 
 def attcat(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
@@ -22,12 +18,12 @@ def attcat(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     for BERT); we had no text of the paper to hold it against in what its attention weight of a
     token and its layer index mean. Ours: where a block holds several attentions, a term for each.
     """
-    maps = [_term(block) for block in trace.blocks]
-    return sum(maps[1:], maps[0])[:, trace.grid.places]
+    return over_blocks([_term(block) for block in trace.blocks])[:, trace.grid.places]
 
 
 def _term(block: GraphBlock) -> Tensor:
     attention = block.attention
     # signed products cancel: summed in the precision of the attention, at least float32
     tokens, gradients = (t.to(attention.dtype) for t in (block.tokens, block.token_gradients))
-    return attention.mean((HEAD, ROW)) * (tokens * gradients).sum(DIM)
+    given = reduce(attention, "batch head row token -> batch token", "mean")
+    return given * reduce(tokens * gradients, "batch token dim -> batch token", "sum")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttnLrpTrace
-
-DIM: Final = -1
+from ..values import GraphTrace
 
 
-def attn_lrp(trace: AttnLrpTrace) -> Float[Tensor, "batch patch"]:
+def attn_lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """`R_j = <x_j, g_j>`, signed; x: tokens that enter the first block.
 
     g is the gradient of the target logit with AttnLRP's rules in it: gates of activations and
@@ -24,4 +21,5 @@ def attn_lrp(trace: AttnLrpTrace) -> Float[Tensor, "batch patch"]:
     (github.com/rachtibat/LRP-eXplains-Transformers at f043441) to 1e-6 of the map's maximum.
     """
     first = trace.blocks[0]
-    return (first.tokens * first.token_gradients).sum(DIM)[:, trace.grid.places]
+    relevance = first.tokens * first.token_gradients
+    return reduce(relevance, "batch token dim -> batch token", "sum")[:, trace.grid.places]

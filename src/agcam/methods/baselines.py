@@ -5,28 +5,34 @@ from __future__ import annotations
 from typing import Final
 
 import torch
+from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GridTrace
+from ..values import GridTrace, Option
 
 SEED: Final = 0
-SPREAD: Final = 0.25  # standard deviation of the Gaussian, as a share of each side
+SPREAD: Final = 0.25
+OPTIONS = (Option("spread", SPREAD, 0.01, 10, "of each side", "the standard deviation"),)
 
 
 def random_map(trace: GridTrace) -> Float[Tensor, "batch patch"]:
     """Uniform noise in [0, 1), from a fixed seed: the same map for every picture and class."""
     generator = torch.Generator().manual_seed(SEED)
-    return torch.rand(trace.grid.patches, generator=generator).repeat(trace.batch, 1)
+    noise = torch.rand(trace.grid.patches, generator=generator)
+    return repeat(noise, "patch -> batch patch", batch=trace.batch)
 
 
-def centred_gaussian(trace: GridTrace) -> Float[Tensor, "batch patch"]:
+def centred_gaussian(trace: GridTrace, *, spread: float = SPREAD) -> Float[Tensor, "batch patch"]:
     """`exp(-(x^2 + y^2) / (2 s^2))`, s a quarter of each side: the photographer's bias alone."""
-    rows = _bell(trace.grid.rows)
-    columns = _bell(trace.grid.columns)
-    return (rows[:, None] * columns).flatten().repeat(trace.batch, 1)
+    rows, columns = _bell(trace.grid.rows, spread), _bell(trace.grid.columns, spread)
+    return repeat(
+        rearrange(rows[:, None] * columns, "row column -> (row column)"),
+        "patch -> batch patch",
+        batch=trace.batch,
+    )
 
 
-def _bell(cells: int) -> Tensor:
+def _bell(cells: int, spread: float) -> Tensor:
     offset = (torch.arange(cells) + 0.5) / cells - 0.5
-    return torch.exp(-(offset**2) / (2 * SPREAD**2))
+    return torch.exp(-(offset**2) / (2 * spread**2))

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, ReadBlock, ReadTrace
+from ..values import Grid, Option, ReadBlock, ReadTrace
+from .sums import over_blocks
 
-HEAD: Final = 1
+SKIPPED: Final = 1 / 3
+TEMPERATURE: Final = 1.0
+OPTIONS = (
+    Option("skipped", SKIPPED, 0, 0.99, "of the blocks", "the first blocks, which do not count"),
+    Option("temperature", TEMPERATURE, 0.01, 100, "of the scores", "what scores are divided by"),
+)
 
 
-def bicam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
+def bicam(
+    trace: ReadTrace, *, skipped: float = SKIPPED, temperature: float = TEMPERATURE
+) -> Float[Tensor, "batch patch"]:
     """`sum over the last two thirds of the blocks, and heads, of softmax(S) * alpha`, signed.
 
     Not checked against the paper: we had its abstract and a summary ("signed attention, value and
@@ -23,13 +32,16 @@ def bicam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
     is AGCAM's gradient (eq. 3 to 7), which has value and gradient in it. Negative where a patch
     speaks against the class. Where several tokens are read, the mean over their rows.
     """
-    return signed(trace.blocks[len(trace.blocks) // 3 :], trace.grid)
+    return signed(trace.blocks[int(len(trace.blocks) * skipped) :], trace.grid, temperature)
 
 
-def signed(blocks: Sequence[ReadBlock], grid: Grid) -> Float[Tensor, "batch patch"]:
+def signed(
+    blocks: Sequence[ReadBlock], grid: Grid, temperature: float = TEMPERATURE
+) -> Float[Tensor, "batch patch"]:
     """`sum over blocks and heads of softmax(S) * alpha`: what patches add to the target's logit."""
-    maps = [
-        block.mean_of_rows((block.scores.softmax(-1) * block.gradients).sum(HEAD))
-        for block in blocks
-    ]
-    return sum(maps[1:], maps[0])[:, grid.places]
+    maps = []
+    for block in blocks:
+        terms = (block.scores / temperature).softmax(-1) * block.gradients
+        rows = reduce(terms, "batch head read token -> batch read token", "sum")
+        maps.append(block.mean_of_rows(rows))
+    return over_blocks(maps)[:, grid.places]

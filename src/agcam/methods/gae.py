@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import GraphTrace
-
-HEAD: Final = 1
+from .sums import rolled
 
 
 def gae(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
@@ -23,6 +21,10 @@ def gae(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     (github.com/hila-chefer/Transformer-MM-Explainability at 58eaea8) where one token is read.
     """
     rows = trace.reads[:, None].to(trace.blocks[0].attention)
-    for block in reversed(trace.blocks):
-        rows = rows + rows @ (block.gradients * block.attention).relu().mean(HEAD)
-    return rows[:, 0, trace.grid.places]
+    steps = (positive(block.gradients, block.attention) for block in reversed(trace.blocks))
+    return rolled(rows, steps)[:, 0, trace.grid.places]
+
+
+def positive(gradients: Tensor, weights: Tensor) -> Float[Tensor, "batch row token"]:
+    """`mean over heads of relu(gradients * weights)`."""
+    return reduce((gradients * weights).relu(), "batch head row token -> batch row token", "mean")

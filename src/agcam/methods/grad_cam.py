@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import GraphTrace
-
-HEAD: Final = 1
-ROW: Final = 2
-TOKEN: Final = 3
 
 
 def grad_cam(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
@@ -23,9 +18,15 @@ def grad_cam(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     baseline's program (github.com/hila-chefer/Transformer-Explainability at c3e578f) before it
     normalizes.
     """
-    block, patches = trace.blocks[-1], trace.grid.places
-    rows = trace.reads[:, None, :, None].to(block.attention)
-    attention = (rows * block.attention[..., patches]).sum(ROW, keepdim=True)
-    gradients = (rows * block.gradients[..., patches]).sum(ROW, keepdim=True)
-    weights = gradients.mean(TOKEN, keepdim=True)
-    return (weights * attention).mean((HEAD, ROW)).relu()
+    block = trace.blocks[-1]
+    reads = trace.reads[:, None, :, None].to(block.attention)
+    attention, gradients = (
+        reduce(
+            reads * matrix[..., trace.grid.places],
+            "batch head row patch -> batch head patch",
+            "sum",
+        )
+        for matrix in (block.attention, block.gradients)
+    )
+    weights = reduce(gradients, "batch head patch -> batch head 1", "mean")
+    return reduce(weights * attention, "batch head patch -> batch patch", "mean").relu()

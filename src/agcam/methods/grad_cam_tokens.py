@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import torch
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import TokenTrace
-
-TOKEN: Final = 1
-DIM: Final = 2
+from ..values import TokenTrace, precise
 
 
 def grad_cam_tokens(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
@@ -22,11 +17,11 @@ def grad_cam_tokens(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
     reshape for a ViT. The paper's channels are the dimensions of a token.
     """
     features, gradients = patches(trace)
-    return (features * gradients.mean(TOKEN, keepdim=True)).sum(DIM).relu()
+    weights = reduce(gradients, "batch patch dim -> batch 1 dim", "mean")
+    return reduce(features * weights, "batch patch dim -> batch patch", "sum").relu()
 
 
 def patches(trace: TokenTrace) -> tuple[Tensor, Tensor]:
     """Features and gradients of the patch tokens; signed products are summed in float32."""
-    precise = torch.promote_types(trace.features.dtype, torch.float32)
     some = trace.grid.places
-    return trace.features[:, some].to(precise), trace.gradients[:, some].to(precise)
+    return precise(trace.features[:, some]), precise(trace.gradients[:, some])

@@ -1,15 +1,16 @@
-"""What methods share that look at the model from outside: cells of pixels, and captum."""
+"""What black-box methods share: cells of pixels, and captum."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import LoadError
-from ..values import Grid, Query
+from ..values import Grid, Query, precise
 
 
 def cells(query: Query) -> Int[Tensor, "height width"]:
@@ -19,22 +20,26 @@ def cells(query: Query) -> Int[Tensor, "height width"]:
     return (rows[:, None] * query.grid.columns + columns).to(query.pixels.device)
 
 
-def patch_sum(values: Float[Tensor, "batch height width"], grid: Grid) -> Tensor:
-    """The sum over the pixels of every patch (batch, patch), in float32 at least.
+def patch_sum(
+    values: Float[Tensor, "batch height width"], grid: Grid
+) -> Float[Tensor, "batch patch"]:
+    """The sum over the pixels of every patch, in float32 at least.
 
     By products of matrices, and so in the same order each time, on every device.
     """
-    values = values.to(torch.promote_types(values.dtype, torch.float32))
+    values = precise(values)
     height, width = values.shape[-2:]
     rows, columns = (
         torch.nn.functional.one_hot(_places(pixels, count), count).to(values)
         for pixels, count in ((height, grid.rows), (width, grid.columns))
     )
-    return (rows.T @ values @ columns).flatten(1)
+    return rearrange(rows.T @ values @ columns, "batch row column -> batch (row column)")
 
 
-def patch_mean(values: Float[Tensor, "batch height width"], grid: Grid) -> Tensor:
-    """The mean over the pixels of every patch (batch, patch)."""
+def patch_mean(
+    values: Float[Tensor, "batch height width"], grid: Grid
+) -> Float[Tensor, "batch patch"]:
+    """The mean over the pixels of every patch."""
     return patch_sum(values, grid) / patch_sum(torch.ones_like(values), grid)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 import torch
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Query
+from ..values import Option, Query
 from .input_space import captum, patch_sum
 
 STEPS: Final = 50
+OPTIONS = (Option("steps", STEPS, 1, 1000, "pictures", "steps of the quadrature", sets="count"),)
 
 
-def integrated_gradients(query: Query) -> Float[Tensor, "batch patch"]:
+def integrated_gradients(query: Query, *, steps: int = STEPS) -> Float[Tensor, "batch patch"]:
     """`x * integral from 0 to 1 of dy/dx(a x) da` (eq. 1, baseline 0), summed over each patch.
 
     Signed, over the three channels and all pixels of a patch, so that the relevance of all patches
@@ -26,16 +28,11 @@ def integrated_gradients(query: Query) -> Float[Tensor, "batch patch"]:
     flows = [
         path.attribute(
             picture,
-            n_steps=STEPS,
+            n_steps=steps,
             internal_batch_size=query.chunk,
             additional_forward_args=target,
         )
         for picture, target in query.parts(1)
     ]
-    return patch_sum(torch.cat(flows).sum(1), query.grid)
-
-
-def pictures_per_target(grid: Grid) -> int:
-    """One picture a step of the path."""
-    del grid
-    return STEPS
+    flow = reduce(torch.cat(flows), "batch channel height width -> batch height width", "sum")
+    return patch_sum(flow, query.grid)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import TokenTrace
 from .grad_cam_tokens import patches
-
-DIM: Final = 2
 
 
 def layer_cam(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
@@ -19,4 +16,4 @@ def layer_cam(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
     f: as for `grad_cam_tokens`, the output of the norm in front of the last block's attention.
     """
     features, gradients = patches(trace)
-    return (gradients.relu() * features).sum(DIM).relu()
+    return reduce(gradients.relu() * features, "batch patch dim -> batch patch", "sum").relu()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import BlockTrace
+from ..values import BlockTrace, Option
+from .sums import over_blocks
 
-HEAD: Final = 1
-ROW: Final = 2
+SKIPPED: Final = 0.0
+OPTIONS = (
+    Option("skipped", SKIPPED, 0, 0.99, "of the blocks", "the first blocks, which do not count"),
+)
 
 
-def legrad(trace: BlockTrace) -> Float[Tensor, "batch patch"]:
+def legrad(trace: BlockTrace, *, skipped: float = SKIPPED) -> Float[Tensor, "batch patch"]:
     """`mean over blocks, heads and all query rows of relu(d s_block / d A_block)`.
 
     `s_block` is the target logit of the model's own classifier (final norm and all) on the mean
@@ -25,5 +29,6 @@ def legrad(trace: BlockTrace) -> Float[Tensor, "batch patch"]:
     pool's first query, and for SigLIP blanks what an empty prompt shows: none of these here.
     Where a block holds several attentions, each is a term: ours.
     """
-    maps = [gradient.relu().mean((HEAD, ROW)) for gradient in trace.gradients]
-    return (sum(maps[1:], maps[0]) / len(maps))[:, trace.grid.places]
+    some = trace.gradients[int(len(trace.gradients) * skipped) :]
+    maps = [reduce(one.relu(), "batch head row token -> batch token", "mean") for one in some]
+    return (over_blocks(maps) / len(maps))[:, trace.grid.places]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import LibraTrace
+from ..values import GraphTrace
 from .attcat import attcat
 
-TOKEN: Final = 1
-DIM: Final = -1
 TINY: Final = 1e-7
 
 
-def libra_xgrad_cam_plus(trace: LibraTrace) -> Float[Tensor, "batch patch"]:
+def libra_xgrad_cam_plus(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """`sum over channels of h * w`, `w = sum over tokens of g |h| / sum over tokens of |h|`.
 
     h: all tokens that enter the last block; g: their LibraGrad gradients; signed, no relu.
@@ -26,12 +25,15 @@ def libra_xgrad_cam_plus(trace: LibraTrace) -> Float[Tensor, "batch patch"]:
     """
     block = trace.blocks[-1]
     tokens, gradients = block.tokens.to(block.token_gradients.dtype), block.token_gradients
-    size = tokens.abs()
-    weights = (gradients * size).sum(TOKEN, keepdim=True) / (size.sum(TOKEN, keepdim=True) + TINY)
-    return (tokens * weights).sum(DIM)[:, trace.grid.places]
+    weighted, sizes = (
+        reduce(terms, "batch token dim -> batch 1 dim", "sum")
+        for terms in (gradients * tokens.abs(), tokens.abs())
+    )
+    relevance = tokens * (weighted / (sizes + TINY))
+    return reduce(relevance, "batch token dim -> batch token", "sum")[:, trace.grid.places]
 
 
-def libra_attcat(trace: LibraTrace) -> Float[Tensor, "batch patch"]:
+def libra_attcat(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """AttCAT (see `attcat`) on LibraGrad's gradients (see `libra_xgrad_cam_plus`).
 
     Tokens and attention are of the same block, as in AttCAT's own program; LibraGrad's takes the

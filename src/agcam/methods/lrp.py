@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import LrpTrace
+from ..values import GraphTrace, Option
+from ..values.needs import Tape
+from ..values.options import RULES
+from .gae import positive
+from .sums import rolled
 
-HEAD: Final = 1
+OPTIONS = (
+    Option(
+        "stabilizer", Tape.stabilizer, 0, 1, "of relevance", "keeps divisions from zero",
+        sets="stabilizer",
+    ),
+    RULES,
+)  # fmt: skip
 
 
-def lrp(trace: LrpTrace) -> Float[Tensor, "batch patch"]:
+def lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """`R = prod over blocks of (I + mean over heads of relu(dy/dA * R_A))`; read rows.
 
     `R_A` is the relevance that reaches an attention, from 1 at the target logit: positive parts of
     linear layers (alpha = 1, biases take none), in proportion through sums (each term's total made
-    its share of the whole) and products (halved), unchanged through softmax, GELU and norms. As in
+    its share of the total) and products (halved), unchanged through softmax, GELU and norms. As in
     the authors' program (github.com/hila-chefer/Transformer-Explainability at c3e578f), equal to
     it to 2e-4 of the map's maximum. Sums and products may divide by almost nothing: in float32 its
     own map and ours may move by a tenth of the maximum with the rounding of the machine.
@@ -26,7 +34,7 @@ def lrp(trace: LrpTrace) -> Float[Tensor, "batch patch"]:
     and where several tokens are read their rows are averaged (where the patches themselves are
     read, their part of I adds the same constant to each).
     """
-    rows = trace.reads[:, None].to(trace.blocks[0].relevance)
-    for block in reversed(trace.blocks):
-        rows = rows + rows @ (block.gradients * block.relevance).relu().mean(HEAD)
-    return rows[:, 0, trace.grid.places]
+    rows = trace.reads[:, None].to(trace.relevance[0])
+    pairs = zip(reversed(trace.blocks), reversed(trace.relevance), strict=True)
+    steps = (positive(block.gradients, relevance) for block, relevance in pairs)
+    return rolled(rows, steps)[:, 0, trace.grid.places]

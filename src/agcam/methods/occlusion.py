@@ -2,38 +2,67 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Final
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..values import Grid, Query
-from .input_space import captum, cells, patch_mean
+from ..errors import MethodError
+from ..values import Grid, Option, Query
+from .input_space import cells
+
+WINDOW: Final = 1
+STRIDE: Final = 1
+OPTIONS = (
+    Option("window", WINDOW, 1, 64, "patches", "the side of what is hidden", sets="window"),
+    Option("stride", STRIDE, 1, 64, "patches", "how far the window moves", sets="stride"),
+)
 
 
-def occlusion(query: Query) -> Float[Tensor, "batch patch"]:
+def occlusion(
+    query: Query, *, window: int = WINDOW, stride: int = STRIDE
+) -> Float[Tensor, "batch patch"]:
     """`y(x) - y(x with the patch hidden)`: how much the target logit falls; signed.
 
     Hidden is every pixel of one patch, once, set to 0 of the normalized picture (its mean colour).
     The paper slides a grey square and plots the class's probability; the logit does not saturate,
-    and it is what the other methods explain. Computed by captum, as the ablation of one feature a
-    patch: its Occlusion with window and stride of a patch, also where patches are not all equal.
-    Of a thing that covers many patches most stays seen when one is hidden: it may be low there.
+    and it is what the other methods explain. Of an object that covers many patches most stays
+    visible when one is hidden: relevance may be low there. With a larger window, a patch gets the
+    mean of the falls of all windows that hide it. Equal to captum's Occlusion, also where windows
+    overlap; patches need not be of equal size.
     """
-    attr = captum("occlusion")
-    ablation = attr.FeatureAblation(query.logit)
-    mask = cells(query)[None, None]
-    drops = [
-        ablation.attribute(
-            picture,
-            additional_forward_args=target,
-            feature_mask=mask,
-            perturbations_per_eval=query.chunk,
+    hidden, patches = _hidden(query, window, stride), cells(query)
+    maps = []
+    for picture, target in query.parts(1):
+        falls = query.logit(picture, target)
+        parts = []
+        for some in torch.split(hidden, query.chunk):
+            masked = torch.where(some[:, patches][:, None], torch.zeros_like(picture), picture)
+            parts.append(falls - query.logit(masked, target.expand(len(some))))
+        maps.append(torch.cat(parts))
+    weights = hidden.to(maps[0])
+    return torch.stack(maps) @ weights / weights.sum(0)
+
+
+def _hidden(query: Query, window: int, stride: int) -> Bool[Tensor, "place patch"]:
+    """The patches that each place of the window hides, row by row; the last ones are cut off."""
+    if stride > window:
+        raise MethodError(
+            f"stride={stride} is more than window={window}, so some patches are never hidden; "
+            "give a larger window or a smaller stride."
         )
-        for picture, target in query.parts(1)
-    ]
-    return patch_mean(torch.cat(drops)[:, 0], query.grid)
+    starts = (
+        range(0, max(side - window, 0) + stride, stride)
+        for side in (query.grid.rows, query.grid.columns)
+    )
+    return torch.stack([_at(query.grid, place, window) for place in product(*starts)]).to(
+        query.pixels.device
+    )
 
 
-def pictures_per_target(grid: Grid) -> int:
-    """Each patch hidden once, and the whole picture."""
-    return grid.patches + 1
+def _at(grid: Grid, place: tuple[int, ...], window: int) -> Tensor:
+    hidden = torch.zeros(grid.rows, grid.columns, dtype=torch.bool)
+    hidden[place[0] : place[0] + window, place[1] : place[1] + window] = True
+    return hidden.flatten()

@@ -9,7 +9,7 @@ from ..values import SinglePatchTrace
 
 
 def recipro_cam(trace: SinglePatchTrace) -> Float[Tensor, "batch patch"]:
-    """The target logit with that patch token alone, and the prefix tokens, in the last block.
+    """The target logit with that single patch token and the prefix tokens, in the last block.
 
     All other patch tokens are zero where they enter the block and after its first norm; no
     gradient, no attention matrix. As in the program of the authors' house

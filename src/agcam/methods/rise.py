@@ -7,19 +7,31 @@ from collections.abc import Iterator
 from typing import Final
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Query
+from ..values import Option, Query, precise
 from .input_space import patch_mean
 
 MASKS: Final = 1000
-CELLS: Final = 7  # of a mask, along each side
-KEEP: Final = 0.5  # probability that a cell is seen
+CELLS: Final = 7
+PROBABILITY: Final = 0.5
 SEED: Final = 0
+OPTIONS = (
+    Option("masks", MASKS, 1, 50_000, "pictures", "random masks", sets="count"),
+    Option("cells", CELLS, 2, 32, "cells", "cells of a mask, along each side"),
+    Option("probability", PROBABILITY, 0.01, 0.99, "probability", "that a cell is seen"),
+)
 
 
-def rise(query: Query) -> Float[Tensor, "batch patch"]:
+def rise(
+    query: Query,
+    *,
+    masks: int = MASKS,
+    cells: int = CELLS,
+    probability: float = PROBABILITY,
+) -> Float[Tensor, "batch patch"]:
     """`S = sum over masks of p(x * M) * M / (N * keep)`, p the target's probability; patch means.
 
     A mask has 7 x 7 cells, each 1 with probability 0.5, made as large as the picture and a cell
@@ -30,40 +42,36 @@ def rise(query: Query) -> Float[Tensor, "batch patch"]:
     and would leave some inputs uncovered, and masks are mirrored at their outermost centres.
     """
     height, width = query.pixels.shape[-2:]
-    precise = torch.promote_types(query.pixels.dtype, torch.float32)
-    total = query.pixels.new_zeros(len(query.pixels), height, width, dtype=precise)
-    for drawn in _masks(height, width, query.chunk):
-        masks = drawn.to(total)
+    total = torch.zeros_like(precise(query.pixels[:, 0]))
+    for drawn in _masks((height, width), masks, cells, probability, query.chunk):
+        some = drawn.to(total)
         for index, (picture, target) in enumerate(query.parts(1)):
-            masked = picture * masks[:, None].to(picture.dtype)
-            scores = query.probability(masked, target.expand(len(masks)))
-            total[index] += torch.tensordot(scores.to(precise), masks, dims=1)
-    return patch_mean(total / (MASKS * KEEP), query.grid)
+            masked = picture * some[:, None].to(picture.dtype)
+            scores = query.probability(masked, target.expand(len(some)))
+            total[index] += torch.tensordot(scores.to(total), some, dims=1)
+    return patch_mean(total / (masks * probability), query.grid)
 
 
-def pictures_per_target(grid: Grid) -> int:
-    """One masked picture a mask."""
-    del grid
-    return MASKS
-
-
-def _masks(height: int, width: int, chunk: int) -> Iterator[Float[Tensor, "mask height width"]]:
+def _masks(
+    size: tuple[int, int], masks: int, cells: int, probability: float, chunk: int
+) -> Iterator[Float[Tensor, "mask height width"]]:
     """The random masks, values in [0, 1], some at a time; which they are depends on no chunk."""
     generator = torch.Generator().manual_seed(SEED)
-    drawn = torch.rand(MASKS, CELLS * CELLS + 2, generator=generator)
-    down, across = _bilinear(height), _bilinear(width)
+    drawn = torch.rand(masks, cells * cells + 2, generator=generator)
+    down, across = (_bilinear(pixels, cells) for pixels in size)
     for some in torch.split(drawn, chunk):
-        seen = (some[:, :-2] < KEEP).double().reshape(-1, CELLS, CELLS)
+        seen = (some[:, :-2] < probability).double()
+        seen = rearrange(seen, "mask (down across) -> mask down across", down=cells)
         first_rows = (some[:, -2].double() * len(down)).long()
         first_columns = (some[:, -1].double() * len(across)).long()
         yield down[first_rows] @ seen @ across[first_columns].mT
 
 
-def _bilinear(pixels: int) -> Float[Tensor, "first pixel cell"]:
+def _bilinear(pixels: int, cells: int) -> Float[Tensor, "first pixel cell"]:
     """Weights of the cells at every pixel, for each place where the crop may start."""
-    size = math.ceil(pixels / CELLS)
-    whole = (CELLS + 1) * size
+    size = math.ceil(pixels / cells)
+    enlarged = (cells + 1) * size
     places = torch.arange(size)[:, None] + torch.arange(pixels)
-    centres = ((places.double() + 0.5) / whole * CELLS - 0.5).abs()
-    centres = CELLS - 1 - (CELLS - 1 - centres).abs()  # mirrored at the outermost centres
-    return (1 - (centres[..., None] - torch.arange(CELLS)).abs()).clamp(min=0)
+    centres = ((places.double() + 0.5) / enlarged * cells - 0.5).abs()
+    centres = cells - 1 - (cells - 1 - centres).abs()  # mirrored at the outermost centres
+    return (1 - (centres[..., None] - torch.arange(cells)).abs()).clamp(min=0)

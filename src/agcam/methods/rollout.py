@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 import torch
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionCall, AttentionTrace
+from ..values import AttentionCall, AttentionTrace, precise
+from .sums import rolled
 
-HEAD: Final = 1
-READ: Final = 1  # once heads are averaged
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows of one block, never tokens squared
 
 
@@ -22,12 +22,9 @@ def rollout(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
     tokens squared is ever kept. No attention is discarded. Where several tokens are read, their
     rows are averaged.
     """
-    call = trace.calls[-1]
-    precise = torch.promote_types(call.query.dtype, torch.float32)
-    rows = trace.reads[:, None].to(call.query.device, precise)
-    for call in reversed(trace.calls):
-        rows = (rows + _through(rows, call)) / 2
-    return rows[:, 0, trace.grid.places]
+    rows = precise(trace.reads[:, None].to(trace.calls[-1].query))
+    product = rolled(rows, reversed(trace.calls), times=_through)
+    return product[:, 0, trace.grid.places] / 2.0 ** len(trace.calls)
 
 
 def _through(rows: Tensor, call: AttentionCall) -> Tensor:
@@ -35,6 +32,7 @@ def _through(rows: Tensor, call: AttentionCall) -> Tensor:
     result = torch.zeros_like(rows)
     for start in range(0, rows.shape[-1], ROWS_AT_ONCE):
         some = slice(start, start + ROWS_AT_ONCE)
-        attention = call.only(some).scores().softmax(-1).mean(HEAD)
-        result += rows[..., some] @ attention
+        attention = call.only(some).attention()
+        mean = reduce(attention, "batch head row token -> batch row token", "mean")
+        result += rows[..., some] @ mean
     return result

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Query
+from ..values import Query
 from .input_space import captum, patch_sum
 
 
@@ -20,10 +21,5 @@ def saliency(query: Query) -> Float[Tensor, "batch patch"]:
         gradient.attribute(pixels.clone().requires_grad_(), additional_forward_args=target)
         for pixels, target in query.parts(query.chunk)
     ]
-    return patch_sum(torch.cat(slopes).amax(1), query.grid)
-
-
-def pictures_per_target(grid: Grid) -> int:
-    """The picture itself, once."""
-    del grid
-    return 1
+    largest = reduce(torch.cat(slopes), "batch channel height width -> batch height width", "max")
+    return patch_sum(largest, query.grid)

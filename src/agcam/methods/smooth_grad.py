@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 import torch
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Query
+from ..values import Option, Query, precise
 from .input_space import captum, patch_sum
 
 SAMPLES: Final = 50
-NOISE: Final = 0.15  # standard deviation, as a share of the picture's range
+NOISE: Final = 0.15
 SEED: Final = 0
+OPTIONS = (
+    Option("samples", SAMPLES, 1, 10_000, "pictures", "noisy copies of the picture", sets="count"),
+    Option("noise", NOISE, 0, 2, "of the picture's range", "the noise's standard deviation"),
+)
 
 
-def smooth_grad(query: Query) -> Float[Tensor, "batch patch"]:
+def smooth_grad(
+    query: Query, *, samples: int = SAMPLES, noise: float = NOISE
+) -> Float[Tensor, "batch patch"]:
     """`| mean over samples of dy/dx(x + noise) |`, summed over the channels and pixels of a patch.
 
     50 samples of Gaussian noise, of 15 % of the picture's largest less its smallest value, as the
@@ -27,26 +34,23 @@ def smooth_grad(query: Query) -> Float[Tensor, "batch patch"]:
     means = []
     for picture, target in query.parts(1):
         generator = torch.Generator().manual_seed(SEED)
-        spread = NOISE * (picture.amax() - picture.amin())
-        total = torch.zeros_like(picture, dtype=torch.promote_types(picture.dtype, torch.float32))
-        for start in range(0, SAMPLES, query.chunk):
-            count = min(query.chunk, SAMPLES - start)
-            noisy = picture + spread * noise(generator, count, picture[0])
+        spread = noise * (picture.amax() - picture.amin())
+        total = torch.zeros_like(precise(picture))
+        for start in range(0, samples, query.chunk):
+            count = min(query.chunk, samples - start)
+            noisy = picture + spread * _drawn(generator, count, picture[0])
             slopes = gradient.attribute(
                 noisy.requires_grad_(), abs=False, additional_forward_args=target.expand(count)
             )
-            total += slopes.to(total).sum(0, keepdim=True)
-        means.append(total / SAMPLES)
-    return patch_sum(torch.cat(means).abs().sum(1), query.grid)
+            total += reduce(slopes.to(total), "sample ... -> 1 ...", "sum")
+        means.append(total / samples)
+    sizes = reduce(
+        torch.cat(means).abs(), "batch channel height width -> batch height width", "sum"
+    )
+    return patch_sum(sizes, query.grid)
 
 
-def pictures_per_target(grid: Grid) -> int:
-    """One noisy copy a sample."""
-    del grid
-    return SAMPLES
-
-
-def noise(generator: torch.Generator, count: int, picture: Tensor) -> Tensor:
-    """Standard Gaussian noise for some samples, each drawn alone: no chunk changes the next."""
+def _drawn(generator: torch.Generator, count: int, picture: Tensor) -> Tensor:
+    """Standard Gaussian noise for some samples, each drawn by itself: chunks change nothing."""
     drawn = [torch.randn(picture.shape, generator=generator) for _ in range(count)]
     return torch.stack(drawn).to(picture)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import torch
+from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import StreamTrace
+from ..values import StreamTrace, precise
 
-HEAD: Final = 1
-DIM: Final = -1
 TINY: Final = 1e-8
 
 
@@ -29,21 +28,21 @@ def token_tm(trace: StreamTrace) -> Float[Tensor, "batch patch"]:
     rows = trace.reads[:, None].to(first.attention)
     for block in reversed(trace.blocks):
         rows = rows + rows * _weights(block.between, block.leaving)
-        of_attention = block.attention.mean(HEAD) * _weights(block.entering, block.between)
-        rows = rows + rows @ (of_attention * block.gradients.relu().mean(HEAD))
+        attention, gradients = (
+            reduce(matrix, "batch head row token -> batch row token", "mean")
+            for matrix in (block.attention, block.gradients.relu())
+        )
+        mixing = attention * _weights(block.entering, block.between)
+        rows = rows + rows @ (mixing * gradients)
     return (rows[:, 0] * _length(first.entering))[:, trace.grid.places]
 
 
-def _weights(before: Tensor, after: Tensor) -> Tensor:
-    """The diagonal of W as a row: batch 1 token."""
-    before, after = _precise(before), _precise(after)
-    direction = torch.cosine_similarity(before, after, dim=DIM).softmax(DIM)
+def _weights(before: Tensor, after: Tensor) -> Float[Tensor, "batch 1 token"]:
+    """The diagonal of W as a row."""
+    before, after = precise(before), precise(after)
+    direction = torch.cosine_similarity(before, after, dim=-1).softmax(-1)
     return (_length(after) / (_length(before) + TINY) * direction)[:, None]
 
 
-def _length(tokens: Tensor) -> Tensor:
-    return _precise(tokens).square().sum(DIM).sqrt()
-
-
-def _precise(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+def _length(tokens: Tensor) -> Float[Tensor, "batch token"]:
+    return reduce(precise(tokens).square(), "batch token dim -> batch token", "sum").sqrt()

@@ -21,17 +21,9 @@ from .hooks import LayoutMismatchError
 from .layouts import Layouts, find_layout, fit_layout
 from .record import logits_of, record
 from .replay import Replay
-from .session import (
-    CHUNK,
-    FROM_OUTSIDE,
-    OF_EVERY_BLOCK,
-    Session,
-    Tracer,
-    check_tracer,
-    tracers_of,
-)
+from .session import CHUNK, Session, Tracer, check_tracer
 
-__all__ = ["Report", "Session", "Tracer", "evaluation_mode", "restoring", "trace", "tracers_of"]
+__all__ = ["Report", "Session", "Tracer", "evaluation_mode", "restoring", "trace"]
 
 _layouts: Final = Layouts()
 
@@ -93,12 +85,12 @@ class _Request:
     @property
     def untraced(self) -> bool:
         """Whether a model that cannot be traced will do."""
-        return self.lazy or all(method.needs in FROM_OUTSIDE for method in self.methods)
+        return self.lazy or all(method.needs.any_classifier for method in self.methods)
 
     @property
     def keep_calls(self) -> bool:
         """Whether some method needs the whole attention of every block."""
-        return any(method.needs in OF_EVERY_BLOCK for method in self.methods)
+        return any(method.needs.keeps_calls for method in self.methods)
 
     def session(self, layout: Layout, replay: Replay | None = None) -> Session:
         """Record by this layout, and prove it; LayoutMismatchError where the model has another."""

@@ -1,4 +1,4 @@
-"""Ask the model again: pictures in, the target's logit or probability out, a few at a time."""
+"""The model as a function: pixels in, the target's logit or probability out, a few at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError, TargetError
-from ..values import Classifier, Grid, Query, Recording, kind_of, weights_of
+from ..values import Classifier, Grid, Query, Recording, kind_of, precise, weights_of
 from .prove import prove
 from .record import logits_of
 from .structure import has_quantised_layers
@@ -17,11 +17,11 @@ from .untraceable import QUANTISED
 
 CELL: Final = 16  # pixels of a patch, where the model has no grid of its own
 Report = Callable[[int], None]
-"""Is told how many pictures the model has just been asked about."""
+"""Called after each pass with its number of pictures."""
 
 
 class BlackBox:
-    """The model as it is, proved to give the recorded logits again, then asked about targets."""
+    """The model as it is, proved to give the recorded logits a second time."""
 
     name: Final = "black box"
 
@@ -33,8 +33,8 @@ class BlackBox:
         parts = [logits_of(classifier, part) for part in torch.split(recording.pixels, chunk)]
         prove(classifier.name, recording.logits, torch.cat(parts), recording.pixels.dtype)
 
-    def ask(self, target: Tensor) -> Query:
-        """Ask about one target class a picture: `target` (batch,)."""
+    def trace(self, target: Tensor) -> Query:
+        """Trace one target class a picture: `target` (batch,)."""
         recording = self.recording
         target = target.to(recording.pixels.device)
         return Query(
@@ -63,7 +63,7 @@ class BlackBox:
             raise ModelError(QUANTISED.format(name=self._classifier.name))
         for part in torch.split(pixels, self.chunk):
             logits = self._run(part)
-            parts.append(logits.to(torch.promote_types(logits.dtype, torch.float32)))
+            parts.append(precise(logits))
             if self._report is not None:
                 self._report(len(part))
         return torch.cat(parts)

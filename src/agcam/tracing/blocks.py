@@ -8,100 +8,80 @@ of them are the model's own logits, which proves the way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError
-from ..undo import hook, undoing
 from ..values import AttentionCall, BlockTrace, Classifier, Recording
-from .full import Turn, attend, gradients_of
-from .hooks import map_tensors, replace_stream, stream_of
+from .hooks import map_tensors
+from .instrumented import Instrumented, attend, gradients_of
 from .prove import prove_logits
-from .record import blocks_of, capture
 
 
-class BlockScores:
+class BlockScores(Instrumented):
     """A score for each block, from its mean token, or from an attention pool over its tokens.
 
-    What enters a block is detached, so a score meets only the attention of its own block.
+    What enters a block is detached, so a score depends on the attention of its own block alone.
     """
 
     name: Final = "block scores"
+    refusal: ClassVar = "its classifier cannot be applied to the tokens of every block at once"
 
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
-        self.recording, self.layout = recording, recording.layout
+        super().__init__(classifier, recording.layout)
+        self.recording = recording
         last = max(index for index, own in enumerate(self.layout.calls) if own)
         self._pooled = last + 1 < len(self.layout.calls)
         self._own: list[Tensor] = []
         self._pool: list[Tensor] = []
         self._outputs: list[Tensor] = []
-        self._turn = Turn(self.layout, self._attend)
-        first = len(recording.logits)
         with torch.enable_grad():  # slices made outside would be cut off from the graph
-            logits = self._run(classifier)
-            proof, self.logits = logits[:first], logits[first:]
-        self._turn.finish()
+            logits = self.run(recording.pixels, gradients=True)
+            proof, self.logits = logits.tensor_split([len(recording.logits)])
         prove_logits(classifier.name, recording, proof)
 
-    def ask(self, target: Tensor) -> BlockTrace:
+    def trace(self, target: Tensor) -> BlockTrace:
         """Trace one target class a picture: `target` (batch,)."""
         count, batch = len(self._outputs), len(target)
-        asked = self._pool if self._pooled else self._own
-        gradients = gradients_of(self.logits, target.repeat(count), asked)
+        nodes = self._pool if self._pooled else self._own
+        gradients = gradients_of(self.logits, target.repeat(count), nodes)
         if self._pooled:  # one pool saw all blocks, the model's own tokens first
             gradients = tuple(part for pool in gradients for part in pool[batch:].chunk(count))
         return BlockTrace(gradients, self.recording.grid)
 
-    def _run(self, classifier: Classifier) -> Tensor:
-        *others, last = blocks_of(classifier, self.layout)
-        with undoing() as undo:
-            for block in others:
-                hook(undo, block, _detach, self._keep)
-            hook(undo, last, _detach, self._keep_and_spread)
-            capture(undo, self.layout, self.recording.pixels, self._answer)
-            try:
-                return classifier.predict(self.recording.pixels)
-            except (RuntimeError, IndexError, ValueError, TypeError) as error:
-                spread = len(self._outputs) == len(self.layout.blocks)
-                if not spread or isinstance(error, torch.cuda.OutOfMemoryError):
-                    raise
-                raise ModelError(
-                    f"{classifier.name}: its classifier cannot be applied to the tokens of every "
-                    f"block at once ({type(error).__name__}), which this method needs; choose "
-                    "another method."
-                ) from error
+    def before_block(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        """Detach all that enters the block."""
+        torch.set_grad_enabled(True)
+        return map_tensors(args, torch.Tensor.detach), map_tensors(kwargs, torch.Tensor.detach)
 
-    def _keep(self, _: nn.Module, __: object, output: Any) -> None:
-        self._outputs.append(stream_of(output))
-
-    def _keep_and_spread(self, _: nn.Module, __: object, output: Any) -> Any:
-        stream, dim = stream_of(output), self.layout.token_dim
+    def leave(self, stream: Tensor) -> Tensor | None:
+        """Behind the last block, spread the tokens of every block over the batch."""
         self._outputs.append(stream)
-        scored = self._outputs
+        if not self.changed():
+            return None
+        dim, scored = self.layout.token_dim, self._outputs
         if not self._pooled:
             scored = [tokens.mean(dim, keepdim=True).expand_as(tokens) for tokens in scored]
-        spread = torch.cat([stream, *scored], dim=1 - dim)
-        return replace_stream(output, spread)
+        return torch.cat([stream, *scored], dim=1 - dim)
 
-    def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        if len(self._outputs) < len(self.layout.blocks):
-            return self._turn.answer(call, as_torch)
+    def changed(self) -> bool:
+        """Whether every block has been left."""
+        return len(self._outputs) == len(self.layout.blocks)
 
-        def pool() -> Tensor:
-            self._pool.append(call.scores().softmax(-1))
-            return attend(self._pool[-1], call.value)
-
-        return self._turn.answer(call, pool)
-
-    def _attend(self, call: AttentionCall) -> Tensor:
-        attention = call.scores().softmax(-1)
-        if not attention.requires_grad:  # the first node of its block, no parameter asks
+    def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        """Compute a block's own attention as a node of the graph."""
+        attention = call.attention()
+        if not attention.requires_grad:  # the first node of its block, and no parameter is trained
             attention.requires_grad_()
         self._own.append(attention)
         return attend(attention, call.value)
 
-
-def _detach(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return map_tensors(args, torch.Tensor.detach), map_tensors(kwargs, torch.Tensor.detach)
+    def other(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        """Compute the pool's attention as a node of the graph, behind the last block."""
+        if not self.changed():
+            return as_torch()
+        self._pool.append(call.attention())
+        return attend(self._pool[-1], call.value)

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..own_operations import is_own_operation
-from ..undo import hook, undoing
+from ..undo import Undo
 from ..values import AttentionCall, Classifier, Layout
-from .full import Turn
 from .graph import leaves_leading_to
-from .hooks import LayoutMismatchError, first_tensor, map_tensors, stream_of
+from .hooks import LayoutMismatchError
+from .instrumented import Instrumented
 from .patches import open_mode
-from .record import blocks_of, capture, rows_read
+from .record import rows_read
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Dependencies:
 
 def find_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -> Dependencies:
     """Follow the logits of one picture back; LayoutMismatchError where there is no gradient."""
-    cut = _CutPass(layout)
-    logits = cut.run(classifier, pixels)
+    cut = _CutPass(classifier, layout)
+    logits = cut.run(pixels)
     if cut.output is None:
         raise LayoutMismatchError
     reached = leaves_leading_to(logits)
@@ -71,11 +71,11 @@ def find_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) ->
     )
 
 
-class _CutPass:
+class _CutPass(Instrumented):
     """The pass: a leaf where each block begins, and one for what each attention returns."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+    def __init__(self, classifier: Classifier, layout: Layout) -> None:
+        super().__init__(classifier, layout)
         self.entered: list[Tensor] = []  # the tokens that came to each block
         self.entries: list[Tensor] = []  # the leaves that went on in their place
         self.attention: list[tuple[int, Tensor]] = []  # leaves, with the number of their block
@@ -83,20 +83,16 @@ class _CutPass:
         self.output_node: Any = None  # where it stands in the graph, before anything overwrites it
         self.pixels = torch.empty(0)
         self.watch = _Watch(self)
-        self._turn = Turn(layout)
 
-    def run(self, classifier: Classifier, pixels: Tensor) -> Tensor:
-        blocks = blocks_of(classifier, self.layout)
-        with torch.enable_grad(), undoing() as undo:
-            for block in blocks:
-                hook(undo, block, before=self._enter)
-            hook(undo, blocks[-1], after=self._leave)
-            capture(undo, self.layout, pixels, self._answer)
-            open_mode(undo, self.watch)
-            self.pixels = pixels.detach().requires_grad_()
-            logits = classifier.predict(self.pixels.clone())
-        self._turn.finish()
-        return logits
+    def run(self, pixels: Tensor, *, gradients: bool = True) -> Tensor:
+        """The logits, whose graph begins at the pixels."""
+        self.pixels = pixels.detach().requires_grad_()
+        with torch.enable_grad():
+            return super().run(self.pixels.clone(), gradients=gradients)
+
+    def open(self, undo: Undo, blocks: list[nn.Module]) -> None:
+        """Watch every operation."""
+        open_mode(undo, self.watch)
 
     def chained(self) -> bool:
         """Whether what enters each block comes from the block before it."""
@@ -110,30 +106,21 @@ class _CutPass:
     def behind_last_block(self) -> bool:
         return len(self.entries) >= len(self.layout.blocks)
 
-    def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        stream = first_tensor(args, kwargs)
-        if stream is None:
-            raise LayoutMismatchError
-        torch.set_grad_enabled(True)  # also where the model says no_grad
-        leaf = stream.detach().requires_grad_()
+    def enter(self, stream: Tensor) -> Tensor:
+        """Cut the graph where a block begins."""
         self.entered.append(stream)
-        self.entries.append(leaf)
+        self.entries.append(stream.detach().requires_grad_())
+        return self.entries[-1]
 
-        def cut(tensor: Tensor) -> Tensor:
-            return leaf if tensor is stream else tensor
+    def leave(self, stream: Tensor) -> None:
+        """Remember what leaves the last block, and the node of the graph that made it."""
+        self.output, self.output_node = stream, stream.grad_fn
 
-        return map_tensors(args, cut), map_tensors(kwargs, cut)
-
-    def _leave(self, _: nn.Module, __: object, output: Any) -> None:
-        self.output = stream_of(output)
-        self.output_node = self.output.grad_fn
-
-    def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        if not self._turn.own():
-            return as_torch()
+    def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        """Cut the graph at what each attention returns."""
         with torch.no_grad():
             leaf = as_torch().requires_grad_()
-        self.attention.append((len(self.entries) - 1, leaf))
+        self.attention.append((self.block, leaf))
         return leaf
 
 

@@ -39,12 +39,12 @@ class Leaves:
         """The tokens of the last block that the classifier reads, for each picture."""
         return rows_read(self.logits, self._last, self.recording.layout.token_dim)
 
-    def ask(self, target: Tensor) -> ReadTrace:
+    def trace(self, target: Tensor) -> ReadTrace:
         """Trace one target class a picture: `target` (batch,)."""
-        return next(self.ask_each(target[:, None]))
+        return next(self.trace_each(target[:, None]))
 
-    def ask_each(self, targets: Tensor) -> Iterator[ReadTrace]:
-        """Trace `targets` (batch, asked), several columns at a time, side by side in the batch.
+    def trace_each(self, targets: Tensor) -> Iterator[ReadTrace]:
+        """Trace `targets` (batch, target), several columns at a time, side by side in the batch.
 
         A trace of k columns has batch * k rows: all columns of the first picture come first. One
         backward pass, which reads every weight once, serves a whole trace; it is made when the

@@ -10,8 +10,6 @@ from torch import Tensor
 from .tape import Call
 from .walk import Rule, Rules, Signals
 
-TINY: Final = 1e-9  # what keeps the authors' program of `LRP` from dividing by zero
-
 
 def gradient(call: Call, signals: Signals) -> Signals:
     """The chain rule: what autograd would send back."""
@@ -32,7 +30,7 @@ def identity(call: Call, signals: Signals) -> Signals:
 def proportional(call: Call, signals: Signals) -> Signals:
     """`x * d/dx <f(x), R / f(x)>`: each input's share of the output (the z-rule)."""
     shares = [
-        None if signal is None else divide(signal, output)
+        None if signal is None else call.divide(signal, output)
         for signal, output in zip(signals, call.outputs, strict=True)
     ]
     back = gradient(call, shares)
@@ -57,7 +55,7 @@ def summed(call: Call, signals: Signals) -> Signals:
     size = totals[0].abs() + totals[1].abs()
     whole = _only(signals).sum()
     return [
-        term * divide(divide(total.abs(), size) * whole, total)
+        term * call.divide(call.divide(total.abs(), size) * whole, total)
         for term, total in zip(terms, totals, strict=True)
     ]
 
@@ -72,20 +70,20 @@ def linear(call: Call, signals: Signals) -> Signals:
     left, right = call.operands[-2:]
     signal = _only(signals)
     if left is call.inputs[0]:
-        return [_positive(left, right, signal)]
-    return [_positive(right.mT, left.mT, signal.mT).mT]
+        return [_positive(call, left, right, signal)]
+    return [_positive(call, right.mT, left.mT, signal.mT).mT]
 
 
-def _positive(x: Tensor, weight: Tensor, signal: Tensor) -> Tensor:
+def _positive(call: Call, x: Tensor, weight: Tensor, signal: Tensor) -> Tensor:
     plus, minus = (x.clamp(min=0), weight.clamp(min=0)), (x.clamp(max=0), weight.clamp(max=0))
-    share = divide(signal, plus[0] @ plus[1] + minus[0] @ minus[1])
+    share = call.divide(signal, plus[0] @ plus[1] + minus[0] @ minus[1])
     return plus[0] * (share @ plus[1].mT) + minus[0] * (share @ minus[1].mT)
 
 
 def _only(signals: Signals) -> Tensor:
     """The signal of an operation that has one output (of a norm: the first)."""
     signal = signals[0]
-    assert signal is not None, "a signal has arrived, or the rule would not be asked"
+    assert signal is not None, "a signal has arrived, or the rule would not be called"
     return signal
 
 
@@ -103,11 +101,6 @@ def quotient(call: Call, signals: Signals) -> Signals:
 
 def _same_shape(call: Call) -> bool:
     return call.inputs[0].shape == call.outputs[0].shape
-
-
-def divide(a: Tensor, b: Tensor) -> Tensor:
-    """`a / b`, and 0 where b is 0."""
-    return torch.where(b == 0, torch.zeros_like(a), a / (b + b.ge(0) * TINY - b.lt(0) * TINY))
 
 
 COPIES: Final = (
@@ -166,6 +159,7 @@ LRP: Final = Rules(
         ("mean sum", proportional),
     ),
     constants=frozenset(SPREADS.split()),
+    stabilizer=1e-9,  # of the authors' program
 )
 
 GRADIENT: Final = Rules("gradient", {}, others=gradient)
@@ -194,3 +188,5 @@ ATTN_LRP: Final = Rules(
     ),
     constants=frozenset(f"{SPREADS} sigmoid".split()),
 )
+
+RULES: Final = {rules.name: rules for rules in (LRP, GRADIENT, LIBRA, ATTN_LRP)}

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError
+from ..values import precise
 from .hooks import map_tensors
 
 
@@ -48,8 +49,8 @@ class Step:
 class Call:
     """One operation as a rule sees it: `inputs` are those that lead back to the tokens.
 
-    `run` computes the outputs again from other inputs; `operands` are all positional arguments.
-    Everything is at least float32.
+    `run` computes the outputs from other inputs; `operands` are all positional arguments. `divide`
+    keeps from zero by `stabilizer`. Everything is at least float32.
     """
 
     name: str
@@ -57,6 +58,12 @@ class Call:
     outputs: tuple[Tensor, ...]
     operands: tuple[Any, ...]
     run: Callable[[Sequence[Tensor]], tuple[Tensor, ...]]
+    stabilizer: float
+
+    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+        """`a / (b + stabilizer * sign(b))`, and 0 where b is 0."""
+        away = b.ge(0) * self.stabilizer - b.lt(0) * self.stabilizer
+        return torch.where(b == 0, torch.zeros_like(a), a / (b + away))
 
 
 class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -116,7 +123,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
         self.values[number] = written.clone()
 
-    def meeting(self, stream: int, others: Sequence[int]) -> tuple[int, int]:
+    def first_sum(self, stream: int, others: Sequence[int]) -> tuple[int, int]:
         """The first sum of a token stream with what comes of `others`: its place and that term's.
 
         Raises ModelError where there is none.
@@ -133,26 +140,22 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             "entered it, which this method needs; choose another method."
         )
 
-    def again(self, given: Mapping[int, Tensor], wanted: int) -> Tensor:
-        """The tensor at a place, computed again from other tensors at the `given` places."""
+    def recompute(self, given: Mapping[int, Tensor], wanted: int) -> Tensor:
+        """The tensor at a place, as it would be with other tensors at the `given` places."""
         values = dict(given)
-        with as_written(self.values[wanted]):
-            self._compute_again(values, given, wanted)
+        with without_autocast(self.values[wanted]):
+            for step in self.steps:
+                if wanted in values:
+                    break
+                follows = not values.keys().isdisjoint(step.inputs)
+                if follows and given.keys().isdisjoint(step.outputs):
+                    call = self.call(step, step.inputs)
+                    pairs = zip(step.inputs, call.inputs, strict=True)
+                    outputs = call.run([values.get(number, own) for number, own in pairs])
+                    values.update(zip(step.outputs, outputs, strict=True))
         return values[wanted]
 
-    def _compute_again(
-        self, values: dict[int, Tensor], given: Mapping[int, Tensor], wanted: int
-    ) -> None:
-        for step in self.steps:
-            if wanted in values:
-                break
-            if not values.keys().isdisjoint(step.inputs) and given.keys().isdisjoint(step.outputs):
-                call = self.call(step, step.inputs)
-                pairs = zip(step.inputs, call.inputs, strict=True)
-                outputs = call.run([values.get(number, own) for number, own in pairs])
-                values.update(zip(step.outputs, outputs, strict=True))
-
-    def call(self, step: Step, inputs: Sequence[int]) -> Call:
+    def call(self, step: Step, inputs: Sequence[int], stabilizer: float = 0.0) -> Call:
         """A step with its tensors; `inputs` are the places among its inputs that count."""
 
         def run(given: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -174,19 +177,13 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             tuple(values[n] for n in step.outputs),
             _map(step.args, lambda v: values[v.number] if isinstance(v, _Place) else precise(v)),
             run,
+            stabilizer,
         )
 
 
-def as_written(tensor: Tensor) -> AbstractContextManager[Any]:
-    """No caller's autocast: casts are steps of the tape, and nothing else is cast."""
+def without_autocast(tensor: Tensor) -> AbstractContextManager[Any]:
+    """The caller's autocast is off: casts are steps of the tape, and nothing else is cast."""
     return torch.autocast(tensor.device.type, enabled=False)
-
-
-def precise(tensor: Tensor) -> Tensor:
-    """The same in at least float32, where it is of floating point."""
-    if not tensor.is_floating_point():
-        return tensor
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _flat(result: Any) -> list[Tensor]:

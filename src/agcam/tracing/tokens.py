@@ -9,14 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from ..undo import hook, undoing
+from ..undo import Undo, hook
 from ..values import AttentionCall, Classifier, Recording, TokenTrace
-from .full import gradients_of
+from .instrumented import Instrumented, gradients_of
 from .prove import prove_logits
-from .record import capture
 
 
-class NormTokens:
+class NormTokens(Instrumented):
     """The norm in front of the last block's attention: the layer that CAMs of ViTs are usually of.
 
     The graph starts at its output, so one short backward pass is all; the skip connection around
@@ -26,47 +25,44 @@ class NormTokens:
     name: Final = "token features"
 
     def __init__(self, classifier: Classifier, recording: Recording) -> None:
-        self.recording, self.layout = recording, recording.layout
-        self._name = classifier.name
-        self._leaf: list[Tensor] = []  # one, once the norm has been met
-        self._inside = False
-        block = classifier.vision.get_submodule(self.layout.blocks[-1])
-        with torch.no_grad(), undoing() as undo:
-            hook(undo, block, before=self._enter)
-            for part in block.modules():
-                if "norm" in type(part).__name__.lower():
-                    hook(undo, part, after=self._cut)
-            capture(undo, self.layout, recording.pixels, self._answer)
-            self.logits = classifier.predict(recording.pixels)
+        super().__init__(classifier, recording.layout)
+        self.recording = recording
+        self._leaf: Tensor | None = None
+        self.logits = self.run(recording.pixels, gradients=False)
         prove_logits(classifier.name, recording, self.logits)
 
-    def ask(self, target: Tensor) -> TokenTrace:
+    def trace(self, target: Tensor) -> TokenTrace:
         """Trace one target class a picture: `target` (batch,)."""
-        (gradient,) = gradients_of(self.logits, target, self._leaf)
-        features, gradients = (
-            stream.movedim(self.layout.token_dim, 1)
-            for stream in (self._leaf[0].detach(), gradient)
-        )
-        return TokenTrace(features, gradients, self.recording.grid)
+        assert self._leaf is not None, "the last block's attention was reached"
+        (gradient,) = gradients_of(self.logits, target, [self._leaf])
+        dim = self.layout.token_dim
+        features = self._leaf.detach().movedim(dim, 1)
+        return TokenTrace(features, gradient.movedim(dim, 1), self.recording.grid)
 
-    def _enter(self, *_: object) -> None:
-        self._inside = True
+    def open(self, undo: Undo, blocks: list[nn.Module]) -> None:
+        """Watch the norms of the last block."""
+        for part in blocks[-1].modules():
+            if "norm" in type(part).__name__.lower():
+                hook(undo, part, after=self._cut)
 
     def _cut(self, _: nn.Module, __: object, output: Any) -> Any:
-        tokens = self.layout.grid.tokens
-        if self._leaf or not self._inside or not isinstance(output, Tensor):
+        tokens, dim = self.layout.grid.tokens, self.layout.token_dim
+        if self._leaf is not None or not self._in_last_block() or not isinstance(output, Tensor):
             return None
-        if output.ndim != 3 or output.shape[self.layout.token_dim] != tokens:
+        if output.ndim != 3 or output.shape[dim] != tokens:
             return None
         torch.set_grad_enabled(True)  # from here on; the context around the pass ends it
-        self._leaf.append(output.detach().requires_grad_())
-        return self._leaf[0]
+        self._leaf = output.detach().requires_grad_()
+        return self._leaf
 
-    def _answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        del call
-        if self._inside and not self._leaf:
+    def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        """Refuse a last block in which no norm came before its attention."""
+        if self._in_last_block() and self._leaf is None:
             raise ModelError(
-                f"{self._name}: its last block has no norm in front of its attention, whose "
-                "features this method reads; choose another method."
+                f"{self.classifier.name}: its last block has no norm in front of its attention, "
+                "whose features this method reads; choose another method."
             )
         return as_torch()
+
+    def _in_last_block(self) -> bool:
+        return self.block == len(self.layout.blocks) - 1

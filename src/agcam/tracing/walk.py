@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from ..errors import ModelError
-from .tape import Call, Tape, as_written, precise
+from ..errors import MethodError, ModelError
+from ..values import precise
+from .tape import Call, Step, Tape, without_autocast
 
 Signals = Sequence[Tensor | None]
 Rule = Callable[[Call, Signals], Signals]
@@ -23,13 +24,23 @@ class Rules:
 
     What `constants` compute counts as given: nothing goes back through them. An operation that
     has neither takes the rule for `others`; where there is none it is refused by name, never
-    passed over.
+    passed over. `stabilizer` keeps the rules' divisions from zero.
     """
 
     name: str
     rules: Mapping[str, Rule]
     constants: frozenset[str] = frozenset()
     others: Rule | None = None
+    stabilizer: float = 0.0
+
+    def with_own(self, own: Mapping[str, Rule], stabilizer: float) -> Rules:
+        """The same with rules of the caller's, which come first, and another stabilizer."""
+        return replace(
+            self,
+            rules={**self.rules, **own},
+            constants=self.constants.difference(own),
+            stabilizer=stabilizer,
+        )
 
     def of(self, operation: str) -> Rule:
         """The rule for an operation; ModelError where there is none."""
@@ -37,7 +48,8 @@ class Rules:
         if rule is None:
             raise ModelError(
                 f"this model computes {operation!r} (torch's own name), for which {self.name} has "
-                "no rule; choose another method."
+                "no rule; choose another method, or give a rule, such as the chain rule: options="
+                f'{{"rules": {{"{operation}": agcam.tracing.rules.gradient}}}}.'
             )
         return rule
 
@@ -62,14 +74,14 @@ def walk(tape: Tape, rules: Rules, end: int, signal: Tensor, wanted: Sequence[in
     """Carry `signal` back from the place `end`; what has arrived at each of the `wanted` places."""
     live = _live(tape, rules)
     signals, lost = {end: signal}, {True: 0.0, False: 0.0}
-    with as_written(signal):
+    with without_autocast(signal):
         for step in reversed(tape.steps):
             arrived = [signals.get(number) for number in step.outputs]
             inputs = [number for number in step.inputs if number in live]
             if all(one is None for one in arrived) or not inputs or step.name in rules.constants:
                 continue
-            call = tape.call(step, inputs)
-            back = rules.of(step.name)(call, arrived)
+            call = tape.call(step, inputs, rules.stabilizer)
+            back = _checked(step, call, rules.of(step.name)(call, arrived))
             gap = _along(call.outputs, arrived) - _along(call.inputs, back)
             lost[step.name in HAVE_BIASES] += gap
             for number, one in zip(inputs, back, strict=True):
@@ -88,6 +100,20 @@ def _live(tape: Tape, rules: Rules) -> set[int]:
         if step.name not in rules.constants and not live.isdisjoint(step.inputs):
             live.update(step.outputs)
     return live
+
+
+def _checked(step: Step, call: Call, back: Signals) -> Signals:
+    """What a rule gives back, which may be the caller's: a signal or None for each input."""
+    fits = len(back) == len(call.inputs) and all(
+        signal is None or signal.shape == value.shape
+        for signal, value in zip(back, call.inputs, strict=True)
+    )
+    if not fits:
+        raise MethodError(
+            f"the rule for {step.name!r} must return a tensor like the input, or None, for each of "
+            f"{len(call.inputs)} inputs."
+        )
+    return back
 
 
 def _along(values: Sequence[Tensor], signals: Signals) -> float:

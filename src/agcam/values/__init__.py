@@ -1,14 +1,5 @@
 """The nouns that travel between the rooms: frozen, with their shapes in the types."""
 
-from .by_rules import (
-    AttnLrpTrace,
-    LibraTrace,
-    LrpBlock,
-    LrpTrace,
-    RuledTrace,
-    StreamBlock,
-    StreamTrace,
-)
 from .cases import (
     AccuracyCase,
     BoxCase,
@@ -22,24 +13,28 @@ from .cases import (
 )
 from .changes import Changes, scaled_resize
 from .evidence import (
-    AttentionCall,
+    Account,
     AttentionTrace,
-    BlockRecord,
     BlockTrace,
     GraphBlock,
     GraphTrace,
     GridTrace,
     Query,
-    ReachTrace,
     ReadBlock,
     ReadTrace,
-    Recording,
+    SinglePatchTrace,
+    StreamBlock,
+    StreamTrace,
     TokenTrace,
+    Trace,
 )
+from .method import Method
 from .metric import Axes, Metric
 from .model import Classifier, Family, Layout, Scalar, Scores
-from .more_passes import PathTrace, SinglePatchTrace
+from .needs import Cost, Needs
+from .options import Option, RulesOption
 from .picture import Frame, Grid
+from .precision import precise
 from .preparation import (
     Preparation,
     Transform,
@@ -47,7 +42,7 @@ from .preparation import (
     preparation_notes,
     preparation_text,
 )
-from .rows import Method
+from .recording import AttentionCall, BlockRecord, Recording
 from .samples import DataSet, Reader, Sample, Truth
 from .scores import (
     MEANING,
@@ -61,15 +56,14 @@ from .scores import (
     split,
     weights_of,
 )
-from .trace import Trace
 
 __all__ = [
     "MEANING",
+    "Account",
     "AccuracyCase",
     "Answer",
     "AttentionCall",
     "AttentionTrace",
-    "AttnLrpTrace",
     "Axes",
     "BlockRecord",
     "BlockTrace",
@@ -77,6 +71,7 @@ __all__ = [
     "Case",
     "Changes",
     "Classifier",
+    "Cost",
     "CostCase",
     "CurveCase",
     "DataSet",
@@ -88,23 +83,20 @@ __all__ = [
     "GridTrace",
     "GroupCase",
     "Layout",
-    "LibraTrace",
-    "LrpBlock",
-    "LrpTrace",
     "MaskCase",
     "Method",
     "Metric",
+    "Needs",
+    "Option",
     "OtherClassCase",
-    "PathTrace",
     "Preparation",
     "Query",
     "RandomizedCase",
-    "ReachTrace",
     "ReadBlock",
     "ReadTrace",
     "Reader",
     "Recording",
-    "RuledTrace",
+    "RulesOption",
     "Sample",
     "Scalar",
     "Scores",
@@ -119,6 +111,7 @@ __all__ = [
     "kind_of",
     "name_of",
     "percent",
+    "precise",
     "predicted",
     "preparation_manifest",
     "preparation_notes",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from .model import Classifier, Scores
+from .precision import precise
 
 ROUNDING: Final = 1e-3  # of probabilities in half precision
 MEANING: Final[dict[Scores, str]] = {
@@ -82,7 +83,7 @@ def probabilities_of(classifier: Classifier, logits: Tensor) -> Tensor | None:
     Raises:
         ModelError: the outputs are taken for probabilities, and are out of their range.
     """
-    exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    exact = precise(logits)
     kind = kind_of(classifier, logits.shape[-1])
     if not logits.shape[-1] or kind == "none":
         return None

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request
 from .. import values
 from ..explanation import Explanation
 from ..maps import png_bytes
-from ..methods.costs import cost_of
 from .bodies import ask_of
 from .context import current_request
 from .schemas import Answer, Ask, Health, Map, MethodRow, ModelRow, Prediction, Problem
@@ -70,8 +69,8 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
                 name=row.name,
                 class_specific=row.class_specific,
                 passes=row.passes,
-                picture_passes=cost_of(row).picture,
-                class_passes=cost_of(row).target,
+                picture_passes=row.needs.cost().picture,
+                class_passes=row.needs.cost().target,
                 cite=row.cite,
             )
             for row in OFFERED.values()
@@ -104,7 +103,7 @@ def _admitted_cost(uploads: Uploads, queue: WorkQueue, ask: Ask) -> float:
     selection = Selection("", ask.method, prompts=tuple(ask.prompts))
     passes = uploads.cost(selection, max(1, len(ask.classes)))
     room = uploads.limits.request_passes - uploads.cost(selection)
-    fit = 1 + int(room / max(cost_of(OFFERED[ask.method]).target, 1e-9))
+    fit = 1 + int(room / max(OFFERED[ask.method].needs.cost().target, 1e-9))
     queue.admit(passes, f"by {ask.method}, ask for {fit} classes at a time" if fit > 0 else "sorry")
     return passes
 

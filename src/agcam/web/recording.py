@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any
 
 from torch import Tensor, nn
 
 from ..binding import find_logits, to_model
 from ..images import Prepared
 from ..tracing import Session, evaluation_mode, trace
-from ..tracing.replay import Replay
-from ..values import (
-    AttentionTrace,
-    Classifier,
-    GridTrace,
-    Method,
-    ReachTrace,
-    ReadTrace,
-    Recording,
-)
+from ..values import Classifier, Method, Recording
+from ..values.needs import Replay
 from .selection import Selection
-
-LIGHT: Final = (ReadTrace, AttentionTrace, ReachTrace, GridTrace)  # the kept replay serves these
 
 
 @dataclass(frozen=True)
@@ -44,12 +34,12 @@ class CachedRecording:
 
     def serves(self, selection: Selection, method: Method) -> bool:
         """Whether no other recording than this one is needed."""
-        lacks = method.needs in (AttentionTrace, ReachTrace) and not self.recording.calls
+        lacks = method.needs.keeps_calls and not self.recording.calls
         return (self.model, self.prompts) == (selection.model, selection.prompts) and not lacks
 
     def session(self, method: Method) -> Session:
         """The session that a method reads, with the kept replay where it serves."""
-        if self.replay is not None and method.needs in LIGHT:
+        if self.replay is not None and method.needs.light:
             return self.replay
         return Session(self.classifier, self.recording)
 
@@ -72,7 +62,7 @@ def _replay_of(classifier: Classifier, session: Session, room: int) -> tuple[Ses
     recording = session.recording
     tensors = list(_tensors_in(recording))
     if recording.layout.tracer == "replay":
-        replay = cast(Replay, session.proved(ReadTrace))
+        replay = session.proved(Replay())
         size = _bytes_of([*tensors, *_saved_by(replay.logits)], classifier.module)
         if size <= room:
             return Session(classifier, recording, replay), size

@@ -9,12 +9,17 @@ from pydantic.dataclasses import dataclass
 
 from ..methods import METHODS
 from ..registry import Table
-from ..values import Method, PathTrace, Query, SinglePatchTrace
+from ..values import Method
 
-SLOW: Final = (Query, PathTrace, SinglePatchTrace)  # tens of passes or more
+MOST: Final = 30  # forward passes of one map, on a grid of 14 x 14
 
 OFFERED: Final[Table[Method]] = Table(
-    "method of this server", {n: row for n, row in METHODS.items() if row.needs not in SLOW}
+    "method of this server",
+    {
+        name: row
+        for name, row in METHODS.items()
+        if not row.needs.black_box and sum(row.needs.cost()) <= MOST
+    },
 )
 """The methods that a server offers: those that do not keep everybody else waiting."""
 

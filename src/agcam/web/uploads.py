@@ -21,7 +21,6 @@ from ..explainer import explain_in_slices, explain_recording
 from ..explanation import Explanation
 from ..images import Prepared, open_picture, prepare_picture
 from ..methods.agcam import contributions
-from ..methods.costs import cost_of
 from ..registry import did_you_mean
 from ..tracing import Session, evaluation_mode
 from ..values import Classifier, Method, ReadTrace
@@ -110,7 +109,7 @@ class Uploads:
         """Explain a picture that is not kept, in steps."""
         prepared = self._prepare(data, "picture-1", classifier)
         yield nothing_to_free
-        at_once = max(1, int(STEP // max(cost_of(method).target, 1.0)))
+        at_once = max(1, int(STEP // max(method.needs.cost().target, 1.0)))
         with evaluation_mode(classifier.module):
             # entered once for both: whoever enters it twice may wait twice
             bound = bind(classifier, prepared.pixels, target)
@@ -121,7 +120,7 @@ class Uploads:
 
     def cost(self, selection: Selection, classes: int = 1) -> float:
         """Forward passes that a selection may take; raises UnknownNameError for its method."""
-        cost = cost_of(OFFERED[selection.method])
+        cost = OFFERED[selection.method].needs.cost()
         return cost.picture + classes * cost.target + len(selection.prompts) * PROMPT
 
     def first_classes(self, method: str) -> int:
@@ -129,7 +128,7 @@ class Uploads:
         row = OFFERED[method]
         if not row.class_specific:
             return 1
-        return max(1, min(FIRST, int(STEP // max(cost_of(row).target, 1.0))))
+        return max(1, min(FIRST, int(STEP // max(row.needs.cost().target, 1.0))))
 
     def heads(
         self, key: Key, selection: Selection

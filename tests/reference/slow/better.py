@@ -19,15 +19,15 @@ def spread(links, relevance):
     return result
 
 
-def agcam_spread(vit, picture, target):
-    return np.sqrt(above_mean(reached(vit, picture, target), 0.9))
+def agcam_spread(vit, picture, target, temperature=0.2, background=0.9):
+    return np.sqrt(above_mean(reached(vit, picture, target, temperature), background))
 
 
-def agcam_focus(vit, picture, target):
-    return above_mean(reached(vit, picture, target)) ** 2
+def agcam_focus(vit, picture, target, temperature=0.2):
+    return above_mean(reached(vit, picture, target, temperature)) ** 2
 
 
-def reached(vit, picture, target, step=1e-5):
+def reached(vit, picture, target, temperature, step=1e-5):
     """Signed contributions of the last sixth, spread by attention, then by likeness of values."""
     scores, values, _ = vit.run(picture)
     attentions, depth = [softmax(s) for s in scores], vit.depth
@@ -52,7 +52,7 @@ def reached(vit, picture, target, step=1e-5):
             for j, other in enumerate(tokens):
                 cosine[i, j] = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
         np.fill_diagonal(cosine, -1)
-        likeness = likeness + softmax(cosine / 0.2)
+        likeness = likeness + softmax(cosine / temperature)
     relevance = above_mean(evidence[1:])
     relevance = spread(sum(a[:, 1:, 1:].mean(0) for a in behind_middle), relevance)
     return spread(likeness, relevance)

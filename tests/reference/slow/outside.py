@@ -28,16 +28,20 @@ def saliency(vit, picture, target):
     return patch_sums(vit, np.abs(gradient).max(0))
 
 
-def occlusion(vit, picture, target):
-    """The logit, less the logit with one patch hidden."""
-    whole, drops = vit.run(picture)[2][target], []
-    p = vit.patch
-    for i in range(0, picture.shape[1], p):
-        for j in range(0, picture.shape[2], p):
+def occlusion(vit, picture, target, window=1, stride=1):
+    """The logit, less the logit with a window hidden; mean over the windows that hide a patch."""
+    logit, p = vit.run(picture)[2][target], vit.patch
+    rows, columns = picture.shape[1] // p, picture.shape[2] // p
+    falls = [[[] for _ in range(columns)] for _ in range(rows)]
+    for i in range(0, max(rows - window, 0) + stride, stride):
+        for j in range(0, max(columns - window, 0) + stride, stride):
             hidden = picture.copy()
-            hidden[:, i : i + p, j : j + p] = 0
-            drops.append(whole - vit.run(hidden)[2][target])
-    return np.array(drops)
+            hidden[:, i * p : (i + window) * p, j * p : (j + window) * p] = 0
+            fall = logit - vit.run(hidden)[2][target]
+            for row in range(i, min(i + window, rows)):
+                for column in range(j, min(j + window, columns)):
+                    falls[row][column].append(fall)
+    return np.array([np.mean(some) for row in falls for some in row])
 
 
 def enlarge(line, pixels, first):
@@ -54,21 +58,22 @@ def enlarge(line, pixels, first):
     return np.array(result)
 
 
-def rise(vit, picture, target):
+def rise(vit, picture, target, masks=1000, cells=7, probability=0.5):
     """Petsiuk et al.: masks weighted by the probability of what they let through.
 
-    The random numbers are torch's: 49 cells and a place, down and right, for each of 1,000 masks.
+    The random numbers are torch's: the cells and a place, down and right, for each mask.
     """
     generator = torch.Generator().manual_seed(0)
     height, width = picture.shape[1:]
     total = np.zeros((height, width))
-    for *cells, down, right in torch.rand(1000, 51, generator=generator).tolist():
-        bits = np.array(cells).reshape(7, 7) < 0.5
-        top, left = int(down * math.ceil(height / 7)), int(right * math.ceil(width / 7))
+    drawn = torch.rand(masks, cells**2 + 2, generator=generator).tolist()
+    for *seen, down, right in drawn:
+        bits = np.array(seen).reshape(cells, cells) < probability
+        top, left = int(down * math.ceil(height / cells)), int(right * math.ceil(width / cells))
         rows = np.stack([enlarge(row, width, left) for row in bits.astype(float)])
         mask = np.stack([enlarge(column, height, top) for column in rows.T]).T
         total += softmax(vit.run(picture * mask)[2])[target] * mask
-    return patch_sums(vit, total / (1000 * 0.5)) / vit.patch**2
+    return patch_sums(vit, total / (masks * probability)) / vit.patch**2
 
 
 def before_the_last_attention(vit, picture, target):

@@ -43,14 +43,14 @@ def raw_attention(vit, picture, target):
     return softmax(scores[-1])[:, 0, 1:].mean(0)
 
 
-def gaussian(vit, picture, target):
+def gaussian(vit, picture, target, spread=0.25):
     del target
     rows, columns = picture.shape[1] // vit.patch, picture.shape[2] // vit.patch
     total = []
     for i in range(rows):
         for j in range(columns):
             y, x = (i + 0.5) / rows - 0.5, (j + 0.5) / columns - 0.5
-            total.append(math.exp(-(x * x + y * y) / (2 * 0.25**2)))
+            total.append(math.exp(-(x * x + y * y) / (2 * spread**2)))
     return np.array(total)
 
 
@@ -111,10 +111,10 @@ def attcat(vit, picture, target):
     return total[1:]
 
 
-def legrad(vit, picture, target):
+def legrad(vit, picture, target, skipped=0):
     """Each block's mean token through the classifier; d score / d attention, positive, averaged."""
-    total = 0.0
-    for block, x in enumerate(entering(vit, picture)):
+    total, first = 0.0, int(skipped * vit.depth)
+    for block, x in list(enumerate(entering(vit, picture)))[first:]:
 
         def score(added, block=block, x=x):
             output = vit.run_from(block, x, added)[1][0]
@@ -122,4 +122,4 @@ def legrad(vit, picture, target):
 
         gradient = slope(score, np.zeros_like(vit.run_from(block, x)[0][0]))
         total = total + np.maximum(gradient, 0).mean((0, 1))
-    return total[1:] / vit.depth
+    return total[1:] / (vit.depth - first)

@@ -7,12 +7,13 @@ import numpy as np
 from slow.peers import entering, of_attention, slope
 from slow.vit import gelu, softmax
 
-TINY = 1e-9
+STABILIZER = {"lrp": 1e-9}  # as the published program; lrp sets another
 
 
 def divide(a, b):
     """a / b, kept from zero as the published program of LRP does."""
-    return np.where(b == 0, 0.0, a / np.where(b == 0, 1.0, b + TINY * np.where(b >= 0, 1, -1)))
+    away = STABILIZER["lrp"] * np.where(b >= 0, 1, -1)
+    return np.where(b == 0, 0.0, a / np.where(b == 0, 1.0, b + away))
 
 
 def through_linear(x, weight, relevance):
@@ -29,7 +30,7 @@ def through_sum(x, y, relevance):
     terms = [x * share, y * share]
     size = abs(terms[0].sum()) + abs(terms[1].sum())
     whole = relevance.sum()
-    return [term * divide(abs(term.sum()) / size * whole, term.sum()) for term in terms]
+    return [term * divide(divide(abs(term.sum()), size) * whole, term.sum()) for term in terms]
 
 
 def through_product(left, right, relevance):
@@ -60,15 +61,16 @@ def lrp_block(vit, block, x, relevance):
     branch = through_linear(attended, w[f"blocks.{block}.attn.proj.weight"], branch)
     by_head = branch.reshape(n, vit.heads, -1).transpose(1, 0, 2)
     of_attention, of_v = through_product(attention, v, by_head)
-    of_q, of_k = through_product(q, k.transpose(0, 2, 1), of_attention)
+    of_q, of_k = through_product(q / math.sqrt(q.shape[-1]), k.transpose(0, 2, 1), of_attention)
     of_qkv = np.stack([of_q, of_k.transpose(0, 2, 1), of_v]).transpose(2, 0, 1, 3).reshape(n, 3 * d)
     normed = vit.norm(f"blocks.{block}.norm1", x)
     branch = through_linear(normed, w[f"blocks.{block}.attn.qkv.weight"], of_qkv)
     return skip + branch, of_attention
 
 
-def lrp(vit, picture, target):
+def lrp(vit, picture, target, stabilizer=1e-9):
     """Chefer, Gur and Wolf 2021: prod of (I + mean over heads of (grad A * R_A)+)."""
+    STABILIZER["lrp"] = stabilizer
     xs = entering(vit, picture)
     last = vit.norm("norm", vit.run_from(vit.depth - 1, xs[-1])[1][0])
     start = np.zeros((1, vit.w["head.bias"].size))

@@ -29,10 +29,10 @@ def transformation(before, after):
     return np.diag(lengths[1] / (lengths[0] + 1e-8) * softmax(cosine))
 
 
-def feedback(vit, picture, target):
-    """Integrated gradient of the last attention's class row, on 20 pictures from zero."""
+def feedback(vit, picture, target, steps):
+    """Integrated gradient of the last attention's class row, on pictures from zero."""
     total = 0.0
-    for share in np.linspace(0, 1, 20):
+    for share in np.linspace(0, 1, steps):
         x = entering(vit, picture * share)[-1]
 
         def logit(row, x=x):
@@ -41,13 +41,13 @@ def feedback(vit, picture, target):
             return vit.run_from(vit.depth - 1, x, added)[2][target]
 
         total = total + slope(logit, np.zeros((vit.heads, len(x))), step=1e-4)
-    return np.maximum(total / 20, 0).mean(0)
+    return np.maximum(total / steps, 0).mean(0)
 
 
-def beyond_intuition_token(vit, picture, target):
+def beyond_intuition_token(vit, picture, target, steps=20, start=5 / 12):
     """R = R + A diag(|W_O v| / |x|) R; from the 6th of 12 blocks: here the 2nd of 3."""
     xs, relevance = entering(vit, picture), None
-    for block in range(1, vit.depth):
+    for block in range(int(vit.depth * start), vit.depth):
         x = xs[block]
         v = vit.qkv(block, x)[2].transpose(1, 0, 2).reshape(x.shape)
         mixed = v @ vit.w[f"blocks.{block}.attn.proj.weight"].T
@@ -55,19 +55,19 @@ def beyond_intuition_token(vit, picture, target):
         relevance = np.eye(len(x)) if relevance is None else relevance
         step = vit.run_from(block, x)[0][0].mean(0) @ np.diag(ratio)
         relevance = relevance + step @ relevance
-    return (feedback(vit, picture, target) * np.abs(relevance[0]))[1:]
+    return (feedback(vit, picture, target, steps) * np.abs(relevance[0]))[1:]
 
 
-def beyond_intuition_head(vit, picture, target):
+def beyond_intuition_head(vit, picture, target, steps=20, start=3 / 12):
     """R = R + sum over heads of I_h A_h R; from the 4th of 12 blocks: here the 1st of 3."""
     relevance = None
-    for block in range(vit.depth):
+    for block in range(int(vit.depth * start), vit.depth):
         attention, gradient = of_attention(vit, picture, target, block)
         shares = np.abs(attention.transpose(0, 2, 1) @ gradient).mean((1, 2))
         relevance = np.eye(attention.shape[-1]) if relevance is None else relevance
         step = np.einsum("h,hij->ij", shares / shares.sum(), attention)
         relevance = relevance + step @ relevance
-    return (feedback(vit, picture, target) * relevance[0])[1:]
+    return (feedback(vit, picture, target, steps) * relevance[0])[1:]
 
 
 def recipro_cam(vit, picture, target):
@@ -89,12 +89,12 @@ def recipro_cam(vit, picture, target):
     return np.array(scores)
 
 
-def bicam(vit, picture, target):
+def bicam(vit, picture, target, skipped=1 / 3, temperature=1):
     """Last two thirds of the blocks: attention times <value, gradient at the head's output>."""
     scores, values, _ = vit.run(picture)
     attentions = [softmax(s) for s in scores]
     total = 0.0
-    for block in range(vit.depth // 3, vit.depth):
+    for block in range(int(vit.depth * skipped), vit.depth):
 
         def logit(output, block=block):
             moved = [a @ v for a, v in zip(attentions, values, strict=True)]
@@ -106,5 +106,6 @@ def bicam(vit, picture, target):
 
         gradient = slope(logit, np.zeros_like(values[block][:, 0]))
         alpha = np.einsum("hd,hjd->hj", gradient, values[block])
-        total = total + (attentions[block][:, 0] * alpha).sum(0)
+        row = softmax(scores[block][:, 0] / temperature)
+        total = total + (row * alpha).sum(0)
     return total[1:]

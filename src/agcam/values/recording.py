@@ -1,0 +1,102 @@
+"""What one pass without gradients leaves; tensors are `batch head row token`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .model import Layout
+from .picture import Grid
+from .precision import precise
+
+
+@dataclass(frozen=True)
+class AttentionCall:
+    """One attention as the model computes it: after rotary embedding, q/k norm, with mask.
+
+    The attention matrix is kept as its factors; its rows are made when they are needed. Where a
+    model computes its softmax explicitly there are no factors: `key` is None, `query` holds the
+    scores.
+    """
+
+    query: Float[Tensor, "batch head row dim"]
+    key: Float[Tensor, "batch head token dim"] | None
+    value: Float[Tensor, "batch head token dim"]
+    mask: Tensor | None
+    scale: float
+
+    def only(self, rows: slice | Tensor) -> AttentionCall:
+        """The same call for some of its query rows."""
+        mask = self.mask
+        if mask is not None and mask.shape[-2] == self.query.shape[-2]:
+            mask = mask[..., rows, :]
+        return replace(self, query=self.query[..., rows, :], mask=mask)
+
+    def detach(self) -> AttentionCall:
+        """The same call, cut off from what computed it."""
+        return replace(
+            self,
+            query=self.query.detach(),
+            key=None if self.key is None else self.key.detach(),
+            value=self.value.detach(),
+            mask=None if self.mask is None else self.mask.detach(),
+        )
+
+    def scores(self) -> Float[Tensor, "batch head row token"]:
+        """`S = q k^T * scale + mask`, before softmax; at least float32."""
+        if self.key is None:
+            return precise(self.query)
+        scores = (precise(self.query) * self.scale) @ precise(self.key).mT
+        if self.mask is None:
+            return scores
+        if self.mask.dtype == torch.bool:
+            return scores.masked_fill(~self.mask, float("-inf"))
+        return scores + precise(self.mask)
+
+    def attention(self) -> Float[Tensor, "batch head row token"]:
+        """`A = softmax(S)`; at least float32."""
+        return self.scores().softmax(-1)
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """What is kept of one block: the values, and the scores of the kept tokens' rows.
+
+    Where only prefix tokens are kept so are their scores; where every token is they would grow
+    with tokens squared, so they are made from the call, one block at a time.
+    """
+
+    value: Float[Tensor, "batch head token dim"]
+    rows: Tensor | AttentionCall
+
+    @property
+    def scores(self) -> Float[Tensor, "batch head read token"]:
+        """Scores of the read rows, before softmax, after scale and bias."""
+        return self.rows if isinstance(self.rows, Tensor) else self.rows.scores()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One pass without gradients; knows no target, so it serves any number of them.
+
+    `blocks` serves gradients and raw attention; `calls` holds every block's attention as its
+    factors, kept only if a method needs whole matrices (empty otherwise). `reads` finds which
+    tokens of the last block the classifier reads, as weights (batch token) whose rows sum to 1:
+    the same for every picture, or not (a maximum over tokens).
+    """
+
+    pixels: Float[Tensor, "batch 3 height width"]
+    logits: Float[Tensor, "batch class"]
+    blocks: tuple[BlockRecord, ...]
+    calls: tuple[AttentionCall, ...]
+    layout: Layout
+    reads: Callable[[], Tensor]
+
+    @property
+    def grid(self) -> Grid:
+        """Where the tokens lie."""
+        return self.layout.grid
