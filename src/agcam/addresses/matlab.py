@@ -26,7 +26,7 @@ _NUMBERS = 3 * 2**28  # of one picture
 
 @dataclass(frozen=True)
 class MatFile:
-    """The file, opened anew for each question, so that it travels to other processes.
+    """The file, opened for each call, so that it can be sent to other processes.
 
     Raises OSError where the file or a part of it cannot be read, or h5py is not installed.
     """
@@ -42,7 +42,7 @@ class MatFile:
         """One text a row."""
         with self._opened() as file:
             rows = [file[reference] for reference in file["value"][field][:, 0]]
-            return ["".join(map(chr, _whole(row, 1, _LETTERS).ravel())) for row in rows]
+            return ["".join(map(chr, _integers(row, 1, _LETTERS).ravel())) for row in rows]
 
     def picture(self, row: int) -> NDArray[np.uint8]:
         """(height, width, 3)."""
@@ -50,7 +50,7 @@ class MatFile:
             stored = file[file["value/img"][row, 0]]
             if stored.dtype != np.uint8:
                 raise OSError(f"picture {row} of {self.address} is of {stored.dtype}, not uint8")
-            pixels = _whole(stored, 2, _NUMBERS)
+            pixels = _integers(stored, 2, _NUMBERS)
         if pixels.ndim == 2:  # grey
             pixels = np.stack([pixels] * 3)
         if pixels.ndim != 3 or len(pixels) != 3:
@@ -61,7 +61,7 @@ class MatFile:
         """(height, width), whole numbers as the file has them."""
         with self._opened() as file:
             cell = file[file["value/gt"][row, 0]]
-            mask = _whole(file[cell[0, 0]], 2, _NUMBERS)
+            mask = _integers(file[cell[0, 0]], 2, _NUMBERS)
         if mask.ndim != 2:
             raise OSError(f"mask {row} of {self.address} has the shape {mask.shape}")
         return np.transpose(mask)
@@ -84,7 +84,7 @@ class MatFile:
                     raise OSError(f"{self.address} cannot be read: {error}") from error
 
 
-def _whole(stored: Any, dimensions: int, most: int) -> NDArray[Any]:
+def _integers(stored: Any, dimensions: int, most: int) -> NDArray[Any]:
     """A stored array of whole numbers; OSError for any other, and for one that is too large."""
     if not isinstance(getattr(stored, "dtype", None), np.dtype) or stored.ndim < dimensions:
         raise OSError(f"{getattr(stored, 'name', stored)} is no array of {dimensions} dimensions")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .checked import repeated
 from .classes import SYNSET, split_names
 from .synsets import imagenet_synsets, names_of
 
@@ -14,10 +16,10 @@ _SMALLEST = 900  # fewer classes than any whole ImageNet
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Match:
     """The model's class for one label, and how it was found ("synset", "name") or why not."""
 
-    index: int | None
+    number: int | None
     how: str
 
 
@@ -38,14 +40,14 @@ def match_classes(
     Returns:
         A class number of the model for each class of the data set, or None.
     """
-    return tuple(found.index for found in _match(classes, model_names))
+    return tuple(found.number for found in _matches(classes, model_names))
 
 
 def describe_match(classes: Sequence[Sequence[str]], model_names: Sequence[str]) -> str:
     """Report on `match_classes`: how many classes matched how, and which did not."""
-    found = _match(classes, model_names)
+    found = _matches(classes, model_names)
     how = [one.how for one in found]
-    matched = sum(one.index is not None for one in found)
+    matched = sum(one.number is not None for one in found)
     lines = [
         f"{matched} of {len(classes)} classes are known to the model: "
         f"{how.count('synset')} by synset, {how.count('name')} by name."
@@ -65,55 +67,51 @@ def _shown(names: Sequence[str]) -> str:
     return " ".join(names[:2]) if SYNSET.fullmatch(names[0]) else names[0]
 
 
-def _match(classes: Sequence[Sequence[str]], model_names: Sequence[str]) -> list[_Found]:
-    synsets = _synsets(model_names)
-    by_synset = {synset: index for index, synset in enumerate(synsets) if synset}
-    whole = _numbers((_plain(name), index) for index, name in enumerate(model_names))
-    parts = _numbers(
-        (_plain(part), index) for index, name in enumerate(model_names) for part in _parts(name)
-    )
-    found = [_one(names, by_synset, whole, parts, model_names) for names in classes]
-    taken: dict[int, int] = {}
-    for one in found:
-        if one.index is not None:
-            taken[one.index] = taken.get(one.index, 0) + 1
+def _matches(classes: Sequence[Sequence[str]], model_names: Sequence[str]) -> list[_Match]:
+    model = _ModelClasses(model_names)
+    found = [model.find(names) for names in classes]
+    shared = repeated(one.number for one in found)
     return [
-        _Found(None, f"other classes are called {model_names[one.index]!r} too")
-        if one.how == "name" and one.index is not None and taken[one.index] > 1
+        _Match(None, f"other classes are called {model_names[one.number]!r} too")
+        if one.how == "name" and one.number is not None and one.number in shared
         else one
         for one in found
     ]
 
 
-def _one(
-    names: Sequence[str],
-    by_synset: dict[str, int],
-    whole: dict[str, set[int]],
-    parts: dict[str, set[int]],
-    model_names: Sequence[str],
-) -> _Found:
-    if SYNSET.fullmatch(names[0]) and by_synset:
-        index = by_synset.get(names[0])
-        if index is not None:
-            return _Found(index, "synset")
-        if len(by_synset) == len(model_names):
-            return _Found(None, "unknown")  # every class of the model is another synset
-    known = [name for name in names if not SYNSET.fullmatch(name)]
-    if not known and SYNSET.fullmatch(names[0]):
-        known = list(names_of(names[0]))
-    plain = [_plain(name) for name in known]
-    for fitting in (
-        _numbers_of(plain[:1], whole),
-        _numbers_of(plain[:1], parts),
-        _numbers_of(plain, whole),
-        _numbers_of(plain, parts),
-    ):
-        if len(fitting) == 1:
-            return _Found(fitting[0], "name")
-        if fitting:
-            which = ", ".join(f"{index} ({model_names[index]})" for index in fitting)
-            return _Found(None, f"the model's {which} are called so")
-    return _Found(None, "unknown")
+class _ModelClasses:
+    """The numbers of a model's classes by synset, by name, and by every synonym in a name."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.by_synset = {s: number for number, s in enumerate(_synsets(names)) if s}
+        self.by_name: defaultdict[str, set[int]] = defaultdict(set)
+        self.by_synonym: defaultdict[str, set[int]] = defaultdict(set)
+        for number, name in enumerate(names):
+            self.by_name[_plain(name)].add(number)
+            for synonym in _synonyms(name):
+                self.by_synonym[synonym].add(number)
+
+    def find(self, names: Sequence[str]) -> _Match:
+        """The one class that fits: the first name goes before the others, a whole name first."""
+        is_synset = SYNSET.fullmatch(names[0]) is not None
+        if is_synset and self.by_synset:
+            number = self.by_synset.get(names[0])
+            if number is not None:
+                return _Match(number, "synset")
+            if len(self.by_synset) == len(self.names):
+                return _Match(None, "unknown")  # every class of the model is another synset
+        known = [name for name in names if not SYNSET.fullmatch(name)]
+        plain = [_plain(name) for name in known or (names_of(names[0]) if is_synset else ())]
+        for tried in (plain[:1], plain):
+            for table in (self.by_name, self.by_synonym):
+                numbers = sorted(set().union(*(table.get(name, set()) for name in tried)))
+                if len(numbers) == 1:
+                    return _Match(numbers[0], "name")
+                if numbers:
+                    which = ", ".join(f"{number} ({self.names[number]})" for number in numbers)
+                    return _Match(None, f"the model's {which} are called so")
+        return _Match(None, "unknown")
 
 
 def _synsets(model_names: Sequence[str]) -> list[str]:
@@ -125,9 +123,7 @@ def _synsets(model_names: Sequence[str]) -> list[str]:
         synsets = imagenet_synsets(subset)
         if len(synsets) == len(model_names):
             agree = [
-                not {_plain(part) for part in _parts(name)}.isdisjoint(
-                    map(_plain, names_of(synset))
-                )
+                not _synonyms(name).isdisjoint(map(_plain, names_of(synset)))
                 for name, synset in zip(model_names, synsets, strict=True)
             ]
             if sum(agree) >= _ENOUGH * len(agree):
@@ -135,20 +131,9 @@ def _synsets(model_names: Sequence[str]) -> list[str]:
     return own
 
 
-def _parts(name: str) -> tuple[str, ...]:
-    return split_names(name) or (name,)
+def _synonyms(name: str) -> set[str]:
+    return {_plain(part) for part in split_names(name) or (name,)}
 
 
 def _plain(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split())
-
-
-def _numbers(pairs: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
-    found: dict[str, set[int]] = {}
-    for name, index in pairs:
-        found.setdefault(name, set()).add(index)
-    return found
-
-
-def _numbers_of(names: Sequence[str], table: dict[str, set[int]]) -> list[int]:
-    return sorted(set().union(*(table.get(name, set()) for name in names)))
