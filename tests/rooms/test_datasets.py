@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -310,6 +311,16 @@ def test_segmentation_pictures_are_the_files_pixels(tmp_path):
     assert np.array_equal(opened, written.extra["pixels"])
     with pytest.raises(agcam.PictureError):
         open_picture(data.samples[0].address.replace("://0.", "://99."))
+
+
+def test_without_h5py_its_extra_is_named(tmp_path, monkeypatch):
+    written = WRITERS["imagenet_segmentation"](tmp_path)
+    address = DATASETS["imagenet_segmentation"].read(written.root).samples[0].address
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(agcam.DataSetError, match=r"needs h5py: pip install agcam\[datasets\]"):
+        DATASETS["imagenet_segmentation"].read(written.root)
+    with pytest.raises(agcam.PictureError, match="needs h5py"):
+        open_picture(address)
 
 
 def test_a_folder_of_pictures_called_by_their_synset(tmp_path):

@@ -3,13 +3,14 @@
 import os
 import signal
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 import ray
-from engine_workers import doubling, dying, failing, refusing
+from engine_workers import doubling, dying, failing, first_only, refusing
 from small_runs import configuration, lay_out, rows_of
 
 from agcam import LoadError, RunError
@@ -52,6 +53,23 @@ def test_an_error_of_the_work_is_raised_as_it_is(engine):
 def test_a_worker_that_cannot_start_says_why(engine):
     with pytest.raises(LoadError, match="no such weights"):
         list(ENGINES[engine](Resources(workers=2)).run(refusing, [0]))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_closing_a_run_ends_its_workers_whatever_they_are_at(engine, tmp_path):
+    shards = ENGINES[engine](Resources(workers=2)).run(partial(first_only, tmp_path), range(3))
+    assert next(shards) == (0, 0)
+    waited_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    shards.close()
+    waited_for(lambda: not any(psutil.pid_exists(int(p.stem)) for p in tmp_path.glob("*.pid")))
+
+
+def waited_for(condition, seconds=120):
+    """Machines are busy: what is waited for comes late, not never."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):

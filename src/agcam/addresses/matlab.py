@@ -86,7 +86,7 @@ class MatFile:
 
 def _integers(stored: Any, dimensions: int, most: int) -> NDArray[Any]:
     """A stored array of whole numbers; OSError for any other, and for one that is too large."""
-    if not isinstance(getattr(stored, "dtype", None), np.dtype) or stored.ndim < dimensions:
+    if getattr(stored, "ndim", 0) < dimensions:  # or no array at all
         raise OSError(f"{getattr(stored, 'name', stored)} is no array of {dimensions} dimensions")
     if stored.size > most:  # a few bytes of a file may say that there are as many as one likes
         raise OSError(f"{stored.name} has {stored.size:,} numbers")
