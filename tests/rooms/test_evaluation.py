@@ -32,6 +32,8 @@ from agcam.values import (
     CostCase,
     DataSet,
     GroupCase,
+    MaskCase,
+    Metric,
     Preparation,
     Sample,
     Truth,
@@ -173,6 +175,28 @@ def test_segmentation_judges_the_predicted_class_and_pxap_the_label(classifier, 
     assert values(records, "mask_iou") == values(others, "mask_iou")
     of_label = values(records, "pixel_average_precision")
     assert of_label != values(others, "pixel_average_precision")
+
+
+def test_a_metric_is_a_function_and_a_row(classifier, pictures):
+    def peak(case):
+        return float(case.mask.flat[np.nanargmax(case.relevance)] == 1)
+
+    row = Metric(
+        name="peak",
+        sentence="Whether the highest pixel lies on the mask.",
+        function=peak,
+        needs=MaskCase,
+        better="higher",
+        bounds=(0, 1),
+        on_empty="0",
+        cite="",
+        heading="",
+    )
+    setup = replace(setup_of(classifier, pictures, ["iou"]), metrics=(row,))
+    _, records, failures = evaluated(setup)
+    assert {(record.metric, record.value) for record in records} <= {("peak", 0.0), ("peak", 1.0)}
+    assert len(records) == 4 * 4
+    assert len(failures) == 1
 
 
 def test_a_mask_keeps_its_classes_when_it_is_resized():

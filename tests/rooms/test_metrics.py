@@ -28,7 +28,7 @@ from agcam.metrics.saco import saco
 from agcam.metrics.sanity import rank_correlation
 from agcam.values import AccuracyCase, BoxCase, CostCase, CurveCase, GroupCase
 
-quick = settings(max_examples=80, deadline=None, derandomize=True)
+quick = settings(max_examples=40)
 H, W = 14, 18
 NOTHING = np.zeros((0, 4))
 ON_BOXES = [name for name, row in METRICS.items() if row.needs is BoxCase and not row.of_set]
@@ -163,7 +163,7 @@ def test_what_cannot_be_judged_is_refused(name, relevance, truth):
 
 
 @pytest.mark.parametrize("name", ON_BOXES)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(maps, boxes(), st.randoms())
 def test_order_of_boxes_scale_and_bounds(name, relevance, truth, random):
     value = score(name, relevance, truth)
@@ -302,7 +302,7 @@ def slow_best(relevance, truth, thresholds):
     return out
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(maps, boxes())
 def test_best_box_at_every_threshold(relevance, truth):
     found = best_box_ious(BoxCase(relevance, truth), THRESHOLDS[::7])

@@ -15,7 +15,7 @@ from agcam.evaluation.probing import Probe, Prober, rank_of, relevance_on_input
 from agcam.metrics import METRICS
 from agcam.values import Classifier, CurveCase, Preparation
 
-quick = settings(max_examples=40, deadline=None, derandomize=True)
+quick = settings(max_examples=30)
 H, W = 6, 7
 ORDERS = ("morf", "lerf")
 maps = arrays.arrays(np.float32, (H, W), elements=st.integers(0, 12).map(float))

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..binding import to_model
 from ..datasets import DATASETS
 from ..errors import ModelError, RunError
 from ..explainer import versions
@@ -170,11 +171,10 @@ def _copy_of(classifier: Classifier) -> Classifier:
     preparation = classifier.preparation
     assert preparation is not None, "load_setup refuses a model without one"
     noise = torch.randn(1, preparation.channels, *preparation.size)
-    weight = next(classifier.module.parameters())
     both = []
     for one in (classifier, copied):
         with evaluation_mode(one.module), torch.no_grad():
-            both.append(one.predict(noise.to(weight)))
+            both.append(one.predict(to_model(classifier, noise)))
     if both[0].shape != both[1].shape or not torch.allclose(both[0], both[1]):
         raise RunError(
             f"{classifier.name} cannot be copied to be randomized: give the model by its name, or "
