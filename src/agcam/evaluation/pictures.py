@@ -59,7 +59,7 @@ def _setup(stored: Mapping[str, Any]) -> Setup:
 def _wanted(results: Results, each: int) -> Iterator[tuple[str, str, bool, int, float]]:
     """(method, metric, whether best, sample, value), the best first."""
     metric = next((name for name in BY if name in results.values), next(iter(results.values)))
-    sign = 1 if results.measures[metric]["better"] == "higher" else -1
+    sign = 1 if results.metrics[metric]["better"] == "higher" else -1
     for method, values in zip(results.methods, results.values[metric].T, strict=True):
         there = np.flatnonzero(~np.isnan(values))
         order = there[np.argsort(-sign * values[there], kind="stable")]

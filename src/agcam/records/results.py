@@ -34,7 +34,7 @@ class Results:
     sets: Mapping[str, NDArray[np.float64]]
 
     @property
-    def measures(self) -> Mapping[str, Mapping[str, Any]]:
+    def metrics(self) -> Mapping[str, Mapping[str, Any]]:
         """What is stored of each metric: which way is better, and what its numbers depend on."""
         found: Mapping[str, Mapping[str, Any]] = self.run.configuration["metrics"]
         return found

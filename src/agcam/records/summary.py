@@ -92,7 +92,7 @@ def _column(results: Results, name: str, metric: Metric | None) -> Column:
         differences = [] if ours is None else estimates(values - values[:, [ours]])
     column = Column(
         name,
-        str(results.measures[name]["better"]),
+        str(results.metrics[name]["better"]),
         {method: mean for method, mean in zip(results.methods, means, strict=True) if mean.number},
         {
             method: difference
