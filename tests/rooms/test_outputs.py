@@ -305,23 +305,31 @@ class Fixed(nn.Module):
 TABLE = torch.randn(3, 3, generator=torch.Generator().manual_seed(2)) * 3
 
 
+FEW_PASSES = {
+    "rise": {"masks": 40},
+    "smooth_grad": {"samples": 4},
+    "integrated_gradients": {"steps": 6},
+}
+
+
 @pytest.mark.parametrize("method", list(agcam.METHODS))
 def test_further_inputs_go_with_their_pictures_in_every_method(method):
     model = Both(side=64).eval()
-    scale = torch.tensor(2.0)
+    scale, few_passes = torch.tensor(2.0), FEW_PASSES.get(method)
     given = {"table": TABLE[:2], "scale": scale}
     if method in {"legrad", "recipro_cam"}:  # several token streams of a picture, but one row
         with pytest.raises(ModelError, match="choose another method"):
             agcam.explain(model, pixels(2, side=64), 3, method, inputs=given)
         return
     torch.manual_seed(0)
-    found = agcam.explain(model, pixels(2, side=64), 3, method, inputs=given, batch_size=2)
+    found = agcam.explain(
+        model, pixels(2, side=64), 3, method, inputs=given, options=few_passes, batch_size=2
+    )
     assert "inputs: table row by row with the pictures; scale whole" in found.notes
     for picture in range(2):
         fixed = Fixed(model, TABLE[picture : picture + 1], scale).eval()
-        expected = agcam.explain(
-            fixed, pixels(2, side=64)[picture : picture + 1], 3, method, batch_size=2
-        )
+        one = pixels(2, side=64)[picture : picture + 1]
+        expected = agcam.explain(fixed, one, 3, method, options=few_passes, batch_size=2)
         assert found.logits[picture].equal(expected.logits[0])
         torch.testing.assert_close(found.grid_map[picture], expected.grid_map[0])
 
