@@ -287,6 +287,15 @@ def test_method_alpha_and_colormap(place):
     assert (68, 1, 84) in colours  # viridis begins there
 
 
+def test_options_of_a_method(place):
+    options = ("--option", "masks=40", "--option", "probability=0.3")
+    assert explain("cat.png", "--target", "1", "--method", "rise", *options)[0] == 0
+    assert manifest("cat")["options"] == {"masks": 40, "probability": 0.3}
+    status, out = listed("methods")
+    assert status == 0
+    assert "option masks=1000: random masks; a whole number from " in out
+
+
 def test_a_torch_file(place):
     torch.save({"state_dict": timm.create_model("test_vit", num_classes=3).state_dict()}, "w.pth")
     assert explain("cat.png", model=("--model", "w.pth", "--arch", "timm:test_vit"))[0] == 0
@@ -322,6 +331,12 @@ def test_names_are_escaped_on_the_page(place):
         (("--classes", "names.txt", "--target", "dalmatain"), "did you mean dalmatian?"),
         (("--method", "agcan"), "no method is called 'agcan'; did you mean agcam?"),
         (("--method", "xyzzy"), "known: agcam, agcam_spread, agcam_focus"),
+        (("--method", "rise", "--option", "masks"), "--option takes NAME=VALUE, as in masks=4000"),
+        (("--method", "rise", "--option", "masks=0"), "masks=0 is not a whole number from"),
+        (("--method", "rise", "--option", "masks=4.5"), "masks=4.5 is not a whole number"),
+        (("--method", "rise", "--option", "mask=4"), "rise has no option 'mask'; its options are"),
+        (("--option", "masks=4", "--model", "none"), "agcam has no option 'masks'; it has none"),
+        (("--method", "lrp", "--option", "rules=x"), "rules are functions, which only Python"),
         (("--colormap", "turbos"), "did you mean turbo"),
         (("--classes", "no.txt"), "cannot read class names from no.txt"),
         (("--classes", "cat.png"), "cannot read class names from cat.png"),
@@ -435,6 +450,8 @@ def test_list_methods_names_every_row():
         kind = "class-specific" if row.class_specific else "class-agnostic"
         first = lines.index([row.name, kind, str(row.needs)])
         assert lines[first + 1 : first + 3] == [[row.passes], [row.cite]]
+        for option in row.options:
+            assert f"option {option.name}" in out
 
 
 @pytest.mark.parametrize("width", [80, 120])

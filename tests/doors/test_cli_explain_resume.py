@@ -84,6 +84,7 @@ def test_only_what_is_done_by_the_same_request_is_kept(place):  # noqa: F811
         ("--target", "2", "--alpha", "0.3"),
         ("--target", "2", "--colormap", "viridis"),
         ("--target", "2", "--classes", "names.txt"),
+        ("--target", "2", "--method", "bicam", "--option", "temperature=2"),
     ):
         assert made_anew(*other) == 2
         assert made_anew(*other) == 0

@@ -14,12 +14,21 @@ from ..errors import PictureError
 from ..wording import printable
 from .folder import ExplainedFolder, answer_of, explained_in, request_hash
 from .loading import Loading
-from .options import BatchSize, Model, SavedDrawing, Targeting, make_folder, takes_groups
+from .options import (
+    BatchSize,
+    Model,
+    SavedDrawing,
+    Targeting,
+    make_folder,
+    options_in,
+    takes_groups,
+)
 from .progress import Bar, bars
 from .stopping import advise
 
 if TYPE_CHECKING:
     from ..explainer import Batch
+    from ..values import Classifier
 
 
 @takes_groups
@@ -32,6 +41,12 @@ def explain(
     *,
     targeting: Targeting,
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", help="NAME=VALUE of the method, as in masks=4000; may be repeated."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
     drawing: SavedDrawing,
     batch_size: BatchSize = 8,
@@ -43,27 +58,15 @@ def explain(
 ) -> None:
     """Explain what a model saw in pictures, and where: overlays, maps and one HTML page."""
     from ..explainer import explain_each
-    from ..explanation import file_names
-    from ..images import find_pictures
     from ..methods import METHODS
-    from ..values import preparation_text
 
-    paths = find_pictures(pictures)
-    if not any(os.path.lexists(path) for path in paths):
-        raise PictureError("; ".join(f"{printable(path)} does not exist" for path in paths[:5]))
-    _ = METHODS[method]  # a wrong name is reported before a model is loaded
-    drawing.check()
+    paths = _existing(pictures)
+    chosen = options_in(METHODS[method], options or ())
+    drawing.check()  # what is wrong is reported before a model is loaded
     make_folder(out)
     classifier = loading.load(model)
-    folder = ExplainedFolder(
-        out,
-        dict(zip(paths, file_names([str(path) for path in paths]), strict=True)),
-        request_hash(classifier, method=method, **asdict(targeting), **asdict(drawing)),
-        drawing,
-        resume=resume,
-    )
-    preparation = f"preparation: {preparation_text(classifier.preparation)}"
-    summary = _Summary(folder, notes=dict.fromkeys(classifier.notes))
+    request = {"method": method, "options": chosen, **asdict(targeting), **asdict(drawing)}
+    folder = ExplainedFolder.of(out, paths, request_hash(classifier, **request), drawing, resume)
     advise("what is done is kept; the same command with --resume continues")
     with bars() as bar:
         batches = explain_each(
@@ -74,13 +77,23 @@ def explain(
             batch_size=batch_size,
             skip=folder.is_done,
             progress=bar("running the model"),
+            options=chosen,
         )
-        cards = summary.cards(batches, bar("explaining"))
-        footer = f"{method} of {classifier.name}. {preparation}."
-        page = folder.write_page(cards, footer)
-    summary.show(preparation, page)
+        summary = _Summary(folder, classifier, method)
+        page = folder.write_page(summary.cards(batches, bar("explaining")), summary.footer)
+    summary.show(page)
     if summary.failed:
         raise typer.Exit(1)
+
+
+def _existing(pictures: list[str]) -> list[Path]:
+    """The paths of all pictures; PictureError if none of them exists."""
+    from ..images import find_pictures
+
+    paths = find_pictures(pictures)
+    if not any(os.path.lexists(path) for path in paths):
+        raise PictureError("; ".join(f"{printable(path)} does not exist" for path in paths[:5]))
+    return paths
 
 
 @dataclass
@@ -88,9 +101,23 @@ class _Summary:
     """What came of each picture: a row of the table, or an error; nothing else is kept of it."""
 
     folder: ExplainedFolder
-    notes: dict[str, None]  # in order, each once
+    classifier: Classifier
+    method: str
+    notes: dict[str, None] = field(default_factory=dict)  # in order, each once
     rows: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     failed: int = 0
+
+    @property
+    def preparation(self) -> str:
+        """How pictures are prepared for the model."""
+        from ..values import preparation_text
+
+        return f"preparation: {preparation_text(self.classifier.preparation)}"
+
+    @property
+    def footer(self) -> str:
+        """What was done, in a line."""
+        return f"{self.method} of {self.classifier.name}. {self.preparation}."
 
     def cards(self, batches: Iterable[Batch], progress: Bar) -> Iterator[dict[str, Any]]:
         """The page's card of each picture; its files are written before it is given."""
@@ -116,14 +143,14 @@ class _Summary:
         self.rows.append((Path(manifest["source"]).name, predicted, explained_in(manifest)))
         return card
 
-    def show(self, preparation: str, page: Path) -> None:
+    def show(self, page: Path) -> None:
         """Print the table, the notes and where the files are."""
         from .table import print_table
 
         if self.rows:
             print_table(("picture", "predicted", "explained"), self.rows)
-        typer.echo(preparation)
-        for note in self.notes:
+        typer.echo(self.preparation)
+        for note in dict.fromkeys((*self.classifier.notes, *self.notes)):
             typer.echo(f"note: {note}")
         before = f" ({self.folder.known} of them before)" if self.folder.known else ""
         where = f"overlays, maps and manifests are in {self.folder.out}, " if self.rows else ""

@@ -81,6 +81,16 @@ class ExplainedFolder:
     _found: dict[Path, dict[str, Any]] = field(default_factory=dict)  # of the last batch
     _hashes: dict[Path, str] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls, out: Path, paths: Sequence[Path], request: str, drawing: SavedDrawing, resume: bool
+    ) -> ExplainedFolder:
+        """The folder for some pictures, whose files are called as they are."""
+        from ..explanation import file_names
+
+        names = file_names([str(path) for path in paths])
+        return cls(out, dict(zip(paths, names, strict=True)), request, drawing, resume)
+
     def __post_init__(self) -> None:
         """Remove the file that was being written when a run was killed."""
         for folder in (self.out, self.out / FOLDER) if self.resume else ():

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..values.options import Option, RulesOption
 
 lists = typer.Typer(help="List methods, models, data sets or metrics.", no_args_is_help=True)
 
 
 @lists.command()
 def methods() -> None:
-    """Every method: whether its map depends on the class, what it reads, passes, paper."""
+    """Every method: whether its map depends on the class, what it needs, passes, paper, options."""
     from ..methods import METHODS
     from .table import print_entries
 
     kinds = {True: "class-specific", False: "class-agnostic"}
     print_entries(
-        ((row.name, kinds[row.class_specific], str(row.needs)), (row.passes, row.cite))
+        (
+            (row.name, kinds[row.class_specific], str(row.needs)),
+            (row.passes, row.cite, *map(_option, row.options)),
+        )
         for row in METHODS.values()
     )
+
+
+def _option(option: Option | RulesOption) -> str:
+    default = f"={option.default:.4g}" if isinstance(option.default, int | float) else ""
+    return f"option {option.name}{default}: {option.about}; {option.range} ({option.unit})"
 
 
 @lists.command()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 
 import typer
 
-from ..errors import SaveError, TargetError
+from ..errors import MethodError, SaveError, TargetError
 
 if TYPE_CHECKING:
     from ..explanation import FileStyle
-    from ..values import Classifier
+    from ..values import Classifier, Method
 
 Model = Annotated[
     str,
@@ -151,6 +151,21 @@ def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
 def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, keyword, default=default, annotation=annotation)
+
+
+def options_in(method: Method, texts: Sequence[str]) -> dict[str, Any]:
+    """The options of a method in texts such as "masks=4000". Raises MethodError, UnknownNameError.
+
+    A wrong name or a value out of range is reported here, before a model is loaded.
+    """
+    known, found = {option.name: option for option in method.options}, dict[str, Any]()
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise MethodError(f"--option takes NAME=VALUE, as in masks=4000, not {text!r}.")
+        found[name] = known[name].parse(value) if name in known else value
+    method.with_options(found)
+    return found
 
 
 def names_in(text: str) -> tuple[str, ...]:
