@@ -18,7 +18,7 @@ from layouts import WRITERS, picture, text
 import agcam
 from agcam.addresses import Place
 from agcam.datasets import DATASETS
-from agcam.datasets.checked import number, whole
+from agcam.datasets.checked import integer, number
 from agcam.datasets.csv_rows import csv_rows
 from agcam.datasets.outlines import filled
 
@@ -81,7 +81,7 @@ def test_what_is_no_number_is_none(text):
     with pytest.raises(ValueError, match="is no number"):
         number(text)
     with pytest.raises(ValueError, match="is no whole number"):
-        whole(text)
+        integer(text)
 
 
 @given(st.binary(min_size=1, max_size=400), st.integers(1, 30), st.integers(1, 30))

@@ -27,7 +27,7 @@ def number(text: str) -> float:
     return value
 
 
-def whole(text: str) -> int:
+def integer(text: str) -> int:
     """A whole number written in ASCII digits."""
     if not _WHOLE.fullmatch(text.strip()):
         raise BadValueError(f"{shown(text)} is no whole number")
@@ -64,7 +64,7 @@ def json_number(value: Any) -> float:
     return float(value)
 
 
-def json_whole(value: Any) -> int:
+def json_integer(value: Any) -> int:
     """A whole number of a JSON file from 0; `640.0` is one."""
     made = json_number(value)
     if made < 0 or made % 1:

@@ -16,13 +16,13 @@ class Classes:
     """The classes of a data set while it is read: known ones first, in the order given.
 
     A label that is not among them becomes a class of its own behind them, so that its samples
-    are kept, match no class of a model, and fail one by one, each with its reason. Classes of one
-    name get their numbers into it, so that none of them matches by that name.
+    are kept, match no class of a model, and fail one by one, each with its reason. Classes with the
+    same first name get their numbers into it (`distinct`), so that none of them matches by it.
     """
 
-    def __init__(self, names: Iterable[Sequence[str]]) -> None:
+    def __init__(self, names: Iterable[Sequence[str]], *, distinct: bool = True) -> None:
         listed = [tuple(known) for known in names]
-        twice = repeated(known[0] for known in listed)
+        twice = repeated(known[0] for known in listed) if distinct else set()
         self.names = [
             (f"{known[0]} (class {label})", *known[1:]) if known[0] in twice else known
             for label, known in enumerate(listed)

@@ -13,7 +13,7 @@ from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
 from .annotation import Annotation, picture_size, reading
-from .checked import from_json, json_list, json_numbers, json_text, json_whole, repeated, shown
+from .checked import from_json, json_integer, json_list, json_numbers, json_text, repeated, shown
 from .classes import Classes
 from .outlines import filled
 from .reader import Listing, bad, folder_with, missing, parent, reader
@@ -82,7 +82,7 @@ def read(root: str) -> Listing:
         for file, kind in sorted(drawn, key=lambda pair: (pair[0], classes.label(pair[1])))
     ]
     annotate = partial(_annotate, drawn={"#".join(pair): found for pair, found in drawn.items()})
-    return Listing(classes.names, [*samples, *problems, *lost], annotate, classes.known)
+    return Listing(classes, [*samples, *problems, *lost], annotate)
 
 
 def _file(root: str) -> tuple[Place, str]:
@@ -103,7 +103,7 @@ def _file(root: str) -> tuple[Place, str]:
 def _categories(content: dict[str, Any]) -> dict[_Id, str]:
     """Id -> name, in the order of the ids. Raises ValueError: without classes there is no set."""
     pairs: list[tuple[_Id, str]] = [
-        (json_whole(kind["id"]), json_text(kind["name"]))
+        (json_integer(kind["id"]), json_text(kind["name"]))
         for kind in json_list(content.get("categories"), "categories")
     ]
     twice = repeated(number for number, _ in pairs)
@@ -121,7 +121,7 @@ def _pictures(content: dict[str, Any], name: str) -> tuple[dict[_Id, _Picture], 
         try:
             number = _id(entry, "id")
             file = json_text(entry.get("file_name"))
-            size = json_whole(entry.get("width", 0)), json_whole(entry.get("height", 0))
+            size = json_integer(entry.get("width", 0)), json_integer(entry.get("height", 0))
         except (ValueError, AttributeError) as error:
             problems.append(bad(where, f"{where}: {error}"))
             continue
@@ -142,7 +142,7 @@ def _pictures(content: dict[str, Any], name: str) -> tuple[dict[_Id, _Picture], 
 def _id(entry: Any, key: str) -> _Id:
     """A whole number or a text; true, 1.5 and others would be taken for another id."""
     value = entry.get(key)
-    return value if isinstance(value, str) else json_whole(value)
+    return value if isinstance(value, str) else json_integer(value)
 
 
 def _objects(

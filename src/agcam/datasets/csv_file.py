@@ -10,7 +10,7 @@ from ..addresses import Place
 from ..values import Sample
 from .annotation import Annotation, reading
 from .checked import numbers
-from .classes import SYNSET, split_names
+from .classes import SYNSET, Classes, split_names
 from .csv_rows import csv_rows
 from .reader import LayoutError, Listing, bad, parent, reader
 from .synsets import names_of
@@ -52,7 +52,8 @@ def read(root: str) -> Listing:
         if any(line.sides):
             drawn.setdefault(name, []).append(line)
     annotate = partial(_annotate, drawn=drawn, file=root)
-    return Listing([_names(label) for label in labels], [*samples.values(), *problems], annotate)
+    classes = Classes(map(_names, labels), distinct=False)
+    return Listing(classes, [*samples.values(), *problems], annotate)
 
 
 def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:

@@ -13,7 +13,7 @@ from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
 from .annotation import Annotation, numbered_lines, read_mask
-from .checked import numbers, shown, whole
+from .checked import integer, numbers, shown
 from .classes import NO_LABEL, Classes
 from .reader import Listing, bad, missing, reader, require
 
@@ -63,7 +63,7 @@ def read(root: str) -> Listing:
         raise missing(place, "a test picture (0 in train_test_split.txt)")
     lines = {path: boxes.words.get(number) for number, path in paths.words.items()}
     annotate = partial(_annotate, boxes=lines, masks=_masks(outer, place))
-    return Listing(classes.names, samples, annotate, classes.known)
+    return Listing(classes, samples, annotate)
 
 
 def _lines(place: Place, name: str) -> _Lines:
@@ -72,7 +72,7 @@ def _lines(place: Place, name: str) -> _Lines:
     for at, line in numbered_lines(place, name):
         word, *rest = line.split(maxsplit=1)
         try:
-            number = whole(word)
+            number = integer(word)
         except ValueError as error:
             found.problems[-at] = f"line {at} of {name}: {error}"
             continue
@@ -105,7 +105,7 @@ def _sample(
         return None
     label = labels.words.get(number)
     try:
-        kind = NO_LABEL if label is None else first.get(whole(label), f"class {label}")
+        kind = NO_LABEL if label is None else first.get(integer(label), f"class {label}")
     except ValueError as error:
         return bad(path, f"{path}: image_class_labels.txt, picture {number}: {error}", address)
     return Sample(path, address, classes.label(kind))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..addresses import Place
 from ..values import Sample
-from .classes import SYNSET
+from .classes import SYNSET, Classes
 from .reader import PICTURES, Listing, bad, missing, reader, unread
 from .synsets import names_of
 
@@ -36,7 +36,7 @@ def read(root: str) -> Listing:
     names = sorted({name for _, name in labelled})
     label = {name: number for number, name in enumerate(names)}
     samples = [Sample(file, place.at(file), label[name]) for file, name in labelled]
-    return Listing([_names(name) for name in names], samples + problems)
+    return Listing(Classes(map(_names, names), distinct=False), samples + problems)
 
 
 def _class(file: str) -> str | None:

@@ -55,7 +55,7 @@ def read(root: str) -> Listing:
     folder = place.folder(base + _PICTURES)
     samples = [_sample(name, folder.at(name), classes, labels) for name in pictures]
     annotate = partial(_annotate, labels=labels, names=tuple(classes.names))
-    return Listing(classes.names, samples + problems, annotate, classes.known)
+    return Listing(classes, samples + problems, annotate)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from ..addresses import Place
 from ..values import Sample
 from .annotation import INCLUSIVE, Annotation, reading
-from .checked import from_json, json_list, json_numbers, json_text, json_whole, shown
+from .checked import from_json, json_integer, json_list, json_numbers, json_text, shown
 from .classes import Classes
 from .reader import Listing, bad, reader, require
 from .synsets import imagenet_classes
@@ -37,7 +37,7 @@ def read(root: str) -> Listing:
         for name, entry in sorted(named, key=lambda pair: pair[0])
     ]
     annotate = partial(_annotate, entries=dict(named))
-    return Listing(classes.names, samples, annotate, classes.known)
+    return Listing(classes, samples, annotate)
 
 
 def _file(entry: Any, number: int) -> str:
@@ -56,7 +56,7 @@ def _sample(name: str, address: str, entry: Any, classes: Classes) -> Sample:
 def _synset(entry: dict[str, Any], classes: Classes) -> str:
     stated = [json_text(entry["synset"])] if "synset" in entry else []
     if "imagenet_index" in entry or not stated:
-        stated.append(classes.first_name(json_whole(entry.get("imagenet_index"))))
+        stated.append(classes.first_name(json_integer(entry.get("imagenet_index"))))
     if len(set(stated)) > 1:
         raise ValueError(f"synset is {shown(stated[0])}, but imagenet_index is of {stated[1]}")
     return stated[0]
@@ -65,7 +65,7 @@ def _synset(entry: dict[str, Any], classes: Classes) -> str:
 def _annotate(sample: Sample, *, entries: dict[str, dict[str, Any]]) -> Annotation:
     entry = entries[sample.name]
     boxes = [json_numbers(box, 4) for box in json_list(entry.get("boxes"), "boxes")]
-    size = json_whole(entry.get("width", 0)), json_whole(entry.get("height", 0))
+    size = json_integer(entry.get("width", 0)), json_integer(entry.get("height", 0))
     return Annotation(np.array(boxes).reshape(-1, 4) + INCLUSIVE, size=size)
 
 

@@ -45,7 +45,7 @@ def read(root: str) -> Listing:
         Sample(name, f"gtsegs://{row}.ppm::{address}", classes.label(synsets[row]))
         for name, row in rows.items()
     ]
-    return Listing(classes.names, samples, partial(_annotate, file=file, rows=rows))
+    return Listing(classes, samples, partial(_annotate, file=file, rows=rows))
 
 
 def _check_fields(address: str, fields: dict[str, int]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataSetError
-from .checked import BadValueError, json_number, json_whole, shown
+from .checked import BadValueError, json_integer, json_number, shown
 
 _BEYOND: Final = 1.0  # pixels that a corner may lie outside the picture, as a box may
 _CORNERS: Final = 6  # numbers of the smallest polygon: four would be taken for a box
@@ -62,7 +62,7 @@ def _runs(outline: dict[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
     if isinstance(counts, str):
         lengths = _unpacked(counts, width * height)
     elif isinstance(counts, list):
-        lengths = [json_whole(count) for count in counts]
+        lengths = [json_integer(count) for count in counts]
     else:
         raise BadValueError(f"{shown(counts)} is no list of run lengths")
     if sum(lengths) != width * height:

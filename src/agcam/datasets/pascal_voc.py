@@ -64,10 +64,9 @@ def read(root: str) -> Listing:
     found = [_sample(place, name, classes) for name in names]
     masks = frozenset(place.files("SegmentationClass", (".png",)))
     return Listing(
-        classes.names,
+        classes,
         [sample for sample in found if sample is not None],
         partial(_annotate, place=place, masks=masks),
-        classes.known,
     )
 
 

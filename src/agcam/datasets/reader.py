@@ -17,6 +17,7 @@ from ..errors import DataSetError
 from ..values import DataSet, Reader, Sample, Truth
 from .annotation import Annotation, check, no_annotation, reading
 from .checked import repeated
+from .classes import Classes
 
 PICTURES: Final = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 _SHOWN = 6  # names of what was found
@@ -25,14 +26,12 @@ _SHOWN = 6  # names of what was found
 class Listing(NamedTuple):
     """What a layout's `read` finds: classes, samples, and how one of them is annotated.
 
-    The first `known` classes (None: all) are those of the data set; a sample of another one fails.
     `annotate` must be picklable, and may raise whatever reading a broken file raises.
     """
 
-    classes: Sequence[tuple[str, ...]]
+    classes: Classes
     samples: Sequence[Sample]
     annotate: Callable[[Sample], Annotation] = no_annotation
-    known: int | None = None
 
 
 class LayoutError(DataSetError):
@@ -73,15 +72,15 @@ def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) ->
 
 def _data_set(name: str, listing: Listing) -> DataSet:
     """Each sample's name once; one that is there twice fails."""
-    classes = tuple(listing.classes)
+    classes = tuple(listing.classes.names)
     twice = repeated(sample.name for sample in listing.samples)
     samples: dict[str, Sample] = {}
     for sample in listing.samples:
-        known = samples.setdefault(sample.name, sample)
-        if sample.name in twice and not known.problem:
-            samples[sample.name] = replace(known, problem=f"{sample.name} is there twice")
-    number = len(classes) if listing.known is None else listing.known
-    unknown = {label: names[0] for label, names in enumerate(classes) if label >= number}
+        first = samples.setdefault(sample.name, sample)
+        if sample.name in twice and not first.problem:
+            samples[sample.name] = replace(first, problem=f"{sample.name} is there twice")
+    known = listing.classes.known
+    unknown = {label: names[0] for label, names in enumerate(classes) if label >= known}
     truth = partial(_truth, annotate=listing.annotate, unknown=unknown)
     return DataSet(name, classes, tuple(samples.values()), truth)
 

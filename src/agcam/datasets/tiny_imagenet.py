@@ -49,7 +49,7 @@ def read(root: str) -> Listing:
         for row in sorted(rows)
     ]
     annotate = partial(_annotate, sides={row.file: row.sides for row in rows})
-    return Listing(classes.names, samples, annotate, classes.known)
+    return Listing(classes, samples, annotate)
 
 
 def _official(place: Place) -> tuple[list[_Row], dict[str, str]]:

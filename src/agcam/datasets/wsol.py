@@ -13,7 +13,7 @@ from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
 from .annotation import INCLUSIVE, Annotation, numbered_lines, read_mask, reading
-from .checked import MOST_CLASSES, numbers, shown, whole
+from .checked import MOST_CLASSES, integer, numbers, shown
 from .classes import NO_LABEL, Classes, split_names
 from .reader import Listing, bad, folder_with, missing, reader, require
 from .synsets import imagenet_classes
@@ -57,7 +57,7 @@ def read(root: str) -> Listing:
         for name in (*ids.words, *ids.problems)
     ]
     annotate = partial(_annotate, pictures=pictures, drawn=drawn, sizes=sizes)
-    return Listing(classes.names, samples, annotate, classes.known)
+    return Listing(classes, samples, annotate)
 
 
 def _rows(place: Place, name: str, columns: tuple[int, ...]) -> _Rows:
@@ -91,7 +91,7 @@ def _sample(
 
 def _label(text: str) -> int | None:
     try:
-        label = whole(text)
+        label = integer(text)
     except ValueError:
         return None
     return label if 0 <= label < MOST_CLASSES else None
@@ -128,7 +128,7 @@ def _annotate(sample: Sample, *, pictures: Place, drawn: _Rows, sizes: _Rows) ->
     stated = sizes.words.get(sample.name, [])
     if len(stated) > 1:
         raise ValueError("image_sizes.txt has several lines of it")
-    size = (whole(stated[0][0]), whole(stated[0][1])) if stated else None
+    size = (integer(stated[0][0]), integer(stated[0][1])) if stated else None
     if len(lines[0]) == _MASK:
         return Annotation(mask=_mask(pictures, lines), size=size)
     return Annotation(np.array([numbers(line, 4) for line in lines]) + INCLUSIVE, size=size)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from ..addresses import Place
 from .annotation import reading
-from .checked import number, shown, whole
+from .checked import integer, number, shown
 
 MOST_XML: Final = 16 * 2**20  # bytes
 _SIZE: Final = ("width", "height")
@@ -34,7 +34,7 @@ def read_annotation(place: Place, name: str) -> XmlAnnotation:
         root = ElementTree.fromstring(content)
         if root.tag != "annotation":
             raise ValueError(f"it is no annotation but {shown(root.tag)}")
-        width, height = (whole(root.findtext(f"size/{side}") or "0") for side in _SIZE)
+        width, height = (integer(root.findtext(f"size/{side}") or "0") for side in _SIZE)
         objects = tuple((_text(element, "name"), _box(element)) for element in root.iter("object"))
         return XmlAnnotation((width, height), objects)
 

@@ -13,7 +13,7 @@ from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
 from .annotation import Annotation, numbered_lines, picture_size, reading
-from .checked import MOST_CLASSES, json_list, json_text, number, repeated, shown, whole
+from .checked import MOST_CLASSES, integer, json_list, json_text, number, repeated, shown
 from .classes import NO_LABEL, Classes
 from .outlines import filled, flat
 from .plain_yaml import plain_yaml
@@ -63,9 +63,7 @@ def read(root: str) -> Listing:
         outlined=frozenset(place.files("polygons", (".txt",))),
         outline_numbers=_outline_numbers(place, classes),
     )
-    return Listing(
-        classes.names, samples + unread(place, "images", skipped), annotate, classes.known
-    )
+    return Listing(classes, samples + unread(place, "images", skipped), annotate)
 
 
 def _text(file: str) -> str:
@@ -102,7 +100,7 @@ def _numbered(place: Place, name: str, key: str) -> dict[int, str]:
         table = plain_yaml(place.text(name, MOST_YAML))
         names = table.get(key) if isinstance(table, dict) else None
         if isinstance(names, dict):
-            pairs = [(whole(number), known) for number, known in names.items()]
+            pairs = [(integer(number), known) for number, known in names.items()]
         else:
             pairs = list(enumerate(json_list(names or [], key)))
         twice = repeated(number for number, _ in pairs)
@@ -143,7 +141,7 @@ def _line(words: list[str]) -> tuple[int, list[float]]:
         )
     if len(words) != _BOX and (len(words) < _CORNERS or len(words) % 2 == 0):
         raise ValueError(f"{shown(' '.join(words))} is no box and no polygon")
-    label = whole(words[0])
+    label = integer(words[0])
     if label < 0:
         raise ValueError(f"{label} is no class number")
     return label, [number(word) for word in words[1:]]
