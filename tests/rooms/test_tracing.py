@@ -274,6 +274,112 @@ def test_attention_that_is_changed_or_used_twice_is_refused(tiny, pixels, change
     assert agcam.explain(tiny, pixels, 3, "random").grid_map.isfinite().all()
 
 
+class _ShiftedAttention(nn.Module):
+    """Attends over tokens in another order, as shifted windows do, and puts them back."""
+
+    def __init__(self, attention):
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, x, **_):
+        return self.attention(x.roll(3, dims=1)).roll(-3, dims=1)
+
+
+class _ChannelAttention(nn.Module):
+    """Attends over channels (XCiT): as many to a head as there are tokens."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x, **_):
+        q, k, v = self.qkv(x).unflatten(-1, (3, -1, 17)).permute(2, 0, 3, 4, 1)  # head dim token
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(mixed.permute(0, 3, 1, 2).flatten(2))
+
+
+def _refused(model, pixels, words):
+    with pytest.raises(agcam.ModelError, match=words):
+        agcam.explain(model, pixels, 3)
+    assert agcam.explain(model, pixels, 3, "random").grid_map.isfinite().all()
+
+
+def test_attention_over_tokens_in_another_order_is_refused(tiny, pixels):
+    for block in tiny.blocks:
+        block.attn = _ShiftedAttention(block.attn)
+    _refused(tiny, pixels, "not its tokens in the order of the sequence")
+
+
+def test_attention_over_channels_is_refused_also_where_there_are_as_many(pixels):
+    model = timm.models.VisionTransformer(
+        img_size=32, patch_size=8, embed_dim=34, depth=2, num_heads=2, num_classes=10
+    )
+    for block in model.blocks:
+        block.attn = _ChannelAttention(34)
+    _refused(model, pixels, "not its tokens in the order of the sequence")
+
+
+class _AttentionInTheHead(nn.Module):
+    """A classifier that reads the attention itself, beside the tokens."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.kept = model, []
+        for block in model.blocks:
+            block.attn = _ChangedAttention(block.attn, self._attend)
+
+    def _attend(self, scores, value):
+        self.kept.append(scores.softmax(-1))
+        return self.kept[-1] @ value
+
+    def forward(self, x):
+        self.kept.clear()
+        return self.model(x) + self.kept[-1][:, :, 0, 1:11].sum(1)
+
+
+def test_a_head_that_reads_attention_itself_is_refused(tiny, pixels):
+    _refused(_AttentionInTheHead(tiny), pixels, "uses it for more than that")
+
+
+class _GatedMixing(nn.Module):
+    """Mixes tokens outside attention behind a gate that is closed for most pictures."""
+
+    def __init__(self, mlp, above):
+        super().__init__()
+        self.mlp, self.above = mlp, above
+
+    def forward(self, x):
+        return self.mlp(x) + (x.mean((1, 2), keepdim=True).abs() - self.above).relu() * 1e3
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_mixing_behind_a_gate_is_found_while_the_gate_is_closed(tiny, pixels, block):
+    tiny.blocks[block].norm2 = nn.Identity()
+    tiny.blocks[block].mlp = _GatedMixing(tiny.blocks[block].mlp, 0.02)
+    tiny.eval()
+    shut, opened = pixels[:1] * 0, pixels[:1] * 4 + 1
+    for picture in (shut, opened, shut):
+        explained = agcam.explain(tiny, picture, 3)
+        torch.testing.assert_close(explained.logits, tiny(picture).detach())
+        full = agcam.explain(tiny, picture, 3, tracer="full")
+        torch.testing.assert_close(explained.grid_map, full.grid_map)
+
+
+class _SwallowingGate(nn.Module):
+    """Reads a token through a gate, and makes a number of what is none."""
+
+    def forward(self, x):
+        return x[:, 0] + ((x[:, 5] - 2.5).relu() + 0).nan_to_num_()
+
+
+def test_a_head_that_swallows_nan_keeps_every_token(tiny, pixels):
+    tiny.pool = lambda x, *_: _SwallowingGate()(x)
+    tiny.eval()
+    for picture in (pixels[:1] * 0, pixels[:1] * 3, pixels[1:2] * 3):
+        explained = agcam.explain(tiny, picture, 3)
+        torch.testing.assert_close(explained.logits, tiny(picture).detach())
+
+
 class _Restless(nn.Module):
     def forward(self, x):
         return x + torch.rand_like(x)

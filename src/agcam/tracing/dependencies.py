@@ -4,161 +4,182 @@ One pass over one picture under autograd, cut where each block begins and at wha
 returns. Its graph shows what the logits are made of, whatever the numbers are. A replay follows
 one way: from each block's tokens to the next block, from the last block's to the classifier. Any
 other way is found here: a head that reads several blocks, by whatever means it gets hold of them.
+
+What happens within a block is shown by poison. Rows and keys of its attention must be poisoned
+where its tokens are, else they are no tokens, or tokens in another order. And tokens that a replay
+would not keep must not poison those that it keeps, else the last block mixes tokens outside
+attention.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch import Tensor
 
-from ..own_operations import is_own_operation
-from ..undo import Undo
+from ..undo import Forward, undoing, wrap_forward
 from ..values import AttentionCall, Classifier, Layout
-from .graph import leaves_leading_to
-from .hooks import LayoutMismatchError
-from .instrumented import Instrumented
+from .explicit import Answer
+from .graph import leaves_leading_to, nodes_leading_to
+from .hooks import LayoutMismatchError, first_tensor, stream_of
 from .patches import open_mode
-from .record import rows_read
+from .poison import BlockRun, every_other, in_order
+from .record import blocks_of, capture, rows_read
+from .watch import Watch
+
+FAILURES: Final = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
 
 @dataclass(frozen=True)
 class Dependencies:
     """What one pass under autograd showed.
 
-    Attributes:
-        reads: The tokens of the last block that the logits depend on, in this picture.
-        branches: They depend on a block's attention by another way than through the next block.
-        bypassed: What enters the first block leads to them by another way too.
-        chained: Each block continues from the one before.
-        steered: The model branches in Python on numbers that it computes.
-        hidden: It compares, sorts or picks numbers behind the last block, so that an unread token
-            might not show in the logits.
-
+    `reads`: the tokens of the last block that the logits depend on, in this picture. `kept`: the
+    first tokens, which a replay must keep: all, where what is read may depend on the picture.
+    `branches`: the logits depend on a block's attention by another way than through the next
+    block. `bypassed`: what enters the first block leads to them by another way too. `chained`: each
+    block continues from the one before. `steered`: the model branches in Python on numbers that it
+    computes. `in_order`: rows and keys of attention are tokens, in the order of the sequence.
+    `only_mixes`: explicit attention is used to mix values, and for nothing else. `mixed`: the last
+    block mixes tokens outside attention.
     """
 
     reads: tuple[int, ...]
+    kept: int
     branches: bool
     bypassed: bool
     chained: bool
     steered: bool
-    hidden: bool
+    in_order: bool
+    only_mixes: bool
+    mixed: bool
 
 
 def find_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -> Dependencies:
     """Follow the logits of one picture back; LayoutMismatchError where there is no gradient."""
-    cut = _CutPass(classifier, layout)
-    logits = cut.run(pixels)
-    if cut.output is None:
-        raise LayoutMismatchError
-    reached = leaves_leading_to(logits)
-    inner = {id(leaf) for leaf in (*cut.entries[1:], *(leaf for _, leaf in cut.attention))}
-    if inner.isdisjoint(reached):
-        raise LayoutMismatchError
-    rows = rows_read(logits, cut.output, layout.token_dim)[0]
+    cut, grid = _CutPass(layout), layout.grid
+    pixels = pixels.detach().requires_grad_()
+    with torch.enable_grad(), undoing() as undo:
+        for block in blocks_of(classifier, layout):
+            wrap_forward(undo, block, cut.run_block)
+        explicit = capture(undo, layout, pixels, cut.answer)
+        softmaxes = explicit.keep_nodes() if explicit is not None else []
+        open_mode(undo, cut.watch)
+        logits = classifier.predict(pixels.clone())
+        cut.watch.in_tower = False
+        reads = cut.reads(logits)
+        in_prefix = bool(reads) and max(reads) < grid.prefix and not cut.watch.hidden
+        kept = max(reads) + 1 if in_prefix else grid.tokens
+        mixed = cut.mixes_others_into(kept)
     around_last = leaves_leading_to(logits, stop=cut.output_node)
     return Dependencies(
-        reads=tuple(int(row) for row in rows.nonzero().flatten()),
-        branches=not inner.isdisjoint(around_last),
-        bypassed=id(cut.pixels) in reached,
-        chained=len(cut.entries) == len(layout.blocks) and cut.chained(),
+        reads=reads,
+        kept=kept,
+        branches=not cut.inner_leaves().isdisjoint(around_last),
+        bypassed=id(pixels) in leaves_leading_to(logits),
+        chained=cut.chained(),
         steered=cut.watch.steered,
-        hidden=cut.watch.hidden,
+        in_order=cut.in_order,
+        only_mixes=nodes_leading_to(logits).isdisjoint(softmaxes),
+        mixed=mixed,
     )
 
 
-class _CutPass(Instrumented):
+class _CallSeenError(Exception):
+    """Leaves a poisoned block at its attention: torch has no other way out of a forward."""
+
+
+class _CutPass:
     """The pass: a leaf where each block begins, and one for what each attention returns."""
 
-    def __init__(self, classifier: Classifier, layout: Layout) -> None:
-        super().__init__(classifier, layout)
-        self.entered: list[Tensor] = []  # the tokens that came to each block
-        self.entries: list[Tensor] = []  # the leaves that went on in their place
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.runs: list[BlockRun] = []  # of each block, from a leaf on
+        self.entered: list[Tensor] = []  # the tokens that came, and were replaced by the leaves
         self.attention: list[tuple[int, Tensor]] = []  # leaves, with the number of their block
         self.output: Tensor | None = None  # of the last block
         self.output_node: Any = None  # where it stands in the graph, before anything overwrites it
-        self.pixels = torch.empty(0)
-        self.watch = _Watch(self)
+        self.in_order = True
+        self.watch = Watch()
+        self._poisoned = every_other(layout.grid.tokens)
+        self._attend: Answer = self._cut_call
 
-    def run(self, pixels: Tensor, *, gradients: bool = True) -> Tensor:
-        """The logits, whose graph begins at the pixels."""
-        self.pixels = pixels.detach().requires_grad_()
-        with torch.enable_grad():
-            return super().run(self.pixels.clone(), gradients=gradients)
+    def run_block(self, forward: Forward, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run one block from a leaf on, after a look at what its attention makes of poison."""
+        stream = first_tensor(args, kwargs)
+        if stream is None:
+            raise LayoutMismatchError
+        torch.set_grad_enabled(True)  # also where the model says no_grad
+        self.entered.append(stream)
+        leaf = stream.detach().requires_grad_()
+        self.runs.append(BlockRun(forward, args, kwargs, stream).with_tokens(leaf))
+        with suppress(_CallSeenError, *FAILURES):
+            self._run_poisoned(self._poisoned, self._look_at_call)
+        self.watch.in_tower, self.watch.in_head = True, self._in_last_block()
+        output = self.runs[-1]()
+        self.output = stream_of(output)
+        self.output_node = self.output.grad_fn
+        return output
 
-    def open(self, undo: Undo, blocks: list[nn.Module]) -> None:
-        """Watch every operation."""
-        open_mode(undo, self.watch)
+    def answer(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        """Answer one attention call of the run under way."""
+        own = call.query.shape[-2] == call.value.shape[-2] == self.layout.grid.tokens
+        return self._attend(call, as_torch) if own else as_torch()
+
+    def inner_leaves(self) -> set[int]:
+        """The leaves behind which there is a block."""
+        return {id(run.stream) for run in self.runs[1:]} | {id(leaf) for _, leaf in self.attention}
+
+    def reads(self, logits: Tensor) -> tuple[int, ...]:
+        """The tokens of the last block at which the logits have a gradient."""
+        complete = len(self.attention) == sum(self.layout.calls)
+        if self.output is None or not complete:
+            raise LayoutMismatchError
+        if self.inner_leaves().isdisjoint(leaves_leading_to(logits)):
+            raise LayoutMismatchError
+        rows = rows_read(logits, self.output, self.layout.token_dim)[0]
+        return tuple(int(row) for row in rows.nonzero().flatten())
 
     def chained(self) -> bool:
         """Whether what enters each block comes from the block before it."""
         for index, stream in enumerate(self.entered[1:]):
-            within = [leaf for block, leaf in self.attention if block == index]
-            leaves = {id(leaf) for leaf in (self.entries[index], *within)}
-            if leaves.isdisjoint(leaves_leading_to(stream)):
+            within = {id(leaf) for block, leaf in self.attention if block == index}
+            if leaves_leading_to(stream).isdisjoint(within | {id(self.runs[index].stream)}):
                 return False
-        return True
+        return len(self.runs) == len(self.layout.blocks)
 
-    def behind_last_block(self) -> bool:
-        return len(self.entries) >= len(self.layout.blocks)
+    def mixes_others_into(self, kept: int) -> bool:
+        """Whether other tokens reach the first `kept` of the last block outside its attention."""
+        last, tokens = len(self.runs) - 1, torch.arange(self.layout.grid.tokens)
+        answers = iter([leaf for block, leaf in self.attention if block == last])
+        try:
+            output = self._run_poisoned(tokens >= kept, lambda *_: next(answers))
+        except FAILURES:
+            return True
+        kept_tokens = stream_of(output).narrow(self.layout.token_dim, 0, kept)
+        return not bool(kept_tokens.isfinite().all())
 
-    def enter(self, stream: Tensor) -> Tensor:
-        """Cut the graph where a block begins."""
-        self.entered.append(stream)
-        self.entries.append(stream.detach().requires_grad_())
-        return self.entries[-1]
+    def _run_poisoned(self, tokens: Tensor, attend: Answer) -> Any:
+        self.watch.in_tower, self._attend = False, attend
+        try:
+            with torch.no_grad():
+                return self.runs[-1].poisoned(tokens, self.layout.token_dim)()
+        finally:
+            self._attend = self._cut_call
 
-    def leave(self, stream: Tensor) -> None:
-        """Remember what leaves the last block, and the node of the graph that made it."""
-        self.output, self.output_node = stream, stream.grad_fn
+    def _look_at_call(self, call: AttentionCall, _: Callable[[], Tensor]) -> Tensor:
+        self.in_order &= in_order(call, self._poisoned)
+        raise _CallSeenError
 
-    def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        """Cut the graph at what each attention returns."""
+    def _cut_call(self, _: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         with torch.no_grad():
             leaf = as_torch().requires_grad_()
-        self.attention.append((self.block, leaf))
+        self.attention.append((len(self.runs) - 1, leaf))
         return leaf
 
-
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notices where numbers become truths, indices or Python's own, behind the first block."""
-
-    steers: Final = frozenset({"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "allclose"})
-    hides: Final = frozenset({"nan_to_num", "nansum", "sign", "sgn", "fmax", "fmin"})
-
-    def __init__(self, cut: _CutPass) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._cut = cut
-        self.hidden = self.steered = False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Compute as torch would, and look at what became of the numbers."""
-        del types
-        result = func(*args, **(kwargs or {}))
-        if self._cut.entries and not is_own_operation():
-            name = str(func.overloadpacket.__name__)
-            self.steered |= name in self.steers
-            if self._cut.behind_last_block():
-                self.hidden |= name in self.hides or _became_truths(args, result)
-        return result
-
-
-def _became_truths(args: Any, result: Any) -> bool:
-    """Whether floating numbers went in, and something else than floating numbers came out."""
-    given, made = list(_tensors(args)), list(_tensors(result))
-    floats = any(tensor.is_floating_point() for tensor in given)
-    return floats and any(not tensor.is_floating_point() for tensor in made)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
+    def _in_last_block(self) -> bool:
+        return len(self.runs) >= len(self.layout.blocks)

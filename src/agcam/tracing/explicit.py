@@ -44,12 +44,19 @@ class Product(NamedTuple):
 
 
 @dataclass
-class _Softmax:
-    """A softmax: its scores, how often they were written to by then, and its products so far."""
+class _Uses:
+    """How many products with values a softmax has met."""
+
+    products: int = 0
+
+
+class _Attention(NamedTuple):
+    """What is known of a tensor that holds a softmax; versions count what is written in place."""
 
     scores: Tensor
+    scores_version: int
     version: int
-    products: int = 0
+    uses: _Uses
 
 
 class ExplicitAttention(TorchFunctionMode):
@@ -64,8 +71,9 @@ class ExplicitAttention(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self._answer, self._replaced, self._batch = answer, replaced, batch
-        self._attention: Any = WeakTensorKeyDictionary()  # alive: its softmax, and its version
-        self._square: list[_Softmax] = []
+        self._attention: Any = WeakTensorKeyDictionary()  # tensor -> _Attention
+        self._square: list[_Uses] = []  # of the softmaxes over a square
+        self._nodes: list[Any] | None = None
         self.by_name = 0
         self.folded = False
         self.closed = False
@@ -73,7 +81,12 @@ class ExplicitAttention(TorchFunctionMode):
     @property
     def changed(self) -> bool:
         """Whether some softmax over a square did not meet values, as it was, exactly once."""
-        return any(softmax.products != 1 for softmax in self._square)
+        return any(uses.products != 1 for uses in self._square)
+
+    def keep_nodes(self) -> list[Any]:
+        """A list to which every softmax from now on adds its node of autograd's graph."""
+        self._nodes = []
+        return self._nodes
 
     def close(self) -> None:
         """Capture nothing more: an interrupt may have made torch put a mode back on its stack."""
@@ -99,45 +112,49 @@ class ExplicitAttention(TorchFunctionMode):
             return product.to_models(
                 self._answer(call, lambda: product.to_ours(func(*args, **kwargs)))
             )
-        softmax = self._softmax_of(args[0]) if args else None
+        held = self._held_by(args[0]) if args else None
         result = func(*args, **kwargs)
-        if softmax is not None and isinstance(result, Tensor) and _unchanged(func, args, result):
-            self._attention[result] = softmax, _version(result)
+        if held is not None and isinstance(result, Tensor) and _unchanged(func, args, result):
+            self._attention[result] = held._replace(version=_version(result))
         return result
 
     def _softmax(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         scores = args[0] if args else kwargs["input"]
-        softmax = _Softmax(scores, _version(scores))
+        before = _version(scores)
         result = func(*args, **kwargs)
         axis = args[1] if len(args) > 1 else kwargs.get("dim")
         if scores.ndim in (3, 4) and axis in (-1, scores.ndim - 1):
+            uses = _Uses()
+            self._attention[result] = _Attention(scores, before, _version(result), uses)
             if scores.shape[-1] == scores.shape[-2] > 1:
-                self._square.append(softmax)
-            self._attention[result] = softmax, _version(result)
+                self._square.append(uses)
+                if self._nodes is not None:
+                    self._nodes.append(result.grad_fn)
         return result
 
-    def _softmax_of(self, tensor: Any) -> _Softmax | None:
-        """The softmax that this tensor holds; None where it, or its scores, were overwritten."""
-        found = self._attention.get(tensor) if isinstance(tensor, Tensor) else None
-        if found is None:
+    def _held_by(self, tensor: Any) -> _Attention | None:
+        """The attention that a tensor holds; None where it, or its scores, were overwritten."""
+        held: _Attention | None = None
+        if isinstance(tensor, Tensor):
+            held = self._attention.get(tensor)
+        if held is None:
             return None
-        softmax: _Softmax = found[0]
-        same = found[1] == _version(tensor) and softmax.version == _version(softmax.scores)
-        return softmax if same else None
+        same = held.version == _version(tensor) and held.scores_version == _version(held.scores)
+        return held if same else None
 
     def _product(self, func: Any, args: Sequence[Any]) -> Product | None:
         if func is torch.einsum:
             operands = args[1] if isinstance(args[1], list | tuple) else args[1:]
-            softmax = self._softmax_of(operands[0])
-            if softmax is None or len(operands) != 2:
+            held = self._held_by(operands[0])
+            if held is None or len(operands) != 2:
                 return None
-            product = _einsum(args[0], softmax.scores, operands[1])
+            product = _einsum(args[0], held.scores, operands[1])
         else:
-            softmax = self._softmax_of(args[0]) if func in _MATMUL else None
-            if softmax is None:
+            held = self._held_by(args[0]) if func in _MATMUL else None
+            if held is None:
                 return None
-            product = self._matmul(softmax.scores, *args[:2])
-        softmax.products += product is not None
+            product = self._matmul(held.scores, *args[:2])
+        held.uses.products += product is not None
         return product
 
     def _matmul(self, scores: Tensor, attention: Tensor, value: Tensor) -> Product | None:

@@ -13,7 +13,7 @@ from ..errors import AgcamError, ModelError
 from ..undo import Undo, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
 from .attention import capture_attention
-from .explicit import Answer
+from .explicit import Answer, ExplicitAttention
 from .hooks import LayoutMismatchError
 
 
@@ -90,9 +90,9 @@ def no_reads() -> Tensor:
     raise LayoutMismatchError
 
 
-def capture(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> None:
+def capture(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> ExplicitAttention | None:
     """Capture the attention of a pass over `pixels`, explicit attention where the layout has it."""
-    capture_attention(undo, answer, len(pixels) if layout.explicit else 0)
+    return capture_attention(undo, answer, len(pixels) if layout.explicit else 0)
 
 
 def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:

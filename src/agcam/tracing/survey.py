@@ -24,8 +24,11 @@ from .structure import find_blocks, find_grid, has_quantised_layers, negative, t
 from .untraceable import (
     BRANCHES,
     BYPASSED,
+    CHANGED,
+    MIXED,
     NO_GRADIENT,
     NOT_ONE_PASS,
+    NOT_TOKENS,
     QUANTISED,
     STEERED,
     UntraceableError,
@@ -71,19 +74,23 @@ def _heads_first(classifier: Classifier, pixels: Tensor, seen: Observation) -> b
 
 def _with_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -> Layout:
     """The layout with the tokens that the logits depend on, and whether a replay follows them."""
-    name, grid = classifier.name, layout.grid
+    name = classifier.name
     try:
         found = find_dependencies(classifier, pixels, layout)
     except torch.cuda.OutOfMemoryError:
         raise
     except (LayoutMismatchError, RuntimeError) as error:
         raise UntraceableError(NO_GRADIENT.format(name=name)) from error
-    if not found.chained:
-        raise UntraceableError(NOT_ONE_PASS.format(name=name))
+    for holds, sentence in (
+        (found.in_order, NOT_TOKENS),
+        (found.only_mixes, CHANGED),
+        (found.chained, NOT_ONE_PASS),
+    ):
+        if not holds:
+            raise UntraceableError(sentence.format(name=name))
     branches = found.branches or found.steered
     layout = replace(layout, reads=found.reads, branches=branches, bypassed=found.bypassed)
-    if branches:
-        why = BYPASSED if found.bypassed else BRANCHES if found.branches else STEERED
-        return replace(layout, tracer="full", why=why)
-    prefix_alone = found.reads and max(found.reads) < grid.prefix and not found.hidden
-    return replace(layout, kept=max(found.reads) + 1 if prefix_alone else grid.tokens)
+    if branches or found.mixed:
+        around = BYPASSED if found.bypassed else BRANCHES if found.branches else STEERED
+        return replace(layout, tracer="full", why=around if branches else MIXED)
+    return replace(layout, kept=found.kept)

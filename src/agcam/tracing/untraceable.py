@@ -15,8 +15,8 @@ NO_ATTENTION = (
     "or hierarchical model, or a library of its own computes its attention. " + INSTEAD
 )
 CHANGED = (
-    "{name} changes its attention between the softmax and the product with values, or multiplies "
-    "it several times (talking heads, differential attention), which agcam does not follow. "
+    "{name} changes its attention between the softmax and the product with values, or uses it for "
+    "more than that (talking heads, differential attention), which agcam does not follow. "
     + INSTEAD
 )
 NO_GRADIENT = (
@@ -27,6 +27,11 @@ NOT_ONE_PASS = (
     "{name}: its blocks do not form one chain (a tower that is called twice, two towers, or tokens "
     "that are detached between blocks), so agcam cannot tell where on the picture its attention "
     "lies. " + INSTEAD
+)
+NOT_TOKENS = (
+    "{name}: the rows of its attention are not its tokens in the order of the sequence (attention "
+    "over channels, tokens that are shifted or shuffled before it), so agcam cannot tell where on "
+    "the picture its attention lies. " + INSTEAD
 )
 NOT_ISOTROPIC = (
     "{name} is a hierarchical model ({why}); agcam explains isotropic Vision Transformers, whose "
