@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..undo import Forward
 from ..values import AttentionCall
-from .hooks import map_tensors
+from .instrumented import exchange
 
 
 class BlockRun(NamedTuple):
@@ -25,11 +25,7 @@ class BlockRun(NamedTuple):
 
     def with_tokens(self, stream: Tensor) -> BlockRun:
         """The same call with other tokens."""
-
-        def replaced(tensor: Tensor) -> Tensor:
-            return stream if tensor is self.stream else tensor
-
-        args, kwargs = map_tensors(self.args, replaced), map_tensors(self.kwargs, replaced)
+        args, kwargs = exchange(self.args, self.kwargs, self.stream, stream)
         return BlockRun(self.forward, args, kwargs, stream)
 
     def poisoned(self, tokens: Tensor, token_dim: int) -> BlockRun:
