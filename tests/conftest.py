@@ -9,6 +9,10 @@ import timm
 import torch
 from hypothesis import settings
 
+import shapes
+
+shapes.check()  # before a test imports agcam
+
 # The gate draws the same examples at every run: it fails for a change, never by luck. New ones are
 # drawn by `pytest --hypothesis-profile=explore`. No deadline: machines differ in speed.
 settings.register_profile("gate", deadline=None, derandomize=True, database=None)

@@ -195,7 +195,7 @@ class GridTrace:
 class Query:
     """The model as a function of pixels, of one target a picture; nothing inside it is traced.
 
-    `logit` and `probability` take pixels (n 3 height width) and a class for each (n,) and return a
+    `logit` and `probability` take pixels (n channel height width) and a class for each (n,) and return a
     number for each (n,), for any n; the model never sees more than `chunk` pictures at once. Where
     gradients are on, the result can be differentiated; then at most `chunk` pictures should be
     given at once, because the graph of all of them is kept. The `probability` of a target that is
@@ -203,7 +203,7 @@ class Query:
     of a normalized picture that shows nothing.
     """
 
-    pixels: Float[Tensor, "batch 3 height width"]
+    pixels: Float[Tensor, "batch channel height width"]
     target: Int[Tensor, " batch"]
     grid: Grid
     chunk: int

@@ -25,7 +25,7 @@ class AttentionCall:
 
     query: Float[Tensor, "batch head row dim"]
     key: Float[Tensor, "batch head token dim"] | None
-    value: Float[Tensor, "batch head token dim"]
+    value: Float[Tensor, "batch head token value_dim"]
     mask: Tensor | None
     scale: float
 
@@ -70,7 +70,7 @@ class BlockRecord:
     with tokens squared, so they are made from the call, one block at a time.
     """
 
-    value: Float[Tensor, "batch head token dim"]
+    value: Float[Tensor, "batch head token value_dim"]
     rows: Tensor | AttentionCall
 
     @property
@@ -89,7 +89,7 @@ class Recording:
     the same for every picture, or not (a maximum over tokens).
     """
 
-    pixels: Float[Tensor, "batch 3 height width"]
+    pixels: Float[Tensor, "batch channel height width"]
     logits: Float[Tensor, "batch class"]
     blocks: tuple[BlockRecord, ...]
     calls: tuple[AttentionCall, ...]
