@@ -29,9 +29,8 @@ import numpy as np
 from annotation_attacks import ATTACKS
 from PIL import Image
 from small_runs import lay_out
+from small_stores import CONFIGURATION, damaged, filled, shard_rows
 from stopped_runs import Count, evaluate, stops
-from test_records import CONFIGURATION, filled, shard_rows
-from test_records_under_fault import damaged
 from typer.testing import CliRunner
 
 from agcam.addresses import Place

@@ -37,6 +37,7 @@ def page():
         "Functions": functions,
         "Classes": classes,
         "Tables": ["\n".join(tables)],
+        "Metrics": [metrics()],
         "Errors": ["\n\n".join(errors)],
         "Commands": list(commands("agcam", get_command(app))),
         "Options of several commands": list(groups(get_command(app))),
@@ -55,14 +56,27 @@ def of_class(name, value):
         return f"- `agcam.{name}`: {doc.splitlines()[0]}"
     made = [f"### agcam.{name}", doc]
     for method, found in vars(value).items():
-        function = inspect.unwrap(getattr(found, "func", found))
+        function = getattr(found, "fget", None) or inspect.unwrap(getattr(found, "func", found))
         if method.startswith("_") or not inspect.isfunction(function):
             continue
         call = signature(f"{name}.{method}", function)
-        if hasattr(found, "func"):  # a cached property
+        if hasattr(found, "func") or hasattr(found, "fget"):  # a property
             call = f"{name}.{method}"
         made.append(f"{code(call)}\n\n{words(inspect.getdoc(function))}")
     return "\n\n".join(made)
+
+
+def metrics():
+    """The table of metrics, as its rows describe themselves."""
+    lines = [
+        "| metric | better | range | what it measures | on nothing | source |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in agcam.METRICS.values():
+        low, high = (f"{bound:g}" for bound in row.bounds)
+        cells = (row.sentence.rstrip("."), row.on_empty, row.cite)
+        lines.append(f"| `{row.name}` | {row.better} | {low} to {high} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def signature(name, function):

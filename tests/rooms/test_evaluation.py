@@ -205,14 +205,19 @@ def test_a_mask_keeps_its_classes_when_it_is_resized():
     assert nearest(mask, 2, 2).tolist() == mask.tolist()
 
 
+FEWER = {"rise": {"masks": 30}, "smooth_grad": {"samples": 3}, "integrated_gradients": {"steps": 5}}
+
+
 def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classifier, pictures):
     """From one recording of the batch, however many kinds of evidence the methods need."""
-    setup = setup_of(classifier, pictures, ["morf"], methods=tuple(METHODS.values()))
-    maps = maps_of(setup)
+    methods = tuple(row.with_options(FEWER.get(name, {})) for name, row in METHODS.items())
+    maps = maps_of(setup_of(classifier, pictures, ["morf"], methods=methods))
     pixels = torch.stack([item.pixels for item in maps.items])
-    for method in METHODS:
-        expected = explain(classifier, pixels, [0, 1], method).grid_map[:, 0].numpy()
-        found = maps.maps(METHODS[method])
+    for method in methods:
+        options = FEWER.get(method.name)
+        expected = explain(classifier, pixels, [0, 1], method.name, options=options)
+        expected = expected.grid_map[:, 0].numpy()
+        found = maps.maps(method)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
     assert set(maps._session._sources) <= {"replay"}
 
@@ -455,6 +460,8 @@ def test_the_run_is_another_if_anything_changes(classifier, pictures):
         replace(setup, dataset=fewer),
         replace(setup, classes=(1, 0, 2, 3, 4)),
         replace(setup, methods=setup.methods[:2]),
+        replace(setup, methods=(METHODS["agcam_spread"],)),
+        replace(setup, methods=(METHODS["agcam_spread"].with_options({"background": 0.5}),)),
         replace(setup, metrics=choose(["lerf"])),
         configured(setup, batch_size=2),
         configured(setup, precision="bfloat16"),
@@ -464,4 +471,4 @@ def test_the_run_is_another_if_anything_changes(classifier, pictures):
     with torch.no_grad():
         classifier.module.head.bias += 1
     keys.add(plan_setup(setup).key)
-    assert len(keys) == 9
+    assert len(keys) == 11

@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import random
 import resource
 import shutil
 import signal
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
-from test_records import CONFIGURATION, filled, shard_rows
+from small_stores import CONFIGURATION, damaged, filled, shard_rows
 from typer.testing import CliRunner
 
 from agcam import RunError
@@ -240,23 +239,6 @@ def test_what_is_no_file_is_no_store(create, tmp_path):
 
 
 # Damage
-
-
-def damaged(path, seed):
-    """Flip some bytes of a file, overwrite a page, or cut it; by a seed."""
-    chance = random.Random(seed)
-    content = bytearray(path.read_bytes())
-    kind = chance.choice(["flip", "flip", "page", "cut"])
-    if kind == "cut":
-        del content[chance.randrange(len(content)) :]
-    elif kind == "page":
-        at = chance.randrange(len(content) // 4096) * 4096
-        content[at : at + 4096] = chance.randbytes(4096)
-    else:
-        for _ in range(chance.choice([1, 8, 64, 512])):
-            content[chance.randrange(len(content))] = chance.randrange(256)
-    path.write_bytes(content)
-    return kind
 
 
 @pytest.fixture(scope="module")

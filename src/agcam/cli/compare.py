@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +12,9 @@ from .loading import Loading
 from .options import BatchSize, Drawing, Model, Targeting, make_folder, names_in, takes_groups
 from .progress import bars
 from .say import say
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
 
 USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
 
@@ -34,8 +37,6 @@ def compare(
     from ..comparison import compare as compare_
     from ..images import find_pictures
     from ..methods import METHODS
-    from ..values import preparation_text
-    from .table import print_table
 
     names = list(METHODS) if methods == "all" else names_in(methods)
     _ = [METHODS[name] for name in names]  # wrong names are reported before a model is loaded
@@ -54,15 +55,22 @@ def compare(
             batch_size=batch_size,
             progress=bar("running the model"),
         )
+    _show(done, *done.report(out, alpha=drawing.alpha, colormap=drawing.colormap))
+    if all(column.refusal for column in done.columns):
+        raise typer.Exit(1)
+
+
+def _show(done: Comparison, png: Path, page: Path) -> None:
+    """Print what each method costs, why some refuse, and where the sheet is."""
+    from ..values import preparation_text
+    from .table import print_table
+
     header, *rows = done.summary()
     print_table(header, rows, numbers=True)
     for column in done.columns:
         if column.refusal:
             say(f"refused: {column.method.name}: {column.refusal}")
-    png, page = done.report(out, alpha=drawing.alpha, colormap=drawing.colormap)
     say(f"the sheet is {png}, the page {page}")
     say(f"preparation: {preparation_text(done.preparation)}")
     for note in done.notes:
         say(f"note: {note}")
-    if all(column.refusal for column in done.columns):
-        raise typer.Exit(1)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -20,7 +19,6 @@ from .stopping import advise
 if TYPE_CHECKING:
     from ..engines import Resources
     from ..evaluation import Plan
-    from ..evaluation.run import OnShard
     from ..records import ShardRows
 
 
@@ -85,24 +83,15 @@ def evaluate(
             "code there: load it in Python and call agcam.evaluate."
         )
     say("loading, and trying every method on one picture ...", err=True)
-    advance: list[OnShard] = []
-
-    def announce(made: Plan, resources: Resources) -> None:
-        _announce(made, resources.workers)
-        advance.append(bar.enter_context(_progress(made, store)))
-
-    def on_shard(rows: ShardRows) -> None:
-        advance[0](rows)
-
-    with ExitStack() as bar:
+    with _Progress(store) as progress:
         evaluation = evaluate_(
             dataset,
             root,
             model=model,
             store=store,
             device=loading.device,
-            on_plan=announce,
-            on_shard=on_shard,
+            on_plan=progress.start,
+            on_shard=progress.advance,
             **judging.arguments,
             **asdict(distributing),
             **loading.arguments,
@@ -141,42 +130,51 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-@contextmanager
-def _progress(made: Plan, path: Path) -> Iterator[OnShard]:
+class _Progress(ExitStack):
     """A bar of shards with the throughput; what is stored already counts as done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ..records import Store
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path, self._done, self._total, self._forwards = path, 0, 0, 0
 
-    with Store(path) as store:
-        done = len(store.begin(made.key, made.stored, made.setup.shards))
-    if done:
-        say(f"{done} of {made.setup.shards} shards are in {path} already; continuing")
-    columns = (
-        TextColumn("evaluating"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} shards, {task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    total = made.setup.shards
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total, completed=done, rate="")
-        forwards = 0
-        advise(_going_on(done, total, path))
+    def start(self, made: Plan, resources: Resources) -> None:
+        """Print what will be done, and show the bar."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        def advance(rows: ShardRows) -> None:
-            nonlocal forwards, done
-            forwards, done = forwards + rows.forwards, done + 1
-            advise(_going_on(done, total, path))
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{forwards / elapsed:.1f} passes a second" if elapsed else ""
-            bar.update(task, advance=1, rate=rate)
+        from ..records import Store
 
-        try:
-            yield advance
-        finally:  # a signal may have come after a shard was stored and before it was counted
-            advise(_going_on(max(done, _stored(path, made.key)), total, path))
+        _announce(made, resources.workers)
+        self._total = made.setup.shards
+        with Store(self._path) as store:
+            self._done = len(store.begin(made.key, made.stored, self._total))
+        if self._done:
+            say(f"{self._done} of {self._total} shards are in {self._path} already; continuing")
+        columns = (
+            TextColumn("evaluating"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} shards, {task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        # a signal may come after a shard was stored and before it was counted
+        self.callback(lambda: self._advise(max(self._done, _stored(self._path, made.key))))
+        self._bar = self.enter_context(Progress(*columns, console=Console(stderr=True)))
+        self._bar.add_task("", total=self._total, completed=self._done, rate="")
+        self._advise(self._done)
+
+    def advance(self, rows: ShardRows) -> None:
+        """Count a shard that was stored."""
+        self._forwards, self._done = self._forwards + rows.forwards, self._done + 1
+        self._advise(self._done)
+        (task,) = self._bar.tasks
+        rate = f"{self._forwards / task.elapsed:.1f} passes a second" if task.elapsed else ""
+        self._bar.update(task.id, advance=1, rate=rate)
+
+    def _advise(self, done: int) -> None:
+        advise(
+            f"{done} of {self._total} shards are in {self._path}; the same command continues from "
+            "there"
+        )
 
 
 def _stored(path: Path, key: str) -> int:
@@ -186,7 +184,3 @@ def _stored(path: Path, key: str) -> int:
     with suppress(AgcamError), Store(path, create=False) as store:
         return store.run(key).done
     return 0
-
-
-def _going_on(done: int, total: int, path: Path) -> str:
-    return f"{done} of {total} shards are in {path}; the same command continues from there"

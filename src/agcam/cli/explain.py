@@ -16,6 +16,7 @@ from .folder import ExplainedFolder, answer_of, explained_in, request_hash
 from .loading import Loading
 from .options import (
     BatchSize,
+    MethodOptions,
     Model,
     SavedDrawing,
     Targeting,
@@ -41,12 +42,7 @@ def explain(
     *,
     targeting: Targeting,
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
-    options: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option", help="NAME=VALUE of the method, as in masks=4000; may be repeated."
-        ),
-    ] = None,
+    options: MethodOptions = None,
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
     drawing: SavedDrawing,
     batch_size: BatchSize = 8,

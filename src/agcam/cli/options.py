@@ -24,6 +24,10 @@ Model = Annotated[
         "file of weights with --arch."
     ),
 ]
+MethodOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="NAME=VALUE of the method, as in masks=4000; may be repeated."),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Most pictures in one pass.")]
 
 

@@ -7,11 +7,13 @@ picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import torch
+from einops import rearrange, repeat
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,8 +40,7 @@ class Perturbation:
     def judge_curves(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
         """MoRF, LeRF and what is read from them, with every fill that the metrics name."""
         ranks = _ranks(maps, ORDERS)
-        for fill in dict.fromkeys(metric.fill for metric in metrics):
-            some = [metric for metric in metrics if metric.fill == fill]
+        for fill, some in _by_fill(metrics):
             curves = self._curves(maps, fill, ranks, rows)
             for line, method in enumerate(maps.methods):
                 for picture, item in enumerate(maps.items):
@@ -49,52 +50,63 @@ class Perturbation:
 
     def _curves(self, maps: ShardMaps, fill: str, ranks: Tensor, rows: Rows) -> NDArray[Any]:
         """(answer, order, method, picture, step)."""
-        pixels = maps.pixels
-        filling = FILLS[fill].function(pixels, maps.classifier)
-        counts = removed_counts(pixels.shape[-2] * pixels.shape[-1])
-        probes = [
-            Probe(rank % len(pixels), rank, 0, count)
-            for rank in range(len(ranks))
-            for count in counts
-        ]
-        logits = self.prober.logits(pixels, filling, ranks, probes)
-        rows.forwards += len(probes)
-        inner = _answers(maps, logits, [probe.picture for probe in probes])
-        inner = inner.reshape(2, len(ORDERS), len(maps.methods), len(pixels), len(counts))
-        every = range(len(pixels))
-        ends = [
-            np.broadcast_to(
-                _answers(maps, end, every)[:, None, None, :, None], (*inner.shape[:-1], 1)
+        filling = FILLS[fill].function(maps.pixels, maps.classifier)
+        spans = [(0, count) for count in removed_counts(maps.size[0] * maps.size[1])]
+        axes = {"order": len(ORDERS), "method": len(maps.methods)}
+        inner = rearrange(
+            self._without(maps, filling, ranks, spans, rows),
+            "answer (order method picture step) -> answer order method picture step",
+            **axes,
+            step=len(spans),
+        )
+        first, last = (
+            repeat(
+                _answers(maps, logits, range(len(maps.items))),
+                "answer picture -> answer order method picture 1",
+                **axes,
             )
-            for end in (self._untouched(maps, rows), self._wholly_replaced(fill, filling, rows))
-        ]
-        return np.concatenate([ends[0], inner, ends[1]], axis=-1)
+            for logits in (
+                self._untouched(maps, rows),
+                self._wholly_replaced(fill, filling, rows),
+            )
+        )
+        return np.concatenate([first, inner, last], axis=-1)
 
     def judge_groups(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
         """SaCo: the picture without one of ten groups of pixels at a time."""
-        pixels = maps.pixels
-        edges = group_edges(pixels.shape[-2] * pixels.shape[-1])
+        edges = group_edges(maps.size[0] * maps.size[1])
         ranks = _ranks(maps, ORDERS[:1])
-        probes = [
-            Probe(rank % len(pixels), rank, *edges[group : group + 2])
-            for rank in range(len(ranks))
-            for group in range(GROUPS)
-        ]
-        for fill in dict.fromkeys(metric.fill for metric in metrics):
-            some = [metric for metric in metrics if metric.fill == fill]
-            filling = FILLS[fill].function(pixels, maps.classifier)
-            logits = self.prober.logits(pixels, filling, ranks, probes)
-            rows.forwards += len(probes)
-            without = _answers(maps, logits, [probe.picture for probe in probes])[PROBABILITY]
-            whole = _answers(maps, self._untouched(maps, rows), range(len(pixels)))[PROBABILITY]
-            drops = whole[:, None] - without.reshape(-1, len(pixels), GROUPS)
+        groups = np.searchsorted(edges, ranks.cpu().numpy(), "right") - 1
+        groups = groups.reshape(len(maps.methods), len(maps.items), -1)
+        for fill, some in _by_fill(metrics):
+            filling = FILLS[fill].function(maps.pixels, maps.classifier)
+            spans = list(pairwise(edges))
+            without = self._without(maps, filling, ranks, spans, rows)[PROBABILITY]
+            whole = _answers(maps, self._untouched(maps, rows), range(len(maps.items)))[PROBABILITY]
+            drops = whole[:, None] - without.reshape(len(maps.methods), -1, GROUPS)
             for line, method in enumerate(maps.methods):
-                relevance = relevance_on_input(maps.maps(method), maps.size)
+                relevance = relevance_on_input(maps.maps(method), maps.size).astype(np.float64)
                 for picture, item in enumerate(maps.items):
-                    members = ranks[line * len(pixels) + picture].flatten().cpu().numpy()
-                    group = np.searchsorted(edges, members, "right") - 1
-                    sums = np.bincount(group, relevance[picture].reshape(-1).astype(np.float64))
+                    sums = np.bincount(groups[line, picture], relevance[picture].ravel())
                     rows.score(item, method.name, some, GroupCase(sums, drops[line, picture]))
+
+    def _without(
+        self,
+        maps: ShardMaps,
+        filling: Tensor,
+        ranks: Tensor,
+        spans: Sequence[tuple[int, int]],
+        rows: Rows,
+    ) -> NDArray[Any]:
+        """(answer, rank x span): each picture, pixels within each span of each ranking replaced."""
+        probes = [
+            Probe(rank % len(maps.items), rank, *span)
+            for rank in range(len(ranks))
+            for span in spans
+        ]
+        rows.forwards += len(probes)
+        logits = self.prober.logits(maps.pixels, filling, ranks, probes)
+        return _answers(maps, logits, [probe.picture for probe in probes])
 
     def _untouched(self, maps: ShardMaps, rows: Rows) -> Tensor:
         """Logits of the pictures as they are."""
@@ -137,6 +149,11 @@ def removed_counts(number: int) -> list[int]:
 def group_edges(number: int) -> list[int]:
     """Where each group begins in the order of removal, and the end; sizes differ by one at most."""
     return [-(-group * number // GROUPS) for group in range(GROUPS + 1)]
+
+
+def _by_fill(metrics: Sequence[Metric]) -> Iterator[tuple[str, list[Metric]]]:
+    for fill in dict.fromkeys(metric.fill for metric in metrics):
+        yield fill, [metric for metric in metrics if metric.fill == fill]
 
 
 def _ranks(maps: ShardMaps, orders: Sequence[str]) -> Tensor:

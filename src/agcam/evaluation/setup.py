@@ -86,6 +86,7 @@ class Setup:
         classifier, dataset = self.classifier, self.dataset
         parameter = next(classifier.module.parameters(), None)
         preparation = classifier.preparation
+        options = {method.name: method.settings() for method in self.methods if method.chosen}
         return {
             "dataset": {
                 "name": dataset.name,
@@ -100,6 +101,7 @@ class Setup:
                 **({} if classifier.scores == "softmax" else {"scores": classifier.scores}),
             },
             "methods": [method.name for method in self.methods],
+            **({"options": options} if options else {}),
             "metrics": {metric.name: _described(metric) for metric in self.metrics},
             "batch_size": self.configuration.batch_size,
             "precision": self.configuration.precision,

@@ -38,7 +38,7 @@ def trace(
     report: Report | None = None,
     lazy: bool = False,
 ) -> Session:
-    """Record one pass over `pixels` (batch channel height width) and prove it, inside `evaluation_mode`.
+    """Record one pass over `pixels` (batch channel height width) and prove it, in evaluation mode.
 
     The recording keeps what `methods` need, so that all of them share it. The model is surveyed
     at the first call for an input size, and again if it was changed since. A model that cannot be

@@ -40,8 +40,8 @@ class Metric:
             all pictures (picture, number) and their names, in the same order, to the number.
         curve: From a case to the curve behind the number, which is stored beside it.
         axes: How the curve is drawn; None: it is not.
-        map_of: The class whose map is judged.
-        right_only: Whether only pictures that the model predicts rightly are judged.
+        map_of: The class whose map is judged, by boxes and masks.
+        right_only: Whether boxes and masks judge only pictures that the model predicts rightly.
         fill: What replaces removed pixels: a name of the fills of the evaluation.
 
     """
