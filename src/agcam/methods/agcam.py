@@ -8,7 +8,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import ReadTrace
+from ..values import Method, ReadTrace
+from ..values.needs import Replay
 from .sums import over_blocks
 
 
@@ -37,3 +38,8 @@ def contributions(trace: ReadTrace) -> Iterator[Float[Tensor, "batch head patch"
     for block in trace.blocks:
         terms = block.mean_of_rows(block.scores.sigmoid() * block.gradients.relu())
         yield terms[..., trace.grid.places]
+
+
+METHOD = Method(
+    "agcam", agcam, Replay(), "Leem and Seo, Attention Guided CAM, AAAI 2024, arXiv 2402.04563"
+)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import ReadTrace
-from .agcam_spread import OPTION_TEMPERATURE, TEMPERATURE, above_mean, reached
-
-OPTIONS = (OPTION_TEMPERATURE,)
+from ..values import Method, ReadTrace
+from ..values.needs import Replay
+from .agcam_spread import CITE, OPTION_TEMPERATURE, TEMPERATURE, above_mean, reached
 
 
 def agcam_focus(
@@ -21,3 +20,6 @@ def agcam_focus(
     parts that speak for the class most. One map cannot do both: see docs/better-map.md.
     """
     return above_mean(reached(trace, temperature)).square()
+
+
+METHOD = Method("agcam_focus", agcam_focus, Replay(calls=True), CITE, options=(OPTION_TEMPERATURE,))

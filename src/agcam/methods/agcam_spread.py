@@ -12,7 +12,8 @@ from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionCall, Grid, Option, ReadTrace, precise
+from ..values import AttentionCall, Grid, Method, Option, ReadTrace, precise
+from ..values.needs import Replay
 from .bicam import signed
 
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows, never tokens squared
@@ -20,10 +21,6 @@ TEMPERATURE: Final = 0.2
 BACKGROUND: Final = 0.9  # an object that fills the picture lifts the mean itself
 OPTION_TEMPERATURE: Final = Option(
     "temperature", TEMPERATURE, 0.01, 10, "of a cosine", "how far values may differ in a group"
-)
-OPTIONS = (
-    OPTION_TEMPERATURE,
-    Option("background", BACKGROUND, 0, 2, "of the mean", "how much of the mean is taken off"),
 )
 
 Links = Callable[[], Iterator[tuple[slice, Tensor]]]
@@ -112,3 +109,16 @@ def _likeness(
         cosine = values[:, some] @ values.mT
         cosine[:, torch.arange(len(cosine[0])), torch.arange(some.start, some.stop)] = -1
         yield some, (cosine / temperature).softmax(-1)
+
+
+CITE: Final = "agcam's own, after Leem and Seo, AGCAM: docs/better-map.md"
+METHOD = Method(
+    "agcam_spread",
+    agcam_spread,
+    Replay(calls=True),
+    CITE,
+    options=(
+        OPTION_TEMPERATURE,
+        Option("background", BACKGROUND, 0, 2, "of the mean", "how much of the mean is taken off"),
+    ),
+)

@@ -6,7 +6,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GraphBlock, GraphTrace
+from ..values import GraphBlock, GraphTrace, Method
+from ..values.needs import Graph
 from .sums import over_blocks
 
 
@@ -27,3 +28,8 @@ def _term(block: GraphBlock) -> Tensor:
     tokens, gradients = (t.to(attention.dtype) for t in (block.tokens, block.token_gradients))
     given = reduce(attention, "batch head row token -> batch token", "mean")
     return given * reduce(tokens * gradients, "batch token dim -> batch token", "sum")
+
+
+METHOD = Method(
+    "attcat", attcat, Graph(), "Qiang et al., AttCAT, NeurIPS 2022; as in the authors' program"
+)

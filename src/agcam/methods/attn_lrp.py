@@ -6,7 +6,9 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GraphTrace
+from ..values import GraphTrace, Method
+from ..values.needs import Tape
+from ..values.options import RULES
 
 
 def attn_lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
@@ -23,3 +25,12 @@ def attn_lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     first = trace.blocks[0]
     relevance = first.tokens * first.token_gradients
     return reduce(relevance, "batch token dim -> batch token", "sum")[:, trace.grid.places]
+
+
+METHOD = Method(
+    "attn_lrp",
+    attn_lrp,
+    Tape("attn_lrp"),
+    "Achtibat et al., AttnLRP, ICML 2024, arXiv 2402.05602",
+    options=(RULES,),
+)

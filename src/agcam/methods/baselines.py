@@ -9,11 +9,11 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GridTrace, Option
+from ..values import GridTrace, Method, Option
+from ..values.needs import NoEvidence
 
 SEED: Final = 0
 SPREAD: Final = 0.25
-OPTIONS = (Option("spread", SPREAD, 0.01, 10, "of each side", "the standard deviation"),)
 
 
 def random_map(trace: GridTrace) -> Float[Tensor, "batch patch"]:
@@ -26,13 +26,23 @@ def random_map(trace: GridTrace) -> Float[Tensor, "batch patch"]:
 def centred_gaussian(trace: GridTrace, *, spread: float = SPREAD) -> Float[Tensor, "batch patch"]:
     """`exp(-(x^2 + y^2) / (2 s^2))`, s a quarter of each side: the photographer's bias alone."""
     rows, columns = _bell(trace.grid.rows, spread), _bell(trace.grid.columns, spread)
-    return repeat(
-        rearrange(rows[:, None] * columns, "row column -> (row column)"),
-        "patch -> batch patch",
-        batch=trace.batch,
-    )
+    bell = rearrange(rows[:, None] * columns, "row column -> (row column)")
+    return repeat(bell, "patch -> batch patch", batch=trace.batch)
 
 
 def _bell(cells: int, spread: float) -> Tensor:
     offset = (torch.arange(cells) + 0.5) / cells - 0.5
     return torch.exp(-(offset**2) / (2 * spread**2))
+
+
+RANDOM = Method(
+    "random", random_map, NoEvidence(), "random baseline: uniform noise", class_specific=False
+)
+GAUSSIAN = Method(
+    "gaussian",
+    centred_gaussian,
+    NoEvidence(),
+    "random baseline: centred Gaussian",
+    class_specific=False,
+    options=(Option("spread", SPREAD, 0.01, 10, "of each side", "the standard deviation"),),
+)

@@ -10,7 +10,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Option, StreamBlock, StreamTrace
+from ..values import Method, Option, StreamBlock, StreamTrace
+from ..values.needs import Stream
 from .sums import rolled
 
 STEPS: Final = 20
@@ -20,14 +21,6 @@ OPTION_STEPS: Final = Option(
     "steps", STEPS, 2, 1000, "pictures", "pictures on the way from zero to the picture", sets="path"
 )
 ABOUT_START: Final = "the share of the blocks that come before the product"
-OPTIONS_TOKEN = (
-    OPTION_STEPS,
-    Option("start", FROM_TOKEN, 0, 0.99, "of the blocks", ABOUT_START),
-)
-OPTIONS_HEAD = (
-    OPTION_STEPS,
-    Option("start", FROM_HEAD, 0, 0.99, "of the blocks", ABOUT_START),
-)
 
 
 def beyond_intuition_token(
@@ -89,3 +82,30 @@ def _joined(trace: StreamTrace, steps: Sequence[Tensor], *, signed: bool) -> Ten
     weights = trace.reads[:, :kept, None].to(feedback)
     relevance = reduce(weights * perceived * feedback, "batch read token -> batch token", "sum")
     return relevance[:, trace.grid.places]
+
+
+CITE: Final = (
+    "Chen et al., Beyond Intuition: Rethinking Token Attributions inside Transformers, TMLR 2023"
+)
+TOKEN = Method(
+    "beyond_intuition_token",
+    beyond_intuition_token,
+    Stream(path=STEPS),
+    CITE,
+    from_last_block=True,
+    options=(
+        OPTION_STEPS,
+        Option("start", FROM_TOKEN, 0, 0.99, "of the blocks", ABOUT_START),
+    ),
+)
+HEAD = Method(
+    "beyond_intuition_head",
+    beyond_intuition_head,
+    Stream(path=STEPS),
+    CITE,
+    from_last_block=True,
+    options=(
+        OPTION_STEPS,
+        Option("start", FROM_HEAD, 0, 0.99, "of the blocks", ABOUT_START),
+    ),
+)

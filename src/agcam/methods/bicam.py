@@ -9,15 +9,12 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Option, ReadBlock, ReadTrace
+from ..values import Grid, Method, Option, ReadBlock, ReadTrace
+from ..values.needs import Replay
 from .sums import over_blocks
 
 SKIPPED: Final = 1 / 3
 TEMPERATURE: Final = 1.0
-OPTIONS = (
-    Option("skipped", SKIPPED, 0, 0.99, "of the blocks", "the first blocks, which do not count"),
-    Option("temperature", TEMPERATURE, 0.01, 100, "of the scores", "what scores are divided by"),
-)
 
 
 def bicam(
@@ -45,3 +42,19 @@ def signed(
         rows = reduce(terms, "batch head read token -> batch read token", "sum")
         maps.append(block.mean_of_rows(rows))
     return over_blocks(maps)[:, grid.places]
+
+
+METHOD = Method(
+    "bicam",
+    bicam,
+    Replay(),
+    "after Su and Luo, BiCAM, PAKDD 2026, arXiv 2603.01605; formula not checked",
+    options=(
+        Option(
+            "skipped", SKIPPED, 0, 0.99, "of the blocks", "the first blocks, which do not count"
+        ),
+        Option(
+            "temperature", TEMPERATURE, 0.01, 100, "of the scores", "what scores are divided by"
+        ),
+    ),
+)

@@ -6,7 +6,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GraphTrace
+from ..values import GraphTrace, Method
+from ..values.needs import Graph
 from .sums import rolled
 
 
@@ -28,3 +29,12 @@ def gae(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
 def positive(gradients: Tensor, weights: Tensor) -> Float[Tensor, "batch row token"]:
     """`mean over heads of relu(gradients * weights)`."""
     return reduce((gradients * weights).relu(), "batch head row token -> batch row token", "mean")
+
+
+METHOD = Method(
+    "gae",
+    gae,
+    Graph(),
+    "Chefer, Gur and Wolf, Generic Attention-model Explainability, ICCV 2021, arXiv 2103.15679",
+    from_last_block=True,
+)

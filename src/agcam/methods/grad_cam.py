@@ -6,7 +6,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GraphTrace
+from ..values import GraphTrace, Method
+from ..values.needs import Graph
 
 
 def grad_cam(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
@@ -30,3 +31,13 @@ def grad_cam(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     )
     weights = reduce(gradients, "batch head patch -> batch head 1", "mean")
     return reduce(weights * attention, "batch head patch -> batch patch", "mean").relu()
+
+
+METHOD = Method(
+    "grad_cam",
+    grad_cam,
+    Graph(),
+    "the last attention's heads weighted by their mean gradient: the baseline of Chefer, "
+    "Gur and Wolf, CVPR 2021, arXiv 2012.09838; after Selvaraju et al., Grad-CAM, ICCV 2017",
+    from_last_block=True,
+)

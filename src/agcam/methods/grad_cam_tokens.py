@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import TokenTrace, precise
+from ..values import Method, TokenTrace, precise
+from ..values.needs import Tokens
 
 
 def grad_cam_tokens(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
@@ -25,3 +28,17 @@ def patches(trace: TokenTrace) -> tuple[Tensor, Tensor]:
     """Features and gradients of the patch tokens; signed products are summed in float32."""
     some = trace.grid.places
     return precise(trace.features[:, some]), precise(trace.gradients[:, some])
+
+
+CHECKED: Final = (
+    "grad-cam 1.5.7 (target layer `blocks[-1].norm1`) on random ViTs of three blocks, a plain one, "
+    "a DeiT-3 and a DINOv2 with registers, float32: within 4e-7 of the map's maximum"
+)
+METHOD = Method(
+    "grad_cam_tokens",
+    grad_cam_tokens,
+    Tokens(),
+    "Selvaraju et al., Grad-CAM, ICCV 2017, arXiv 1610.02391; on the tokens of the last "
+    "block's norm, as is usual with pytorch-grad-cam",
+    checked=CHECKED,
+)

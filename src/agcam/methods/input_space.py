@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from einops import rearrange
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from ..errors import LoadError
 from ..values import Grid, Query, precise
+
+CHECKED: Final = "captum, called by hand on the bare module"
 
 
 def cells(query: Query) -> Int[Tensor, "height width"]:

@@ -9,8 +9,9 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Option, Query
-from .input_space import captum, patch_sum
+from ..values import Method, Option, Query
+from ..values.needs import BlackBox
+from .input_space import CHECKED, captum, patch_sum
 
 STEPS: Final = 50
 OPTIONS = (Option("steps", STEPS, 1, 1000, "pictures", "steps of the quadrature", sets="count"),)
@@ -36,3 +37,14 @@ def integrated_gradients(query: Query, *, steps: int = STEPS) -> Float[Tensor, "
     ]
     flow = reduce(torch.cat(flows), "batch channel height width -> batch height width", "sum")
     return patch_sum(flow, query.grid)
+
+
+METHOD = Method(
+    "integrated_gradients",
+    integrated_gradients,
+    BlackBox(count=STEPS, gradients=True),
+    "Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017, "
+    "arXiv 1703.01365; computed by captum",
+    checked=CHECKED,
+    options=OPTIONS,
+)

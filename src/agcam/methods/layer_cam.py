@@ -6,8 +6,9 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import TokenTrace
-from .grad_cam_tokens import patches
+from ..values import Method, TokenTrace
+from ..values.needs import Tokens
+from .grad_cam_tokens import CHECKED, patches
 
 
 def layer_cam(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
@@ -17,3 +18,13 @@ def layer_cam(trace: TokenTrace) -> Float[Tensor, "batch patch"]:
     """
     features, gradients = patches(trace)
     return reduce(gradients.relu() * features, "batch patch dim -> batch patch", "sum").relu()
+
+
+METHOD = Method(
+    "layer_cam",
+    layer_cam,
+    Tokens(),
+    "Jiang et al., LayerCAM, IEEE Transactions on Image Processing 2021; on the tokens of "
+    "the last block's norm, as is usual with pytorch-grad-cam",
+    checked=CHECKED,
+)

@@ -8,13 +8,11 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import BlockTrace, Option
+from ..values import BlockTrace, Method, Option
+from ..values.needs import BlockScores
 from .sums import over_blocks
 
 SKIPPED: Final = 0.0
-OPTIONS = (
-    Option("skipped", SKIPPED, 0, 0.99, "of the blocks", "the first blocks, which do not count"),
-)
 
 
 def legrad(trace: BlockTrace, *, skipped: float = SKIPPED) -> Float[Tensor, "batch patch"]:
@@ -32,3 +30,17 @@ def legrad(trace: BlockTrace, *, skipped: float = SKIPPED) -> Float[Tensor, "bat
     some = trace.gradients[int(len(trace.gradients) * skipped) :]
     maps = [reduce(one.relu(), "batch head row token -> batch token", "mean") for one in some]
     return (over_blocks(maps) / len(maps))[:, trace.grid.places]
+
+
+METHOD = Method(
+    "legrad",
+    legrad,
+    BlockScores(),
+    "Bousselham et al., LeGrad, ICCV 2025, arXiv 2404.03214",
+    from_last_block=True,
+    options=(
+        Option(
+            "skipped", SKIPPED, 0, 0.99, "of the blocks", "the first blocks, which do not count"
+        ),
+    ),
+)

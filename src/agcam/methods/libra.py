@@ -8,7 +8,9 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GraphTrace
+from ..values import GraphTrace, Method
+from ..values.needs import Tape
+from ..values.options import RULES
 from .attcat import attcat
 
 TINY: Final = 1e-7
@@ -40,3 +42,16 @@ def libra_attcat(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     tokens that leave the block.
     """
     return attcat(trace)
+
+
+CITE: Final = "Mehri et al., LibraGrad, CVPR 2025, arXiv 2411.16760"
+XGRAD_CAM_PLUS = Method(
+    "libra_xgrad_cam_plus", libra_xgrad_cam_plus, Tape("libra"), CITE, options=(RULES,)
+)
+ATTCAT = Method(
+    "libra_attcat",
+    libra_attcat,
+    Tape("libra"),
+    f"{CITE}; Qiang et al., AttCAT, NeurIPS 2022",
+    options=(RULES,),
+)

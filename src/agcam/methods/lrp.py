@@ -5,19 +5,11 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import GraphTrace, Option
+from ..values import GraphTrace, Method, Option
 from ..values.needs import Tape
 from ..values.options import RULES
 from .gae import positive
 from .sums import rolled
-
-OPTIONS = (
-    Option(
-        "stabilizer", Tape.stabilizer, 0, 1, "of relevance", "keeps divisions from zero",
-        sets="stabilizer",
-    ),
-    RULES,
-)  # fmt: skip
 
 
 def lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
@@ -38,3 +30,25 @@ def lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     pairs = zip(reversed(trace.blocks), reversed(trace.relevance), strict=True)
     steps = (positive(block.gradients, relevance) for block, relevance in pairs)
     return rolled(rows, steps)[:, 0, trace.grid.places]
+
+
+METHOD = Method(
+    "lrp",
+    lrp,
+    Tape("lrp"),
+    "Chefer, Gur and Wolf, Transformer Interpretability Beyond Attention Visualization, "
+    "CVPR 2021, arXiv 2012.09838",
+    from_last_block=True,
+    options=(
+        Option(
+            "stabilizer",
+            Tape.stabilizer,
+            0,
+            1,
+            "of relevance",
+            "keeps divisions from zero",
+            sets="stabilizer",
+        ),
+        RULES,
+    ),
+)

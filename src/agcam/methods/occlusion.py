@@ -10,15 +10,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..errors import MethodError
-from ..values import Grid, Option, Query
-from .input_space import cells
+from ..values import Grid, Method, Option, Query
+from ..values.needs import BlackBox
+from .input_space import CHECKED, cells
 
 WINDOW: Final = 1
 STRIDE: Final = 1
-OPTIONS = (
-    Option("window", WINDOW, 1, 64, "patches", "the side of what is hidden", sets="window"),
-    Option("stride", STRIDE, 1, 64, "patches", "how far the window moves", sets="stride"),
-)
 
 
 def occlusion(
@@ -66,3 +63,17 @@ def _at(grid: Grid, place: tuple[int, ...], window: int) -> Tensor:
     hidden = torch.zeros(grid.rows, grid.columns, dtype=torch.bool)
     hidden[place[0] : place[0] + window, place[1] : place[1] + window] = True
     return hidden.flatten()
+
+
+METHOD = Method(
+    "occlusion",
+    occlusion,
+    BlackBox(count=1, window=WINDOW, stride=STRIDE),
+    "Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, "
+    "arXiv 1311.2901",
+    checked=CHECKED,
+    options=(
+        Option("window", WINDOW, 1, 64, "patches", "the side of what is hidden", sets="window"),
+        Option("stride", STRIDE, 1, 64, "patches", "how far the window moves", sets="stride"),
+    ),
+)

@@ -6,7 +6,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionTrace
+from ..values import AttentionTrace, Method
+from ..values.needs import Attention
 
 
 def raw_attention(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
@@ -16,3 +17,13 @@ def raw_attention(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
     mean = reduce(attention, "batch head read token -> batch read token", "mean")
     weighted = trace.reads[:, read, None].to(mean.dtype) * mean
     return reduce(weighted, "batch read token -> batch token", "sum")[:, trace.grid.places]
+
+
+METHOD = Method(
+    "raw_attention",
+    raw_attention,
+    Attention(),
+    "the last block's attention, as in Caron et al., DINO, ICCV 2021, arXiv 2104.14294",
+    class_specific=False,
+    from_last_block=True,
+)

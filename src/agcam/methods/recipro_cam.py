@@ -5,7 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import SinglePatchTrace
+from ..values import Method, SinglePatchTrace
+from ..values.needs import SinglePatch
 
 
 def recipro_cam(trace: SinglePatchTrace) -> Float[Tensor, "batch patch"]:
@@ -17,3 +18,12 @@ def recipro_cam(trace: SinglePatchTrace) -> Float[Tensor, "batch patch"]:
     keeps the neighbours in part). Logits, so a constant for every patch means nothing.
     """
     return trace.logits
+
+
+METHOD = Method(
+    "recipro_cam",
+    recipro_cam,
+    SinglePatch(),
+    "Byun and Lee, ViT-ReciproCAM, 2023, arXiv 2310.02588",
+    from_last_block=True,
+)

@@ -9,7 +9,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionCall, AttentionTrace, precise
+from ..values import AttentionCall, AttentionTrace, Method, precise
+from ..values.needs import Attention
 from .sums import rolled
 
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows of one block, never tokens squared
@@ -36,3 +37,13 @@ def _through(rows: Tensor, call: AttentionCall) -> Tensor:
         mean = reduce(attention, "batch head row token -> batch row token", "mean")
         result += rows[..., some] @ mean
     return result
+
+
+METHOD = Method(
+    "rollout",
+    rollout,
+    Attention(),
+    "Abnar and Zuidema, Quantifying Attention Flow, ACL 2020, arXiv 2005.00928",
+    class_specific=False,
+    from_last_block=True,
+)

@@ -7,8 +7,9 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Query
-from .input_space import captum, patch_sum
+from ..values import Method, Query
+from ..values.needs import BlackBox
+from .input_space import CHECKED, captum, patch_sum
 
 
 def saliency(query: Query) -> Float[Tensor, "batch patch"]:
@@ -23,3 +24,13 @@ def saliency(query: Query) -> Float[Tensor, "batch patch"]:
     ]
     largest = reduce(torch.cat(slopes), "batch channel height width -> batch height width", "max")
     return patch_sum(largest, query.grid)
+
+
+METHOD = Method(
+    "saliency",
+    saliency,
+    BlackBox(count=1, gradients=True),
+    "Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks, ICLR workshop "
+    "2014, arXiv 1312.6034; computed by captum",
+    checked=CHECKED,
+)

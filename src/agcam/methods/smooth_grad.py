@@ -9,16 +9,13 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Option, Query, precise
-from .input_space import captum, patch_sum
+from ..values import Method, Option, Query, precise
+from ..values.needs import BlackBox
+from .input_space import CHECKED, captum, patch_sum
 
 SAMPLES: Final = 50
 NOISE: Final = 0.15
 SEED: Final = 0
-OPTIONS = (
-    Option("samples", SAMPLES, 1, 10_000, "pictures", "noisy copies of the picture", sets="count"),
-    Option("noise", NOISE, 0, 2, "of the picture's range", "the noise's standard deviation"),
-)
 
 
 def smooth_grad(
@@ -54,3 +51,18 @@ def _drawn(generator: torch.Generator, count: int, picture: Tensor) -> Tensor:
     """Standard Gaussian noise for some samples, each drawn by itself: chunks change nothing."""
     drawn = [torch.randn(picture.shape, generator=generator) for _ in range(count)]
     return torch.stack(drawn).to(picture)
+
+
+METHOD = Method(
+    "smooth_grad",
+    smooth_grad,
+    BlackBox(count=SAMPLES, gradients=True),
+    "Smilkov et al., SmoothGrad, 2017, arXiv 1706.03825; gradients by captum",
+    checked=CHECKED,
+    options=(
+        Option(
+            "samples", SAMPLES, 1, 10_000, "pictures", "noisy copies of the picture", sets="count"
+        ),
+        Option("noise", NOISE, 0, 2, "of the picture's range", "the noise's standard deviation"),
+    ),
+)

@@ -9,7 +9,8 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import StreamTrace, precise
+from ..values import Method, StreamTrace, precise
+from ..values.needs import Stream
 
 TINY: Final = 1e-8
 
@@ -46,3 +47,12 @@ def _weights(before: Tensor, after: Tensor) -> Float[Tensor, "batch 1 token"]:
 
 def _length(tokens: Tensor) -> Float[Tensor, "batch token"]:
     return reduce(precise(tokens).square(), "batch token dim -> batch token", "sum").sqrt()
+
+
+METHOD = Method(
+    "token_tm",
+    token_tm,
+    Stream(),
+    "Wu et al., Token Transformation Matters, CVPR 2024, arXiv 2403.14552",
+    from_last_block=True,
+)

@@ -119,4 +119,5 @@ def _checked(step: Step, call: Call, back: Signals) -> Signals:
 def _along(values: Sequence[Tensor], signals: Signals) -> float:
     """`<value, signal>` of those that have a signal."""
     pairs = zip(values, signals, strict=True)
-    return sum(float((value * signal).sum()) for value, signal in pairs if signal is not None)
+    products = (float((value * signal).sum()) for value, signal in pairs if signal is not None)
+    return sum(products, 0.0)

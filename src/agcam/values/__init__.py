@@ -31,7 +31,6 @@ from .evidence import (
 from .method import Method
 from .metric import Axes, Metric
 from .model import Classifier, Family, Layout, Scalar, Scores
-from .needs import Cost, Needs
 from .options import Option, RulesOption
 from .picture import Frame, Grid
 from .precision import precise
@@ -56,6 +55,7 @@ from .scores import (
     split,
     weights_of,
 )
+from .traits import Cost, Needs
 
 __all__ = [
     "MEANING",

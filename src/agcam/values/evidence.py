@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from einops import reduce
@@ -13,15 +12,6 @@ from torch import Tensor
 
 from .picture import Grid
 from .recording import AttentionCall
-
-
-class Trace(Protocol):
-    """Any evidence: relevance is wanted for the patches of its grid."""
-
-    @property
-    def grid(self) -> Grid:
-        """Where the tokens lie."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -213,3 +203,17 @@ class Query:
     def parts(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Pixels and targets, `size` pictures at a time."""
         return zip(torch.split(self.pixels, size), torch.split(self.target, size), strict=True)
+
+
+Trace = (
+    ReadTrace
+    | AttentionTrace
+    | GraphTrace
+    | StreamTrace
+    | BlockTrace
+    | TokenTrace
+    | SinglePatchTrace
+    | GridTrace
+    | Query
+)
+"""Any evidence: relevance is wanted for the patches of its `grid`."""

@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import UnknownNameError
-from .needs import Needs
 from .options import Option, RulesOption
 from .picture import Grid
+from .traits import Needs
 
 
 @dataclass(frozen=True)

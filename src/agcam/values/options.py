@@ -20,9 +20,9 @@ class Option:
     """
 
     name: str
-    default: float
-    minimum: float
-    maximum: float
+    default: int | float
+    minimum: int | float
+    maximum: int | float
     unit: str
     about: str
     sets: str = ""
@@ -33,20 +33,20 @@ class Option:
         whole = "a whole number" if isinstance(self.default, int) else "a number"
         return f"{whole} from {self.minimum:,g} to {self.maximum:,g}"
 
-    def parse(self, text: str) -> float:
+    def parse(self, text: str) -> int | float:
         """The number that a text stands for; MethodError where it is none."""
         try:
             return int(text) if isinstance(self.default, int) else float(text)
         except ValueError:
             raise MethodError(f"{self.name}={text} is not {self.range}.") from None
 
-    def check(self, value: object) -> Any:
+    def check(self, value: Any) -> int | float:
         """The value, as the method takes it; MethodError where it is of another type or range."""
         kinds = int if isinstance(self.default, int) else (int, float)
         fits = isinstance(value, kinds) and not isinstance(value, bool)
-        if not fits or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
+        if not fits or not self.minimum <= value <= self.maximum:
             raise MethodError(f"{self.name}={value!r} is not {self.range} ({self.unit}).")
-        return type(self.default)(value)  # type: ignore[arg-type]
+        return value if isinstance(self.default, int) else float(value)
 
     def described(self, value: object) -> Any:
         """The value, ready for JSON."""
