@@ -72,6 +72,15 @@ def test_all_refused_and_wrong_questions(tiny, photograph):
         compare(tiny, photograph, 99)
 
 
+def test_methods_take_options(classifier, photograph):
+    options = {"occlusion": {"window": 1, "stride": 1}}
+    done = compare(classifier, photograph, 3, ["occlusion"], options=options)
+    alone = agcam.explain(classifier, photograph, 3, "occlusion", options=options["occlusion"])
+    torch.testing.assert_close(done.columns[0].grid_map, alone.grid_map[0])
+    with pytest.raises(agcam.AgcamError, match="rise, which is not among the methods"):
+        compare(classifier, photograph, 3, ["agcam"], options={"rise": {"masks": 9}})
+
+
 def test_progress_counts_to_its_end(tiny, pixels):
     reported = []
     methods = ["saliency", "agcam", "occlusion"]

@@ -1,12 +1,13 @@
 """Runs end with the same rows, whatever happens to them on the way."""
 
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ import agcam
 from agcam import RunError, UnknownNameError
 from agcam.datasets import DATASETS
 from agcam.engines import Resources
-from agcam.evaluation import Evaluation, evaluate, load_setup, plan, run_plan
+from agcam.evaluation import Configuration, Evaluation, evaluate, load_setup, plan, run_plan
 from agcam.evaluation.evaluator import start_evaluator
 from agcam.evaluation.pictures import shown_pictures
 from agcam.metrics import METRICS
@@ -197,6 +198,11 @@ def test_a_configuration_is_rebuilt_from_its_names(tmp_path):
     assert [method.name for method in made.methods] == ["agcam", "random", "gaussian"]
     assert made.classifier.preparation.fit == "squash"
     assert made.precision is torch.bfloat16
+    fewer = configuration(folder, methods=("rise",), options={"rise": {"masks": 9}})
+    assert Configuration.from_stored(json.loads(json.dumps(asdict(fewer)))) == fewer
+    found = load_setup(fewer)
+    assert found.description()["options"] == {"rise": {"masks": 9}}
+    assert found.portable
     with pytest.raises(UnknownNameError, match="did you mean rollout"):
         load_setup(configuration(folder, methods=("rolout",)))
     with pytest.raises(RunError, match="none of the data set's 10 classes"):

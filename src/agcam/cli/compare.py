@@ -9,7 +9,17 @@ import typer
 
 from ..errors import PictureError
 from .loading import Loading
-from .options import BatchSize, Drawing, Model, Targeting, make_folder, names_in, takes_groups
+from .options import (
+    BatchSize,
+    Drawing,
+    MethodsOptions,
+    Model,
+    Targeting,
+    make_folder,
+    names_in,
+    options_by_method,
+    takes_groups,
+)
 from .progress import bars
 from .say import say
 
@@ -25,6 +35,7 @@ def compare(
     methods: Annotated[
         str, typer.Option(help="Names with commas between them, or all; see `agcam list methods`.")
     ] = USUAL,
+    options: MethodsOptions = None,
     model: Model = "demo",
     *,
     targeting: Targeting,
@@ -36,10 +47,10 @@ def compare(
     """Explain one picture by several methods, side by side, with the time and memory of each."""
     from ..comparison import compare as compare_
     from ..images import find_pictures
-    from ..methods import METHODS
+    from ..methods import choose
 
-    names = list(METHODS) if methods == "all" else names_in(methods)
-    _ = [METHODS[name] for name in names]  # wrong names are reported before a model is loaded
+    names, chosen = names_in(methods), options_by_method(options or ())
+    choose(names, chosen)  # what is wrong is reported before a model is loaded
     drawing.check()
     found = find_pictures([picture])
     if len(found) != 1:
@@ -52,6 +63,7 @@ def compare(
             found[0],
             targeting.of(classifier, 1),
             names,
+            options=chosen,
             batch_size=batch_size,
             progress=bar("running the model"),
         )

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import AgcamError, LoadError, RunError
 from .loading import Loading
-from .options import Model, names_in, takes_groups
+from .options import MethodsOptions, Model, names_in, options_by_method, takes_groups
 from .records import print_summary
 from .say import say
 from .stopping import advise
@@ -35,6 +35,7 @@ class Judging:
     metrics: Annotated[
         str, typer.Option(help="Metrics or bundles between commas; see `agcam list metrics`.")
     ] = "paper"
+    options: MethodsOptions = None
     limit: Annotated[int, typer.Option(min=0, help="So many samples, evenly spread; 0: all.")] = 0
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass and shard.")] = 8
     precision: Annotated[
@@ -45,7 +46,7 @@ class Judging:
     def arguments(self) -> dict[str, Any]:
         """As `agcam.evaluate` takes them."""
         names = {"methods": names_in(self.methods), "metrics": names_in(self.metrics)}
-        return {**asdict(self), **names}
+        return {**asdict(self), **names, "options": options_by_method(self.options or ())}
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ MethodOptions = Annotated[
     list[str] | None,
     typer.Option("--option", help="NAME=VALUE of the method, as in masks=4000; may be repeated."),
 ]
+MethodsOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="METHOD.NAME=VALUE, as in rise.masks=4000; may be repeated."),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Most pictures in one pass.")]
 
 
@@ -170,6 +174,19 @@ def options_in(method: Method, texts: Sequence[str]) -> dict[str, Any]:
         found[name] = known[name].parse(value) if name in known else value
     method.with_options(found)
     return found
+
+
+def options_by_method(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Options of several methods in texts such as "rise.masks=4000", as `options_in` reads them."""
+    from ..methods import METHODS
+
+    texts_of: dict[str, list[str]] = {}
+    for text in texts:
+        method, dot, rest = text.partition(".")
+        if not dot or "=" in method:
+            raise MethodError(f"--option takes METHOD.NAME=VALUE, rise.masks=4000, not {text!r}.")
+        texts_of.setdefault(method, []).append(rest)
+    return {method: options_in(METHODS[method], some) for method, some in texts_of.items()}
 
 
 def names_in(text: str) -> tuple[str, ...]:

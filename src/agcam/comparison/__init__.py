@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -17,7 +17,7 @@ from ..errors import AgcamError, PictureError, TargetError
 from ..explainer import PassCounter, Progress, maps_of
 from ..families import load
 from ..images import prepare_pictures
-from ..methods import METHODS
+from ..methods import choose
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Method, answers_of, kind_of, split
 from .meter import Cost, Meter
@@ -34,6 +34,7 @@ def compare(
     target: Any = None,
     methods: Sequence[str] = ("agcam", "rollout"),
     *,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
     preparation: Any = None,
@@ -45,8 +46,10 @@ def compare(
         model: As in `explain`.
         picture: One picture, as in `explain`.
         target: As in `explain`, for one picture.
-        methods: Names of `METHODS`. One that the model does not admit is no error: its column holds
-            the reason.
+        methods: Names of `METHODS`, or "all". One that the model does not admit is no error: its
+            column holds the reason.
+        options: For each method the options that differ from their defaults, as in `explain`:
+            {"rise": {"masks": 4000}}.
         batch_size: The most pictures that the model is given at once.
         progress: Called as `progress(done, total)`, in pictures that the model has run on.
         preparation: How the picture is prepared, as in `agcam.load`.
@@ -55,7 +58,7 @@ def compare(
     Raises:
         AgcamError: Nothing can be explained; the message names the fix.
     """
-    rows = [METHODS[name] for name in dict.fromkeys(methods)]
+    rows = choose(methods, options)
     loaded = load(model, preparation=preparation)
     prepared = prepare_pictures(loaded, picture)
     if len(prepared.pixels) != 1:

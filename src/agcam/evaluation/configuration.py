@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
@@ -31,6 +31,7 @@ class Configuration:
         model: A name or a file of weights, as `agcam.load` takes it.
         methods: Names of `METHODS`, or "all"; the random baselines come by themselves.
         metrics: Names of `METRICS` and of bundles.
+        options: For each method the options that differ from their defaults.
         arch: What a file of weights is for.
         class_names: The model's classes; empty: as the model has them.
         preparation: What is stated instead of the model's own preparation.
@@ -47,6 +48,7 @@ class Configuration:
     model: str
     methods: tuple[str, ...]
     metrics: tuple[str, ...]
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
     arch: str | None = None
     class_names: tuple[str, ...] = ()
     preparation: Changes = AS_THE_MODEL_HAS_IT

@@ -108,7 +108,10 @@ def plan_setup(setup: Setup) -> Plan:
     with torch_threads(setup.configuration.threads):  # as the run will have it: passes are timed
         seconds, refused = _try_methods(setup)
         kept = tuple(method for method in setup.methods if method.name in seconds)
-        named = replace(setup.configuration, methods=tuple(method.name for method in kept))
+        stated = setup.configuration
+        names = tuple(method.name for method in kept)
+        options = {name: some for name, some in stated.options.items() if name in names}
+        named = replace(stated, methods=names, options=options)
         setup = replace(setup, methods=kept, configuration=named)
         _check_truths(setup)
         forward_seconds, blocks = _time_forward(setup)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ def evaluate(
     model: object = "demo",
     methods: Sequence[str] = ("agcam", "rollout"),
     metrics: Sequence[str] = ("paper",),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     store: str | Path = "agcam.sqlite",
     limit: int = 0,
     batch_size: int = 8,
@@ -57,6 +58,8 @@ def evaluate(
             model or data set without a name stays in this process.
         methods: Names of `agcam.METHODS`, or "all"; the random baselines come by themselves.
         metrics: Names of `agcam.METRICS`, or of bundles of them.
+        options: For each method the options that differ from their defaults, as in `explain`:
+            {"rise": {"masks": 4000}}.
         store: The SQLite file that keeps every number.
         limit: So many samples, spread evenly over the data set; 0: all.
         batch_size: Pictures in one pass, and in one shard.
@@ -89,6 +92,7 @@ def evaluate(
         model=str(model) if classifier is None else classifier.name,
         methods=tuple(methods),
         metrics=tuple(metrics),
+        options={name: dict(one) for name, one in (options or {}).items()},
         arch=arch,
         class_names=() if classes is None else tuple(class_names(classes)),
         preparation=preparation if isinstance(preparation, Changes) else AS_THE_MODEL_HAS_IT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from ..errors import ModelError, RunError
 from ..explainer import versions
 from ..families import load, weights_hash
 from ..images import prepare_picture
-from ..methods import METHODS
+from ..methods import choose as choose_methods
 from ..metrics import choose
 from ..records import RANDOM_BASELINES
 from ..tracing import evaluation_mode
@@ -141,7 +141,8 @@ def load_setup(
     Raises:
         AgcamError: One that names the fix.
     """
-    metrics, methods = choose(configuration.metrics), _methods(configuration.methods)
+    metrics = choose(configuration.metrics)
+    methods = choose_methods([*configuration.methods, *RANDOM_BASELINES], configuration.options)
     samples = dataset or DATASETS[configuration.dataset].read(configuration.root)
     samples = _limited(samples, configuration.limit)
     found = classifier or load_model(configuration)
@@ -157,7 +158,7 @@ def load_setup(
         metrics=metrics,
         open=partial(open_sample, preparation=found.preparation),
         copy=by_name if classifier is None else partial(_copy_of, classifier),
-        portable=classifier is None and dataset is None,
+        portable=classifier is None and dataset is None and _is_plain(configuration.options),
     )
 
 
@@ -185,9 +186,9 @@ def _copy_of(classifier: Classifier) -> Classifier:
     return copied
 
 
-def _methods(names: Sequence[str]) -> tuple[Method, ...]:
-    chosen = list(METHODS) if "all" in names else list(names)
-    return tuple(METHODS[name] for name in dict.fromkeys([*chosen, *RANDOM_BASELINES]))
+def _is_plain(options: Mapping[str, Mapping[str, object]]) -> bool:
+    """Whether options are numbers only, which can be sent and stored; rules are functions."""
+    return all(isinstance(one, int | float) for some in options.values() for one in some.values())
 
 
 def _limited(dataset: DataSet, limit: int) -> DataSet:

@@ -6,8 +6,10 @@ it was checked against. Command line, docs and tests read this table and no othe
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ..errors import MethodError
 from ..registry import Table
 from ..values import Method
 from . import (
@@ -70,3 +72,24 @@ _ROWS: Final = (
 )
 
 METHODS: Table[Method] = Table("method", {row.name: row for row in _ROWS})
+
+
+def choose(
+    names: Iterable[str], options: Mapping[str, Mapping[str, object]] | None = None
+) -> tuple[Method, ...]:
+    """The methods of these names, each once, in order, with other values of their options.
+
+    Args:
+        names: Names of `METHODS`; "all" stands for every one.
+        options: For each method the options that differ: `{"rise": {"masks": 4000}}`.
+
+    Raises:
+        UnknownNameError: For a method or an option that does not exist.
+        MethodError: For a value out of range, and for options of a method that was not chosen.
+    """
+    wanted, given = list(names), options or {}
+    chosen = dict.fromkeys(METHODS if "all" in wanted else wanted)
+    for name in given:
+        if METHODS[name].name not in chosen:
+            raise MethodError(f"options are given for {name}, which is not among the methods.")
+    return tuple(METHODS[name].with_options(given.get(name, {})) for name in chosen)
