@@ -34,8 +34,3 @@ def cell(text: object) -> str:
     """Printable text for a cell of a CSV file; `'` in front of what a spreadsheet would compute."""
     plain = str(text)
     return ("'" if plain.startswith(FORMULA) else "") + printable(plain)
-
-
-def shown_on_pages(value: object) -> object:
-    """For Jinja's `finalize`: markup of our own as it is, all other text printable."""
-    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
