@@ -6,6 +6,7 @@ import errno
 import json
 import pickle
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from agcam import METHODS, ModelError, PictureError, SaveError, Top, UnknownName
 from agcam.explanation import file_names
 from agcam.values import Classifier, Frame, Preparation
 
+FAST = {"rise": {"masks": 40}, "smooth_grad": {"samples": 5}, "integrated_gradients": {"steps": 5}}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -69,8 +71,9 @@ def test_it_can_be_pickled_and_copied(explanation):
         assert twin.grid_map.equal(explanation.grid_map)
         assert twin.versions == explanation.versions
         assert all(np.array_equal(a, b) for a, b in zip(twin.pixel_map, maps, strict=True))
-        with pytest.raises(TypeError):
-            twin.versions["agcam"] = "9"
+        for field in (twin.versions, twin.options):
+            with pytest.raises(TypeError):
+                field["agcam"] = "9"
 
 
 def test_it_is_equal_to_itself_alone(explanation):
@@ -113,9 +116,10 @@ def test_a_batch_of_n_is_n_single_pictures(tiny, pixels, method, dtype, allowed)
         allowed **= 0.5
     if method == "agcam_focus":  # a square of differences of nearly equal numbers
         allowed *= 20
-    together = agcam.explain(model, pixels, [1, 2, 3], method)
-    alone = [agcam.explain(model, pixels[k : k + 1], k + 1, method) for k in range(3)]
-    in_parts = agcam.explain(model, pixels, [1, 2, 3], method, batch_size=2)
+    explain = partial(agcam.explain, model, method=method, options=FAST.get(method))
+    together = explain(pixels, [1, 2, 3])
+    alone = [explain(pixels[k : k + 1], k + 1) for k in range(3)]
+    in_parts = explain(pixels, [1, 2, 3], batch_size=2)
     assert together.grid_map.dtype == together.logits.dtype == dtype
     assert together.grid_map.std() > 0
     for field in ("logits", "grid_map"):
@@ -123,7 +127,7 @@ def test_a_batch_of_n_is_n_single_pictures(tiny, pixels, method, dtype, allowed)
         singles = torch.cat([getattr(one, field) for one in alone])
         assert apart(singles, whole) < allowed
         assert apart(getattr(in_parts, field), whole) < allowed
-    other = agcam.explain(model, pixels, [3, 1, 2], method)
+    other = explain(pixels, [3, 1, 2])
     distance = apart(other.grid_map, together.grid_map)
     assert distance > 0.01 if METHODS[method].class_specific else distance < allowed
 
@@ -414,7 +418,7 @@ def test_save_writes_what_the_manifest_names(tiny, photograph, tmp_path):
     assert set(manifest) == {
         *("schema_version", "source", "size", "window", "preparation", "model", "family"),
         *("weights_sha256", "scores", "method", "class_specific", "tracer", "grid", "versions"),
-        *("notes", "prediction", "top", "targets", "map_file", "map_size"),
+        *("notes", "options", "prediction", "top", "targets", "map_file", "map_size"),
     }
     assert manifest["schema_version"] == 2
     assert (manifest["scores"], manifest["class_specific"]) == ("softmax", True)

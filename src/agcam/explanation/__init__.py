@@ -96,7 +96,8 @@ class Explanation:
         return {**self.__dict__, **plain, "preparation": kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, versions=MappingProxyType(state["versions"]))
+        proxies = {name: MappingProxyType(state[name]) for name in ("versions", "options")}
+        self.__dict__.update(state, **proxies)
 
     @cached_property
     def pixel_map(self) -> PixelMaps:
