@@ -517,12 +517,16 @@ CHANGES = {
     "a part": lambda model: setattr(model.inner, "head", nn.Linear(64, 3)),
     "a hook": lambda model: model.inner.register_forward_hook(lambda *_: None),
     "forward": lambda model: setattr(model, "forward", model.inner.forward),
+    "a function": lambda model: setattr(model, "after", lambda y: {"out": y}),
+    "an item": lambda model: model.names.append("c"),
+    "a configuration": lambda model: setattr(model.config, "kind", "another"),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_a_module_showed_is_forgotten_when_it_changes(change):
     model = Gives(lambda y: {"out": y}, tower())
+    model.names, model.config = ["a", "b"], types.SimpleNamespace(kind="one")
     agcam.explain(model, pixels(), 1)
     state = inspection._known[model]
     agcam.explain(model, pixels(), 1)

@@ -1,4 +1,4 @@
-"""A hash of a model's weights, so that a map can be traced to what made it."""
+"""A hash of a model's weights, for manifests; and whether a model is as it was, for memories."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import hashlib
 import io
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+
+SETTINGS: Final = (bool, int, float, str, type(None))
+OF_TORCH: Final = frozenset(vars(nn.Module())) - {"training"}
+"""Attributes of every module: its parts and hooks."""
+MOST_ITEMS: Final = 100  # of a container whose items are looked at
 
 _known: weakref.WeakKeyDictionary[nn.Module, tuple[object, str]] = weakref.WeakKeyDictionary()
 
@@ -38,6 +43,44 @@ def weights_state(module: nn.Module) -> tuple[object, ...] | None:
     if _packed(module, state) or any(map(_is_uncounted, state.values())):
         return None
     return tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in state.items())
+
+
+def make_of(module: nn.Module) -> tuple[object, ...]:
+    """A value that changes when a part, a hook, a `forward` or an attribute is exchanged or set.
+
+    Nothing of the module is held alive by it. What code reads elsewhere (globals) is not seen.
+    """
+    return tuple(
+        (
+            weakref.ref(part),
+            type(part).forward,
+            (*part._forward_hooks, *part._forward_pre_hooks),
+            [
+                (name, weak_state(value))
+                for name, value in vars(part).items()
+                if name not in OF_TORCH
+            ],
+        )
+        for part in module.modules()
+    )
+
+
+def weak_state(value: object, depth: int = 2) -> object:
+    """Plain values and containers as they are; other objects by weak reference and settings."""
+    if isinstance(value, SETTINGS):
+        return value
+    if isinstance(value, list | tuple | set | dict):
+        if not depth or len(value) > MOST_ITEMS:
+            return len(value), id(value)
+        if isinstance(value, dict):
+            return [(str(key), weak_state(item, depth - 1)) for key, item in value.items()]
+        return [weak_state(item, depth - 1) for item in value]
+    settings = getattr(value, "__dict__", {}) if not isinstance(value, nn.Module) else {}
+    inside = [(name, one) for name, one in settings.items() if isinstance(one, SETTINGS)]
+    try:
+        return weakref.ref(value), inside
+    except TypeError:
+        return id(value), inside
 
 
 def _tensors(module: nn.Module) -> dict[str, Any]:

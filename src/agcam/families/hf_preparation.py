@@ -20,27 +20,25 @@ RESAMPLE: Final[dict[int, Literal["nearest", "lanczos", "bilinear", "bicubic"]]]
 
 def preparation_of(processor: Any) -> Preparation:
     """Read resize, crop and normalization from a processor; LoadError for steps unknown here."""
-    size = _dict(getattr(processor, "size", None))
-    crop = _dict(getattr(processor, "crop_size", None)) if _does(processor, "center_crop") else {}
+    size = _sides(getattr(processor, "size", None))
+    crop = _sides(getattr(processor, "crop_size", None)) if _does(processor, "center_crop") else {}
+    normalizes = _does(processor, "normalize")
     shared: dict[str, Any] = {
-        "mean": tuple(processor.image_mean) if _does(processor, "normalize") else (0.0,) * 3,
-        "std": tuple(processor.image_std) if _does(processor, "normalize") else (1.0,) * 3,
+        "mean": tuple(processor.image_mean) if normalizes else (0.0,) * 3,
+        "std": tuple(processor.image_std) if normalizes else (1.0,) * 3,
         "interpolation": RESAMPLE[int(getattr(processor, "resample", 2) or 0)],
         "crop_rounding": "floor",
         "source": f"the image processor {type(processor).__name__}",
     }
+    cropped = (crop["height"], crop["width"]) if crop else None
     if "height" in size:
         resized = (size["height"], size["width"])
-        final = (crop["height"], crop["width"]) if crop else resized
-        return Preparation(size=final, fit="squash", resize=resized, **shared)
-    if "shortest_edge" in size:
-        edge = int(size["shortest_edge"])
-        share = getattr(processor, "crop_pct", None)
-        if not crop and share:  # ConvNeXt-style
-            return Preparation(size=(edge, edge), fit="crop", resize=int(edge / share), **shared)
-        if crop:
-            final = (crop["height"], crop["width"])
-            return Preparation(size=final, fit="crop", resize=edge, **shared)
+        return Preparation(size=cropped or resized, fit="squash", resize=resized, **shared)
+    edge, share = size.get("shortest_edge"), getattr(processor, "crop_pct", None)
+    if edge and cropped:
+        return Preparation(size=cropped, fit="crop", resize=edge, **shared)
+    if edge and share:  # as ConvNeXt's
+        return Preparation(size=(edge, edge), fit="crop", resize=int(edge / share), **shared)
     raise LoadError(
         f"{type(processor).__name__} prepares pictures in a way that agcam does not know "
         f"(size={size}); prepare them yourself and give the tensor (batch, 3, height, width)."
@@ -54,25 +52,19 @@ def usual_preparation(config: Any) -> Preparation | None:
 
     try:
         entry = IMAGE_PROCESSOR_MAPPING[type(config)]
-    except KeyError:
+        kinds = entry.values() if isinstance(entry, dict) else entry
+        usual = next(preparation_of(kind()) for kind in kinds if kind is not None)
+    except (KeyError, StopIteration, LoadError):
+        return None  # prepared tensors can still be explained
+    vision = getattr(config, "vision_config", config)
+    channels = getattr(vision, "num_channels", None)
+    mean, std = (for_channels(values, channels) for values in (usual.mean, usual.std))
+    if mean is None or std is None:
         return None
-    kinds = entry.values() if isinstance(entry, dict) else entry
-    size = getattr(getattr(config, "vision_config", config), "image_size", None)
-    for kind in kinds:
-        if kind is None:
-            continue
-        try:
-            usual = preparation_of(kind())
-        except LoadError:
-            return None  # prepared tensors can still be explained
-        source = f"the usual one of {type(config).__name__} (no image processor came with it)"
-        channels = getattr(getattr(config, "vision_config", config), "num_channels", None)
-        mean, std = (for_channels(values, channels) for values in (usual.mean, usual.std))
-        if mean is None or std is None:
-            return None
-        preparation = replace(usual, mean=mean, std=std, source=source, guess=True)
-        return preparation if size is None else _for_input(preparation, size)
-    return None
+    source = f"the usual one of {type(config).__name__} (no image processor came with it)"
+    usual = replace(usual, mean=mean, std=std, source=source, guess=True)
+    size = getattr(vision, "image_size", None)
+    return usual if size is None else _for_input(usual, size)
 
 
 def _for_input(preparation: Preparation, size: int | Sequence[int]) -> Preparation:
@@ -86,16 +78,12 @@ def _does(processor: Any, step: str) -> bool:
     return bool(getattr(processor, f"do_{step}", False))
 
 
-def _dict(size: Any) -> dict[str, int]:
-    if size is None:
-        return {}
+def _sides(size: Any) -> dict[str, int]:
+    """Sides in pixels by name, of a number, a dictionary or the library's own class."""
     if isinstance(size, int):
         return {"shortest_edge": size}
-    return {key: size[key] for key in ("height", "width", "shortest_edge") if _has(size, key)}
-
-
-def _has(size: Any, key: str) -> bool:
-    try:
-        return size[key] is not None
-    except (KeyError, TypeError, AttributeError):
-        return False
+    found: dict[str, Any] = {
+        name: size.get(name) if isinstance(size, dict) else getattr(size, name, None)
+        for name in ("height", "width", "shortest_edge")
+    }
+    return {name: int(side) for name, side in found.items() if side is not None}

@@ -20,7 +20,7 @@ from ..undo import hook, undoing
 from ..values import Classifier, Scores
 from .calls import Call
 from .classifier import NAMES_NOTE, ONE_LOGIT, headless
-from .fingerprint import weights_state
+from .fingerprint import make_of, weak_state, weights_state
 from .heads import heads_of
 from .lineage import are_features, are_passed_on, comes_straight_from, last_operation
 from .modules import known_within
@@ -32,7 +32,6 @@ LIBRARIES: Final = ("timm", "transformers", "torchvision", "open_clip")
 ENDS_IN: Final = "it ends in a {end} of its own: its outputs are taken as probabilities"
 ROUNDING: Final = 1e-3
 FAILURES: Final = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, AttributeError)
-SETTINGS: Final = (bool, int, float, str, type(None))
 
 
 @dataclass(frozen=True)
@@ -111,21 +110,11 @@ def _state(classifier: Classifier, predict: Predict, pixels: Tensor) -> tuple[ob
     weights = weights_state(classifier.module)
     if weights is None or not isinstance(predict.output, Call):  # run with inputs of one picture
         return None
-    try:
-        where = predict.where and weakref.ref(predict.where)
-    except TypeError:  # a callable that cannot be referred to
-        return None
     stated = classifier.name, classifier.scores, classifier.class_names, classifier.notes
-    parts = [
-        (
-            weakref.ref(part),
-            id(vars(part).get("forward")),
-            (*part._forward_hooks, *part._forward_pre_hooks),
-            [(name, value) for name, value in vars(part).items() if isinstance(value, SETTINGS)],
-        )
-        for part in classifier.module.modules()
-    ]
-    return pixels.shape[1:], pixels.dtype, pixels.device, where, stated, parts, weights
+    return (
+        *(pixels.shape[1:], pixels.dtype, pixels.device, stated, weak_state(predict.where)),
+        *(make_of(classifier.module), weights),
+    )
 
 
 def _find(classifier: Classifier, predict: Predict, pixels: Tensor) -> _Finding | None:

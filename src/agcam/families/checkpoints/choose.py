@@ -36,15 +36,16 @@ OF_A_MODEL: Final = re.compile(
 class Chosen:
     """Tensors under the architecture's names; where they came from, and what was left.
 
-    `prefix` was before every name in the file, `lacking` was missing before every name. `extra`
-    are tensors under the same prefix, named as in the file, that the architecture has no place for.
+    `prefix` was before every name in the file, `missing_prefix` was missing before every name.
+    `extra` are tensors under the same prefix, named as in the file, that the architecture has no
+    place for.
     """
 
     weights: dict[str, Tensor]
     extra: dict[str, Tensor]
     where: str
     prefix: str
-    lacking: str
+    missing_prefix: str
     foreign: tuple[str, ...]
     passed_over: tuple[str, ...] = ()  # other sets that fit as well
     beside: tuple[str, ...] = ()  # names that were found outside the prefix
@@ -83,7 +84,7 @@ def _best(path: Path, sets: Sequence[WeightSet], names: Sequence[str]) -> Chosen
     equal = [candidate for candidate in found if len(candidate.weights) == best]
     if best == 0:
         return equal[0]
-    equal = [some for some in equal if not some.lacking] or equal
+    equal = [some for some in equal if not some.missing_prefix] or equal
     averaged = [some for some in equal if AVERAGED.search(some.place)]
     first, *others = averaged or equal
     differing = [some for some in others if not _same(first.weights, some.weights)]
@@ -99,8 +100,10 @@ def _best(path: Path, sets: Sequence[WeightSet], names: Sequence[str]) -> Chosen
 
 def _candidates(held: WeightSet, names: Sequence[str]) -> Iterator[Chosen]:
     """One for each prefix under which some of the names are; at least one."""
-    for lacking in _stems(names):
-        wanted = {name.removeprefix(lacking) for name in names if name.startswith(lacking)}
+    for missing_prefix in _stems(names):
+        wanted = {
+            name.removeprefix(missing_prefix) for name in names if name.startswith(missing_prefix)
+        }
         counts = _prefixes(held.weights, wanted) or Counter({"": 0})
         for prefix in counts:
             under = {
@@ -108,11 +111,11 @@ def _candidates(held: WeightSet, names: Sequence[str]) -> Iterator[Chosen]:
                 for key, tensor in held.weights.items()
                 if key.startswith(prefix)
             }
-            weights = {lacking + name: under[name] for name in under if name in wanted}
+            weights = {missing_prefix + name: under[name] for name in under if name in wanted}
             extra = {name: tensor for name, tensor in under.items() if name not in wanted}
             used = {prefix + name for name in under if name in wanted}
             foreign = tuple(key for key in held.weights if key not in used)
-            yield Chosen(weights, extra, held.where, prefix, lacking, foreign)
+            yield Chosen(weights, extra, held.where, prefix, missing_prefix, foreign)
 
 
 def _stems(names: Sequence[str]) -> list[str]:
@@ -145,7 +148,7 @@ def unknown_parts(chosen: Chosen, names: Iterable[str]) -> list[str]:
     Under the model's own prefix that is whatever lies in one of its modules, or is called as
     models call their parts; beside it, nothing.
     """
-    own = {name.removeprefix(chosen.lacking).split(".")[0] for name in names}
+    own = {name.removeprefix(chosen.missing_prefix).split(".")[0] for name in names}
     firsts = {name: name.split(".")[0] for name in chosen.extra}
     return [
         chosen.prefix + name

@@ -27,8 +27,8 @@ def _parts(chosen: Chosen, form: Form) -> Iterator[str]:
         yield f"{chosen.prefix.rstrip('.')} taken, not {', '.join(chosen.passed_over)}"
     if chosen.prefix:
         yield f"prefix {chosen.prefix} stripped"
-    if chosen.lacking:
-        yield f"prefix {chosen.lacking} added"
+    if chosen.missing_prefix:
+        yield f"prefix {chosen.missing_prefix} added"
     if chosen.beside:
         yield f"{', '.join(chosen.beside)} taken from beside it, as reading its output"
     if chosen.foreign:
