@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import weakref
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ def make_of(module: nn.Module) -> tuple[object, ...]:
     return tuple(
         (
             weakref.ref(part),
-            type(part).forward,
+            inspect.getattr_static(type(part), "forward"),
             (*part._forward_hooks, *part._forward_pre_hooks),
             [
                 (name, weak_state(value))
