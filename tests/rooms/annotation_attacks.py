@@ -358,7 +358,7 @@ attacks(
         "a line without a label": swap("mine.csv", "pictures/a.jpg,cup", "pictures/a.jpg,"),
         "a side too many": (
             swap("mine.csv", "9,6", "9,6,7"),
-            {"pictures/b.jpg": "line 2 of .*mine.csv"},
+            {"pictures/b.jpg": "line 2 of .*mine.csv .* it has 7 columns, not 6"},
         ),
         "a side is NaN": (swap("mine.csv", "9,6", "9,nan"), ["pictures/b.jpg"]),
         "a NUL": (swap("mine.csv", "pictures/a.jpg,cup", "pictures/a.jpg\0,cup"), None),

@@ -24,12 +24,13 @@ SIDES = ("left", "top", "right", "bottom")
 
 
 class _Line(NamedTuple):
-    """One line: its path and label, its number, and the sides as the file has them."""
+    """One line: its path and label, its number, the sides as the file has them, what is wrong."""
 
     path: str
     label: str
     number: int
     sides: list[str]
+    problem: str = ""
 
 
 def read(root: str) -> Listing:
@@ -49,7 +50,7 @@ def read(root: str) -> Listing:
     for line in found:
         name = f"{line.path}#{line.label}" if several else line.path
         samples.setdefault(name, Sample(name, folder.at(line.path), index[line.label]))
-        if any(line.sides):
+        if any(line.sides) or line.problem:
             drawn.setdefault(name, []).append(line)
     annotate = partial(_annotate, drawn=drawn, file=root)
     classes = Classes(map(_names, labels), distinct=False)
@@ -66,14 +67,16 @@ def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
     if columns not in {("path", "label"), ("path", "label", *SIDES)}:
         raise LayoutError(f"{root}: its first line is {','.join(columns)!r}")
     found, problems = [], []
-    for number, cells, problem in rows:
+    for number, cells, unreadable in rows:
         where = f"line {number} of {name}"
-        if problem or len(cells) < len(columns[:2]) or not (cells[0] and cells[1]):
-            problems.append(bad(where, f"{where}: {problem or 'it lacks path or label'}"))
+        if unreadable or len(cells) < len(columns[:2]) or not (cells[0] and cells[1]):
+            problems.append(bad(where, f"{where}: {unreadable or 'it lacks path or label'}"))
             continue
+        problem = ""
+        if len(cells) != len(columns):
+            problem = f"it has {len(cells)} columns, not {len(columns)}"
         sides = [side.strip() for side in cells[2:]]
-        complete = len(cells) == len(columns)
-        found.append(_Line(cells[0], cells[1], number, sides if complete else [*sides, "?"]))
+        found.append(_Line(cells[0], cells[1], number, sides, problem))
     if not found and not problems:
         raise LayoutError(f"{root}: it has no line but the first")
     return folder, found, problems
@@ -90,6 +93,8 @@ def _annotate(sample: Sample, *, drawn: Mapping[str, list[_Line]], file: str) ->
     boxes = []
     for line in drawn.get(sample.name, []):
         with reading(f"line {line.number} of {file} (of {sample.name})"):
+            if line.problem:
+                raise ValueError(line.problem)
             boxes.append(numbers(line.sides, len(SIDES)))
     return Annotation(boxes)
 
