@@ -27,7 +27,7 @@ export class Source {
     return this.once(`map ${method} ${target}`, async () => {
       const wanted = this.card.targets[target];
       const { target: fuller, ...made } = await this.hooks.fetchMap(this.card.data, method, wanted);
-      if (fuller && typeof fuller === "object") Object.assign(wanted, fuller);
+      if (fuller) Object.assign(wanted, { judged: fuller.score }, fuller);
       this.card.maps.push({ ...made, method, target: fuller === null ? null : target });
     });
   }

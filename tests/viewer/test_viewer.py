@@ -1,0 +1,370 @@
+"""The viewer at work in a real browser: presses, keys, zoom, boxes, parts, and maps asked for."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agcam.maps import resize_map
+from agcam.metrics.localization import predicted_boxes
+from agcam.values import Answer, BoxCase
+from agcam.viewer import (
+    ASSETS,
+    Card,
+    Document,
+    MapData,
+    MethodData,
+    Parts,
+    TargetData,
+    card_json,
+    document_json,
+    embedded,
+    page,
+    table_block,
+)
+
+HOST = "http://viewer.test/"
+NAMES = ("tabby", "lynx", "<b>dog</b>", "fox", "wolf", "bear", "hare", "deer", "boar", "elk")
+
+
+def picture(size=(300, 200), seed=0):
+    noise = np.random.default_rng(seed).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+
+
+def grids(count, shape=(14, 14), seed=2):
+    return np.random.default_rng(seed).gamma(0.5, size=(count, *shape)).astype(np.float32)
+
+
+def card(targets=4, window=(50.0, 0.0, 250.0, 200.0), title="cat.png", **more):
+    parts = 0.5 ** np.arange(1, targets + 1)
+    answers = [Answer(NAMES[n % 10], n, 5.0 - n, float(parts[n])) for n in range(targets)]
+    maps = [MapData("agcam", n, grid) for n, grid in enumerate(grids(targets))]
+    return Card(
+        title,
+        embedded(picture()),
+        window,
+        tuple(map(TargetData.of, answers)),
+        (
+            MethodData("agcam", class_specific=True, label="evidence", cite="somebody"),
+            MethodData("rollout", class_specific=False),
+            MethodData("gae", class_specific=True, refusal="the model has no gradient"),
+        ),
+        (*maps, MapData("rollout", None, grids(1, seed=9)[0])),
+        facts=(("Model", "tiny"),),
+        **more,
+    )
+
+
+def opened(visit, *cards, width=1280, **options):
+    view = visit(page(Document("cats"), cards or [card()]), width=width, **options)
+    view.wait_for_selector(".agcam-legend:visible, .agcam-gallery button")
+    return view
+
+
+def caption(view):
+    view.wait_for_timeout(80)  # a frame of the screen
+    return view.inner_text(".agcam-caption")
+
+
+def drawn(view, number=0):
+    return view.locator(".agcam-pane canvas").nth(number).evaluate("c => c.toDataURL()")
+
+
+def test_classes_and_methods_are_pressed(visit):
+    view = opened(visit)
+    assert caption(view) == "what speaks for tabby (50.0 %), by agcam – evidence"
+    first = drawn(view)
+    view.locator(".agcam-targets button").nth(2).click()
+    assert caption(view).startswith("what speaks for <b>dog</b> (12.5 %)")
+    assert drawn(view) != first
+    assert view.locator(".agcam-targets button[aria-pressed=true]").count() == 1
+    view.get_by_label("Another method").select_option("rollout")
+    assert caption(view) == "rollout does not know classes: one map for all of them"
+    assert view.locator(".agcam-targets button:enabled").count() == 0
+    assert view.locator("option[value=gae]").is_disabled()
+    assert view.locator(".agcam-stage b").count() == 0
+    view.get_by_text("How this map was made").click()
+    assert "the model has no gradient" in view.inner_text(".agcam-about")
+    assert "somebody" in view.inner_text(".agcam-about")
+
+
+def test_views_opacity_and_colours_change_what_is_drawn(visit):
+    view = opened(visit)
+    seen = {"overlay": drawn(view)}
+    for name in ("Map", "Picture", "Slider"):
+        view.get_by_label(name, exact=True).check()
+        caption(view)
+        seen[name] = drawn(view)
+    assert len(set(seen.values())) == 4
+    view.get_by_label("Side by side").check()
+    caption(view)
+    assert (drawn(view, 0), drawn(view, 1)) == (seen["Picture"], seen["overlay"])
+    view.get_by_label("Overlay", exact=True).check()
+    slider = view.get_by_label("Opacity of the map")
+    slider.press("Home")
+    caption(view)
+    assert view.inner_text(".agcam-field output >> nth=0") == "0 %"
+    slider.press("End")
+    view.get_by_label("Colours", exact=True).select_option("cividis")
+    caption(view)
+    assert drawn(view) not in seen.values()
+    assert view.get_by_label("Colours", exact=True).input_value() == "cividis"
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
+def test_boxes_are_those_of_the_protocol(visit, threshold):
+    given = card()
+    view = visit(page(Document(view={"threshold": threshold, "boxes": True}), [given]))
+    view.wait_for_selector(".agcam-found")
+    sides = "e => ['x', 'y', 'width', 'height'].map(n => Number(e.getAttribute(n)))"
+    found = [one.evaluate(sides) for one in view.locator("rect.agcam-found").all()]
+    case = BoxCase(resize_map(given.maps[0].values, 224), np.zeros((0, 4)))
+    left, top, right, bottom = given.window
+    size = np.array([right - left, bottom - top] * 2) / 224
+    boxes = predicted_boxes(case, threshold) * size + [left, top, left, top]
+    wanted = [[a, b, c - a, d - b] for a, b, c, d in boxes.tolist()]
+    assert len(found) == len(wanted) > 0
+    np.testing.assert_allclose(sorted(found), sorted(wanted), atol=1e-3)
+
+
+def test_the_contour_runs_where_the_map_crosses_the_threshold(visit):
+    values = np.tile(np.linspace(0, 1, 14, dtype=np.float32), (14, 1))
+    one = card(1)
+    given = Card(one.title, one.picture, one.window, one.targets, one.methods[:1],
+                 (MapData("agcam", 0, values),))  # fmt: skip
+    view = visit(page(Document(view={"contour": True}), [given]))
+    view.wait_for_selector("path.agcam-found", state="attached")
+    path = view.locator("path.agcam-found").first.get_attribute("d")
+    across = [float(x) for x, _ in re.findall(r"[ML](\S+) ([^ML]+)", path)]
+    assert np.allclose(across, 0.5, atol=2 / 224)
+
+
+def test_by_keyboard_alone(visit):
+    view = opened(visit)
+    reach(view, "document.activeElement.matches('.agcam-panes')")
+    view.keyboard.press("ArrowRight")
+    view.keyboard.press("ArrowDown")
+    told = view.inner_text(".agcam-readout")
+    grid = grids(4)[0]
+    row, column, value = re.match(r"row (\d+), column (\d+): (\S+),", told).groups()
+    assert float(value) == pytest.approx(grid[int(row) - 1, int(column) - 1], rel=5e-3)
+    before = drawn(view)
+    view.keyboard.press("+")
+    caption(view)
+    assert view.locator(".agcam-zoomed").count() == 1
+    assert drawn(view) != before
+    zoomed = drawn(view)
+    view.keyboard.press("Shift+ArrowRight")
+    caption(view)
+    assert drawn(view) != zoomed
+    view.keyboard.press("0")
+    caption(view)
+    assert drawn(view) == before
+    reach(view, "document.activeElement.matches('.agcam-targets li:nth-child(2) button')")
+    view.keyboard.press("Enter")
+    assert caption(view).startswith("what speaks for lynx")
+    reach(view, "document.activeElement.type === 'radio'")
+    view.keyboard.press("ArrowRight")
+    assert view.evaluate("document.activeElement.checked")
+
+
+def reach(view, condition):
+    for _ in range(60):
+        view.keyboard.press("Tab")
+        if view.evaluate(condition):
+            return
+    pytest.fail(f"never reached: {condition}")
+
+
+def test_the_pointer_reads_a_patch(visit):
+    view = opened(visit)
+    area = view.locator(".agcam-pane canvas").first.bounding_box()
+    view.mouse.move(area["x"] + area["width"] * 0.5, area["y"] + area["height"] * 0.01)
+    assert view.inner_text(".agcam-readout").startswith("row 1, column 8: ")
+    view.mouse.move(area["x"] + area["width"] * 0.05, area["y"] + area["height"] / 2)
+    assert view.inner_text(".agcam-readout") == ""  # the model saw nothing there
+
+
+def test_pictures_first_and_back_again(visit):
+    view = opened(visit, card(title="a.png"), Card("bad.png", error="is torn"), card(title="c.png"))
+    buttons = view.locator(".agcam-gallery button")
+    assert buttons.count() == 3
+    assert "is torn" in buttons.nth(1).inner_text()
+    assert "tabby 50.0 %" in buttons.nth(2).inner_text()
+    buttons.nth(2).click()
+    assert view.inner_text(".agcam-detail h2") == "c.png"
+    assert view.get_by_label("The next picture").is_disabled()
+    view.get_by_label("The picture before").click()
+    view.wait_for_timeout(80)
+    assert view.inner_text(".agcam-problem:visible") == "is torn"
+    view.keyboard.press("Escape")
+    view.wait_for_selector(".agcam-gallery:visible")
+
+
+def test_blocks_and_heads_are_parts_of_the_map(visit):
+    values = grids(2 * 3, (14, 14)).reshape(2, 3, 14, 14)
+    view = opened(visit, card(parts=(Parts("agcam", 0, values),)))
+    view.get_by_text("Blocks and heads").click()
+    view.wait_for_selector(".agcam-parts")
+    assert view.locator(".agcam-parts canvas").count() == 2 * (1 + 3)
+    shares = [float(text.split()[0]) for text in
+              view.locator(".agcam-parts tbody th span").all_inner_texts()]  # fmt: skip
+    assert sum(shares) == pytest.approx(100, abs=0.2)
+    whole = drawn(view)
+    view.get_by_label(re.compile("block 2, head 1")).click()
+    assert caption(view).startswith("block 2, head 1: what speaks for tabby")
+    assert drawn(view) != whole
+
+
+def test_on_a_phone_the_picture_stays_in_view(visit):
+    view = opened(visit, card(10), width=390, height=844, has_touch=True)
+    view.locator(".agcam-ticks").scroll_into_view_if_needed()
+    area = view.locator(".agcam-pane canvas").first.bounding_box()
+    assert area["y"] >= 0
+    assert area["y"] + area["height"] < 844 / 2
+    assert view.evaluate("document.documentElement.scrollWidth") == 390
+    for button in view.locator(".agcam-targets button:visible, .agcam-links button").all():
+        assert button.bounding_box()["height"] >= 44  # a thumb's width
+
+
+def test_tables_sort_by_number(visit):
+    rows = [["a", "10.5"], ["b", "9"], ["c", {"text": "-", "sort": None}]]
+    table = table_block("costs", ["method", "seconds"], rows)
+    view = visit(page(Document(layout="report", blocks=[table]), []))
+    first = view.locator(".agcam-table tbody th")
+    head = view.get_by_role("button", name="seconds")
+    head.click()
+    assert first.all_inner_texts() == ["a", "b", "c"]
+    head.click()
+    assert first.all_inner_texts() == ["b", "a", "c"]
+
+
+def test_a_sheet_shows_every_method_at_any_width(visit):
+    for width in (390, 1280):
+        made = page(Document(layout="sheet"), [card(rows=(0, 1))])
+        view = visit(made, width=width)
+        view.wait_for_selector(".agcam-tiles button")
+        assert view.locator(".agcam-tiles li").count() == 2 * 3
+        assert view.evaluate("document.documentElement.scrollWidth") == width
+        assert view.locator(".agcam-refused").first.inner_text().endswith("has no gradient")
+        view.locator(".agcam-tiles button").nth(2).click()  # the second target, by agcam
+        assert caption(view).startswith("what speaks for lynx")
+
+
+def test_another_class_of_a_thousand_is_drawn_within_a_frame(visit):
+    values = grids(1000)
+    targets = tuple(TargetData(f"class {n}", n, 0.0, 0.001, "0.1 %", "0.1 %") for n in range(1000))
+    maps = tuple(MapData("agcam", n, grid) for n, grid in enumerate(values))
+    given = card()
+    large = embedded(picture((900, 600)))
+    view = opened(visit, Card("many", large, (150, 0, 750, 600), targets, given.methods[:1], maps))
+    view.get_by_text("Show all 1000").click()
+    spent = view.evaluate("""async () => {
+      const frame = () => new Promise((done) => requestAnimationFrame(() => done()));
+      const times = [];
+      for (const button of [...document.querySelectorAll('.agcam-targets button')].slice(0, 40)) {
+        await frame();
+        const start = performance.now();
+        button.click();
+        await frame();
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[20];
+    }""")
+    assert spent < 100  # 16 on a machine that does nothing else
+    view.get_by_label("Search a class").fill("class 977")
+    view.locator(".agcam-targets button").first.click()
+    assert caption(view).startswith("what speaks for class 977")
+
+
+# Maps that are asked for later, as a server's page does
+
+
+PROGRAM = """
+import {{ mount }} from "./viewer.js";
+const given = {given};
+window.asked = [];
+window.states = [];
+const later = (value) => new Promise((done) => setTimeout(() => done(value), 60));
+window.viewer = mount(document.querySelector("main"), given, {{
+  fetchMap: async (card, method, target) => {{
+    window.asked.push([method, target.name]);
+    if (target.name === "fox") throw new Error("no <b>fox</b> here");
+    return later({{ shape: [1, 2], values: [[1, 2]], target: {{ score: "33.3 %" }} }});
+  }},
+  findTargets: (text) => [{{ index: 77, name: "zebra", score: "" }}],
+  downloads: (card, method, target) => [
+    {{ text: "numbers", href: `map.npy?${{target.index}}`, name: "map.npy" }},
+  ],
+  onState: (state) => window.states.push(state),
+}});
+"""
+
+
+@pytest.fixture
+def served(chromium):
+    """The viewer as a server serves it: modules of their own, and maps that come later."""
+    problems = []
+    context = chromium.new_context()
+    view = context.new_page()
+    view.on("pageerror", lambda error: problems.append(str(error)))
+    given = {**document_json(Document()), "cards": [card_json(card())]}
+    given["cards"][0]["maps"] = given["cards"][0]["maps"][:1]
+    files = {file.name: file.read_text("utf-8") for file in ASSETS.iterdir()}
+    files["program.js"] = PROGRAM.format(given=json.dumps(given))
+    files["page"] = (
+        "<!doctype html><title>x</title><link rel=stylesheet href=viewer.css>"
+        "<main></main><script type=module src=program.js></script>"
+    )
+    kinds = {"js": "text/javascript", "css": "text/css", "page": "text/html"}
+
+    def answer(route):
+        name = route.request.url.removeprefix(HOST)
+        route.fulfill(body=files[name], content_type=kinds[name.split(".")[-1]])
+
+    context.route(f"{HOST}**", answer)
+    view.goto(f"{HOST}page")
+    view.wait_for_selector(".agcam-legend:visible")
+    yield view
+    context.close()
+    assert problems == []
+
+
+def test_a_map_is_asked_for_once_and_an_old_answer_never_comes_in_later(served):
+    bars = served.locator(".agcam-targets button")
+    for number in (1, 2, 0, 1, 2):
+        bars.nth(number).click()
+        served.wait_for_timeout(20)
+    served.wait_for_timeout(250)
+    assert caption(served).startswith("what speaks for <b>dog</b> (33.3 %)")
+    assert sorted(served.evaluate("window.asked")) == [["agcam", "<b>dog</b>"], ["agcam", "lynx"]]
+    served.get_by_label("Opacity of the map").press("End")
+    served.wait_for_timeout(80)
+    assert len(served.evaluate("window.asked")) == 2  # no request while only the view changes
+
+
+def test_a_refusal_is_told_and_loses_nothing(served):
+    served.locator(".agcam-targets button").nth(3).click()
+    served.wait_for_selector(".agcam-problem:visible")
+    assert served.inner_text(".agcam-problem:visible") == "no <b>fox</b> here"
+    assert caption(served).startswith("what speaks for tabby")
+    assert (
+        served.locator(".agcam-targets button[aria-pressed=true]").inner_text().startswith("tabby")
+    )
+
+
+def test_another_class_is_searched_and_the_state_is_told(served):
+    field = served.get_by_label("Another class")
+    field.fill("zeb")
+    served.wait_for_timeout(50)
+    field.press("Enter")
+    served.wait_for_timeout(250)
+    assert caption(served).startswith("what speaks for zebra")
+    assert served.evaluate("window.states.at(-1).target") == 4
+    served.evaluate("window.viewer.setState({mode: 'map', colormap: 'magma'})")
+    served.wait_for_timeout(80)
+    assert served.get_by_label("Map", exact=True).is_checked()
+    assert served.get_attribute(".agcam-links a", "href") == "map.npy?77"
