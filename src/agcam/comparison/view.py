@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..values import MEANING
@@ -28,7 +29,7 @@ def comparison_page(
 ) -> str:
     """The page as one HTML file, with a table of costs (its head first)."""
     document = Document(
-        title=f"{done.source}: methods side by side",
+        title=f"{Path(done.source).name}: methods side by side",
         lead=LEAD,
         footer=footer,
         layout="sheet",

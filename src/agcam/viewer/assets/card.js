@@ -1,6 +1,6 @@
 // One picture with what is known of it; numbers are decoded when they are first drawn.
 
-import { decodeFloats, rangeOf, toPixels } from "./pixels.js";
+import { decodeFloats, frameOf, rangeOf, sizeFor, toPixels } from "./pixels.js";
 import { squareOf } from "./regions.js";
 
 /**
@@ -25,7 +25,9 @@ export class Card {
     this.title = data.title;
     this.targets = data.targets ?? [];
     this.methods = data.methods ?? [];
-    this.maps = (data.maps ?? []).map((map) => ({ ...map, target: map.target ?? null }));
+    this.maps = [];
+    this.places = new Map();
+    (data.maps ?? []).forEach((map) => this.add({ ...map, target: map.target ?? null }));
     this.parts = [...(data.parts ?? [])];
     const { width = 1, height = 1 } = data.picture ?? {};
     this.frame = { width, height, window: data.window ?? [0, 0, width, height] };
@@ -36,11 +38,15 @@ export class Card {
     return this.methods.find((method) => method.name === name);
   }
 
+  /** Keep a map. */
+  add(map) {
+    this.maps.push(map);
+    this.places.set(`${map.target} ${map.method}`, map);
+  }
+
   /** The map of a method for a target; a method that knows no classes has one for all. */
   map(method, target) {
-    return this.maps.find(
-      (map) => map.method === method && (map.target === target || map.target === null),
-    );
+    return this.places.get(`${target} ${method}`) ?? this.places.get(`null ${method}`);
   }
 
   /** Blocks and heads of a map. */
@@ -53,11 +59,10 @@ export class Card {
     return this.data.picture !== null && this.data.picture !== undefined;
   }
 
-  /** The first map in the order of the methods, if any. */
+  /** The first map of the first method that has one, if any. */
   first() {
-    const named = this.methods.map((method) => method.name);
-    const ordered = [...this.maps].sort((a, b) => named.indexOf(a.method) - named.indexOf(b.method));
-    return ordered[0];
+    const named = this.methods.find(({ name }) => this.maps.some((map) => map.method === name));
+    return this.maps.find((map) => map.method === named?.name);
   }
 
   /** A map's numbers, its range over what the picture shows of it, and the protocol's square. */
@@ -72,7 +77,9 @@ export class Card {
   }
 
   rangeOf(grid) {
-    return rangeOf(toPixels(grid, this.frame).values);
+    const [width, height] = sizeFor(this.frame);
+    const whole = { x: 0, y: 0, width: this.frame.width, height: this.frame.height };
+    return rangeOf(toPixels(grid, frameOf(this.frame, width, height, whole)).values);
   }
 
   /** The map within [0, 1] on the protocol's square, for boxes and contours. */

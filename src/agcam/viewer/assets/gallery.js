@@ -5,11 +5,12 @@ import { Tiles } from "./tiles.js";
 import { captionOf } from "./words.js";
 
 export class Gallery {
-  constructor(store, colours, cards) {
+  constructor(store, colours, cards, _, tools) {
     this.store = store;
     this.tiles = new Tiles(store, colours);
-    this.items = cards.map((card, place) => this.item(card, place));
-    this.node = element("ul", { class: "agcam-gallery", "aria-label": "Pictures" }, ...this.items);
+    const items = cards.map((card, place) => this.item(card, place));
+    const list = element("ul", { class: "agcam-gallery", "aria-label": "Pictures" }, ...items);
+    this.node = element("div", {}, tools, list);
   }
 
   item(card, place) {

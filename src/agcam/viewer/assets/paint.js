@@ -19,6 +19,13 @@ function stripes(width, height) {
   return (x, y) => (x + (y % period)) % period < broad;
 }
 
+function setGrey(data, place, level) {
+  data[place] = level;
+  data[place + 1] = level;
+  data[place + 2] = level;
+  data[place + 3] = 255;
+}
+
 /** Call `draw(x, y, place)` for each pixel outside the seen rectangle. */
 function eachUnseen(image, seen, draw) {
   const { width, height } = image;
@@ -53,9 +60,20 @@ export function paintMap(image, map, table) {
   }
   const striped = stripes(image.width, image.height);
   eachUnseen(image, map, (x, y, place) => {
-    data.fill(striped(x, y) ? 118 : 138, place, place + 3);
-    data[place + 3] = 255;
+    setGrey(data, place, striped(x, y) ? 118 : 138);
   });
+}
+
+/** alpha * colour + (1 - alpha) * picture for all pairs (picture, colour), as Python's PIL rounds it. */
+function mixtures(alpha) {
+  const weight = round32(alpha);
+  const mixed = new Uint8Array(256 * 256);
+  for (let below = 0; below < 256; below++) {
+    for (let colour = 0; colour < 256; colour++) {
+      mixed[(below << 8) | colour] = round32(below + round32(weight * (colour - below)));
+    }
+  }
+  return mixed;
 }
 
 /**
@@ -69,16 +87,14 @@ export function paintMap(image, map, table) {
  */
 export function paintOverlay(image, picture, map, table, alpha, from = 0) {
   const { data, width } = image;
-  const weight = round32(alpha);
-  for (let row = 0; row < map.height; row++) {
+  const mixed = mixtures(alpha);
+  for (let row = 0, read = 0; row < map.height; row++) {
     let place = 4 * ((map.top + row) * width + map.left);
-    let read = row * map.width;
     for (let column = 0; column < map.width; column++, read++, place += 4) {
       const colour = 3 * map.levels[read];
-      for (let channel = 0; channel < 3; channel++) {
-        const below = picture[place + channel];
-        data[place + channel] = (below + round32(weight * (table[colour + channel] - below))) | 0;
-      }
+      data[place] = mixed[(picture[place] << 8) | table[colour]];
+      data[place + 1] = mixed[(picture[place + 1] << 8) | table[colour + 1]];
+      data[place + 2] = mixed[(picture[place + 2] << 8) | table[colour + 2]];
       data[place + 3] = 255;
     }
   }
@@ -93,8 +109,7 @@ function paintUnseen(image, picture, map) {
   eachUnseen(image, map, (x, y, place) => {
     const grey =
       (picture[place] * 19595 + picture[place + 1] * 38470 + picture[place + 2] * 7471 + 32768) >> 16;
-    data.fill((striped(x, y) ? LIT : DIM)[grey], place, place + 3);
-    data[place + 3] = 255;
+    setGrey(data, place, striped(x, y) ? LIT[grey] : DIM[grey]);
   });
 }
 

@@ -156,6 +156,15 @@ export function frameOf(frame, width, height, part) {
   };
 }
 
+const LONGEST = 1280; // pixels of a canvas's longer side
+
+/** The size of a canvas for a picture: its own, unless that is large. */
+export function sizeFor(frame, longest = LONGEST) {
+  const share = Math.min(1, longest / Math.max(frame.width, frame.height));
+  const side = (pixels) => Math.max(1, Math.round(pixels * share));
+  return [side(frame.width), side(frame.height)];
+}
+
 /**
  * The patch that a place of the picture lies in, or null where the model saw nothing.
  * @returns {{row: number, column: number} | null}

@@ -14,15 +14,7 @@ import { paintMap, paintOverlay } from "./paint.js";
  * }} View
  */
 
-export const LONGEST = 1280; // pixels of a canvas's longer side
 const WHOLE = { x: 0, y: 0, zoom: 1 };
-
-/** The size of a canvas for a picture: its own, unless that is large. */
-export function sizeFor(frame, longest = LONGEST) {
-  const share = Math.min(1, longest / Math.max(frame.width, frame.height));
-  const side = (pixels) => Math.max(1, Math.round(pixels * share));
-  return [side(frame.width), side(frame.height)];
-}
 
 export class Painter {
   /** @param {HTMLCanvasElement} canvas */

@@ -6,12 +6,14 @@ import { Tiles } from "./tiles.js";
 import { captionOf } from "./words.js";
 
 export class Report {
-  constructor(store, colours, cards, blocks = []) {
+  constructor(store, colours, cards, blocks = [], tools) {
     this.store = store;
     this.cards = cards;
     this.tiles = new Tiles(store, colours);
-    const make = (block) => (block.kind === "gallery" ? this.gallery(block) : blockNode(block));
-    this.node = element("div", { class: "agcam-report" }, ...blocks.map(make));
+    const nodes = blocks.map((block) => (block.kind === "gallery" ? this.gallery(block) : blockNode(block)));
+    const first = blocks.findIndex((block) => block.kind === "gallery");
+    if (first >= 0) nodes.splice(first, 0, tools);
+    this.node = element("div", { class: "agcam-report" }, ...nodes);
   }
 
   gallery({ title, items }) {

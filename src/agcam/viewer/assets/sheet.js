@@ -6,11 +6,11 @@ import { Tiles } from "./tiles.js";
 import { captionOf, ends } from "./words.js";
 
 export class Sheet {
-  constructor(store, colours, [card], blocks = []) {
+  constructor(store, colours, [card], blocks = [], tools) {
     this.store = store;
     this.tiles = new Tiles(store, colours);
     const rows = (card.data.rows ?? []).map((place) => this.row(card, card.targets[place], place));
-    this.node = element("div", { class: "agcam-sheet" }, ...rows, ...blocks.map(blockNode));
+    this.node = element("div", { class: "agcam-sheet" }, tools, ...rows, ...blocks.map(blockNode));
   }
 
   row(card, target, place) {

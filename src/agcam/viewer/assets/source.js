@@ -28,7 +28,7 @@ export class Source {
       const wanted = this.card.targets[target];
       const { target: fuller, ...made } = await this.hooks.fetchMap(this.card.data, method, wanted);
       if (fuller) Object.assign(wanted, { judged: fuller.score }, fuller);
-      this.card.maps.push({ ...made, method, target: fuller === null ? null : target });
+      this.card.add({ ...made, method, target: fuller === null ? null : target });
     });
   }
 

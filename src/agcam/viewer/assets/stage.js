@@ -1,9 +1,9 @@
 // The picture with its map: canvas, boxes, contour, zoom, and the value under the pointer.
 
 import { drawing, element, newId, short } from "./dom.js";
-import { patchAt } from "./pixels.js";
+import { patchAt, sizeFor } from "./pixels.js";
 import { boxesOf, contourOf } from "./regions.js";
-import { Painter, sizeFor } from "./render.js";
+import { Painter } from "./render.js";
 
 const CLOSEST = 8; // times
 const HINT =

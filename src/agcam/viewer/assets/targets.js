@@ -19,6 +19,7 @@ export function targetList(card, options) {
   const filter = element("input", { type: "search", placeholder: "Search a class", "aria-label": "Search a class" });
   const more = element("button", { type: "button", class: "agcam-more" }, `Show all ${entries.length}`);
   let chosen = 0;
+  let known = "";
 
   const fill = () => {
     const words = filter.value.trim().toLowerCase();
@@ -41,9 +42,13 @@ export function targetList(card, options) {
   return {
     node,
     show: (state) => {
-      chosen = state.target;
       const agnostic = card.method(state.method)?.class_specific === false;
-      entries.forEach((one) => one.show(state, agnostic));
+      entries[chosen]?.press(false);
+      chosen = state.target;
+      entries[chosen]?.press(!agnostic);
+      const now = `${state.method} ${card.maps.length}`;
+      if (known !== now) entries.forEach((one) => one.allow(state.method, agnostic));
+      known = now;
       if (!all && chosen >= LISTED && !entries[chosen]?.node.isConnected) fill();
     },
   };
@@ -60,11 +65,11 @@ function entry(card, target, place, options) {
     { type: "button", "aria-pressed": "false", on: { click: () => options.press(place) } },
     bar, name, score,
   );
-  const show = (state, agnostic) => {
-    button.setAttribute("aria-pressed", String(place === state.target && !agnostic));
-    button.disabled = agnostic || !(options.canFetch || card.map(state.method, place));
+  const press = (pressed) => button.setAttribute("aria-pressed", String(pressed));
+  const allow = (method, agnostic) => {
+    button.disabled = agnostic || !(options.canFetch || card.map(method, place));
   };
-  return { node: element("li", {}, button), text: target.name.toLowerCase(), place, show };
+  return { node: element("li", {}, button), text: target.name.toLowerCase(), place, press, allow };
 }
 
 /** A field that finds other classes by their names. */

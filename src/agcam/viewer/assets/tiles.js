@@ -1,7 +1,8 @@
 // Small maps that are drawn when they come into view.
 
 import { element } from "./dom.js";
-import { Painter, sizeFor } from "./render.js";
+import { sizeFor } from "./pixels.js";
+import { Painter } from "./render.js";
 
 const SIDE = 300; // pixels of a small map's longer side
 
@@ -13,6 +14,7 @@ export class Tiles {
     this.waiting = new Map();
     this.drawn = new Set();
     this.seen = new IntersectionObserver((entries) => this.meet(entries), { rootMargin: "300px" });
+    window.addEventListener("beforeprint", () => this.waiting.forEach((_, canvas) => this.load(canvas)));
   }
 
   /** A small map of a card; `choose()` gives the map to draw, or undefined for the picture alone. */
@@ -24,22 +26,27 @@ export class Tiles {
     return canvas;
   }
 
-  async meet(entries) {
-    for (const { target, isIntersecting } of entries) {
-      if (!isIntersecting) continue;
-      this.seen.unobserve(target);
-      const tile = this.waiting.get(target);
-      tile.image = new Image();
-      tile.image.src = tile.card.data.picture.src;
-      tile.image.decode().then(
-        () => {
-          tile.painter = new Painter(target);
-          this.drawn.add(tile);
-          this.draw(tile);
-        },
-        () => target.classList.add("agcam-missing"),
-      );
+  meet(entries) {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => this.load(entry.target));
+  }
+
+  /** Load a small map's picture, and draw it. */
+  async load(canvas) {
+    const tile = this.waiting.get(canvas);
+    if (!tile) return;
+    this.waiting.delete(canvas);
+    this.seen.unobserve(canvas);
+    tile.image = new Image();
+    tile.image.src = tile.card.data.picture.src;
+    try {
+      await tile.image.decode();
+    } catch {
+      canvas.classList.add("agcam-missing");
+      return;
     }
+    tile.painter = new Painter(canvas);
+    this.drawn.add(tile);
+    this.draw(tile);
   }
 
   draw({ card, choose, painter, image }) {

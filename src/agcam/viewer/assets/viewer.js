@@ -60,8 +60,8 @@ class Viewer {
     const colours = new Colours(given.colormaps);
     const Overview = OVERVIEWS[given.layout] ?? (this.cards.length > 1 ? Gallery : null);
     this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, Boolean(Overview));
-    this.overview = Overview && new Overview(this.store, colours, this.cards, given.blocks);
-    this.tools = Overview && this.cards.length ? overviewControls(this.store, colours) : null;
+    this.tools = overviewControls(this.store, colours);
+    this.overview = Overview && new Overview(this.store, colours, this.cards, given.blocks, this.tools.node);
     this.fill(given);
     this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
     this.update(this.store.state, new Set());
@@ -87,20 +87,20 @@ class Viewer {
   fill({ title, lead, footer }) {
     const heads = [title && element("h1", {}, title), lead && element("p", {}, lead)];
     const head = title || lead ? element("header", {}, ...heads) : null;
-    const body = element("div", { class: "agcam-body" }, this.tools?.node, this.overview?.node, this.detail.node);
+    const body = element("div", { class: "agcam-body" }, this.overview?.node, this.detail.node);
     this.place.append(...[head, body, footer && element("footer", {}, footer)].filter(Boolean));
   }
 
   update(state, changed) {
     const closed = Boolean(this.overview) && state.gallery;
+    this.place.classList.toggle("agcam-opened", Boolean(this.overview) && !closed);
     const [shown, hidden] = closed ? [this.overview, this.detail] : [this.detail, this.overview];
     if (changed.has("gallery") && !closed) this.left = window.scrollY;
     shown.node.hidden = false;
     if (hidden) hidden.node.hidden = true;
-    if (this.tools) this.tools.node.hidden = !closed;
     if (closed) this.overview.update(state, changed);
     else if (this.cards.length) this.detail.update(this.cards[state.card], state);
-    if (closed) this.tools?.show(state);
+    if (closed) this.tools.show(state);
     if (changed.has("gallery")) this.move(closed);
     this.hooks.onState?.(state);
   }
