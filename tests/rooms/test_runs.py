@@ -276,6 +276,8 @@ def test_evaluate_is_one_call_from_names_to_a_report(laid_out, undisturbed, tmp_
     assert repr(found).startswith(f"<Evaluation {found.run.key[:12]} in ")
     assert repr(Evaluation.read(tmp_path / "store")) == repr(found)
     assert [column.metric for column in found.summary()] == ["abpc", "pointing_game", "iou"]
+    assert repr(found.summary()[0]).startswith("<Column abpc, higher is better: agcam ")
+    assert repr(found.results).endswith(f"{PICTURES} samples, 3 methods, 3 metrics, 0 failures>")
     row = found.rows[0]
     assert row["value"] == undisturbed[1][0].value
     assert {"name", "label", "prediction", "method", "metric", "curve"} < set(row)

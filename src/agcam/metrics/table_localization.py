@@ -88,7 +88,7 @@ _PREDICTED_CLASS: Final = replace(
 ON_BOXES: Final = (
     *_five(
         "paper_",
-        ", every box one pixel too large as in the authors' program",
+        ", filled one pixel too large as by the authors",
         replace(_BOXES, on_empty=_EPS, heading="Localization: the paper's boxes", right_only=True),
     ),
     *_five(

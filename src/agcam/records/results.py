@@ -33,6 +33,13 @@ class Results:
     curves: Mapping[str, NDArray[np.float64]]
     sets: Mapping[str, NDArray[np.float64]]
 
+    def __repr__(self) -> str:
+        """What there is, on one line."""
+        size = (
+            f"{len(self.samples)} samples, {len(self.methods)} methods, {len(self.values)} metrics"
+        )
+        return f"<Results of run {self.run.key[:12]}: {size}, {len(self.failures)} failures>"
+
     @property
     def metrics(self) -> Mapping[str, Mapping[str, Any]]:
         """What is stored of each metric: which way is better, and what its numbers depend on."""

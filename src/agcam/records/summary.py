@@ -55,6 +55,11 @@ class Column:
     sentence: str = ""
     axes: Axes | None = None
 
+    def __repr__(self) -> str:
+        """The means, on one line."""
+        means = ", ".join(f"{method} {found.mean:.4f}" for method, found in self.means.items())
+        return f"<Column {self.metric}, {self.better} is better: {means}>"
+
     @property
     def best(self) -> tuple[str, ...]:
         """The methods with the best mean: one, or those that share it."""
