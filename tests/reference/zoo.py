@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention as by_name
 
 DIM, HEADS, CLASSES, PATCH = 12, 2, 4, 4
-ATTENTIONS = ("fused", "by name", "multi-head", "written", "einsum", "folded", "half-written")
+ATTENTIONS = ("fused", "by name", "multi-head", "explicit", "einsum", "folded", "explicit, cast")
 HEADS_FIRST = "folded, heads first"
 POOLS = ("class", "mean", "max", "attention", "gated", "token", "product", "top", "hard", "sorted")
 AROUND = ("loop", "sum outside", "scaled between")
@@ -36,7 +36,7 @@ class Plan:
     mlp: bool
     checkpointed: bool
     training: bool
-    quirk: str  # "", twice, detached, no_grad, early exit
+    quirk: str  # "", twice, detached, no_grad, early exit, gated mixing
     seed: int
     shape: str = "blocks"  # or a loop over lists, or blocks whose sum is outside of them
 
@@ -69,7 +69,9 @@ def plans(draw):
         mlp=draw(st.booleans()),
         checkpointed=draw(st.booleans()),
         training=draw(st.booleans()),
-        quirk=draw(st.sampled_from(["", "", "", "", "no_grad", "early exit", *REFUSED])),
+        quirk=draw(
+            st.sampled_from(["", "", "", "", "no_grad", "early exit", "gated mixing", *REFUSED])
+        ),
         seed=draw(st.integers(0, 2**16)),
         shape=draw(st.sampled_from(["blocks", "blocks", *AROUND])),
     )
@@ -112,7 +114,7 @@ class Attention(nn.Module):
             mixed = (q @ k.mT * scale).softmax(-1) @ v
             return mixed.unflatten(0, (HEADS, -1)).transpose(0, 1)
         attention = torch.softmax((q @ k.mT) * scale, -1)
-        if self.kind == "half-written":
+        if self.kind == "explicit, cast":
             attention = attention.to(v.dtype).contiguous()
         return self.drop(attention) @ v
 
@@ -142,10 +144,14 @@ class Block(nn.Module):
         self.attention = Attention(kind)
         self.mlp = nn.Sequential(nn.Linear(DIM, 2 * DIM), nn.GELU(), nn.Linear(2 * DIM, DIM))
         self.drop = nn.Dropout(0.2)
+        self.gate = None  # a number: mixes tokens outside attention, in pictures that exceed it
 
     def forward(self, x):
         x = x + self.drop(self.attention(self.norm1(x)))
-        return x + self.mlp(self.norm2(x))
+        x = x + self.mlp(self.norm2(x))
+        if self.gate is not None:
+            x = x + (x.mean((1, 2), keepdim=True) - self.gate).relu() * x.mean(1, keepdim=True)
+        return x
 
 
 class Model(nn.Module):
@@ -167,6 +173,8 @@ class Model(nn.Module):
             for block in self.blocks:
                 if isinstance(block, Block):
                     block.register_forward_hook(lambda _, __, out: self.caught.append(out))
+        if plan.quirk == "gated mixing" and isinstance(self.blocks[-1], Block):
+            self.blocks[plan.seed % 2 - 1 if plan.depth > 1 else 0].gate = 0.2
         self.double().train(plan.training)
 
     def block(self):
