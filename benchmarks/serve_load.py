@@ -113,7 +113,7 @@ def load(arguments, sent):
 def clicks(arguments, sent):
     import agcam
     from agcam.explanation import card_of
-    from agcam.viewer import card_json
+    from agcam.viewer import Picture, card_json
     from agcam.web import warm
     from agcam.web.selection import Selection
     from agcam.web.uploads import Uploads
@@ -126,7 +126,9 @@ def clicks(arguments, sent):
     for number in range(arguments.clicks + 1):
         start, began = time.perf_counter(), time.process_time()
         explanation = uploads.explain(key, Selection("m", "agcam", number or None))
-        json.dumps(card_json(card_of(explanation)))
+        json.dumps(
+            card_json(card_of(explanation, shown=Picture("", *explanation.pictures[0].size)))
+        )
         spent = 1000 * (time.perf_counter() - start)
         first = spent if first is None else first
         if number:
