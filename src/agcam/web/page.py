@@ -69,6 +69,7 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
 
 def _page_routes(router: APIRouter, uploads: Uploads) -> None:
     html = files(__package__).joinpath("static/index.html").read_text(encoding="utf-8")
+    names = list(examples())  # now: the libraries that have them take seconds to import
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def page() -> HTMLResponse:
@@ -84,7 +85,7 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
                 for row in OFFERED.values()
             ],
             "files": {name: text for name, (text, _, _) in FILES.items()},
-            "examples": list(examples()),
+            "examples": names,
             "megabytes": uploads.limits.upload_bytes // 1_000_000,
             "minutes": round(uploads.limits.kept_seconds / 60),
             "prompts": PROMPTS,
@@ -94,7 +95,7 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
     @router.get("/classes")
     async def classes(model: str) -> list[str]:
         """A model's class names, for the search."""
-        return [name.split(",")[0] for name in uploads.classifier(model, PROMPTS).class_names]
+        return [name.split(",")[0] for name in uploads.model(model).class_names]
 
     @router.get("/examples/{name}")
     async def thumbnail(name: str) -> Response:

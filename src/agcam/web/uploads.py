@@ -81,15 +81,19 @@ class Uploads:
             )
         return found
 
-    def classifier(self, model: str, prompts: Sequence[str] = ()) -> Classifier:
+    def model(self, name: str) -> Classifier:
         """One of the models that this server was started with; raises UnknownNameError."""
-        if model not in self.models:
-            hint = did_you_mean(model, self.models, ", ".join(self.models))
-            raise UnknownNameError(f"this server has no model {model!r}; {hint}")
-        classifier = self.models[model]
-        if classifier.with_prompts is None or (classifier.class_names and not prompts):
-            return classifier
-        return classifier.with_prompts(self._prompts(prompts))
+        if name not in self.models:
+            hint = did_you_mean(name, self.models, ", ".join(self.models))
+            raise UnknownNameError(f"this server has no model {name!r}; {hint}")
+        return self.models[name]
+
+    def classifier(self, name: str, prompts: Sequence[str] = ()) -> Classifier:
+        """The same with the prompts as its classes, where it takes them or needs them."""
+        model = self.model(name)
+        if model.with_prompts is None or (model.class_names and not prompts):
+            return model
+        return model.with_prompts(self._prompts(prompts))
 
     def explain(self, key: Key, selection: Selection, count: int = 1) -> Explanation:
         """One class, or the `count` most probable ones, on the picture as it is shown."""
