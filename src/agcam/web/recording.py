@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..binding import find_logits, to_model
 from ..images import Prepared
+from ..methods import METHODS
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Method, Recording
 from ..values.needs import Replay
@@ -47,26 +48,25 @@ class CachedRecording:
 def record(
     classifier: Classifier, prepared: Prepared, selection: Selection, method: Method, room: int
 ) -> tuple[CachedRecording, Session]:
-    """Record a picture; the replay is kept if all of it fits into `room` bytes."""
+    """Record a picture so that all light methods are served; what does not fit `room` is not kept.
+
+    `room` is in bytes. The session is for the method at once, whatever is kept.
+    """
+    methods = [method, METHODS["agcam_spread"]] if method.needs.light else [method]
     with evaluation_mode(classifier.module):
         classifier, _ = find_logits(classifier, prepared.pixels)
-        session = trace(classifier, to_model(classifier, prepared.pixels), [method])
-    replay, size = _replay_of(classifier, session, room)
-    model, prompts = selection.model, selection.prompts
-    cached = CachedRecording(model, prompts, classifier, session.recording, prepared, replay, size)
-    return cached, session
-
-
-def _replay_of(classifier: Classifier, session: Session, room: int) -> tuple[Session | None, int]:
-    """The replay alone, without graphs of whole passes, if there is room; and all bytes."""
+        session = trace(classifier, to_model(classifier, prepared.pixels), methods)
     recording = session.recording
-    tensors = list(_tensors_in(recording))
-    if recording.layout.tracer == "replay":
-        replay = session.proved(Replay())
-        size = _bytes_of([*tensors, *_saved_by(replay.logits)], classifier.module)
-        if size <= room:
-            return Session(classifier, recording, replay), size
-    return None, _bytes_of(tensors, classifier.module)
+    replay = session.proved(Replay()) if recording.layout.tracer == "replay" else None
+    saved = [] if replay is None else list(_saved_by(replay.logits))
+    if _bytes_of([*_tensors_in(recording), *saved], classifier.module) > room:
+        replay, saved = None, []
+        if not method.needs.keeps_calls:
+            recording = replace(recording, calls=())
+    size = _bytes_of([*_tensors_in(recording), *saved], classifier.module)
+    kept = None if replay is None else Session(classifier, recording, replay)
+    model, prompts = selection.model, selection.prompts
+    return CachedRecording(model, prompts, classifier, recording, prepared, kept, size), session
 
 
 def _bytes_of(tensors: Iterable[Tensor], module: nn.Module) -> int:
