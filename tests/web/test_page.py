@@ -120,9 +120,9 @@ def test_maps_that_come_late_are_not_shown_over_newer_ones(visit):
     shown(page)
     held = []
     page.route("**/map", lambda route: held.append(route) if not held else route.continue_())
-    choose(page, "Method", "rollout")
+    choose(page, "Another method", "rollout")
     page.wait_for_function("() => document.querySelector('[aria-busy=true]')")
-    choose(page, "Method", "raw_attention")
+    choose(page, "Another method", "raw_attention")
     await_caption(page, "raw_attention does not know classes")
     held[0].continue_()
     page.wait_for_timeout(300)

@@ -31,5 +31,5 @@ export async function compareMethods(card, names, map) {
       methods.push({ ...method, refusal: error.message });
     }
   }
-  return { ...card, maps, methods };
+  return { ...card, rows: [0], maps, methods };
 }
