@@ -350,7 +350,7 @@ def test_a_link_says_that_an_uploaded_picture_is_not_in_it(visit):
     give(page, png(0))
     shown(page)
     name = press(page, 1)
-    page.wait_for_url("**class=**")
+    page.wait_for_url(f"**class={NAMES.index(name)}")
     assert "everything but your picture" in page.inner_text("#share")
     restored = visit(page.url.split("/")[-1])
     give(restored, png(0))
