@@ -142,8 +142,8 @@ def test_mistakes_are_told_in_one_line_before_anything_is_stored(more, said, lai
     ("arguments", "said"),
     [
         (["evaluate", "imagnet", "."], "did you mean imagenet"),
-        (["runs", "nowhere.sqlite"], "is not there"),
-        (["report", "nowhere.sqlite"], "is not there"),
+        (["runs", "nowhere.sqlite"], "does not exist"),
+        (["report", "nowhere.sqlite"], "does not exist"),
     ],
 )
 def test_other_mistakes(arguments, said):
@@ -181,7 +181,7 @@ def test_a_run_that_is_not_there_is_told(evaluated):
     store, _ = evaluated
     done = run("report", store, "zzz")
     assert done.exit_code == 1
-    assert "no run of that name" in done.output
+    assert "is not the beginning of any run" in done.output
 
 
 def test_what_there_is_can_be_listed():

@@ -188,7 +188,7 @@ attacks(
         "a box too far right": first("outside its picture of 12 x 10", swap(NOTE, ">8<", ">30<")),
         "a box too far left": first("outside its picture of 12 x 10", swap(NOTE, ">3<", ">-9<")),
         "a side is a text": first("cannot be read", swap(NOTE, ">3<", ">x<")),
-        "a side is NaN": first("is no number", swap(NOTE, ">3<", ">nan<")),
+        "a side is NaN": first("is not a number", swap(NOTE, ">3<", ">nan<")),
         "broken XML": first(r"\.xml cannot be read", put(NOTE, "<annotation><object>")),
         "another size": first(
             "10 x 12 pixels, but the picture has 12 x 10",
@@ -203,7 +203,7 @@ attacks(
     {
         "an object of no picture": (
             swap(COCO, '4, "image_id": 5', '4, "image_id": 6'),
-            {"(no picture 6)#person": "`images` lacks its picture"},
+            {"(no picture 6)#person": "its picture is missing"},
         ),
         "a box is a text": (swap(COCO, "[3, 2, 6, 4], ", '"x", '), ["001.jpg#dog"]),
         "corners at 1e9": coco_object(segmentation=far(1e9)),
@@ -279,7 +279,7 @@ attacks(
     {
         "a line of three numbers": (
             put(LINES, "1 0.5 0.5\n"),
-            {"train/b.jpg#(no label)": r"line 1 of .*b\.txt: .* is no box"},
+            {"train/b.jpg#(no label)": r"line 1 of .*b\.txt: .* is neither a box"},
         ),
         "two files of names": put("other.yaml", "names: [dog, cat]\n"),
         "two files of the same names": (put("other.yaml", "names: [cat, dog]\n"), []),
@@ -287,7 +287,7 @@ attacks(
         "YAML with a tab": put("data.yaml", "names:\n\t- cat\n"),
         "a class far beyond the names": (
             put(LINES, "999999999999 0.5 0.4 0.5 0.4\n"),
-            {"train/b.jpg#class 999999999999": "'class 999999999999' is no class"},
+            {"train/b.jpg#class 999999999999": "'class 999999999999' is not a class"},
         ),
         "a bomb of aliases": put("data.yaml", lambda: "\n".join(bomb())),
         "a bomb of merged keys": put("data.yaml", lambda: "\n".join(merges())),

@@ -367,7 +367,7 @@ def test_an_unknown_class_is_kept_apart(tmp_path):
     data = _imagenet(tmp_path, (3, 2, 8, 5), synset="n99999999")
     assert data.samples[0].label == 1000
     assert data.classes[1000] == ("n99999999",)
-    with pytest.raises(agcam.DataSetError, match="'n99999999' is no class"):
+    with pytest.raises(agcam.DataSetError, match="'n99999999' is not a class"):
         data.truth(data.samples[0])
 
 
@@ -376,7 +376,7 @@ def test_a_csv_of_another_layout(tmp_path):
     file = tmp_path / "mine.csv"
     for content in ("file,label\na.jpg,cat\n", "path,label\n", ""):
         file.write_text(content)
-        with pytest.raises(agcam.DataSetError, match="What must lie there"):
+        with pytest.raises(agcam.DataSetError, match="Expected: "):
             DATASETS["csv"].read(str(file))
 
 

@@ -77,10 +77,10 @@ def test_a_whole_name_goes_before_a_synonym():
     assert match_classes([("cat", "dog")], ["dog", "cat"]) == (1,)
 
 
-def test_ambiguity_is_told():
+def test_ambiguity_is_reported():
     several = describe_match([("crane",)], ["crane", "fish", "crane"])
     assert match_classes([("crane",)], ["crane", "fish", "crane"]) == (None,)
-    assert "Ambiguous: crane: the model's 0 (crane), 2 (crane) are called so." in several
+    assert "Ambiguous: crane: the model's 0 (crane), 2 (crane) all have this name." in several
     assert match_classes(TWO_CRANES, ["fish", "crane"]) == (None, None)
     both = describe_match(TWO_CRANES, ["fish", "crane"])
     assert both.count("other classes are called 'crane' too") == 2

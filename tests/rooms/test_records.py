@@ -52,9 +52,9 @@ def test_runs_are_found_by_the_beginning_of_their_key(store):
     store.begin("kind", CONFIGURATION, 1)
     assert store.run("ke").key == "key"
     assert store.run().key == "kind"
-    with pytest.raises(RunError, match="2 runs of that name; its runs: key, kind"):
+    with pytest.raises(RunError, match="is the beginning of 2 runs; its runs: key, kind"):
         store.run("k")
-    with pytest.raises(RunError, match="no run of that name"):
+    with pytest.raises(RunError, match="is not the beginning of any run"):
         store.run("x")
 
 
@@ -176,7 +176,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path):
     with pytest.raises(RunError, match="of another program"):
         Store(other)
     assert (text.read_bytes(), other.read_bytes()) == before
-    with pytest.raises(RunError, match="is not there"):
+    with pytest.raises(RunError, match="does not exist"):
         Store(tmp_path / "none", create=False)
 
 

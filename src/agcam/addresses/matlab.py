@@ -87,14 +87,16 @@ class MatFile:
 def _integers(stored: Any, dimensions: int, most: int) -> NDArray[Any]:
     """A stored array of whole numbers; OSError for any other, and for one that is too large."""
     if getattr(stored, "ndim", 0) < dimensions:  # or no array at all
-        raise OSError(f"{getattr(stored, 'name', stored)} is no array of {dimensions} dimensions")
+        raise OSError(
+            f"{getattr(stored, 'name', stored)} is not an array of {dimensions} dimensions"
+        )
     if stored.size > most:  # a few bytes of a file may say that there are as many as one likes
         raise OSError(f"{stored.name} has {stored.size:,} numbers")
     values = np.asarray(stored)
     if values.dtype.kind not in "buif" or (
         values.dtype.kind == "f" and not (np.isfinite(values).all() and (values % 1 == 0).all())
     ):
-        raise OSError(f"{stored.name} holds {values.dtype} values that are no whole numbers")
+        raise OSError(f"{stored.name} holds {values.dtype} values that are not whole numbers")
     return values
 
 

@@ -33,7 +33,7 @@ def local_files(root: str) -> tuple[list[str], dict[str, str]]:
                 inside = sorted(entries, key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
             if name:
-                skipped[name] = "it is not there any more"
+                skipped[name] = "it no longer exists"
             continue
         except OSError as error:
             skipped[name] = error.strerror or str(error)

@@ -65,9 +65,7 @@ def datasets() -> None:
     from ..datasets import DATASETS
     from .table import print_table
 
-    print_table(
-        ("data set", "what must lie there"), [(r.name, r.layout) for r in DATASETS.values()]
-    )
+    print_table(("data set", "expected files"), [(r.name, r.layout) for r in DATASETS.values()])
 
 
 @lists.command()

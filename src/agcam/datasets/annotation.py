@@ -68,7 +68,7 @@ def _check_boxes(boxes: Any, width: int, height: int, name: str) -> NDArray[np.f
     for box in checked:
         sides = "left, top, right, bottom = " + ", ".join(f"{side:g}" for side in box)
         if not np.isfinite(box).all():
-            raise DataSetError(f"{name}: a box is not of numbers: {sides}")
+            raise DataSetError(f"{name}: a box has a side that is not finite: {sides}")
         if box[0] >= box[2] or box[1] >= box[3]:
             raise DataSetError(f"{name}: a box is inverted or empty: {sides}")
         if (box < -_SLACK).any() or (box > limits + _SLACK).any():
@@ -77,7 +77,7 @@ def _check_boxes(boxes: Any, width: int, height: int, name: str) -> NDArray[np.f
             )
     cut = checked.clip(0, limits)
     if ((cut[:, :2] >= cut[:, 2:]).any(axis=1)).any():
-        raise DataSetError(f"{name}: a box has no pixel of its picture of {width} x {height}")
+        raise DataSetError(f"{name}: a box covers no pixel of its picture of {width} x {height}")
     return np.asarray(cut)
 
 
@@ -91,7 +91,7 @@ def read_mask(address: str) -> NDArray[Any]:
     """A picture of one number a pixel (palette or grey), (height, width). Raises DataSetError."""
     with _opened(address) as image:
         if image.mode not in {"1", "L", "P", "I", "I;16"}:
-            raise DataSetError(f"{address} is no mask: it has colours ({image.mode})")
+            raise DataSetError(f"{address} is not a mask: it has colours ({image.mode})")
         return np.array(image).astype(np.int32)
 
 
@@ -129,7 +129,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, UnidentifiedImageError):  # whose message holds an object's address
-        return "it is no picture of a known format"
+        return "it is not a picture of a known format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror  # without the file's name, which is in the message already
     return str(error) or type(error).__name__

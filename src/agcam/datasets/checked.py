@@ -23,14 +23,14 @@ def number(text: str) -> float:
     """A finite number written in ASCII digits; float() would take `nan`, `1_0` and more."""
     value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
     if not math.isfinite(value):
-        raise BadValueError(f"{shown(text)} is no number")
+        raise BadValueError(f"{shown(text)} is not a number")
     return value
 
 
 def integer(text: str) -> int:
     """A whole number written in ASCII digits."""
     if not _WHOLE.fullmatch(text.strip()):
-        raise BadValueError(f"{shown(text)} is no whole number")
+        raise BadValueError(f"{shown(text)} is not a whole number")
     return int(text)
 
 
@@ -47,9 +47,7 @@ def from_json(text: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
-            raise BadValueError(
-                f"the key {min(repeated(key for key, _ in pairs))!r} is there twice"
-            )
+            raise BadValueError(f"the key {min(repeated(key for key, _ in pairs))!r} occurs twice")
         return table
 
     return json.loads(text, object_pairs_hook=once)
@@ -58,9 +56,9 @@ def from_json(text: str) -> Any:
 def json_number(value: Any) -> float:
     """A finite number of a JSON file; not a text, true or false."""
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15:
-        raise BadValueError(f"{shown(value)} is no number")
+        raise BadValueError(f"{shown(value)} is not a number")
     if not math.isfinite(value):
-        raise BadValueError(f"{value} is no number")
+        raise BadValueError(f"{value} is not a number")
     return float(value)
 
 
@@ -68,7 +66,7 @@ def json_integer(value: Any) -> int:
     """A whole number of a JSON file from 0; `640.0` is one."""
     made = json_number(value)
     if made < 0 or made % 1:
-        raise BadValueError(f"{shown(value)} is no whole number from 0")
+        raise BadValueError(f"{shown(value)} is not a whole number from 0")
     return int(made)
 
 
@@ -82,14 +80,14 @@ def json_numbers(values: Any, count: int) -> list[float]:
 def json_text(value: Any) -> str:
     """A text that is not empty."""
     if not isinstance(value, str) or not value:
-        raise BadValueError(f"{shown(value)} is no text")
+        raise BadValueError(f"{shown(value)} is not text")
     return value
 
 
 def json_list(value: Any, what: str) -> list[Any]:
     """A list; `what` names it."""
     if not isinstance(value, list):
-        raise BadValueError(f"{what} is no list")
+        raise BadValueError(f"{what} is not a list")
     return value
 
 

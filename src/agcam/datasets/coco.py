@@ -63,7 +63,9 @@ def read(root: str) -> Listing:
     with reading(place.at(name)):
         content = from_json(place.text(name, MOST_JSON))
         if not isinstance(content, dict):
-            raise DataSetError(f"{place.at(name)} holds no object with images and annotations")
+            raise DataSetError(
+                f"{place.at(name)} does not hold an object with images and annotations"
+            )
         categories = _categories(content)
         pictures, problems = _pictures(content, name)
         objects, lost = _objects(content, name)
@@ -73,7 +75,9 @@ def read(root: str) -> Listing:
     drawn: dict[tuple[str, str], _Drawn] = {}
     for (image, category), some in objects.items():
         file = f"(no picture {shown(image)})"
-        picture = pictures.get(image, _Picture(file, problem="`images` lacks its picture"))
+        picture = pictures.get(
+            image, _Picture(file, problem="its picture is missing from `images`")
+        )
         kind = kinds.get(category, f"category {shown(category)}")
         if not all(one.crowd for one in some):
             drawn[picture.file, kind] = _Drawn(picture, some)
@@ -134,7 +138,7 @@ def _pictures(content: dict[str, Any], name: str) -> tuple[dict[_Id, _Picture], 
     twice = repeated(picture.file for picture in found.values())
     for number, picture in found.items():
         if picture.file in twice:
-            why = f"{picture.file} is there under several ids in the images of {name}"
+            why = f"{picture.file} has several ids in the images of {name}"
             found[number] = picture._replace(problem=why)
     return found, problems
 

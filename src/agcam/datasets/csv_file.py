@@ -59,7 +59,7 @@ def read(root: str) -> Listing:
 
 def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
     if not root.split("::")[0].lower().endswith(".csv"):
-        raise LayoutError(f"{root} is no CSV file")
+        raise LayoutError(f"{root} is not a CSV file")
     folder, name = parent(root)
     with reading(root):
         rows = csv_rows(folder.lines(name))
@@ -78,7 +78,7 @@ def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
         sides = [side.strip() for side in cells[2:]]
         found.append(_Line(cells[0], cells[1], number, sides, problem))
     if not found and not problems:
-        raise LayoutError(f"{root}: it has no line but the first")
+        raise LayoutError(f"{root}: it has no line after the first")
     return folder, found, problems
 
 

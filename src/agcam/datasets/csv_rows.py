@@ -39,7 +39,7 @@ def _row(lines: Sequence[str], at: int) -> tuple[Row, int]:
         try:
             cells = next(csv.reader(["\n".join(lines[at : at + taken])], strict=True), [])
         except csv.Error as error:
-            return Row(at + 1, (), f"{shown(lines[at])} is no line of a CSV file: {error}"), 1
+            return Row(at + 1, (), f"{shown(lines[at])} is not a line of a CSV file: {error}"), 1
         if any("\n" in cell for cell in cells[1:]):
             break  # a quote that was left open, and closed by another line's
         return Row(at + 1, cells), taken

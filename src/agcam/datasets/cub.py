@@ -77,7 +77,7 @@ def _lines(place: Place, name: str) -> _Lines:
             found.problems[-at] = f"line {at} of {name}: {error}"
             continue
         if number in found.words or number in found.problems:
-            found.problems[number] = f"line {at} of {name}: the number {number} is there twice"
+            found.problems[number] = f"line {at} of {name}: the number {number} occurs twice"
             found.words.pop(number, None)
         else:
             found.words[number] = rest[0].strip() if rest else ""

@@ -29,7 +29,7 @@ def read(root: str) -> Listing:
     if not labelled and not problems:
         raise missing(place, "a picture in a class folder")
     problems += [
-        bad(file, f"{file} lies in no class folder", place.at(file))
+        bad(file, f"{file} is not in a class folder", place.at(file))
         for file, name in found
         if name is None
     ]

@@ -119,7 +119,7 @@ def _solution(place: Place) -> dict[str, list[str]]:
     for line, cells, problem in rows:
         picture = cells[0] if cells else f"line {line}"
         twice = "its picture has another line" if picture in found else ""
-        wrong = problem or twice or ("" if len(cells) == 2 else "it has not two columns")
+        wrong = problem or twice or ("" if len(cells) == 2 else "it does not have two columns")
         found[picture] = [f"line {line} of {_SOLUTION}: {wrong}"] if wrong else cells[1].split()
     return found
 
@@ -128,7 +128,7 @@ def _objects(words: list[str]) -> _Objects:
     if len(words) == 1:
         raise DataSetError(words[0])
     if len(words) % _WORDS:
-        raise DataSetError(f"{' '.join(words)!r} is not a synset and four sides for each object")
+        raise DataSetError(f"{' '.join(words)!r} is not a synset and four sides per object")
     starts = range(0, len(words), _WORDS)
     return [(words[i], numbers(words[i + 1 : i + _WORDS], _WORDS - 1)) for i in starts]
 

@@ -110,7 +110,7 @@ class _ModelClasses:
                     return _Match(numbers[0], "name")
                 if numbers:
                     which = ", ".join(f"{number} ({self.names[number]})" for number in numbers)
-                    return _Match(None, f"the model's {which} are called so")
+                    return _Match(None, f"the model's {which} all have this name")
         return _Match(None, "unknown")
 
 

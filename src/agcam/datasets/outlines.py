@@ -23,13 +23,13 @@ def filled(outline: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
     if isinstance(outline, list):
         return _inside([_polygon(corners, size) for corners in outline], size)
     if not isinstance(outline, dict):
-        raise BadValueError(f"{shown(outline)} is no outline")
+        raise BadValueError(f"{shown(outline)} is not an outline")
     return _runs(outline, size)
 
 
 def _polygon(corners: Any, size: tuple[int, int]) -> list[float]:
     if not isinstance(corners, list) or len(corners) < _CORNERS or len(corners) % 2:
-        raise BadValueError(f"{shown(corners)} is no polygon of three corners or more")
+        raise BadValueError(f"{shown(corners)} is not a polygon of three or more corners")
     checked = [json_number(value) for value in corners]
     for values, length in zip((checked[::2], checked[1::2]), size, strict=True):
         if min(values) < -_BEYOND or max(values) > length + _BEYOND:
@@ -57,16 +57,16 @@ def _runs(outline: dict[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
     width, height = size
     stated = outline.get("size")
     if stated != [height, width]:
-        raise BadValueError(f"its run lengths are of a picture of {shown(stated)}, not {size}")
+        raise BadValueError(f"its run lengths are for a picture of {shown(stated)}, not {size}")
     counts = outline.get("counts")
     if isinstance(counts, str):
         lengths = _unpacked(counts, width * height)
     elif isinstance(counts, list):
         lengths = [json_integer(count) for count in counts]
     else:
-        raise BadValueError(f"{shown(counts)} is no list of run lengths")
+        raise BadValueError(f"{shown(counts)} is not a list of run lengths")
     if sum(lengths) != width * height:
-        raise BadValueError(f"its run lengths are of {sum(lengths)} pixels, not {width * height}")
+        raise BadValueError(f"its run lengths cover {sum(lengths)} pixels, not {width * height}")
     on = np.arange(len(lengths)) % 2 == 1
     return np.asarray(np.repeat(on, lengths).reshape(width, height).T)
 
@@ -81,7 +81,7 @@ def _unpacked(text: str, most: int) -> list[int]:
     for letter in text:
         bits = ord(letter) - 48
         if not 0 <= bits < 64 or shift > 60:
-            raise BadValueError(f"{shown(text)} holds no packed run lengths")
+            raise BadValueError(f"{shown(text)} does not hold packed run lengths")
         value |= (bits & 0x1F) << shift
         shift += 5
         if bits & 0x20:

@@ -27,7 +27,7 @@ def plain_yaml(text: str) -> Any:
             """Refuse a key that is there twice; the last one would win."""
             keys = [key.value for key, _ in node.value]
             if not all(isinstance(key, str) for key in keys):
-                raise ValueError("it has a key that is no text")
+                raise ValueError("it has a key that is not text")
             twice = repeated(keys)
             if twice:
                 raise ValueError(f"it has the key {min(twice)!r} twice")
@@ -37,6 +37,6 @@ def plain_yaml(text: str) -> Any:
         return yaml.load(text, Loader)
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ValueError(f"no YAML: {line}{error.problem}") from error
+        raise ValueError(f"invalid YAML: {line}{error.problem}") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"no YAML: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"invalid YAML: {str(error).splitlines()[0]}") from error

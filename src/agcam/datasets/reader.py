@@ -1,7 +1,7 @@
 """From a layout's own code to a row of the table: what every reader does, written once.
 
 A layout's module has a function `read(root) -> Listing`. `reader` makes a `Reader` of it: its data
-set checks every sample's label and annotation, and its errors state what must lie there.
+set checks every sample's label and annotation, and its errors state what is expected.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Listing(NamedTuple):
 
 
 class LayoutError(DataSetError):
-    """The files are laid out otherwise; `reader` adds what must lie there."""
+    """The files are laid out otherwise; `reader` adds what is expected."""
 
     def __init__(self, problem: str, found: str = "") -> None:
         super().__init__(problem)
@@ -48,7 +48,7 @@ def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) ->
     Args:
         name: The name of the layout.
         read: Lists the samples of a root; it may raise whatever reading a broken file raises.
-        layout: What must lie there, for users.
+        layout: The files that it expects, for users.
         cite: The source of the data set.
 
     Returns:
@@ -64,7 +64,7 @@ def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) ->
             with reading(address):
                 return _data_set(name, read(address))
         except LayoutError as error:
-            message = f"{error.args[0]}. What must lie there: {layout}.{error.found}"
+            message = f"{error.args[0]}. Expected: {layout}.{error.found}"
             raise DataSetError(message) from error.__cause__
 
     return Reader(name, read_set, layout, cite)
@@ -78,7 +78,7 @@ def _data_set(name: str, listing: Listing) -> DataSet:
     for sample in listing.samples:
         first = samples.setdefault(sample.name, sample)
         if sample.name in twice and not first.problem:
-            samples[sample.name] = replace(first, problem=f"{sample.name} is there twice")
+            samples[sample.name] = replace(first, problem=f"{sample.name} occurs twice")
     known = listing.classes.known
     unknown = {label: names[0] for label, names in enumerate(classes) if label >= known}
     truth = partial(_truth, annotate=listing.annotate, unknown=unknown)
@@ -91,7 +91,9 @@ def _truth(
     if sample.problem:
         raise DataSetError(sample.problem)
     if sample.label in unknown:
-        raise DataSetError(f"{sample.name}: {unknown[sample.label]!r} is no class of this data set")
+        raise DataSetError(
+            f"{sample.name}: {unknown[sample.label]!r} is not a class of this data set"
+        )
     with reading(f"the annotation of {sample.name}"):
         annotation = annotate(sample)
     return check(sample, annotation)

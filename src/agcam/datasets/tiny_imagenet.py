@@ -69,7 +69,7 @@ def _csv(place: Place) -> tuple[list[_Row], dict[str, str]]:
     named = {}
     for line, cells, problem in _table(place, "classes.csv", ("synset", "names")):
         if problem or cells[0] in named:
-            why = problem or f"{cells[0]} is there twice"
+            why = problem or f"{cells[0]} occurs twice"
             raise DataSetError(f"line {line} of {place.at('classes.csv')}: {why}")
         named[cells[0]] = cells[1]
     rows = [
@@ -86,7 +86,7 @@ def _table(place: Place, name: str, columns: tuple[str, ...]) -> list[Row]:
         first, *rows = list(csv_rows(place.lines(name))) or [Row(1, ())]
     if tuple(first.cells) != columns:
         raise missing(place, f"the first line {','.join(columns)} of {name}")
-    wrong = f"it has not {len(columns)} columns"
+    wrong = f"it does not have {len(columns)} columns"
     return [
         row if row.problem or len(row.cells) == len(columns) else row._replace(problem=wrong)
         for row in rows

@@ -68,7 +68,7 @@ def _rows(place: Place, name: str, columns: tuple[int, ...]) -> _Rows:
         found.words.setdefault(path, []).append(words)
         if 1 + len(words) not in columns:
             wanted = " or ".join(map(str, columns))
-            found.problems[path] = f"line {at} of {name} has not {wanted} columns"
+            found.problems[path] = f"line {at} of {name} does not have {wanted} columns"
     return found
 
 
@@ -85,7 +85,7 @@ def _sample(
         return Sample(name, address, classes.label(NO_LABEL))
     label = _label(stated[0][-1])
     if label is None:
-        return bad(name, f"{name}: its class {shown(stated[0][-1])} is no number of one", address)
+        return bad(name, f"{name}: its class {shown(stated[0][-1])} is not a class number", address)
     return Sample(name, address, classes.label(classes.first_name(label)))
 
 

@@ -33,7 +33,7 @@ def read_annotation(place: Place, name: str) -> XmlAnnotation:
             raise ValueError("it declares entities, which no annotation needs")
         root = ElementTree.fromstring(content)
         if root.tag != "annotation":
-            raise ValueError(f"it is no annotation but {shown(root.tag)}")
+            raise ValueError(f"its root is {shown(root.tag)}, not 'annotation'")
         width, height = (integer(root.findtext(f"size/{side}") or "0") for side in _SIZE)
         objects = tuple((_text(element, "name"), _box(element)) for element in root.iter("object"))
         return XmlAnnotation((width, height), objects)

@@ -140,10 +140,10 @@ def _line(words: list[str]) -> tuple[int, list[float]]:
             "found, not a label"
         )
     if len(words) != _BOX and (len(words) < _CORNERS or len(words) % 2 == 0):
-        raise ValueError(f"{shown(' '.join(words))} is no box and no polygon")
+        raise ValueError(f"{shown(' '.join(words))} is neither a box nor a polygon")
     label = integer(words[0])
     if label < 0:
-        raise ValueError(f"{label} is no class number")
+        raise ValueError(f"{label} is not a class number")
     return label, [number(word) for word in words[1:]]
 
 

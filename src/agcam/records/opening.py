@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The store at a path, made where there is none. Raises RunError."""
     if path.exists() and not path.is_file():
-        raise RunError(f"{path} is not a file, and so no store")
+        raise RunError(f"{path} is not a file, so it cannot be a store")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = _connect(str(path), uri=False)
@@ -52,7 +52,7 @@ def open_to_read(path: Path, stack: ExitStack) -> sqlite3.Connection:
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be opened as a store: {error}") from error
     if not exists:
-        raise RunError(f"{path} is not there; `agcam evaluate --store FILE` makes a store")
+        raise RunError(f"{path} does not exist; `agcam evaluate --store FILE` makes a store")
     reasons: list[Exception] = []
     for attempt in (_in_place, _as_it_stands, _from_a_copy):
         try:

@@ -124,7 +124,7 @@ def read_configuration(text: object) -> Mapping[str, Any]:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"a part of its description is missing: {error}") from error
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("a part of its description is no text")
+        raise ValueError("a part of its description is not text")
     if not stated["methods"] or not stated["metrics"]:
         raise ValueError("its description has no methods or metrics")
     return stated
@@ -132,11 +132,11 @@ def read_configuration(text: object) -> Mapping[str, Any]:
 
 def _count(value: object) -> int:
     if not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no number of a sample or class")
+        raise ValueError(f"{value!r} is not the number of a sample or class")
     return value
 
 
 def _finite(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no finite number")
+        raise ValueError(f"{value!r} is not a finite number")
     return float(value)

@@ -149,7 +149,7 @@ class Store:
         if not known:
             raise RunError(f"{self.path} holds no run yet")
         keys = ", ".join(run.key[:12] for run in found or known)
-        number = f"{len(found)} runs of that name" if found else "no run of that name"
+        number = f"the beginning of {len(found)} runs" if found else "not the beginning of any run"
         raise RunError(f"{self.path}: {key!r} is {number}; its runs: {keys}")
 
     def samples(self, run: str | int) -> list[SampleRow]:

@@ -26,14 +26,14 @@ def to_stored(text: str) -> str | bytes:
 
 
 def from_stored(value: object) -> str:
-    """The text again. Raises ValueError for what is no stored text."""
+    """The text again. Raises ValueError for what is not stored text."""
     if isinstance(value, bytes):
         if value.startswith(_MARK):
             return value[1:].decode("utf-8", "surrogatepass")
         return value.decode("utf-8", "surrogateescape")
     if isinstance(value, str):
         return value
-    raise ValueError(f"{value!r} is no text")
+    raise ValueError(f"{value!r} is not text")
 
 
 def decoded(value: bytes) -> str:

@@ -65,7 +65,7 @@ class Reader:
 
     Attributes:
         read: From a folder, a file or an fsspec address to the data set.
-        layout: What must lie there, as text.
+        layout: The files that it expects, in words.
     """
 
     name: str
