@@ -3,6 +3,7 @@
 import math
 import sys
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -146,9 +147,16 @@ def test_cost_and_text_follow_the_options():
 
 
 def test_patches_that_no_window_hides_are_refused():
-    method = METHODS["occlusion"].with_options({"window": 1, "stride": 2})
-    with pytest.raises(agcam.AgcamError, match="some patches are never hidden"):
-        method.function(evidence(method.needs, 0, 1, 1, Grid(3, 2, 1)))
+    with pytest.raises(agcam.MethodError, match="some patches would never be hidden"):
+        METHODS["occlusion"].with_options({"window": 1, "stride": 2})
+
+
+def test_numbers_of_numpy_are_numbers_and_options_are_a_mapping():
+    method = METHODS["rise"].with_options({"masks": np.int64(40), "probability": np.float32(0.25)})
+    assert method.settings() == {"masks": 40, "probability": 0.25}
+    assert {type(value) for value in method.settings().values()} == {int, float}
+    with pytest.raises(agcam.MethodError, match="not a mapping"):
+        METHODS["rise"].with_options([("masks", 40)])
 
 
 @pytest.mark.parametrize("wrong", [None, 3, {"gelu": 1}, {1: print}, "gelu", {"gellu": print}])

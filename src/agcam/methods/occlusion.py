@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..errors import MethodError
 from ..values import Grid, Method, Option, Query
 from ..values.needs import BlackBox
 from .input_space import CHECKED, cells
@@ -45,11 +44,6 @@ def occlusion(
 
 def _hidden(query: Query, window: int, stride: int) -> Bool[Tensor, "place patch"]:
     """The patches that each place of the window hides, row by row; the last ones are cut off."""
-    if stride > window:
-        raise MethodError(
-            f"stride={stride} is more than window={window}, so some patches are never hidden; "
-            "give a larger window or a smaller stride."
-        )
     starts = (
         range(0, max(side - window, 0) + stride, stride)
         for side in (query.grid.rows, query.grid.columns)

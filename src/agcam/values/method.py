@@ -11,7 +11,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import UnknownNameError
+from ..errors import MethodError, UnknownNameError
 from .options import Option, RulesOption
 from .picture import Grid
 from .traits import Needs
@@ -21,11 +21,17 @@ from .traits import Needs
 class Method:
     """A method: a pure function from the evidence it needs to relevance per patch.
 
-    `needs` says what it reads and what that costs; `options` are its parameters, `chosen` those
-    that have other values than their defaults. `checked` says what numbers it was compared with,
-    beside its slow twin in the tests. `from_last_block` is true where the formula starts at the
-    rows of the last block that the classifier reads, so that it says nothing of a classifier that
-    reads other blocks too.
+    Attributes:
+        name: What users call it.
+        function: The formula; options are its keywords.
+        needs: What it reads, what that costs, and who can make it.
+        cite: Its source.
+        class_specific: Whether its map depends on the target.
+        from_last_block: Whether the formula starts at the rows of the last block that the
+            classifier reads, so that it says nothing of a classifier that reads other blocks too.
+        checked: What numbers it was compared with, beside its slow twin in the tests.
+        options: Its parameters.
+        chosen: The options that were given a value, with the value.
     """
 
     name: str
@@ -47,12 +53,21 @@ class Method:
         """Pictures given to the model for one target of one picture; 0 unless black-box."""
         return self.needs.pictures(grid)
 
-    def with_options(self, options: Mapping[str, object]) -> Method:
-        """The method with other values of its options; its cost follows them.
+    def with_options(self, options: Any) -> Method:
+        """Choose values of options; the cost follows them.
 
-        Raises UnknownNameError for an option it does not have, MethodError for a value of another
-        type or out of range.
+        Args:
+            options: A mapping from names of options to values.
+
+        Returns:
+            A method of the same name, whose `function` and `needs` have these values.
+
+        Raises:
+            UnknownNameError: The method has no such option.
+            MethodError: A value has another type, or is out of range.
         """
+        if not isinstance(options, Mapping):
+            raise MethodError(f"options={options!r} is not a mapping from names to values.")
         known = {option.name: option for option in self.options}
         for name in options:
             if name not in known:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..errors import MethodError
 from .picture import Grid
 from .traits import BACKWARD, GRID, Cost, Needs
 
@@ -182,6 +183,13 @@ class BlackBox(Needs):
     source = "black box"
     reads = "nothing inside the model: pictures go in, logits or probabilities come out"
     any_classifier = True
+
+    def __post_init__(self) -> None:
+        if self.stride > max(self.window, 1):
+            raise MethodError(
+                f"stride={self.stride} is more than window={self.window}, so some patches would "
+                "never be hidden; give a larger window or a smaller stride."
+            )
 
     def pictures(self, grid: Grid) -> int:
         """Pictures given to the model for one target of one picture."""

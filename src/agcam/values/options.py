@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Final
 
 import torch
@@ -15,8 +16,16 @@ from ..errors import MethodError
 class Option:
     """A number that may be chosen: a whole number where its default is one.
 
-    `sets` names the field of the method's needs that follows it; it is also given to the method's
-    function where that takes a keyword of its name.
+    It is given to the method's function, if that takes a keyword of its name.
+
+    Attributes:
+        name: What users call it.
+        default: Its value if none is chosen.
+        minimum: The least value.
+        maximum: The greatest value.
+        unit: What it counts, or what it is a share of.
+        about: What it is, in a few words.
+        sets: The field of the method's needs that has the same value, if there is one.
     """
 
     name: str
@@ -42,11 +51,11 @@ class Option:
 
     def check(self, value: Any) -> int | float:
         """The value, as the method takes it; MethodError where it is of another type or range."""
-        kinds = int if isinstance(self.default, int) else (int, float)
-        fits = isinstance(value, kinds) and not isinstance(value, bool)
+        kind = Integral if isinstance(self.default, int) else Real
+        fits = isinstance(value, kind) and not isinstance(value, bool)
         if not fits or not self.minimum <= value <= self.maximum:
             raise MethodError(f"{self.name}={value!r} is not {self.range} ({self.unit}).")
-        return value if isinstance(self.default, int) else float(value)
+        return int(value) if isinstance(self.default, int) else float(value)
 
     def described(self, value: object) -> Any:
         """The value, ready for JSON."""
