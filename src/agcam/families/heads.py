@@ -19,7 +19,7 @@ BACKBONES: Final = ("Model", "Backbone", "Encoder", "VisionTransformer")
 
 
 def heads_of(module: Any) -> list[nn.Module]:
-    """The modules that make logits, by the library's own word or by their usual names."""
+    """The modules that make logits, as the library names them, or by their usual names."""
     module = getattr(module, "timm_model", module)  # within transformers' wrapper of timm
     found: Any = [getattr(module, name, None) for name in HEAD_NAMES]
     if callable(getattr(module, "get_classifier", None)):

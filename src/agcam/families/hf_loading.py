@@ -13,7 +13,7 @@ from ..errors import LoadError
 from .libraries import few, import_library, loading
 
 CODE: Final = (
-    "{name} brings code of its own, which agcam does not run; if you trust it, say so in this very "
+    "{name} brings code of its own, which agcam does not run; if you trust it, allow it in this "
     "call: --trust-remote-code, or agcam.load(..., trust_remote_code=True)."
 )
 

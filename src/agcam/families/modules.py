@@ -46,7 +46,7 @@ def known_as(module: nn.Module) -> Classifier:
 
 
 def as_guess(classifier: Classifier) -> Classifier:
-    """The same, its preparation a guess: the weights came without a word on their training."""
+    """The same, its preparation a guess: nothing is known of how the weights were trained."""
     preparation = classifier.preparation
     if not isinstance(preparation, Preparation):
         return classifier

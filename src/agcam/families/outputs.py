@@ -157,9 +157,9 @@ def _why_none(output: Any, every: Sequence[Leaf], able: Sequence[Leaf]) -> str:
     other = next((leaf for leaf in every if leaf.names[-1:] == ("logits",)), None)
     if other is not None:
         return (
-            f"is no image classifier: its {other} are no logits (batch, class); say how they "
-            f"become some, agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or "
-            f"name a target that is a function of them, target=lambda y: {other.code}[..., 0]."
+            f"is no image classifier: its {other} are no logits (batch, class); make logits of "
+            f"them, agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or name a "
+            f"target that is a function of them, target=lambda y: {other.code}[..., 0]."
         )
     if not every and output is not None:
         return (
@@ -169,7 +169,7 @@ def _why_none(output: Any, every: Sequence[Leaf], able: Sequence[Leaf]) -> str:
     code = every[0].code if every else "y"
     return (
         "is a backbone without a classifier: it gives no logits (batch, class), but y = "
-        f"{kind} with {few(every) or 'no tensor'}; say where they are, agcam.load(model, "
+        f"{kind} with {few(every) or 'no tensor'}; state where they are: agcam.load(model, "
         "logits=lambda y: ...), or name a target that is a function of it, "
         f"target=lambda y: {code}[..., 0]."
     )
@@ -208,8 +208,8 @@ def as_logits(tensor: Any, name: str, batch: int) -> Tensor:
         return tensor.reshape(batch, 1)  # one logit a picture, squeezed
     if tensor.ndim < 2:
         raise NoLogitsError(
-            f"{name} gives {tuple(tensor.shape)} for {batch} picture{'s' * (batch != 1)}, which "
-            "says nothing of the batch: let it give (batch, class), with squeeze(-1) for squeeze()."
+            f"{name} gives {tuple(tensor.shape)} for {batch} picture{'s' * (batch != 1)}, in "
+            "which there is no batch: let it give (batch, class), with squeeze(-1) for squeeze()."
         )
     if tensor.ndim != 2 or not tensor.shape[1]:
         raise NoLogitsError(

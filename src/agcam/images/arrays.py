@@ -64,7 +64,7 @@ def _floats_of(array: Array, name: str) -> Array:
     if not np.issubdtype(array.dtype, np.floating):
         raise PictureError(
             f"{'an array' if name == 'the array' else name} of {array.dtype} is not a picture; "
-            "make it uint8 (0 ... 255) or float (0 ... 1), or say its range (--range)"
+            "make it uint8 (0 ... 255) or float (0 ... 1), or state its range (--range)"
         )
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -96,7 +96,7 @@ def to_8_bits(
     full = next((limit for limit in ranges if high <= limit), None)
     if full is None or not low >= 0:
         raise PictureError(
-            f"{name} holds grey values from {low:g} to {high:g}; say their range (--range "
+            f"{name} holds grey values from {low:g} to {high:g}; state their range (--range "
             "DARKEST,BRIGHTEST) or scale them to 0 ... 1 or 0 ... 255"
         )
     notes: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ def to_8_bits(
         bits = max(int(high).bit_length(), 8)
         notes = (
             f"{name} holds only the low {bits} of its 16 bits (brightest {high:g} of 65535), so "
-            f"it was seen nearly black; if that is not meant, say --range 0,{2**bits - 1} "
+            f"it was seen nearly black; if that is not meant, give --range 0,{2**bits - 1} "
             f"(preparation={{'value_range': (0, {2**bits - 1})}} in Python)",
         )
     rows = [np.rint(row * (255.0 / full)).astype(np.uint8) for row in values]

@@ -17,7 +17,7 @@ from .dicom import is_dicom, read_dicom
 from .tiff import SIGNATURES, bands_in, pages_note
 
 # Photographs and their kin. Formats that PIL reads by running other programs (EPS), or that have no
-# signature (TGA takes any text file for a picture), are left out on purpose.
+# signature (TGA takes any text file for a picture), are missing on purpose.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000")
 
 

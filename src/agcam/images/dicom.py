@@ -1,4 +1,4 @@
-"""DICOM: one frame as its viewer shows it, and nothing of what it says of a person."""
+"""DICOM: the first frame as a viewer shows it; no personal data are read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TAGS: Final = tuple(
     }.items()
     for part in parts.split()
 )
-"""All that is read: what makes pixels. Names, dates and numbers of patients are not among them."""
+"""All that is read: what makes pixels. No name, date or number of a patient is among it."""
 
 
 def is_dicom(head: bytes) -> bool:
@@ -79,7 +79,7 @@ def read_dicom(
 
 
 def _lift(data: Any) -> None:
-    """Bring what files of many frames say of the first one to where single frames say it."""
+    """Copy the first frame's tags of a file with many frames to where single frames have them."""
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in list(data.get(groups) or ())[:1]:
             for holder in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):

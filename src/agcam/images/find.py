@@ -1,4 +1,4 @@
-"""From what a command line names to the picture files it means."""
+"""Expand names of files, folders and patterns to picture files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _expand(path: Path) -> Iterator[Path]:
 
 
 def windows_hint(path: Path) -> str:
-    """A word on backslashes, which separate folders on Windows alone."""
+    """A hint for backslashes, which separate folders on Windows only."""
     if os.sep == "\\" or "\\" not in str(path):
         return ""
     other = PureWindowsPath(str(path)).as_posix()

@@ -97,7 +97,7 @@ def _run(picture: Image.Image | NDArray[Any], transform: Transform) -> tuple[Ten
     pixels, repeated = transform.run(picture), transform.run(picture)
     if not torch.equal(pixels.nan_to_num(), repeated.nan_to_num()):
         raise PictureError(
-            "the transform is random, so it does not say what the model saw; give the one that is "
+            "the transform is random, so it is unknown what the model saw; give the one that is "
             "used for evaluation."
         )
     return pixels, frame

@@ -1,4 +1,4 @@
-"""From whatever the user names to an upright RGB picture, or one sentence that says why not."""
+"""Open files, addresses, bytes and arrays as upright RGB pictures, or refuse in one sentence."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> P
     preparation = classifier.preparation
     if preparation is None:
         raise ModelError(
-            f"{classifier.name}: how it wants its pictures is not known; say it, "
+            f"{classifier.name}: how it wants its pictures is not known; state it: "
             "preparation=agcam.Preparation((height, width), mean, std) or your own transform, or "
             "give them prepared, as a tensor (batch, channel, height, width)."
         )

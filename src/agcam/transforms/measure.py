@@ -75,7 +75,7 @@ class Program:
             advice = "prepare the pictures yourself and give the tensor (batch, channel, height, "
             return PictureError(f"the transform {self.name} {what}; {advice}width).")
         return PictureError(
-            f"the transform {self.name} is random, so it does not say what the model saw; give the "
+            f"the transform {self.name} is random, so it is unknown what the model saw; give the "
             "one that is used for evaluation."
         )
 

@@ -1,4 +1,4 @@
-"""From the user's program to a Transform: what it makes of black and of white is its numbers."""
+"""Make a Transform of a user's program; black and white pictures show its mean and std."""
 
 from __future__ import annotations
 
