@@ -42,6 +42,12 @@ def test_rows_come_back_as_they_were_in_the_data_sets_order(tmp_path):
         assert again.failures("key") == [rows.failures[0] for rows in expected]
 
 
+def test_stores_and_engines_do_without_torch():
+    program = "import agcam.records, agcam.engines, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "False"
+
+
 def test_a_shard_twice_adds_nothing(store):
     before = list(store.records("key"))
     store.append("key", 0, shard_rows(0, seed=1))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..values import Axes, Metric
 from .results import OURS, Results
+
+if TYPE_CHECKING:  # they would bring torch, which a store does without
+    from ..values import Axes, Metric
 
 RESAMPLES: Final = 2000
 SEED: Final = 0
