@@ -69,7 +69,7 @@ class DamageError(RunError):
 
 
 class BusyError(AgcamError):
-    """The server has as much work as it accepts at once; try again in a moment."""
+    """The server has as much work as it accepts at once; retry in a moment."""
 
 
 class VisitorBusyError(BusyError):

@@ -37,7 +37,7 @@ class BoundTarget:
     inputs: Inputs | None = None
 
     def classifier(self, picture: int = 0) -> Classifier:
-        """The classifier for the pictures from this one on; with inputs, for this one alone."""
+        """The classifier for the pictures from this one on; with inputs, only for this one."""
         one = self.base if self.inputs is None else self.inputs.bind(self.base, picture)
         return with_columns(one, self.functions, self.of_output) if self.functions else one
 

@@ -1,4 +1,4 @@
-"""Functions of a target as columns of a classifier, behind its logits or alone."""
+"""Functions of a target as columns of a classifier, behind its logits or in their place."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def _run(classifier: Classifier, of_output: bool) -> Any:
 def with_columns(
     classifier: Classifier, functions: Sequence[Function], of_output: bool
 ) -> Classifier:
-    """The classifier with the values of functions behind its logits, or alone."""
+    """The classifier with the values of functions behind its logits or in their place."""
     run = _run(classifier, of_output)
     columns = list(functions)
-    if of_output:  # behind the logits it is known anyway which tokens are read
+    if of_output:  # behind logits, the tokens that are read are known anyway
         columns += [replace(f, compute=f.beside, scalar=BESIDE) for f in functions if f.beside]
 
     def predict(pixels: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def evaluate(
     """Judge methods on a data set; a run that was stopped continues where it was."""
     from ..evaluation import evaluate as evaluate_
 
-    advise("nothing was stored yet; start the same command again")
+    advise("nothing was stored yet; run the same command to start anew")
     if loading.trust_remote_code:
         raise LoadError(
             "evaluate loads the model by its name in every worker, and never runs a model's own "

@@ -44,7 +44,7 @@ def models(
         bool | None,
         typer.Option(
             "--explained/--refused",
-            help="Models that methods of attention explain, or that black-box methods alone do.",
+            help="Models that methods of attention explain, or that only black-box methods do.",
         ),
     ] = None,
 ) -> None:

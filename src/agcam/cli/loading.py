@@ -36,7 +36,7 @@ class Loading:
         typer.Option(
             help="How outputs become probabilities: classes that compete, each by itself "
             "(multi-label, one output), not at all (regression), or they are; without it, as the "
-            "model says."
+            "model states."
         ),
     ] = None
     size: Annotated[

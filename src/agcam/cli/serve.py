@@ -79,7 +79,7 @@ def serve(
     warm(models)
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     typer.echo(f"agcam serves {', '.join(models)} on http://{shown}:{port} (Ctrl+C stops it)")
-    advise("uploaded pictures are forgotten; the same command starts it again")
+    advise("uploaded pictures are forgotten; the same command restarts it")
     try:
         serve_(app, listener)
     finally:

@@ -1,4 +1,4 @@
-"""Ctrl+C and SIGTERM: every command ends soon, with one line that says how to continue.
+"""Ctrl+C and SIGTERM: every command ends soon, with one line on how to continue.
 
 The first signal raises `Stopped` in the main thread, so that what is open is restored and closed.
 Python can do so only between two of its own steps, and one pass of a large model may be a single
@@ -24,7 +24,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class _State:
-    advice: str = "every file that was written is complete; the same command starts again"
+    advice: str = "every file that was written is complete; the same command starts anew"
     reported: bool = False
     caught: list[int] = field(default_factory=list)  # the signals that came, in order
 

@@ -65,7 +65,7 @@ def assemble(classifier: Classifier, method: Method, prepared: Prepared, maps: M
 
 
 def _flat(method: Method, classifier: Classifier, found: Maps) -> tuple[str, ...]:
-    """A note for each target whose map says nothing, which colours would hide."""
+    """A note for each target whose map is empty or meaningless, which colours would hide."""
     classes = found.columns.shape[1] - len(classifier.scalars)
     notes = []
     for row, columns, maps in zip(

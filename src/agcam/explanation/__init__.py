@@ -1,4 +1,4 @@
-"""What an explanation is: logits, targets, maps, and all that says how they were made."""
+"""An explanation: logits, targets and maps, and how they were made."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Explanation:
 
     @property
     def shown(self) -> range:
-        """The targets whose maps differ: the first alone if the method is class-agnostic."""
+        """The targets whose maps differ: only the first if the method is class-agnostic."""
         return range(self.grid_map.shape[1] if self.class_specific else 1)
 
     def name_of(self, index: int) -> str:

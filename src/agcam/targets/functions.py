@@ -96,7 +96,7 @@ def cosine_to(target: Similarity, reference: Float[Tensor, " dim"]) -> Function:
 
 
 def _name_of_similarity(target: Similarity) -> str:
-    """A name that says what a picture is compared with."""
+    """The name, by default from what pictures are compared with."""
     other = target.other
     path = other if isinstance(other, str | Path) else getattr(other, "filename", "")
     flat = isinstance(other, Tensor) and other.ndim < 3

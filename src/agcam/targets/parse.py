@@ -97,7 +97,7 @@ def parse(target: Any, pictures: int) -> Targets:
     """Read the `target` of `explain` for so many pictures.
 
     None is the prediction. A number, name or function is the target of every picture. A list has
-    one target a picture, a list of lists or a 2-d tensor several; a list of functions alone is
+    one target a picture, a list of lists or a 2-d tensor several; a list of only functions is
     several targets of every picture.
 
     Raises:

@@ -16,9 +16,9 @@ from .functions import Function
 
 
 def values_of(function: Function, output: Any) -> Float[Tensor, " batch"]:
-    """The scalar of every picture in an output, each computed from its own part alone.
+    """The scalar of every picture in an output, each computed from its own part.
 
-    Raises TargetError, naming the target, where the function fails or gives no finite number.
+    Raises TargetError, naming the target, if the function fails or gives no finite number.
     """
     leaves = [leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor)]
     values = torch.cat([_one(function, part) for part in _each_picture(output, leaves)])
@@ -35,12 +35,12 @@ def values_of(function: Function, output: Any) -> Float[Tensor, " batch"]:
 
 
 def _finite(tensor: Tensor) -> bool:
-    with own_operations():  # a look at numbers that is none of the model's
+    with own_operations():  # reads numbers, and is no part of the model
         return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
 def _each_picture(output: Any, leaves: Sequence[Tensor]) -> Iterator[Any]:
-    """The output for one picture after another, in the form that it has."""
+    """The output for one picture after another, in its own form."""
     sizes = [len(leaf) for leaf in leaves if leaf.ndim]
     if not sizes:
         raise TargetError("the model's output holds no tensor from which a target can be computed.")
