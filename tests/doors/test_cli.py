@@ -591,7 +591,7 @@ def test_compare_is_told_what_is_wrong(place, arguments, hint):
 
 
 def test_compare_takes_any_name_of_a_file_and_of_a_class(tmp_path):
-    """Bytes that are no UTF-8, escape characters, half a formula; shown escaped, nothing ends."""
+    """Bytes that are not UTF-8, escape characters, half a formula; shown escaped, nothing ends."""
     lay_out(tmp_path, pictures=1)
     names = ["cat\x1b[2J", "=dog", "$x_{", "\u202eright", *(f"class {n}" for n in range(6))]
     (tmp_path / "names.txt").write_text("\n".join(names), encoding="utf-8")

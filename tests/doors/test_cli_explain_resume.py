@@ -46,7 +46,7 @@ def in_a_fork(*arguments):
 
 
 def test_kill_9_and_resume_give_the_same_files(many):
-    assert explain(*REQUEST, "--out", "whole")[0] == 1  # one is no picture
+    assert explain(*REQUEST, "--out", "whole")[0] == 1  # one is not a picture
     for wanted in (1, 4, 8):
         out = Path(f"killed-{wanted}")
         process = in_a_fork(*REQUEST, "--out", str(out))

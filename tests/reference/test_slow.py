@@ -26,7 +26,7 @@ def model():
     return model
 
 
-OTHERS = {  # values that are no defaults; RISE's own 1,000 masks are 60 here
+OTHERS = {  # values that are not defaults; RISE's own 1,000 masks are 60 here
     "agcam_spread": [{"temperature": 0.6, "background": 0.4}],
     "agcam_focus": [{"temperature": 0.05}],
     "lrp": [{"stabilizer": 0.01}],

@@ -50,7 +50,7 @@ def test_hierarchical_convolutional_and_talking_heads(name):
     assert explanation.grid_map.shape == (1, 1, 14, 14)
     assert explanation.grid_map.any()
     with pytest.raises(agcam.ModelError, match="integrated_gradients, occlusion, rise"):
-        agcam.explain(model, pixels, 3)  # the coarse grid of the first call is no layout
+        agcam.explain(model, pixels, 3)  # the coarse grid of the first call is not a layout
     assert agcam.explain(model, pixels, 3, "saliency").grid_map.equal(explanation.grid_map)
 
 
@@ -152,7 +152,7 @@ def test_a_model_that_changes_its_mind_is_refused(resnet, square):
 def test_rise_needs_a_probability(square):
     model = timm.create_model("test_resnet", num_classes=1)
     plain = agcam.load(model, scores="none")
-    with pytest.raises(agcam.TargetError, match="reads the class's probability"):
+    with pytest.raises(agcam.TargetError, match="reads the probability of the class"):
         agcam.explain(plain, square, 0, "rise", options=FEW["rise"])
     assert (
         agcam.explain(model, square, 0, "rise", options=FEW["rise"]).grid_map.std() > 0

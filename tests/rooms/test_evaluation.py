@@ -50,7 +50,7 @@ def classifier(tiny):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Five pictures: the third is no picture."""
+    """Five pictures: the third is not a picture."""
     generator = np.random.default_rng(0)
     for number in range(5):
         low = generator.integers(0, 255, (4, 5, 3), dtype=np.uint8)

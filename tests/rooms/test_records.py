@@ -193,7 +193,7 @@ def test_a_full_store_says_so_and_keeps_what_it_has(tmp_path):
         store._connection.execute("PRAGMA max_page_count = 20")
         with pytest.raises(RunError, match="disk is full") as raised:
             append_all(store, range(1, 100))
-        assert "start the same command again" in str(raised.value)
+        assert "run the same command to continue" in str(raised.value)
         store._connection.execute("PRAGMA max_page_count = 100000")
         done = store.begin("key", CONFIGURATION, 100)
         assert 0 in done

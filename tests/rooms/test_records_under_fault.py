@@ -38,7 +38,7 @@ from agcam.wording import printable
 from pages import Page
 
 DAMAGED = 24
-BYTES = "caf\udce9 \udcff.png"  # a file name that is no UTF-8
+BYTES = "caf\udce9 \udcff.png"  # a file name that is not UTF-8
 NAMES = (
     BYTES,
     "\ud800 alone.png",

@@ -246,7 +246,7 @@ def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
         assert one.card.boxes
     weights = torch.load(folder / "weights.pth")
     torch.save({name: tensor + 1 for name, tensor in weights.items()}, folder / "weights.pth")
-    with pytest.raises(RunError, match="not those of the run"):
+    with pytest.raises(RunError, match="have changed since the run"):
         shown_pictures(results)
 
 

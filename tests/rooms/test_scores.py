@@ -41,7 +41,7 @@ def squares():
 
 
 def test_numbers_that_are_no_probabilities_are_refused(tiny, pixels):
-    with pytest.raises(agcam.ModelError, match='are no probabilities; give scores="softmax"'):
+    with pytest.raises(agcam.ModelError, match='are not probabilities; give scores="softmax"'):
         agcam.explain(agcam.load(tiny, scores="probability"), pixels)
 
 

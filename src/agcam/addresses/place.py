@@ -94,7 +94,7 @@ class Place:
     def text(self, name: str, most: int = MOST_BYTES) -> str:
         """The text of a file: UTF-8, with or without a byte order mark.
 
-        Bytes that are no UTF-8 are kept as lone surrogates, as Python does with file names.
+        Bytes that are not UTF-8 are kept as lone surrogates, as Python does with file names.
         """
         return self.read(name, most).decode("utf-8-sig", "surrogateescape")
 

@@ -24,7 +24,7 @@ BATCH_SIZE: Final = 8  # pictures in one pass
 class BoundTarget:
     """A target bound to a classifier and its pictures.
 
-    `base` is the classifier without the target. The `items` that are no classes are computed by
+    `base` is the classifier without the target. The `items` that are not classes are computed by
     `functions`. They are functions of all that the module returns if `of_output` is set: it has no
     logits, or they are not what is explained.
     """

@@ -45,7 +45,7 @@ def of_embeddings(classifier: Classifier, items: Sequence[Item]) -> bool:
 
 
 def function_of(classifier: Classifier, item: Any, of_output: bool) -> Function:
-    """The function of a target that is no class."""
+    """The function of a target that is not a class."""
     if isinstance(item, Similarity):
         return cosine_to(item, _reference(classifier, item, of_output))
     if of_output and not isinstance(item, Target):

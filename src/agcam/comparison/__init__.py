@@ -46,8 +46,8 @@ def compare(
         model: As in `explain`.
         picture: One picture, as in `explain`.
         target: As in `explain`, for one picture.
-        methods: Names of `METHODS`, or "all". One that the model does not admit is no error: its
-            column holds the reason.
+        methods: Names of `METHODS`, or "all". One that refuses the model is no error: its column
+            holds the reason.
         options: For each method the options that differ from their defaults, as in `explain`:
             {"rise": {"masks": 4000}}.
         batch_size: The most pictures that the model is given at once.
@@ -108,7 +108,7 @@ class _Bench:
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
         if any(method.needs.black_box for method in methods):
             with suppress(ImportError):  # those that need it refuse in a sentence
-                import_module("captum.attr")  # its import is no part of any method's time
+                import_module("captum.attr")  # its import is not part of any method's time
         self._meter = Meter(pixels.device)
         _, self.forward = self._meter.run(lambda: classifier.predict(pixels))
         self.session, self.recording = self._meter.run(

@@ -42,7 +42,7 @@ def numbers(texts: Sequence[str], count: int) -> list[float]:
 
 
 def from_json(text: str) -> Any:
-    """What a JSON text holds; a key that is there twice is refused, for the last one would win."""
+    """What a JSON text holds; a key that occurs twice is refused, for the last one would win."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)

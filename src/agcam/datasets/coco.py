@@ -57,7 +57,7 @@ def read(root: str) -> Listing:
 
     Boxes are those of all objects of the class, x, y, width, height with right = x + width; the
     mask is the union of the objects, -1 in crowds outside of them; a class that is there as a crowd
-    only is no sample. Masks of polygons need pycocotools (`agcam[datasets]`).
+    only is not a sample. Masks of polygons need pycocotools (`agcam[datasets]`).
     """
     place, name = _file(root)
     with reading(place.at(name)):

@@ -110,7 +110,7 @@ def _listed(place: Place) -> list[tuple[str, ...]]:
 
 
 def _solution(place: Place) -> dict[str, list[str]]:
-    """Picture -> words, five an object; one word, which is no object, is what is wrong with it."""
+    """Picture -> five words for each object, or one word: what is wrong with it."""
     if not place.has(_SOLUTION):
         return {}
     found: dict[str, list[str]] = {}

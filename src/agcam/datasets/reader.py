@@ -71,7 +71,7 @@ def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) ->
 
 
 def _data_set(name: str, listing: Listing) -> DataSet:
-    """Each sample's name once; one that is there twice fails."""
+    """Each sample's name once; one that occurs twice fails."""
     classes = tuple(listing.classes.names)
     twice = repeated(sample.name for sample in listing.samples)
     samples: dict[str, Sample] = {}

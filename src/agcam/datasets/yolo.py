@@ -38,7 +38,7 @@ _Lines = dict[int, list[list[float]]]
 def read(root: str) -> Listing:
     """Samples `000123.jpg#dog` in the order of file names; classes as numbered in the YAML file.
 
-    A picture without a text file, or with an empty one, shows nothing and is no sample. One whose
+    A picture without a text file, or with an empty one, is not a sample. One whose
     text cannot be read is one sample, which fails. The mask is the union of the class's polygons,
     and there only if there are as many polygons as boxes; an object in several parts is one polygon
     in these files, so a mask may hold what lies between the parts. Masks need pycocotools.

@@ -49,7 +49,9 @@ def black(pixels: Tensor, classifier: Classifier) -> Tensor:
     """What black is after the model's normalization."""
     preparation = classifier.preparation
     if preparation is None:
-        raise ModelError(f"{classifier.name}: what is black to it is not known")
+        raise ModelError(
+            f"{classifier.name}: its preparation is not known, so what is black is not known either"
+        )
     shades = -np.asarray(preparation.mean) / np.asarray(preparation.std)
     return torch.from_numpy(shades)[:, None, None].to(pixels).expand(pixels.shape)
 

@@ -50,9 +50,9 @@ def _setup(stored: Mapping[str, Any]) -> Setup:
         raise RunError("the run was of a model without a name, so its maps cannot be recomputed")
     setup = load_setup(Configuration.from_stored(source))
     if weights_hash(setup.classifier.module) != stored["model"].get("weights_sha256"):
-        raise RunError("the model's weights are not those of the run any more")
+        raise RunError("the model's weights have changed since the run")
     if setup.dataset_hash() != stored["dataset"].get("sha256"):
-        raise RunError("the data set is not that of the run any more")
+        raise RunError("the data set has changed since the run")
     return setup
 
 

@@ -147,7 +147,7 @@ def load_setup(
     samples = _limited(samples, configuration.limit)
     found = classifier or load_model(configuration)
     if found.preparation is None:
-        raise ModelError(f"{found.name}: how it wants its pictures is not known")
+        raise ModelError(f"{found.name}: its preparation is not known")
     by_name = partial(load_model, configuration)
     return Setup(
         configuration=configuration,

@@ -36,7 +36,7 @@ class Explanation:
         logits: (batch, class); (batch, 0) of a model without classes.
         probabilities: (batch, class), or None if the model has none; see `scores`.
         prediction: (batch,) class numbers, -1 of a model without classes.
-        target: (batch, target) class numbers, -1 if a target is no class (a function of the
+        target: (batch, target) class numbers, -1 if a target is not a class (a function of the
             output, a similarity).
         answers: for each picture an `Answer` for each target: its name, the number that is
             explained and, if there is one, the probability.

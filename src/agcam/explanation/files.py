@@ -83,7 +83,7 @@ def files_of(
         yield files["map"], style.file(heat_map(values, style.colormap))
     manifest |= {"map_file": f"{stem}.npy", "map_size": list(image.size), **more}
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    # a byte that is no text becomes JSON's escape of it
+    # a byte that is not text becomes JSON's escape of it
     yield f"{stem}.json", text.encode("utf-8", "backslashreplace")
 
 

@@ -75,7 +75,7 @@ def load(
     Raises:
         LoadError: The weights cannot be had, or do not fit; `classes` or `scores` are none.
         UnknownNameError: No model has that name.
-        ModelError: It is no model, or does not fit what is stated of it.
+        ModelError: It is not a model, or does not fit what is stated of it.
         PictureError: `preparation` does not work.
 
     """

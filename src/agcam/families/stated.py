@@ -94,7 +94,7 @@ def with_names(classifier: Classifier, classes: Any) -> Classifier:
     """The same classifier with class names in any form, or with prompts where it takes them.
 
     Raises:
-        LoadError: `classes` are no class names.
+        LoadError: `classes` are not class names.
         ModelError: They are not as many as the model has classes.
 
     """

@@ -56,7 +56,7 @@ def build(
     channels: int | None = None,
     pool: str | None = None,
 ) -> nn.Module:
-    """The bare architecture, untrained; None is the library's own, no classes are no head."""
+    """The bare architecture, untrained; with None classes the library's own, with 0 no head."""
     import timm
 
     _check_name(name)

@@ -58,7 +58,7 @@ def load(name: str) -> Classifier:
 def build(
     name: str, classes: int | None, *, size: int | None = None, channels: int | None = None
 ) -> nn.Module:
-    """The bare architecture, untrained; None is the library's own, no classes are no head."""
+    """The bare architecture, untrained; with None classes the library's own, with 0 no head."""
     models = _library()
     check_name("torchvision", name, models.list_models())
     if channels is not None:

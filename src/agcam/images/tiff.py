@@ -1,4 +1,4 @@
-"""TIFF files that are no photographs: many bands, stacks of pages, arrays in pages."""
+"""TIFF files that are not photographs: many bands, stacks of pages, arrays in pages."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def normalized(relevance: NDArray[Any]) -> NDArray[np.float64]:
     low, high = values[seen].min(), values[seen].max()
     if not high > low:
         return np.zeros_like(values)
-    if high / 2 - low / 2 > np.finfo(np.float64).max / 2:  # the spread is no number
+    if high / 2 - low / 2 > np.finfo(np.float64).max / 2:  # the spread is not a number
         return normalized(values / 4)
     return np.where(seen, (values - low) / (high - low), 0.0)
 

@@ -121,7 +121,9 @@ def pixel_precision_area(counted: NDArray[Any]) -> float:
 def _scores(case: MaskCase) -> tuple[NDArray[np.float64], NDArray[Any]]:
     scores, mask = normalized(case.relevance), np.asarray(case.mask)
     if mask.shape != scores.shape:
-        raise MetricError(f"the mask is {mask.shape} and the map {scores.shape}: give one size")
+        raise MetricError(
+            f"the mask is {mask.shape} and the map {scores.shape}: they must have one size"
+        )
     if not np.isin(mask, (-1, 0, 1)).all():
         raise MetricError("a mask is 1 on the class, 0 off it and -1 where nothing is judged")
     return scores, mask

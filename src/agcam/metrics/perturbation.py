@@ -19,7 +19,7 @@ def area(probabilities: NDArray[Any]) -> float:
     """The paper's area under a curve: the plain mean of its (11) values.
 
     Raises:
-        MetricError: For NaN and infinite values, and for what is no curve.
+        MetricError: For NaN and infinite values, and for what is not a curve.
 
     """
     values = np.asarray(probabilities, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Numbers of a whole set that are no mean of pictures' numbers.
+"""Numbers of a whole set that are not a mean of pictures' numbers.
 
 A picture gives a short array of integers, stored as one row; the set's number is computed from the
 rows (picture, number) of all pictures, in any order.

@@ -112,7 +112,7 @@ class Store:
         except sqlite3.OperationalError as error:
             raise RunError(
                 f"{self.path} could not be written: {error}. What was stored before is kept: make "
-                "room and start the same command again, it goes on from there"
+                "room and run the same command to continue"
             ) from error
         except FAULTS as error:
             raise self._unreadable(error) from error

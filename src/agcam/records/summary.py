@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # they would bring torch, which a store does without
 RESAMPLES: Final = 2000
 SEED: Final = 0
 LEVEL: Final = 95  # per cent
-SET_RESAMPLES: Final = 200  # of numbers that are no mean, which cost more
+SET_RESAMPLES: Final = 200  # of numbers that are not a mean, which cost more
 _TAILS: Final = (50 - LEVEL / 2, 50 + LEVEL / 2)
 _CELLS: Final = 4_000_000  # numbers held at once while resampling
 

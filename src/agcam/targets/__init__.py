@@ -1,6 +1,6 @@
 """Targets: from what a user writes to columns of what a model gives, and functions of it.
 
-`parse` reads the target, `function_for` makes a function of each item that is no class, and
+`parse` reads the target, `function_for` makes a function of each item that is not a class, and
 `Targets.columns` gives, once the logits are known, the column of every target of every picture.
 """
 

@@ -1,4 +1,4 @@
-"""Targets that are no class, as functions of what the model gives."""
+"""Targets that are not classes, as functions of what the model gives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .parse import NOT
 
 @dataclass(frozen=True)
 class Function:
-    """A target that is no class, ready to be computed: its name, and a function of the output.
+    """A target that is not a class, ready to be computed: its name, and a function of the output.
 
     `beside` is another function of the same numbers, which has a gradient where the first is at
     its limit: it shows which tokens both read.
@@ -35,7 +35,7 @@ class Function:
 
 
 def function_for(target: Target | Against | str, names: Sequence[str]) -> Function:
-    """The function of a target that is no class. Raises TargetError."""
+    """The function of a target that is not a class. Raises TargetError."""
     if isinstance(target, Target):
         return Function(Scalar(_name_of_function(target)), target.function)
     if isinstance(target, Against):

@@ -59,7 +59,7 @@ class Targets:
         return list(dict.fromkeys(prompts))
 
     def functions(self, names: Sequence[str]) -> tuple[Item, ...]:
-        """The items that are no classes, each once, in order; `names` are those of the classes."""
+        """The items that are not classes, each once, in order; `names` are those of the classes."""
         found: list[Item] = []
         for item in self.items():
             if _is_function(item, names) and item not in found:
@@ -123,7 +123,7 @@ def parse(target: Any, pictures: int) -> Targets:
 
 
 def _item(written: Any) -> Item:
-    """One target; what is no class at all is refused when classes are looked up."""
+    """One target; what is not a class at all is refused when classes are looked up."""
     if callable(written) and not isinstance(written, Target):
         return Target(written)
     return written  # type: ignore[no-any-return]
@@ -134,7 +134,7 @@ def _is_callable(item: object) -> bool:
 
 
 def _is_function(item: Item, names: Sequence[str]) -> bool:
-    """Whether a target is no class; a class may be called "not ripe"."""
+    """Whether a target is not a class; a class may be called "not ripe"."""
     if not isinstance(item, str):
         return isinstance(item, Target | Against | Similarity)
     text = item.strip().casefold()

@@ -35,7 +35,7 @@ def values_of(function: Function, output: Any) -> Float[Tensor, " batch"]:
 
 
 def _finite(tensor: Tensor) -> bool:
-    with own_operations():  # reads numbers, and is no part of the model
+    with own_operations():  # reads numbers, and is not part of the model
         return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 

@@ -65,8 +65,8 @@ def trace(
     with suppress(LayoutMismatchError):
         return request.session(layout)
     raise ModelError(
-        f"{classifier.name}: two passes took different ways through the model; agcam needs a model "
-        "that is deterministic in evaluation mode."
+        f"{classifier.name}: two passes took different paths through the model; agcam needs a "
+        "model that is deterministic in evaluation mode."
     )
 
 

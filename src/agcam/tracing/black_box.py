@@ -51,8 +51,8 @@ class BlackBox:
             prompts = self._classifier.with_prompts is not None
             fix = "name another prompt beside it" if prompts else 'scores="sigmoid" says they are'
             raise TargetError(
-                f"{name}: this method reads the class's probability, and what the model gives for "
-                f"it is none; choose another method, such as occlusion, or {fix}."
+                f"{name}: this method reads the probability of the class, and the model's output "
+                f"is not one; choose another method, such as occlusion, or {fix}."
             )
         return weights_of(self._classifier, columns).gather(1, target[:, None])[:, 0]
 

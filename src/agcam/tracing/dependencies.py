@@ -6,7 +6,7 @@ one way: from each block's tokens to the next block, from the last block's to th
 other way is found here: a head that reads several blocks, by whatever means it gets hold of them.
 
 What happens within a block is shown by poison. Rows and keys of its attention must be poisoned
-where its tokens are, else they are no tokens, or tokens in another order. And tokens that a replay
+where its tokens are, else they are not tokens, or tokens in another order. And tokens that a replay
 would not keep must not poison those that it keeps, else the last block mixes tokens outside
 attention.
 """

@@ -53,7 +53,7 @@ class FullGraph(Instrumented):
     """The model under ordinary autograd: nothing detached, every attention is a node.
 
     The graph starts at the tokens that enter the first block, so it needs no parameter that
-    requires gradients, and the stem is no part of it. Memory grows with tokens squared.
+    requires gradients, and the stem is not part of it. Memory grows with tokens squared.
     """
 
     name: Final = "full"

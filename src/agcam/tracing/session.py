@@ -190,7 +190,7 @@ def _stream(session: Session, needs: kinds.Stream, target: Tensor) -> Trace:
     return streams(session.proved(needs), target, needs.path)
 
 
-_REPLAY: Final = _made_by(FullAutograd)  # where the recording is no replay
+_REPLAY: Final = _made_by(FullAutograd)  # where the recording is not a replay
 _TAPES: Final = _made_by(Tapes)
 _WAYS: Final[dict[type[Needs], _Way]] = {
     kinds.NoEvidence: _Way(_REPLAY, _grid),

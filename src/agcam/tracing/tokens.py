@@ -19,7 +19,7 @@ class NormTokens(Instrumented):
     """The norm in front of the last block's attention: the layer that CAMs of ViTs are usually of.
 
     The graph starts at its output, so one short backward pass is all; the skip connection around
-    the attention is no part of it. A block that norms behind its attention is refused.
+    the attention is not part of it. A block that norms behind its attention is refused.
     """
 
     name: Final = "token features"

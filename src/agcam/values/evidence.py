@@ -189,8 +189,8 @@ class Query:
     return a number for each (n,), for any n; the model never sees more than `chunk` pictures at
     once. Where gradients are on, the result can be differentiated; then at most `chunk` pictures
     should be given at once, because the graph of all of them is kept. The `probability` of a target
-    that is no class is its value. Relevance is wanted on `grid`, which covers the picture; 0 is the
-    colour of a normalized picture that shows nothing.
+    that is not a class is its value. Relevance is wanted on `grid`, which covers the picture; 0 is
+    the colour of a normalized picture that shows nothing.
     """
 
     pixels: Float[Tensor, "batch channel height width"]

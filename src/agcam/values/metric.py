@@ -36,8 +36,8 @@ class Metric:
         on_empty: What comes of an empty annotation, an empty prediction and a constant map.
         cite: Where it is from.
         heading: The table of a report that it belongs to.
-        of_set: For a number of a whole set that is no mean of pictures' numbers: from the arrays of
-            all pictures (picture, number) and their names, in the same order, to the number.
+        of_set: For a number of a whole set that is not a mean of numbers: from the arrays of all
+            pictures (picture, number) and their names, in the same order, to the number.
         curve: From a case to the curve behind the number, which is stored beside it.
         axes: How the curve is drawn; None: it is not.
         map_of: The class whose map is judged, by boxes and masks.

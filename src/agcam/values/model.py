@@ -22,7 +22,7 @@ probabilities already, because the model ends in a softmax or sigmoid of its own
 
 @dataclass(frozen=True)
 class Scalar:
-    """A number that a classifier gives beside its logits: a target that is no class.
+    """A number that a classifier gives beside its logits: a target that is not a class.
 
     `other_side` is the class whose other side it is (minus its logit), where it is one; `limit` is
     its highest value, at which it has no gradient, where there is one.
@@ -42,7 +42,7 @@ class Classifier:
     there are none. `output` gives what the module itself returns, whole, also where it has no
     classifier. `tower` is the part that holds the vision blocks. `scores` says how logits become
     probabilities. `with_prompts` makes a classifier over text prompts (CLIP-like). `scalars` are
-    what the last columns of `predict` stand for where they are no classes.
+    what the last columns of `predict` stand for where they are not classes.
     `variant` tells classifiers of one module apart whose `predict` computes different things of it
     (another function of its output): what a survey finds out is remembered for each.
     """

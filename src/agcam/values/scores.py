@@ -30,7 +30,7 @@ class Answer:
 
     Attributes:
         name: of the class or function.
-        index: the number of the class, None if the target is no class.
+        index: the number of the class, None if the target is not a class.
         value: what the map explains: the logit, or the value of the function.
         probability: None if the model has none.
         baseline: what a random guess gives among classes that compete.
@@ -94,7 +94,7 @@ def probabilities_of(classifier: Classifier, logits: Tensor) -> Tensor | None:
     low, high = float(exact.min()), float(exact.max())
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ModelError(
-            f"{classifier.name}: outputs from {low:.3g} to {high:.3g} are no probabilities; give "
+            f"{classifier.name}: outputs from {low:.3g} to {high:.3g} are not probabilities; give "
             'scores="softmax", "sigmoid" or "none" (--scores).'
         )
     return exact

@@ -122,7 +122,7 @@ class Connection(H11Protocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """What arrived is no request."""
+        """What arrived is not a request."""
         del msg
         self._refuse(400, MALFORMED)
 

@@ -41,7 +41,7 @@ class Ask(BaseModel):
 class Prediction(BaseModel):
     """One class, and what the model gives for it."""
 
-    target: int | None = Field(description="The class's number; null where it is no class.")
+    target: int | None = Field(description="The class's number; null where it is not a class.")
     name: str
     value: float = Field(description="The logit, which a map explains.")
     probability: float | None = Field(description="Null where the model has no probabilities.")

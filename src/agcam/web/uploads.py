@@ -202,7 +202,7 @@ class Uploads:
         if not given:
             raise TargetError("this model compares pictures with words: describe what to look for.")
         if len(given) > self.limits.prompts:
-            raise TargetError(f"at most {self.limits.prompts} descriptions at once, please.")
+            raise TargetError(f"at most {self.limits.prompts} descriptions at once.")
         if max(map(len, given)) > self.limits.prompt_letters:
             raise TargetError(f"a description has at most {self.limits.prompt_letters} letters.")
         return given

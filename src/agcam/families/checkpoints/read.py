@@ -74,7 +74,9 @@ def read(path: Path) -> list[WeightSet]:
                 f"{path} is a TorchScript archive, a program with its weights: load it with "
                 "torch.jit.load(FILE) where you trust it, and give agcam the module."
             ) from error
-        raise LoadError(f"{path} cannot be read as weights: it is broken or not one.") from error
+        raise LoadError(
+            f"{path} cannot be read as weights: it is damaged, or of another format."
+        ) from error
     found = list(_mappings(content, "", 0))
     if not found:
         raise LoadError(f"{path} holds no weights: save a state_dict, names and tensors.")

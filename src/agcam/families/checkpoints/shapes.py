@@ -149,7 +149,7 @@ def _pool(own: Shapes, given: Shapes) -> str | None:
 
 
 def check_tensors(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """LoadError for tensors that are no plain numbers (meta, sparse, complex, quantised, ...)."""
+    """LoadError for tensors that are not plain numbers (meta, sparse, complex, quantised, ...)."""
     for name, tensor in weights.items():
         kind = _oddity(tensor)
         if kind:
