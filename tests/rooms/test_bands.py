@@ -305,7 +305,7 @@ def test_pixels_as_processors_give_them(key):
         (at_its_end(), "stands at its end"),
     ],
 )
-def test_what_is_no_picture_is_said_with_the_line_to_write(given, reason):
+def test_what_is_no_picture_is_refused_with_the_line_to_write(given, reason):
     with pytest.raises(PictureError, match=reason):
         agcam.explain(vit(), given)
 

@@ -1,4 +1,4 @@
-"""Room families, files of weights: what fits is loaded exactly; what does not is told, unrun."""
+"""Files of weights: what fits is loaded exactly, what does not is refused; none of it runs."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""The demo: its cache, its wheel, its classifier; the real weights where they are at hand."""
+"""The demo: its cache, wheel and classifier; its real weights where they are installed."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def test_the_head_is_well_formed() -> None:
     assert f"knows {len(head.names)} classes" in demo.HEAD.with_suffix(".md").read_text()
 
 
-def test_a_broken_head_says_so(tmp_path: Path) -> None:
+def test_a_broken_head_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "head.npz"
     path.write_bytes(b"broken")
     with pytest.raises(LoadError, match="install agcam again"):

@@ -1,4 +1,4 @@
-"""DICOM files: greys as their viewer shows them, and nothing of what they say of a person."""
+"""DICOM files: greys as a viewer shows them, and no personal data."""
 
 import io
 import json
@@ -112,7 +112,7 @@ def test_greys_that_use_little_of_their_bits_are_noted(tmp_path):
     assert not prepare_picture(written(ramp(), path), PLAIN).notes
 
 
-def test_nothing_of_a_person_comes_out(tmp_path):
+def test_no_personal_data_come_out(tmp_path):
     """By the whole way, in files, page, notes and words."""
     torch.manual_seed(0)
     model = timm.create_model("test_vit", num_classes=5).eval()
@@ -125,7 +125,7 @@ def test_nothing_of_a_person_comes_out(tmp_path):
         assert secret not in told
 
 
-def test_what_is_no_picture_or_is_damaged_is_said_without_quoting_the_file(tmp_path):
+def test_damaged_files_are_refused_without_quoting_them(tmp_path):
     whole = written(ramp(), tmp_path / "a.dcm").read_bytes()
     bare = pydicom.dcmread(tmp_path / "a.dcm")
     del bare.PixelData

@@ -1,4 +1,4 @@
-"""Models as users have them: every library recognised, prepared as the library itself does."""
+"""Models as users have them: every library is recognised, and prepares as it does itself."""
 
 import json
 import sys
@@ -129,7 +129,7 @@ def clip_folder(tmp_path_factory):
     return folder
 
 
-def test_clip_of_hugging_face_is_asked_with_prompts(clip_folder, photograph):
+def test_clip_of_hugging_face_takes_prompts(clip_folder, photograph):
     transformers = pytest.importorskip("transformers")
     classifier = agcam.load(f"hf:{clip_folder}")
     prompts = ["a cat", "a dog", "an owl"]
@@ -151,7 +151,7 @@ def test_clip_of_hugging_face_is_asked_with_prompts(clip_folder, photograph):
     torch.testing.assert_close(one.grid_map[:, 0], explanation.grid_map[:, 2])
 
 
-def test_clip_without_words_says_what_to_give(clip_folder, photograph):
+def test_clip_without_prompts_is_refused_with_what_to_give(clip_folder, photograph):
     classifier = agcam.load(f"hf:{clip_folder}")
     with pytest.raises(agcam.TargetError, match="a photo of a cat"):
         agcam.explain(classifier, photograph)
@@ -165,7 +165,7 @@ def test_clip_without_words_says_what_to_give(clip_folder, photograph):
         agcam.explain(named, photograph, "a bat")
 
 
-def test_open_clip_is_asked_with_prompts(photograph):
+def test_open_clip_takes_prompts(photograph):
     open_clip = pytest.importorskip("open_clip")
     torch.manual_seed(0)
     vision = open_clip.CLIPVisionCfg(
@@ -263,7 +263,7 @@ def test_plain_module_is_explained_on_prepared_tensors(tiny, pixels, photograph)
         ("timm:", "no model"),
     ],
 )
-def test_wrong_names_say_the_right_ones(name, message):
+def test_wrong_names_are_refused_with_the_right_ones(name, message):
     with pytest.raises(agcam.AgcamError, match=message):
         agcam.load(name)
 

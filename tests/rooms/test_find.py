@@ -50,7 +50,7 @@ def test_python_takes_the_names_that_the_command_line_takes(folder, model, given
     assert list(explained.sources) == [str(path) for path in find_pictures(names)]
 
 
-def test_windows_paths_elsewhere_are_said_to_be_that(folder):
+def test_windows_paths_elsewhere_are_named_as_such(folder):
     if os.sep == "\\":
         pytest.skip("here they are paths")
     with pytest.raises(PictureError, match=r"separated by /, as in in/b2\.png"):
@@ -73,7 +73,7 @@ def test_links_are_followed_and_no_folder_is_entered_twice(folder):
     }  # fmt: skip
 
 
-def test_a_folder_that_may_not_be_read_is_told_and_the_rest_goes_on(folder, monkeypatch):
+def test_a_folder_that_may_not_be_read_is_reported_and_the_rest_goes_on(folder, monkeypatch):
     real = os.scandir
 
     def scandir(path):

@@ -1,4 +1,4 @@
-"""Whatever a model gives and takes: logits found, or asked for in words; inputs kept in step."""
+"""Outputs and further inputs: logits are found or refused; inputs go with their pictures."""
 
 import dataclasses
 import gc
@@ -125,7 +125,7 @@ def test_a_structure_is_explained_as_its_logits_are(after, code):
         (lambda y: y[:, :, None], "(1, 5, 1) instead of logits"),
     ],
 )
-def test_what_is_not_clear_is_asked_for_in_a_sentence(after, hint):
+def test_unclear_outputs_are_refused_with_the_line_to_write(after, hint):
     with pytest.raises(ModelError) as caught:
         agcam.explain(Gives(after), pixels())
     assert hint in str(caught.value)
@@ -271,7 +271,7 @@ def test_a_head_that_was_replaced_is_seen(end):
         ({"num_labels": 3, "problem_type": "single_label_classification"}, "softmax"),
     ],
 )
-def test_hugging_face_says_how_itself(options, scores):
+def test_hugging_face_states_its_scores(options, scores):
     transformers = pytest.importorskip("transformers")
     small = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 3}
     config = transformers.ViTConfig(**small, intermediate_size=48, image_size=64, **options)
@@ -385,7 +385,7 @@ def door_map(explanation):
     ids=["none", "misspelt", "more", "too many"],
 )
 @pytest.mark.parametrize("around", [lambda m: m, nn.DataParallel, lambda m: Gives(None, m)])
-def test_inputs_that_do_not_fit_are_told(given, hint, around):
+def test_inputs_that_do_not_fit_are_refused(given, hint, around):
     model = around(Both().eval())
     if isinstance(model, Gives):
         model.forward = lambda x, table, scale=1.0: model.inner(x, table, scale)

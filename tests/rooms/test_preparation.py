@@ -68,7 +68,7 @@ def test_the_preparation_of_prepared_pixels_is_none():
     assert "prepared" in found.manifest()["preparation"]["source"]
 
 
-def test_the_command_line_and_its_page_say_the_preparation(tmp_path):
+def test_the_command_line_and_its_page_show_the_preparation(tmp_path):
     PICTURE.save(tmp_path / "a.png")
     torch.save(vit().state_dict(), tmp_path / "mine.pth")
     options = ["--model", str(tmp_path / "mine.pth"), "--arch", "timm:test_vit"]
@@ -178,7 +178,7 @@ def test_the_options_of_the_command_line_are_the_users_own_preparation(tmp_path)
         (["--mean", "0.5,0.5", "--std", "1,1,1"], "one number for each channel"),
     ],
 )
-def test_options_that_are_no_preparation_are_refused_in_words(tmp_path, options, reason):
+def test_options_that_are_no_preparation_are_refused(tmp_path, options, reason):
     PICTURE.save(tmp_path / "a.png")
     torch.save(vit().state_dict(), tmp_path / "mine.pth")
     files = ["--model", str(tmp_path / "mine.pth"), "--arch", "timm:test_vit"]

@@ -208,7 +208,7 @@ def test_parts_of_a_model_are_never_left_out(tmp_path, extra, hint, prefix):
     assert hint.replace("(", f"({prefix}") in refused(path)
 
 
-def test_a_head_without_a_bias_is_told(tmp_path):
+def test_a_head_without_a_bias_is_refused(tmp_path):
     state = dict(model().state_dict())
     del state["head.bias"]
     assert "1 missing (head.bias)" in refused(saved(tmp_path / "w.pt", state))
@@ -266,7 +266,7 @@ def test_an_mlp_head_is_named(tmp_path):
     ],
     ids=repr,
 )
-def test_what_cannot_be_derived_is_told(tmp_path, options, hint):
+def test_what_cannot_be_derived_is_refused(tmp_path, options, hint):
     assert hint in refused(saved(tmp_path / "w.pt", model(**options).state_dict()))
 
 

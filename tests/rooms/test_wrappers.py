@@ -1,4 +1,4 @@
-"""What people put around a model: known by what is within, run as it is, the very same map."""
+"""Wrappers around a model: it is recognised within them, and gives the same map."""
 
 import functools
 
@@ -333,7 +333,7 @@ def test_a_folder_that_is_no_model(tmp_path):
         agcam.load(tmp_path)
 
 
-def test_code_of_a_folder_is_not_run_unless_this_very_call_says_so(tmp_path, monkeypatch):
+def test_code_of_a_folder_runs_only_where_the_call_allows_it(tmp_path, monkeypatch):
     transformers = pytest.importorskip("transformers")
     hugging_face().save_pretrained(tmp_path)
     transformers.ViTImageProcessor(size={"height": 64, "width": 64}).save_pretrained(tmp_path)
@@ -361,7 +361,7 @@ def test_code_of_a_folder_is_not_run_unless_this_very_call_says_so(tmp_path, mon
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # torch's own
 @pytest.mark.parametrize("kind", ["traced", "scripted", "fx"])
-def test_programs_of_torch_s_own_are_asked_from_outside(kind):
+def test_programs_of_torch_take_black_box_methods(kind):
     plain = nn.Sequential(nn.Conv2d(3, 4, 16, 16), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     example = pixels(side=64)
     make = {
@@ -375,7 +375,7 @@ def test_programs_of_torch_s_own_are_asked_from_outside(kind):
         agcam.explain(make(), example, 2)
 
 
-def test_a_program_of_one_picture_is_told_to_be_given_one():
+def test_a_program_of_one_picture_is_refused_several():
     plain = nn.Sequential(nn.Conv2d(3, 4, 16, 16), nn.Flatten(), nn.Linear(64, 4)).eval()
     program = torch.export.export(plain, (pixels(side=64),)).module()
     with pytest.raises(ModelError, match=r"8 pictures at once .*batch_size=1"):
@@ -400,17 +400,17 @@ def test_quantised_weights_have_a_hash_of_their_own():
     assert weights_hash(quantised(0)) != weights_hash(quantised(0.5))
 
 
-def test_lazy_layers_are_told():
+def test_lazy_layers_are_refused():
     with pytest.raises(ModelError, match="lazy layers"):
         agcam.explain(nn.Sequential(timm.create_model("test_vit"), nn.LazyLinear(3)), pixels())
 
 
-def test_weights_on_the_meta_device_are_told():
+def test_weights_on_the_meta_device_are_refused():
     with pytest.raises(ModelError, match="meta device"):
         agcam.explain(timm.create_model("test_vit", device="meta"), pixels())
 
 
-def test_a_name_that_is_no_file_s_is_told():
+def test_a_name_of_no_file_is_refused():
     with pytest.raises(agcam.UnknownNameError, match="no model is called"):
         agcam.load("a" * 5000)
 
@@ -460,7 +460,7 @@ def test_distributed_data_parallel(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own
 @pytest.mark.parametrize("method", list(agcam.METHODS))
-def test_a_quantised_model_is_explained_from_outside_alone(method):
+def test_a_quantised_model_takes_black_box_methods_only(method):
     torch.manual_seed(0)
     model = timm.create_model("test_vit", num_classes=5).eval()
     model = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
