@@ -2,14 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from agcam.maps import resize_map
+from agcam.maps import overlay, resize_map, to_pixels
 from agcam.metrics.localization import predicted_boxes
-from agcam.values import Answer, BoxCase
+from agcam.values import Answer, BoxCase, Frame
 from agcam.viewer import (
     ASSETS,
     Card,
@@ -17,6 +18,7 @@ from agcam.viewer import (
     MapData,
     MethodData,
     Parts,
+    Picture,
     TargetData,
     card_json,
     document_json,
@@ -64,8 +66,15 @@ def opened(visit, *cards, width=1280, **options):
     return view
 
 
+def settle(view):
+    """Wait until the screen shows what the state says."""
+    frame = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))"
+    for _ in range(2):
+        view.evaluate(frame)
+
+
 def caption(view):
-    view.wait_for_timeout(80)  # a frame of the screen
+    settle(view)
     return view.inner_text(".agcam-caption")
 
 
@@ -198,7 +207,7 @@ def test_pictures_first_and_back_again(visit):
     assert view.inner_text(".agcam-detail h2") == "c.png"
     assert view.get_by_label("The next picture").is_disabled()
     view.get_by_label("The picture before").click()
-    view.wait_for_timeout(80)
+    settle(view)
     assert view.inner_text(".agcam-problem:visible") == "is torn"
     view.keyboard.press("Escape")
     view.wait_for_selector(".agcam-gallery:visible")
@@ -280,6 +289,22 @@ def test_another_class_of_a_thousand_is_drawn_within_a_frame(visit):
     assert caption(view).startswith("what speaks for class 977")
 
 
+def test_a_picture_that_scripts_may_not_read_is_drawn_in_layers(visit, tmp_path):
+    """A page of very many pictures names their files, which a browser keeps from scripts."""
+    picture((150, 100)).save(tmp_path / "cat.png")
+    given = card(1, (25.0, 0.0, 125.0, 100.0))
+    named = replace(given, picture=Picture("cat.png", 150, 100))
+    view = opened(visit, named)
+    view.locator(".agcam-stage").screenshot(path=tmp_path / "shot.png")
+    area = view.locator(".agcam-pane canvas").first.bounding_box()
+    with Image.open(tmp_path / "shot.png") as shot:
+        seen = np.asarray(shot.convert("RGB").crop((0, 0, int(area["width"]), int(area["height"]))))
+    values = to_pixels(given.maps[0].values[None], Frame(150, 100, given.window)).normalized()[0]
+    ours = overlay(picture((150, 100)), values).resize(seen.shape[1::-1], Image.Resampling.BILINEAR)
+    inside = slice(seen.shape[1] // 4, 3 * seen.shape[1] // 4)
+    assert np.abs(seen[:, inside].astype(int) - np.asarray(ours, int)[:, inside]).mean() < 8
+
+
 # Maps that are asked for later, as a server's page does
 
 
@@ -342,7 +367,7 @@ def test_a_map_is_asked_for_once_and_an_old_answer_never_comes_in_later(served):
     assert caption(served).startswith("what speaks for <b>dog</b> (33.3 %)")
     assert sorted(served.evaluate("window.asked")) == [["agcam", "<b>dog</b>"], ["agcam", "lynx"]]
     served.get_by_label("Opacity of the map").press("End")
-    served.wait_for_timeout(80)
+    settle(served)
     assert len(served.evaluate("window.asked")) == 2  # no request while only the view changes
 
 
@@ -365,6 +390,6 @@ def test_another_class_is_searched_and_the_state_is_told(served):
     assert caption(served).startswith("what speaks for zebra")
     assert served.evaluate("window.states.at(-1).target") == 4
     served.evaluate("window.viewer.setState({mode: 'map', colormap: 'magma'})")
-    served.wait_for_timeout(80)
+    settle(served)
     assert served.get_by_label("Map", exact=True).is_checked()
     assert served.get_attribute(".agcam-links a", "href") == "map.npy?77"
