@@ -42,10 +42,16 @@ def test_rows_come_back_as_they_were_in_the_data_sets_order(tmp_path):
         assert again.failures("key") == [rows.failures[0] for rows in expected]
 
 
-def test_stores_and_engines_do_without_torch():
-    program = "import agcam.records, agcam.engines, sys; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout.decode().strip() == "False"
+def test_stores_and_engines_do_without_torch(store):
+    """So that `agcam runs` answers at once."""
+    program = (
+        "import sys; import agcam.engines; from pathlib import Path; from agcam.cli.records import "
+        "runs; runs(Path(sys.argv[1])); print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, store.path]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert "40" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_a_shard_twice_adds_nothing(store):

@@ -18,7 +18,6 @@ File = Annotated[Path, typer.Argument(help="The store that `agcam evaluate --sto
 
 def runs(store: File) -> None:
     """List the runs of a store."""
-    from ..evaluation.outcome import damage_of
     from ..records import Store
     from .table import print_table
 
@@ -26,7 +25,7 @@ def runs(store: File) -> None:
         rows = [_line(run) for run in opened.runs()]
     header = ("run", "started", "data set", "model", "methods", "shards", "samples", "failures")
     print_table(header, rows)
-    _refuse(damage_of(opened))
+    _refuse(opened.damage.sentence(opened.path))
 
 
 def _line(run: Run) -> tuple[str, ...]:

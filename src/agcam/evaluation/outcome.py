@@ -124,18 +124,7 @@ def write_report(path: Path, key: str, folder: Path, *, pictures: bool) -> Repor
     judged, note = _pictures(results) if pictures else ([], "They were not requested.")
     page = folder / "report.html"
     write_atomically(page, report_page(results, columns, judged, note).encode())
-    return Report(page, results, columns, damage_of(store))
-
-
-def damage_of(store: Store) -> str:
-    """What of a store could not be read, as a sentence; empty if all could."""
-    damage = store.damage
-    if not damage.number:
-        return ""
-    parts = "a part" if damage.number == 1 else f"{damage.number} parts"
-    return (
-        f"{store.path} is damaged: {parts} of it could not be read ({damage.reason}); all else was"
-    )
+    return Report(page, results, columns, store.damage.sentence(store.path))
 
 
 def _salvage(store: Store, folder: Path, error: DamageError) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .rows import Failure, Record, SampleRow
@@ -20,6 +21,13 @@ class Damage:
 
     number: int = 0
     reason: str = ""
+
+    def sentence(self, path: Path) -> str:
+        """What of a store could not be read; empty if all could."""
+        if not self.number:
+            return ""
+        parts = "a part" if self.number == 1 else f"{self.number} parts"
+        return f"{path} is damaged: {parts} of it could not be read ({self.reason}); all else was"
 
     def note(self, reason: object) -> None:
         """Count one more."""
