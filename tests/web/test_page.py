@@ -114,6 +114,20 @@ def test_a_slow_answer_never_replaces_a_newer_one(visit):
     assert page.locator(PROBLEM).count() == 0
 
 
+def test_a_bad_picture_does_not_lose_the_one_before_that_is_under_way(visit):
+    page = visit()
+    held = []
+    page.route("**/card", lambda route: held.append(route))
+    give(page, png(1), "good.png")
+    page.wait_for_function("() => document.querySelector('#status').innerText.includes('looks')")
+    give(page, b"no picture", "bad.png")
+    assert "not a picture" in problem(page)
+    held[0].continue_()
+    shown(page)
+    assert page.inner_text("#viewer h2") == "good.png"
+    assert "not a picture" in problem(page)
+
+
 def test_maps_that_come_late_are_not_shown_over_newer_ones(visit):
     page = visit()
     give(page, png(0))

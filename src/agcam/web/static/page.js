@@ -21,7 +21,7 @@ class Page {
   constructor(settings) {
     this.settings = settings;
     const { view, ...selected } = link.read(location.search, settings);
-    Object.assign(this, { selected, view, key: null, viewer: null, card: null, latest: 0, names: [] });
+    Object.assign(this, { selected, view, key: null, viewer: null, card: null, given: 0, latest: 0, names: null });
     this.fill();
   }
 
@@ -76,17 +76,17 @@ class Page {
   /** Take a new picture; until it is shown, everything stays as it was. */
   async give(upload, example) {
     const target = this.key === null ? this.selected.target : null; // a link's is for the first one
-    const mine = ++this.latest;
+    const mine = ++this.given;
     at("status").textContent = "Sending the picture ...";
     try {
       const key = await upload();
-      if (mine === this.latest) await this.show({ target, example }, key);
+      if (mine === this.given) await this.show({ target, example }, key);
     } catch (error) {
-      if (mine === this.latest) report(error.message);
+      if (mine === this.given) report(error.message);
     }
   }
 
-  /** Show what the server says of the picture; an answer that was overtaken is dropped. */
+  /** Show what the server answers about the picture; an answer that was overtaken is dropped. */
   async show(change, key = this.key) {
     const selected = { ...this.selected, ...change, prompts: this.prompts };
     if (key === null) {
@@ -96,7 +96,7 @@ class Page {
     const mine = ++this.latest;
     this.pending?.abort();
     this.pending = new AbortController();
-    at("status").textContent = "The model looks at the picture ...";
+    report("", "The model looks at the picture ...");
     try {
       const card = await server.view(key, "card", this.fields(selected), this.pending.signal);
       if (mine === this.latest) this.open(card, selected, key);
@@ -117,7 +117,7 @@ class Page {
 
   /** Show a card in place of the one before; how maps are drawn stays. */
   open(card, selected, key) {
-    report("");
+    at("status").textContent = "";
     this.selected = selected;
     this.key = key;
     this.card = { ...card, methods: this.settings.methods, facts: [...card.facts, ...PROOF] };
@@ -203,11 +203,11 @@ class Page {
   }
 }
 
-/** Show a problem as a sentence, or "" once all is well. */
-function report(text) {
-  at("status").textContent = "";
-  at("problem").textContent = text;
-  at("problem").hidden = !text;
+/** Show a problem as a sentence, or none and what happens meanwhile. */
+function report(problem, status = "") {
+  at("status").textContent = status;
+  at("problem").textContent = problem;
+  at("problem").hidden = !problem;
 }
 
 const started = server.settings().then((settings) => new Page(settings));
