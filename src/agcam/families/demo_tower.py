@@ -158,8 +158,7 @@ def _from_hub(folder: Path) -> dict[str, Tensor]:
 
 def hub_answers() -> bool:
     """Whether timm's hub can be reached; asked once, where its client would ask for a minute."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session  # type: ignore[attr-defined,unused-ignore]
+    from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=5)
@@ -196,7 +195,8 @@ def _read_cache(path: Path) -> dict[str, Tensor] | None:
     try:
         with safe_open(path, framework="pt") as file:
             promised: dict[str, Any] = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names: list[str] = file.keys()
+            state = {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError):
         return None
     # The digest is what notices a flipped bit; names and shapes, an older tower's cache.

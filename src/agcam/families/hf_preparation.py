@@ -47,7 +47,6 @@ def preparation_of(processor: Any) -> Preparation:
 
 def usual_preparation(config: Any) -> Preparation | None:
     """The default processor of an architecture, at the size its configuration names."""
-    from transformers import AutoImageProcessor  # noqa: F401 - fills the mapping
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
 
     try:

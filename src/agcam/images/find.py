@@ -43,9 +43,10 @@ def _at_home(path: Path) -> Path:
 
 
 def _expand(path: Path) -> Iterator[Path]:
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on odd names before Python 3.12
+    if _is_folder(path):
         yield from _in_folder(path, required=True)
     elif not os.path.lexists(path) and glob.has_magic(str(path)):
+        # Path.glob takes no absolute patterns
         matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
         pictures = [
             picture
@@ -57,6 +58,13 @@ def _expand(path: Path) -> Iterator[Path]:
         yield from pictures
     else:
         yield path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # odd names, before Python 3.12
+        return False
 
 
 def windows_hint(path: Path) -> str:

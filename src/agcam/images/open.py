@@ -116,7 +116,7 @@ def _open_file(path: Path, wanted: Wanted) -> Opened:
 def _open_address(address: str, wanted: Wanted) -> Opened:
     try:
         # Remote files are not raw files, but they have all that a buffered reader asks of one.
-        with open_file(address) as raw, Watched(raw) as file:  # type: ignore[arg-type]
+        with open_file(address) as raw, Watched(cast(io.RawIOBase, raw)) as file:
             return read(file, printable(address), wanted)
     except FileNotFoundError:
         raise PictureError(f"{printable(address)} does not exist") from None
