@@ -69,7 +69,7 @@ class Engine(ABC):
         yield
 
     @abstractmethod
-    def hire(self, start: Start) -> Worker:
+    def start_worker(self, start: Start) -> Worker:
         """Start a worker that calls `start` once, and list it in `workers`."""
 
     @abstractmethod
@@ -96,12 +96,12 @@ class Engine(ABC):
         busy: dict[Worker, int] = {}
         losses: Counter[int] = Counter()
 
-        def engage(worker: Worker) -> None:
+        def submit_next(worker: Worker) -> None:
             busy[worker] = left.pop()
             worker.submit(busy[worker])
 
         for _ in range(min(self.resources.workers, len(left))):
-            engage(self.hire(start))
+            submit_next(self.start_worker(start))
         while busy:
             for worker in self.wait(list(busy)):
                 shard = busy.pop(worker)
@@ -112,11 +112,16 @@ class Engine(ABC):
                     if losses[shard] >= RETRIES:
                         message = f"workers were lost {RETRIES} times at shard {shard}: {lost}"
                         raise RunError(message) from lost
-                    self.workers.remove(worker)
-                    worker.stop()
+                    self._dismiss(worker)
                     left.append(shard)
-                    engage(self.hire(start))
+                    submit_next(self.start_worker(start))
                     continue
                 if left:
-                    engage(worker)  # before the caller stores the rows
+                    submit_next(worker)  # before the caller stores the rows
+                else:
+                    self._dismiss(worker)
                 yield shard, rows
+
+    def _dismiss(self, worker: Worker) -> None:
+        self.workers.remove(worker)
+        worker.stop()

@@ -34,7 +34,7 @@ class LocalEngine(Engine):
         work = start()
         yield from ((shard, work(shard)) for shard in shards)
 
-    def hire(self, start: Start) -> Worker:
+    def start_worker(self, start: Start) -> Worker:
         """Start a process in which Ctrl+C does nothing: its driver stops it."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()

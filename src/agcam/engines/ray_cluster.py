@@ -32,7 +32,7 @@ class RayEngine(Engine):
         finally:
             ray.shutdown()
 
-    def hire(self, start: Start) -> Worker:
+    def start_worker(self, start: Start) -> Worker:
         """Create an actor; Ray restarts none by itself."""
         ray, needs = _library(), self.resources
         remote = ray.remote(num_cpus=needs.threads, num_gpus=needs.gpus, max_restarts=0)
