@@ -21,7 +21,7 @@ def first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None
 
 
 def stream_of(output: Any) -> Tensor:
-    """The token stream that a block gives on: its output, or the first tensor of it."""
+    """The token stream that leaves a block: its output, or the first tensor of it."""
     stream = first_tensor((output,) if isinstance(output, Tensor) else tuple(output), {})
     if stream is None:
         raise LayoutMismatchError
@@ -29,7 +29,7 @@ def stream_of(output: Any) -> Tensor:
 
 
 def replace_stream(output: Any, new: Tensor) -> Any:
-    """What a block gives, with another token stream."""
+    """The output of a block with another token stream."""
     return new if isinstance(output, Tensor) else replace_first_tensor(tuple(output), new)
 
 

@@ -12,20 +12,21 @@ from functools import partial
 from typing import Final, overload
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..values import BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
 from .record import rows_read
 from .two_streams import two_streams
 
-ROWS_AT_ONCE: Final = 256  # tokens of all pictures and targets in one pass back
+ROWS_AT_ONCE: Final = 256  # tokens of all pictures and targets in one backward pass
 
 
 class Leaves:
-    """A pass whose attentions' outputs are leaves: gradients of any target at any of them.
+    """A pass in which the output of every attention is a leaf: gradients of any target at each.
 
-    `last` is what the last block gives on. Where `rows` (batch, kept) is set, the gradient of the
-    other rows is left out.
+    `last` is what leaves the last block. Where `rows` (batch, kept) is set, the gradient of the
+    other rows is zero.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Leaves:
         return max(1, ROWS_AT_ONCE // (batch * self.recording.layout.kept))
 
     def _flows(self, chosen: Tensor, outputs: Sequence[Tensor]) -> list[Tensor]:
-        """Gradients at these attentions' outputs, (asked batch head read dim)."""
+        """Gradients at these outputs of attention, (target batch head read dim)."""
         several = len(chosen) > 1
         found = torch.autograd.grad(
             self.logits,
@@ -69,14 +70,9 @@ class Leaves:
             chosen if several else chosen[0],
             retain_graph=True,
             is_grads_batched=several,
-            allow_unused=True,
+            materialize_grads=True,
         )
-        flows = [
-            torch.zeros(len(chosen), *output.shape, dtype=output.dtype, device=output.device)
-            if flow is None
-            else flow.reshape(len(chosen), *output.shape)
-            for flow, output in zip(found, outputs, strict=True)
-        ]
+        flows = [flow.expand(len(chosen), *flow.shape[-4:]) for flow in found]
         if self.rows is None:
             return flows
         return [flow * self.rows[None, :, None, :, None] for flow in flows]
@@ -97,8 +93,8 @@ class Replay(Leaves):
 class _Blocks(Sequence[ReadBlock]):
     """Blocks made one at a time, so that no more than one holds its gradient rows.
 
-    The pass back is made when they are read, and ends at the first of them: a method that reads
-    the last two blocks (`blocks[-2:]`) pays for two.
+    The backward pass is made when they are read, and ends at the first of them: a method that
+    reads the last two blocks (`blocks[-2:]`) pays for two.
     """
 
     def __init__(
@@ -106,9 +102,9 @@ class _Blocks(Sequence[ReadBlock]):
         records: Sequence[BlockRecord],
         outputs: Sequence[Tensor],
         flows: Callable[[Sequence[Tensor]], list[Tensor]],
-        asked: int,
+        targets: int,
     ) -> None:
-        self.records, self.outputs, self.flows, self.asked = records, outputs, flows, asked
+        self.records, self.outputs, self.flows, self.targets = records, outputs, flows, targets
 
     def __len__(self) -> int:
         return len(self.records)
@@ -119,15 +115,17 @@ class _Blocks(Sequence[ReadBlock]):
     def __getitem__(self, index: slice) -> _Blocks: ...
     def __getitem__(self, index: int | slice) -> ReadBlock | _Blocks:
         if isinstance(index, slice):
-            return _Blocks(self.records[index], self.outputs[index], self.flows, self.asked)
+            return _Blocks(self.records[index], self.outputs[index], self.flows, self.targets)
         at = range(len(self))[index]
         return next(iter(self[at : at + 1]))
 
     def __iter__(self) -> Iterator[ReadBlock]:
         for record, flow in zip(self.records, self.flows(self.outputs), strict=True):
             scores = record.scores
-            beside = flow.movedim(0, 2).flatten(2, 3).to(scores.dtype)  # batch head asked*read dim
-            gradients = beside @ record.value.to(scores.dtype).mT
-            apart = gradients.reshape(*scores.shape[:2], self.asked, *scores.shape[2:])
-            rows = apart.movedim(2, 1).flatten(0, 1)  # all targets of a picture together
-            yield ReadBlock(scores.repeat_interleave(self.asked, 0), rows)
+            rows = rearrange(flow, "target batch head read dim -> batch head (target read) dim")
+            gradients = rearrange(
+                rows.to(scores.dtype) @ record.value.to(scores.dtype).mT,
+                "batch head (target read) token -> (batch target) head read token",
+                target=self.targets,
+            )
+            yield ReadBlock(scores.repeat_interleave(self.targets, 0), gradients)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from einops import reduce
@@ -32,6 +33,12 @@ class ReadBlock:
         )
 
 
+if TYPE_CHECKING:
+    Blocks = Sequence[ReadBlock]
+else:
+    Blocks = Sequence  # a check of shapes would read a block, and so make a backward pass
+
+
 @dataclass(frozen=True)
 class ReadTrace:
     """A recording and one target a picture; blocks may be made when they are read.
@@ -42,7 +49,7 @@ class ReadTrace:
     with their square.
     """
 
-    blocks: Sequence[ReadBlock]
+    blocks: Blocks
     grid: Grid
     calls: tuple[AttentionCall, ...] = ()
 

@@ -102,21 +102,28 @@ class Family:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a survey found out about one model at one input size; proved by every replay.
+    """What a survey found of one model at one input size; proved by every replay.
 
-    `calls` has one entry for each attention call of a forward pass, in order: True for the
-    self-attention of a block, False for others (a pooling head). `blocks` names the modules that
-    hold them. `reads` are the tokens of the last block whose stream the classifier read in the
-    picture that was surveyed; a replay keeps the first `kept` tokens of the sequence, found in
-    dimension `token_dim`: all, where what is read may depend on the picture.
+    Attributes:
+        grid: Where the patch tokens lie.
+        calls: For each attention call of a forward pass, in order: whether it is the self-attention
+            of a block (a pooling head is not).
+        blocks: Names of the modules that hold the self-attention.
+        reads: The tokens of the last block that the classifier read in the surveyed picture.
+        kept: A replay keeps the first `kept` tokens: all, where what is read may depend on the
+            picture.
+        token_dim: The axis of the tokens in the sequence (batch or token first).
+        tracer: "none" where there is only a grid over the picture of a model that cannot be traced,
+            "full" where a replay would miss something.
+        why: What a replay would miss.
+        branches: The classifier reads other blocks than the last, or may.
+        bypassed: What enters the first block goes around it too, so a graph that begins there is
+            not complete.
+        explicit: Attention is computed in the model's own code, or torch's function is called by a
+            name of its own.
+        heads_first: Heads and pictures are folded into one axis in such an order that only one
+            picture can be explained at a time.
 
-    `tracer` is "none" where there is only a grid, laid over the picture of a model that cannot be
-    traced, and "full" where a replay would miss something: `why` says what. `branches`: the
-    classifier reads other blocks than the last, or may. `bypassed`: what enters the first block
-    goes around it too, so that a graph that begins there is not the whole. `explicit`: the model
-    computes attention by itself, or calls torch's by a name of its own. `heads_first`: it folds
-    heads and pictures into one axis in such an order that only one picture can be explained at a
-    time.
     """
 
     grid: Grid
@@ -134,5 +141,5 @@ class Layout:
 
     @classmethod
     def black_box(cls, grid: Grid) -> Layout:
-        """Nothing but a grid over the picture: for models that can be asked, not traced."""
+        """Nothing but a grid over the picture: for models that cannot be traced."""
         return cls(grid, calls=(), blocks=(), reads=(), kept=0, token_dim=1, tracer="none")
