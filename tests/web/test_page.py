@@ -388,18 +388,18 @@ def test_another_model_and_descriptions(visit):
     choose(page, "Model", "other")
     page.wait_for_url("**model=other**")
     assert shown(page) in {"one", "two", "three"}
-    choose(page, "Model", "words")
-    page.wait_for_url("**model=words**")
     prompts = page.get_by_label("Descriptions to compare, one a line")
+    assert not prompts.is_visible()
+    prompts.evaluate("(e) => { e.value = ''; }")
+    choose(page, "Model", "words")
+    assert "describe what to look for" in problem(page)
+    assert shown(page) in {"one", "two", "three"}
     prompts.fill("a lynx\n<img src=x onerror=alert(1)> ${2*21} {{ y }}")
     page.get_by_role("button", name="Compare with these descriptions").click()
     page.wait_for_url("**prompt=a+lynx**")
     names = page.locator(f"{BARS} .agcam-name").all_inner_texts()
     assert set(names) == {"a lynx", "<img src=x onerror=alert(1)> ${2*21} {{ y }}"}
     assert page.locator("img[src=x]").count() == 0
-    prompts.fill("")
-    page.get_by_role("button", name="Compare with these descriptions").click()
-    assert "describe what to look for" in problem(page)
 
 
 def test_two_visitors_do_not_see_each_others_pictures(visit):

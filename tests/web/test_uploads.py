@@ -140,8 +140,11 @@ def test_only_what_is_allowed(uploads):
         uploads.explain(key, Selection("timy", "agcam"))
     with pytest.raises(UnknownNameError):
         uploads.explain(key, Selection("timm:vit_tiny_patch16_224", "agcam"))
-    with pytest.raises(TargetError, match="out of range"):
-        uploads.explain(key, Selection("tiny", "agcam", 10))
+    for number in (10, 10**30):
+        with pytest.raises(TargetError, match="out of range"):
+            uploads.explain(key, Selection("tiny", "agcam", number))
+        with pytest.raises(TargetError, match="out of range"):
+            uploads.heads(key, Selection("tiny", "agcam", number))
     with pytest.raises(PictureError, match="MB"):
         uploads.add("me", bytes(100_001), "x")
     with pytest.raises(PictureError, match="400 x 200 pixels"):

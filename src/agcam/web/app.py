@@ -17,7 +17,7 @@ from ..viewer import ASSETS
 from . import api, page, refusals
 from .context import MemoryBudget, RequestMiddleware
 from .limits import Limits
-from .security import SecurityMiddleware, visitor_of
+from .security import SecurityMiddleware
 from .uploads import Uploads
 from .work_queue import WorkQueue
 
@@ -43,9 +43,7 @@ def assemble(
     for path, folder in (("/static/viewer", ASSETS), ("/static", files(__package__) / "static")):
         app.mount(path, StaticFiles(directory=str(folder)))
     app.add_middleware(SecurityMiddleware, names=names)
-    app.add_middleware(
-        RequestMiddleware, budget=MemoryBudget(limits.held_bytes), visitor_of=visitor_of
-    )
+    app.add_middleware(RequestMiddleware, budget=MemoryBudget(limits.held_bytes))
     app.state.uploads, app.state.queue = uploads, queue
     return app
 

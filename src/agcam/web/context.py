@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
+from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
@@ -22,6 +25,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+COOKIE: Final = "agcam_visitor"
+VISITOR: Final = re.compile(r"[\w-]{32}")
 FAILED: Final = "something went wrong in the server; its log has the details."
 STOPPING: Final = "the server is stopping; try again when it is back."
 log = logging.getLogger("agcam.web")
@@ -87,11 +92,20 @@ def current_request() -> RequestContext:
     return current.get(None) or RequestContext()
 
 
+def visitor_of(scope: Scope) -> str:
+    """The visitor's name in the request's cookie, "" where there is no valid one."""
+    try:
+        morsel = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel is not None and VISITOR.fullmatch(morsel.value) else ""
+
+
 class RequestMiddleware:
     """ASGI middleware: gives every request its context, and every failure an answer in JSON."""
 
-    def __init__(self, app: App, budget: MemoryBudget, visitor_of: Callable[[Scope], str]) -> None:
-        self.app, self.budget, self.visitor_of = app, budget, visitor_of
+    def __init__(self, app: App, budget: MemoryBudget) -> None:
+        self.app, self.budget = app, budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; protocols other than HTTP get no answer."""
@@ -100,7 +114,7 @@ class RequestMiddleware:
                 await self.app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]
-        request = RequestContext(address, self.visitor_of(scope), receive, self.budget)
+        request = RequestContext(address, visitor_of(scope), receive, self.budget)
         scope.setdefault("state", {})["context"] = request
         current.set(request)
         channel = _Channel(scope, receive, send)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,10 +17,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
-from .context import App, Message, Receive, Scope, Send
+from .context import COOKIE, App, Message, Receive, Scope, Send, visitor_of
 
-COOKIE: Final = "agcam_visitor"
-VISITOR: Final = re.compile(r"[\w-]{32}")
 COOKIE_PATHS: Final = ("/", "/uploads")  # a program that asks /explain needs none
 HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 FORWARDED: Final = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-original-.*")
@@ -98,15 +95,6 @@ class SecurityMiddleware:
         except ValueError:
             return True
         return place != host.lower() and _name_of(place) not in self.names
-
-
-def visitor_of(scope: Scope) -> str:
-    """The visitor's name in the request's cookie, "" where there is no valid one."""
-    try:
-        morsel = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None and VISITOR.fullmatch(morsel.value) else ""
 
 
 def _secured(send: Send, cookie: str | None, static: bool) -> Send:

@@ -43,7 +43,6 @@ class Upload:
 
     data: bytes
     name: str
-    size: tuple[int, int]
     shown: Image.Image
     recording: CachedRecording | None = None
 
@@ -65,9 +64,9 @@ class Uploads:
 
     def add(self, visitor: str, data: bytes, name: str) -> str:
         """Open a picture and keep it for this visitor; returns the upload's key."""
-        picture = self._open(data)
+        shown = _small(self._open(data))
         key = secrets.token_urlsafe(16)
-        self.cache.put((visitor, key), Upload(data, name, picture.size, _small(picture)))
+        self.cache.put((visitor, key), Upload(data, name, shown))
         return key
 
     def get(self, key: Key) -> Upload:
@@ -141,9 +140,12 @@ class Uploads:
         upload, agcam = self.get(key), OFFERED["agcam"]
         recorded, session = self._recorded(key, upload, selection, agcam)
         with evaluation_mode(recorded.classifier.module):
-            target = recorded.recording.logits.argmax(-1)
-            if selection.target is not None:
-                target = torch.full_like(target, selection.target)
+            logits, index = recorded.recording.logits, selection.target
+            if index is not None and index >= logits.shape[1]:
+                raise TargetError(f"class {index} is out of range: there are {logits.shape[1]}.")
+            target = (
+                logits.argmax(-1) if index is None else torch.tensor([index], device=logits.device)
+            )
             read = cast(ReadTrace, session.trace(agcam, target))
             blocks = list(contributions(read))
         grid = recorded.recording.grid

@@ -56,8 +56,7 @@ class Page {
     this.model = this.settings.models.find((one) => one.name === name);
     at("model").value = name;
     at("descriptions").hidden = !this.usesWords;
-    this.names = null;
-    this.show({ model: name, target });
+    this.show({ target });
   }
 
   /** Whether the model has no classes, only descriptions that somebody gives. */
@@ -88,7 +87,7 @@ class Page {
 
   /** Show what the server answers about the picture; an answer that was overtaken is dropped. */
   async show(change, key = this.key) {
-    const selected = { ...this.selected, ...change, prompts: this.prompts };
+    const selected = { ...this.selected, ...change, model: this.model.name, prompts: this.prompts };
     if (key === null) {
       this.selected = selected;
       return;
@@ -118,6 +117,7 @@ class Page {
   /** Show a card in place of the one before; how maps are drawn stays. */
   open(card, selected, key) {
     at("status").textContent = "";
+    if (selected.model !== this.selected.model) this.names = null;
     this.selected = selected;
     this.key = key;
     this.card = { ...card, methods: this.settings.methods, facts: [...card.facts, ...PROOF] };
