@@ -156,9 +156,10 @@ def test_by_keyboard_alone(visit):
     reach(view, "document.activeElement.matches('.agcam-panes')")
     view.keyboard.press("ArrowRight")
     view.keyboard.press("ArrowDown")
-    told = view.inner_text(".agcam-readout")
+    settle(view)
+    read = view.inner_text(".agcam-readout")
     grid = grids(4)[0]
-    row, column, value = re.match(r"row (\d+), column (\d+): (\S+),", told).groups()
+    row, column, value = re.match(r"row (\d+), column (\d+): (\S+),", read).groups()
     assert float(value) == pytest.approx(grid[int(row) - 1, int(column) - 1], rel=5e-3)
     before = drawn(view)
     view.keyboard.press("+")
@@ -204,6 +205,7 @@ def test_pictures_first_and_back_again(visit):
     assert "is torn" in buttons.nth(1).inner_text()
     assert "tabby 50.0 %" in buttons.nth(2).inner_text()
     buttons.nth(2).click()
+    settle(view)
     assert view.inner_text(".agcam-detail h2") == "c.png"
     assert view.get_by_label("The next picture").is_disabled()
     view.get_by_label("The picture before").click()
@@ -272,18 +274,15 @@ def test_another_class_of_a_thousand_is_drawn_within_a_frame(visit):
     view = opened(visit, Card("many", large, (150, 0, 750, 600), targets, given.methods[:1], maps))
     view.get_by_text("Show all 1000").click()
     spent = view.evaluate("""async () => {
-      const frame = () => new Promise((done) => requestAnimationFrame(() => done()));
+      const frame = () => new Promise((done) => requestAnimationFrame(done));
       const times = [];
       for (const button of [...document.querySelectorAll('.agcam-targets button')].slice(0, 40)) {
-        await frame();
-        const start = performance.now();
         button.click();
-        await frame();
-        times.push(performance.now() - start);
+        times.push(-(await frame()) + performance.now()); // since this frame began
       }
       return times.sort((a, b) => a - b)[20];
     }""")
-    assert spent < 100  # 16 on a machine that does nothing else
+    assert spent < 50  # 16 on a machine that does nothing else
     view.get_by_label("Search a class").fill("class 977")
     view.locator(".agcam-targets button").first.click()
     assert caption(view).startswith("what speaks for class 977")
