@@ -52,13 +52,13 @@ def options(command):
 
 
 @pytest.mark.parametrize("function", PAIRS, ids=lambda function: function.__name__)
-def test_a_parameter_has_its_option_or_is_for_python_alone(function):
+def test_a_parameter_has_its_option_or_is_for_python_only(function):
     parameters = set(inspect.signature(function).parameters)
     assert parameters - options(PAIRS[function]) <= set(PYTHON_ONLY)
 
 
 @pytest.mark.parametrize("name", ["explain", "compare", "evaluate"])
-def test_an_option_has_its_parameter_or_says_where_python_has_it(name):
+def test_an_option_has_its_parameter_or_another_place_in_python(name):
     parameters = {key for one in PAIRS for key in inspect.signature(one).parameters}
     assert options(COMMANDS[name]) - parameters <= set(COMMAND_ONLY)
 
@@ -72,7 +72,7 @@ def test_options_have_the_defaults_of_the_parameters(function):
             assert missing or defaults[name] == parameter.default, name
 
 
-def test_the_reference_tells_the_truth():
+def test_the_reference_is_up_to_date():
     """It is written by scripts/write_reference.py: run it after a change of a name or an option."""
     path = Path(__file__).parent.parent.parent / "scripts" / "write_reference.py"
     spec = importlib.util.spec_from_file_location("reference", path)

@@ -1,4 +1,4 @@
-"""Public names, their words, and what an import costs."""
+"""Public names, their docstrings, and what an import costs."""
 
 import ast
 import importlib.util
@@ -44,7 +44,7 @@ def test_rows_are_called_what_their_table_calls_them(table):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_method_says_its_formula(name):
+def test_method_states_its_formula(name):
     assert inspect.getdoc(METHODS[name].function)
 
 
@@ -52,7 +52,7 @@ def test_near_misses_are_suggested():
     with pytest.raises(agcam.UnknownNameError, match="did you mean rollout"):
         METHODS["rolout"]
     with pytest.raises(agcam.UnknownNameError, match="known: one, two"):
-        Table("thing", {"one": 1, "two": 2})["completely different"]
+        Table("object", {"one": 1, "two": 2})["completely different"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command line: what it writes and says, to whom, and with which exit status."""
+"""The command line: what it writes and prints, where, and with which exit status."""
 
 import errno
 import json
@@ -72,11 +72,11 @@ def agcam_process(*arguments, flags=()):
 
 
 def refused(*arguments, model=MODEL):
-    status, _, told = explain(*arguments, model=model)
+    status, _, errors = explain(*arguments, model=model)
     assert status == 1
-    assert told.startswith("agcam: ")
-    assert told.count("\n") == 1
-    return told
+    assert errors.startswith("agcam: ")
+    assert errors.count("\n") == 1
+    return errors
 
 
 def manifest(stem, folder="explained"):
@@ -143,8 +143,8 @@ def test_a_bad_picture_among_good_ones(place):
 def test_pictures_that_are_not_there_cost_nothing_and_leave_the_page_as_it_was(place):
     assert explain("cat.png")[0] == 0
     before = Path("explained/index.html").read_bytes()
-    told = refused("no.png", "nor this.png")
-    assert "no.png does not exist; nor this.png does not exist" in told
+    errors = refused("no.png", "nor this.png")
+    assert "no.png does not exist; nor this.png does not exist" in errors
     assert Path("explained/index.html").read_bytes() == before
 
 
@@ -159,9 +159,9 @@ def test_a_good_picture_s_map_does_not_depend_on_bad_ones_beside_it(place):
 def test_only_bad_pictures(place):
     Path("bad.jpg").write_text("not a picture")
     Path("empty.png").write_bytes(b"")
-    status, out, told = explain("bad.jpg", "empty.png")
+    status, out, errors = explain("bad.jpg", "empty.png")
     assert status == 1
-    assert [line.split()[1] for line in told.splitlines()] == ["bad.jpg", "empty.png"]
+    assert [line.split()[1] for line in errors.splitlines()] == ["bad.jpg", "empty.png"]
     assert "0 explained, 2 failed" in out
     assert [path.name for path in Path("explained").iterdir()] == ["index.html"]
     assert "empty.png is empty" in Page("explained/index.html").text
@@ -178,7 +178,7 @@ def test_more_pictures_than_one_pass(place):
         assert np.nanmax(np.abs(np.load(Path("whole", name)) - values)) < 1e-5
 
 
-# What is asked
+# Targets
 
 
 def test_several_targets(place):
@@ -207,7 +207,7 @@ def test_top(place):
     assert entries[0]["class"] == manifest("cat")["prediction"]["class"]
 
 
-def test_nothing_asked_is_the_prediction(place):
+def test_no_target_is_the_prediction(place):
     assert explain("cat.png")[0] == 0
     (entry,) = manifest("cat")["targets"]
     assert entry["class"] == manifest("cat")["prediction"]["class"]
@@ -346,15 +346,15 @@ def test_names_are_escaped_on_the_page(place):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_wrong_wishes_are_told_in_one_line(place, arguments, hint):
+def test_wrong_wishes_are_reported_in_one_line(place, arguments, hint):
     assert hint in refused("cat.png", *arguments)
     assert not list(Path().glob("explained/*"))
 
 
 def test_a_wrong_number_of_class_names(place):
     Path("names.txt").write_text("a\nb\n")
-    told = refused("cat.png", "--classes", "names.txt")
-    assert "has 4 classes, but 2 class names were given" in told
+    errors = refused("cat.png", "--classes", "names.txt")
+    assert "has 4 classes, but 2 class names were given" in errors
 
 
 @pytest.mark.parametrize(
@@ -371,15 +371,15 @@ def test_a_wrong_number_of_class_names(place):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_wrong_models_are_told_in_one_line(place, model, hint):
+def test_wrong_models_are_reported_in_one_line(place, model, hint):
     assert hint in refused("cat.png", model=model)
     assert not list(Path().glob("explained/*"))
 
 
 def test_a_convolutional_model_is_refused_in_one_sentence(place):
     save_file(timm.create_model("test_resnet").state_dict(), "conv.safetensors")
-    told = refused("cat.png", model=("--model", "conv.safetensors", "--arch", "timm:test_resnet"))
-    assert "there is nothing to trace" in told
+    errors = refused("cat.png", model=("--model", "conv.safetensors", "--arch", "timm:test_resnet"))
+    assert "there is nothing to trace" in errors
 
 
 def test_a_model_that_gives_nan(place):
@@ -391,8 +391,8 @@ def test_a_model_that_gives_nan(place):
 @pytest.mark.parametrize("given", ["empty", "no*.png"])
 def test_nothing_found(place, given):
     Path("empty").mkdir()
-    told = refused(given)
-    assert re.search(r"no picture (was found in the folder empty|matches no\*\.png)", told)
+    errors = refused(given)
+    assert re.search(r"no picture (was found in the folder empty|matches no\*\.png)", errors)
     assert not Path("explained").exists()
 
 
@@ -416,8 +416,8 @@ def test_a_full_disk(place, monkeypatch, after):
         return real(self, target)
 
     monkeypatch.setattr(Path, "replace", fails)
-    told = refused("cat.png", "dog 2.jpg", "--batch-size", "1")
-    assert "the disk is full; with --resume the run continues" in told
+    errors = refused("cat.png", "dog 2.jpg", "--batch-size", "1")
+    assert "the disk is full; with --resume the run continues" in errors
     left = {path for path in Path("explained").rglob("*") if path.is_file()}
     whole = after // 6  # pictures: thumbnail and its card, overlay, map, array, manifest
     assert len(left) == 6 * whole + bool(whole)  # and the page
@@ -519,7 +519,7 @@ def test_import_agcam_imports_nothing_heavy():
     names, _ = imported("-c", "import agcam; agcam.__version__; agcam.AgcamError; dir(agcam)")
     assert not names & (HEAVY | {"typer", "rich", "jinja2"})
     names, _ = imported("-c", "import agcam; agcam.explain")
-    assert {"torch", "numpy", "PIL"} <= names  # the count can tell
+    assert {"torch", "numpy", "PIL"} <= names  # so they are counted
 
 
 def test_version():
@@ -534,9 +534,9 @@ def test_help_names_every_option_of_the_issue():
 
 
 def test_completeness_error_is_printed(place):
-    status, told, _ = explain("cat.png", "--method", "libra_attcat", "--out", "out")
+    status, out, _ = explain("cat.png", "--method", "libra_attcat", "--out", "out")
     assert status == 0
-    assert "note: libra_attcat: completeness error at most" in told
+    assert "note: libra_attcat: completeness error at most" in out
 
 
 # Methods side by side
@@ -547,11 +547,11 @@ def compared(*arguments, model=MODEL):
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_compare_writes_a_sheet_and_tells_costs(place):
-    status, out, told = compared(
+def test_compare_writes_a_sheet_and_reports_costs(place):
+    status, out, errors = compared(
         "cat.png", "--methods", "agcam, rollout,saliency", "--target", "1", "--target", "3"
     )
-    assert (status, told) == (0, "")
+    assert (status, errors) == (0, "")
     page = Page("compared/cat.compare.html")
     assert page.addresses
     assert all(address.startswith("data:image/") for address in page.addresses)
@@ -583,11 +583,11 @@ def test_compare_of_a_convolutional_model(place):
         (("cat.png", "--target", "9"), "out of range"),
     ],
 )
-def test_compare_is_told_what_is_wrong(place, arguments, hint):
-    status, _, told = compared(*arguments)
+def test_compare_reports_what_is_wrong(place, arguments, hint):
+    status, _, errors = compared(*arguments)
     assert status == 1
-    assert hint in told
-    assert told.count("\n") == 1
+    assert hint in errors
+    assert errors.count("\n") == 1
 
 
 def test_compare_takes_any_name_of_a_file_and_of_a_class(tmp_path):

@@ -54,21 +54,23 @@ def evaluated(laid_out, tmp_path_factory):
     return store, done.output
 
 
-def test_evaluate_says_what_it_will_cost_and_prints_a_table(evaluated):
-    _, said = evaluated
-    assert "weights.pth (timm:test_vit) on 5 samples: agcam, rollout, random, gaussian" in said
-    assert "5 of 5 classes are known to the model" in said
-    assert re.search(r"365 forward passes of \d+ ms, .* about \d+ s with 1 worker;", said)
-    assert "4 samples judged, 1 failures" in said
+def test_evaluate_prints_the_cost_and_a_table(evaluated):
+    _, printed = evaluated
+    assert "weights.pth (timm:test_vit) on 5 samples: agcam, rollout, random, gaussian" in printed
+    assert "5 of 5 classes are known to the model" in printed
+    assert re.search(r"365 forward passes of \d+ ms, .* about \d+ s with 1 worker;", printed)
+    assert "4 samples judged, 1 failures" in printed
     for name in ("agcam", "rollout", "random", "gaussian", "abpc", "pointing_game"):
-        assert name in said
+        assert name in printed
 
 
 def test_a_second_time_it_goes_on_and_finds_nothing_to_do(evaluated, laid_out):
     store, _ = evaluated
     metrics = "abpc,pointing_game,set_max_box_accuracy"
-    said = run(*command(laid_out, store, "--methods", "agcam,rollout", "--metrics", metrics)).output
-    assert "3 of 3 shards are in" in said
+    printed = run(
+        *command(laid_out, store, "--methods", "agcam,rollout", "--metrics", metrics)
+    ).output
+    assert "3 of 3 shards are in" in printed
     with Store(store) as opened:
         assert len(opened.runs()) == 1
 
@@ -108,14 +110,14 @@ def test_report_is_written_though_the_data_set_is_gone(evaluated, laid_out, tmp_
 
 def test_runs_are_listed(evaluated):
     store, _ = evaluated
-    said = run("runs", store).output
+    printed = run("runs", store).output
     with Store(store) as opened:
-        assert opened.run().key[:6] in said.replace("\n", "")
-    assert "csv (5)" in said
+        assert opened.run().key[:6] in printed.replace("\n", "")
+    assert "csv (5)" in printed
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "printed"),
     [
         (["--metrics", "abcp"], "did you mean abpc"),
         (["--methods", "agcm"], "did you mean agcam"),
@@ -130,26 +132,28 @@ def test_runs_are_listed(evaluated):
         (["--scores", "none", "--metrics", "morf,saco"], "(scores: none), which morf, saco read"),
     ],
 )
-def test_mistakes_are_told_in_one_line_before_anything_is_stored(more, said, laid_out, tmp_path):
+def test_mistakes_are_reported_in_one_line_before_anything_is_stored(
+    more, printed, laid_out, tmp_path
+):
     done = run(*command(laid_out, tmp_path / "store", *more))
     assert done.exit_code == 1
-    assert said in done.output
+    assert printed in done.output
     assert "Traceback" not in done.output
     assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (["evaluate", "imagnet", "."], "did you mean imagenet"),
         (["runs", "nowhere.sqlite"], "does not exist"),
         (["report", "nowhere.sqlite"], "does not exist"),
     ],
 )
-def test_other_mistakes(arguments, said):
+def test_other_mistakes(arguments, printed):
     done = run(*arguments)
     assert done.exit_code == 1
-    assert said in done.output
+    assert printed in done.output
 
 
 def test_what_a_model_without_probabilities_gives_is_reported_as_whole(laid_out, tmp_path):
@@ -166,7 +170,7 @@ def test_what_a_model_without_probabilities_gives_is_reported_as_whole(laid_out,
         assert not opened.damage.number
 
 
-def test_what_is_no_store_is_told_before_the_model_is_loaded(laid_out, tmp_path):
+def test_what_is_no_store_is_reported_before_the_model_is_loaded(laid_out, tmp_path):
     store = tmp_path / "notes.txt"
     store.write_text("notes " * 1000)
     for path in (store, tmp_path):
@@ -221,19 +225,21 @@ def test_any_name_that_a_file_can_have_is_judged_reported_and_gone_on_with(laid_
     assert stored == {b"class 1/" + name for name in names}
 
 
-def test_weights_of_one_name_in_two_folders_are_told_apart(laid_out, tmp_path):
+def test_weights_of_one_name_in_two_folders_are_different(laid_out, tmp_path):
     store = tmp_path / "runs.sqlite"
     for folder in ("first", "second"):
         (tmp_path / folder).mkdir()
         weights = tmp_path / folder / "best.pth"
         shutil.copyfile(laid_out / "weights.pth", weights)
-        asked = command(laid_out, store, "--methods", "agcam", "--metrics", "abpc", "--limit", "1")
-        asked[asked.index("--model") + 1] = str(weights)
+        arguments = command(
+            laid_out, store, "--methods", "agcam", "--metrics", "abpc", "--limit", "1"
+        )
+        arguments[arguments.index("--model") + 1] = str(weights)
         if folder == "second":
             state = torch.load(weights)
             state["head.bias"] += 1
             torch.save(state, weights)
-        assert run(*asked).exit_code == 0
+        assert run(*arguments).exit_code == 0
     listed = run("runs", store).output.replace("\n", "").replace(" ", "")
     with Store(store) as opened:
         models = [found.model for found in opened.runs()]
@@ -247,9 +253,9 @@ def test_weights_of_one_name_in_two_folders_are_told_apart(laid_out, tmp_path):
 def test_a_bad_line_is_one_failure_with_its_number_and_the_rest_is_judged(laid_out, tmp_path):
     bad, store = laid_out / "bad.csv", tmp_path / "runs.sqlite"
     bad.write_text((laid_out / "boxes.csv").read_text() + '03.png,"class 3,8,8,40,60\n')
-    asked = command(laid_out, store, "--methods", "agcam", "--metrics", "pointing_game")
-    asked[2] = str(bad)
-    done = run(*asked)
+    arguments = command(laid_out, store, "--methods", "agcam", "--metrics", "pointing_game")
+    arguments[2] = str(bad)
+    done = run(*arguments)
     assert done.exit_code == 0, done.output
     assert "4 samples judged, 2 failures" in done.output
     with Store(store) as opened:

@@ -35,7 +35,7 @@ REQUEST = ("many", "--target", "1", "--target", "3", "--batch-size", "3")
 
 
 def in_a_fork(*arguments):
-    """The command in a process of its own, which need not load every library again."""
+    """The command in a process of its own, which need not load every library once more."""
     process = os.fork()
     if not process:
         try:

@@ -57,7 +57,7 @@ def test_a_notebook_escapes_names(tiny, photograph):
     assert page.cards[0]["maps"][0]["caption"].startswith(f"what speaks for {EVIL}")
 
 
-# captum's way to ask
+# captum's call
 
 
 @pytest.mark.parametrize("method", ["agcam", "rollout"])
@@ -101,18 +101,18 @@ def test_attribute_in_float64(tiny, pixels):
     ids=repr,
 )
 def test_target_forms(tiny, pixels, target, classes):
-    ask = Attribution(tiny)
-    relevance = ask.attribute(pixels, target=target)
-    alone = [ask.attribute(pixels[k : k + 1], target=c) for k, c in enumerate(classes)]
-    assert (relevance - torch.cat(alone)).abs().max() < 1e-5
-    others = ask.attribute(pixels, target=[c + 4 for c in classes])
+    attribution = Attribution(tiny)
+    relevance = attribution.attribute(pixels, target=target)
+    single = [attribution.attribute(pixels[k : k + 1], target=c) for k, c in enumerate(classes)]
+    assert (relevance - torch.cat(single)).abs().max() < 1e-5
+    others = attribution.attribute(pixels, target=[c + 4 for c in classes])
     assert (relevance - others).abs().max() > 1e-3
 
 
 def test_no_target_is_the_prediction(tiny, pixels):
-    ask = Attribution(tiny)
+    attribution = Attribution(tiny)
     predicted = tiny.eval()(pixels).argmax(-1)
-    assert ask.attribute(pixels).equal(ask.attribute(pixels, predicted))
+    assert attribution.attribute(pixels).equal(attribution.attribute(pixels, predicted))
 
 
 def test_several_targets_a_picture_are_refused(tiny, pixels):
@@ -134,12 +134,12 @@ def test_wrong_length_unknown_method_no_tensor(tiny, pixels):
 
 
 def test_a_tuple_of_one_is_answered_with_a_tuple(tiny, pixels):
-    ask = Attribution(tiny)
-    (relevance,) = ask.attribute((pixels,), target=1)
-    assert relevance.equal(ask.attribute(pixels, target=1))
+    attribution = Attribution(tiny)
+    (relevance,) = attribution.attribute((pixels,), target=1)
+    assert relevance.equal(attribution.attribute(pixels, target=1))
 
 
-def test_inputs_that_ask_for_gradients_are_left_alone(tiny, pixels):
+def test_inputs_that_require_gradients_are_unchanged(tiny, pixels):
     pixels.requires_grad_()
     relevance = Attribution(tiny).attribute(pixels, target=1, n_steps=50)
     assert not relevance.requires_grad
@@ -154,10 +154,12 @@ def test_captum_sensitivity(tiny, pixels):
     from captum.metrics import sensitivity_max
 
     tiny.eval()
-    ask = Attribution(tiny).attribute
+    attribute = Attribution(tiny).attribute
     target = torch.tensor([1, 2, 3])
     scores = [
-        sensitivity_max(ask, pixels, target=target, perturb_radius=radius, n_perturb_samples=2)
+        sensitivity_max(
+            attribute, pixels, target=target, perturb_radius=radius, n_perturb_samples=2
+        )
         for radius in (0.0, 0.01, 1.0)
     ]
     assert all(score.shape == (3,) for score in scores)
@@ -193,8 +195,8 @@ def test_quantus_calls_it(tiny, pixels):
 
     def explain_func(model, inputs, targets, **_):
         calls.append(len(inputs))
-        ask = Attribution(model)
-        relevance = ask.attribute(torch.as_tensor(inputs), torch.as_tensor(targets))
+        attribution = Attribution(model)
+        relevance = attribution.attribute(torch.as_tensor(inputs), torch.as_tensor(targets))
         return relevance.mean(1, keepdim=True).numpy()
 
     metric = quantus.Sparseness(disable_warnings=True, display_progressbar=False)

@@ -189,7 +189,7 @@ def test_every_command_is_stopped_by_one_signal(command, kind, how, started, tmp
     assert shown.count("stopped") == 1
 
 
-def test_an_evaluation_that_is_stopped_says_how_to_continue_and_continues(started, tmp_path):
+def test_an_evaluation_that_is_stopped_states_how_to_continue_and_continues(started, tmp_path):
     from small_runs import lay_out
 
     lay_out(tmp_path, pictures=PICTURES)
@@ -210,10 +210,10 @@ def test_an_evaluation_that_is_stopped_says_how_to_continue_and_continues(starte
     assert 0 < done < PICTURES
     assert f"agcam: stopped; {done} of {PICTURES} shards are in " in shown
     assert "continues from there" in shown
-    again = CliRunner().invoke(app, [*map(str, command[2:]), "--workers", "1"])
-    assert again.exit_code == 0, again.output
-    assert f"{done} of {PICTURES} shards are in" in again.output
-    assert f"{PICTURES} samples judged, 0 failures" in again.output
+    second = CliRunner().invoke(app, [*map(str, command[2:]), "--workers", "1"])
+    assert second.exit_code == 0, second.output
+    assert f"{done} of {PICTURES} shards are in" in second.output
+    assert f"{PICTURES} samples judged, 0 failures" in second.output
 
 
 def shards_in(path):

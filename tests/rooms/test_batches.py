@@ -35,8 +35,8 @@ def test_a_bad_picture_is_a_batch_of_its_own_and_the_others_are_explained(tiny, 
     assert bad.pictures == (BAD,) or str(bad.pictures[0]) == BAD
     assert bad.explanation is None
     assert isinstance(bad.error, PictureError)
-    alone = agcam.explain(tiny, pictures[1], 2)
-    torch.testing.assert_close(batches[1].explanation.grid_map, alone.grid_map)
+    single = agcam.explain(tiny, pictures[1], 2)
+    torch.testing.assert_close(batches[1].explanation.grid_map, single.grid_map)
     assert batches[3].explanation.target.tolist() == [[4], [5]]
 
 

@@ -118,13 +118,13 @@ def test_a_batch_of_n_is_n_single_pictures(tiny, pixels, method, dtype, allowed)
         allowed *= 20
     explain = partial(agcam.explain, model, method=method, options=FAST.get(method))
     together = explain(pixels, [1, 2, 3])
-    alone = [explain(pixels[k : k + 1], k + 1) for k in range(3)]
+    single = [explain(pixels[k : k + 1], k + 1) for k in range(3)]
     in_parts = explain(pixels, [1, 2, 3], batch_size=2)
     assert together.grid_map.dtype == together.logits.dtype == dtype
     assert together.grid_map.std() > 0
     for field in ("logits", "grid_map"):
         whole = getattr(together, field)
-        singles = torch.cat([getattr(one, field) for one in alone])
+        singles = torch.cat([getattr(one, field) for one in single])
         assert apart(singles, whole) < allowed
         assert apart(getattr(in_parts, field), whole) < allowed
     other = explain(pixels, [3, 1, 2])
@@ -141,8 +141,8 @@ def test_k_targets_of_one_recording_are_k_calls(tiny, pixels, monkeypatch, dtype
     together = agcam.explain(model, pixels, [[0, 1, 2, 9]] * 3)
     assert len(passes) <= 2  # one recording, one replay, whatever the targets
     for column, target in enumerate([0, 1, 2, 9]):
-        alone = agcam.explain(model, pixels, target)
-        assert (together.grid_map[:, column] - alone.grid_map[:, 0]).abs().max() < allowed
+        single = agcam.explain(model, pixels, target)
+        assert (together.grid_map[:, column] - single.grid_map[:, 0]).abs().max() < allowed
         assert together.target[:, column].tolist() == [target] * 3
     assert (together.grid_map[:, 0] - together.grid_map[:, 1]).abs().max() > 1e-3
 
@@ -279,8 +279,8 @@ def test_a_prepared_tensor_is_shown_without_its_normalization(tiny, photograph):
     classifier = agcam.load(tiny)
     mean, std = classifier.preparation.mean, classifier.preparation.std
     normalized = (prepared - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
-    again = agcam.explain(tiny, normalized)
-    assert np.array_equal(np.asarray(again.pictures[0]), photograph[:32, :32])
+    second = agcam.explain(tiny, normalized)
+    assert np.array_equal(np.asarray(second.pictures[0]), photograph[:32, :32])
     assert np.array_equal(np.asarray(first.pictures[0]), photograph[:32, :32])
 
 
@@ -314,7 +314,7 @@ def test_pictures_that_are_refused(tiny, pictures, fix):
 
 
 def test_a_model_of_unknown_preparation_needs_a_tensor(tiny, photograph, pixels):
-    own = Classifier(tiny, tiny, "mine", "mine")  # nothing says how it wants its pictures
+    own = Classifier(tiny, tiny, "mine", "mine")  # its preparation is not known
     with pytest.raises(ModelError, match="give them prepared"):
         agcam.explain(own, photograph)
     mine = agcam.explain(own, pixels, 1)
@@ -341,7 +341,7 @@ def test_a_method_that_gives_nan_is_refused(tiny, pixels, monkeypatch):
         agcam.explain(tiny, pixels, 1, "random")
 
 
-def test_an_unknown_method_is_told_before_the_model_is_touched():
+def test_an_unknown_method_is_reported_before_the_model_is_touched():
     with pytest.raises(UnknownNameError, match=r"no method is called 'agcan'; did you mean agcam"):
         agcam.explain(object(), None, method="agcan")
 

@@ -1,6 +1,6 @@
 """How outputs become probabilities: by the model's kind, everywhere the same; refused where none.
 
-The referee is torch alone: softmax, sigmoid, or nothing, of the model's own logits.
+The referee is torch itself: softmax, sigmoid, or nothing, of the model's own logits.
 """
 
 import html
@@ -74,10 +74,10 @@ def test_an_explanation_by_a_program_of_the_users_can_be_pickled(tiny, photograp
         return torch.from_numpy(values).permute(2, 0, 1)
 
     found = agcam.explain(tiny, photograph, preparation=transform)
-    again = pickle.loads(pickle.dumps(found))
-    assert again.manifest() == found.manifest()
+    copied = pickle.loads(pickle.dumps(found))
+    assert copied.manifest() == found.manifest()
     with pytest.raises(agcam.PictureError, match="not kept with an explanation"):
-        again.preparation.run(found.pictures[0])
+        copied.preparation.run(found.pictures[0])
 
 
 def test_the_map_does_not_depend_on_the_kind(tiny, pixels):
@@ -131,7 +131,7 @@ def test_an_unknown_kind_is_refused(tiny):
 @given(
     kind=st.sampled_from(list(KINDS)), logits=st.lists(st.floats(-30, 30), min_size=1, max_size=6)
 )
-def test_what_is_written_is_what_torch_says(kind, logits):
+def test_probabilities_are_those_of_torch(kind, logits):
     row = torch.tensor(logits, dtype=torch.float64)
     row = row.softmax(-1) if kind == "probability" else row
     classifier = Classifier(torch.nn.Identity(), torch.nn.Identity(), "m", "module", scores=kind)
@@ -172,7 +172,7 @@ def test_what_is_stated_of_one_logit_replaces_the_note_of_what_was_supposed(scor
 # What a class has in its favour, and methods that know no classes
 
 
-def test_a_class_that_a_guess_would_beat_says_so(tiny, pixels):
+def test_a_class_that_a_guess_would_beat_is_marked(tiny, pixels):
     found = agcam.explain(tiny, pixels, agcam.Top(10))
     for picture in range(3):
         for column, answer in enumerate(found.answers[picture]):

@@ -13,9 +13,9 @@ def test_parts_stand_beside_each_other_where_they_fit(monkeypatch, capsys, width
     )
     out = capsys.readouterr().out.splitlines()
     assert max(map(len, out)) <= width
-    told = [line for line in out if "%" in line]
-    assert len(told) == lines
-    assert all(any(part in line for line in told) for part in ("tabby 97.0 %", "lynx < 0.1 %"))
+    shown = [line for line in out if "%" in line]
+    assert len(shown) == lines
+    assert all(any(part in line for line in shown) for part in ("tabby 97.0 %", "lynx < 0.1 %"))
 
 
 def test_what_would_end_the_line_is_written_out(capsys):

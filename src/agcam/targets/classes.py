@@ -9,15 +9,20 @@ from ..errors import TargetError
 from ..registry import did_you_mean
 
 
-def index_of(item: Any, classes: int, names: Sequence[str]) -> int:
+def as_class(item: Any) -> int | str:
+    """A class as it may be written, by number or name. Raises TargetError for anything else."""
+    if isinstance(item, bool) or not isinstance(item, int | str):
+        raise TargetError(f"a class is a whole number or a name, not {item!r}.")
+    return item
+
+
+def index_of(item: int | str, classes: int, names: Sequence[str]) -> int:
     """The number of a class given by number or name, which may be digits. Raises TargetError."""
     if isinstance(item, str):
         found = _by_name(item, names)
         if found is None and not item.strip().removeprefix("-").isdecimal():
             raise TargetError(_unknown(item, names))
         item = int(item) if found is None else found
-    if isinstance(item, bool) or not isinstance(item, int):
-        raise TargetError(f"a class is a whole number or a name, not {item!r}.")
     if not 0 <= item < classes:
         raise TargetError(f"class {item} is out of range: this model knows 0 to {classes - 1}.")
     return item

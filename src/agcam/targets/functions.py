@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 
 from ..errors import ModelError, TargetError
 from ..values import Scalar, name_of
-from .classes import index_of
+from .classes import as_class, index_of
 from .kinds import Against, Similarity, Target
 from .parse import NOT
 
@@ -55,7 +55,7 @@ def _difference(target: Against, names: Sequence[str]) -> Function:
 
 def _class(item: Any, names: Sequence[str]) -> int:
     """A class's number before the model has run, when only the names say how many there are."""
-    plain = item.tolist() if hasattr(item, "tolist") else item
+    plain = as_class(item.tolist() if hasattr(item, "tolist") else item)
     return index_of(plain, len(names) or 2**31, names)
 
 

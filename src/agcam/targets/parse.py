@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import TargetError
-from .classes import index_of
+from .classes import as_class, index_of
 from .kinds import Against, Similarity, Target, Top
 
 NOT: Final = "not "  # before a class name: its other side
@@ -80,15 +80,13 @@ class Targets:
         batch, classes = logits.shape
         if self.top is not None:
             return logits.topk(_count(self.top, classes), dim=1).indices
-        rows = [
-            [
-                classes + functions.index(item)
-                if item in functions
-                else index_of(item, classes, names)
-                for item in row
-            ]
-            for row in self.rows
-        ]
+
+        def column(item: Item) -> int:
+            if item in functions:
+                return classes + functions.index(item)
+            return index_of(as_class(item), classes, names)
+
+        rows = [[column(item) for item in row] for row in self.rows]
         assert len(rows) == batch, "targets are those of the pictures in the pass"
         return torch.tensor(rows)
 
@@ -123,10 +121,9 @@ def parse(target: Any, pictures: int) -> Targets:
 
 
 def _item(written: Any) -> Item:
-    """One target; what is not a class at all is refused when classes are looked up."""
-    if callable(written) and not isinstance(written, Target):
-        return Target(written)
-    return written  # type: ignore[no-any-return]
+    if isinstance(written, Target | Against | Similarity):
+        return written
+    return Target(written) if callable(written) else as_class(written)
 
 
 def _is_callable(item: object) -> bool:
