@@ -117,7 +117,11 @@ def test_a_slow_answer_never_replaces_a_newer_one(visit):
 def test_a_bad_picture_does_not_lose_the_one_before_that_is_under_way(visit):
     page = visit()
     held = []
-    page.route("**/card", lambda route: held.append(route))
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/card", hold)
     give(page, png(1), "good.png")
     page.wait_for_function("() => document.querySelector('#status').innerText.includes('looks')")
     give(page, b"no picture", "bad.png")
@@ -454,3 +458,14 @@ def drop(page, event, field, data):
         }""",
         [data, event, field],
     )
+
+
+def test_the_api_is_shown(visit):
+    page = visit()
+    page.goto(page.url.split("?")[0] + "docs")
+    page.wait_for_selector("#addresses section")
+    named = page.locator("#addresses h2").all_inner_texts()
+    assert named == ["POST /explain", "GET /models", "GET /methods", "GET /health"]
+    text = page.inner_text("#addresses")
+    for part in ("multipart/form-data", "Class numbers or names", "422:", "list of", "grid"):
+        assert part in text

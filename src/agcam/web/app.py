@@ -33,7 +33,7 @@ def assemble(
         title="agcam",
         version=__version__,
         description="See what a Vision Transformer looked at, for any class, and prove it.",
-        docs_url=None,  # these pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere: /docs is ours
         redoc_url=None,
         lifespan=_sweeping(uploads),
     )

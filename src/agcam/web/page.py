@@ -68,12 +68,18 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
 
 
 def _page_routes(router: APIRouter, uploads: Uploads) -> None:
-    html = files(__package__).joinpath("static/index.html").read_text(encoding="utf-8")
+    static = files(__package__).joinpath("static")
+    html = static.joinpath("index.html").read_text(encoding="utf-8")
+    documentation = static.joinpath("docs.html").read_text(encoding="utf-8")
     names = list(examples())  # now: the libraries that have them take seconds to import
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def page() -> HTMLResponse:
         return HTMLResponse(html)
+
+    @router.get("/docs")
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(documentation)
 
     @router.get("/settings")
     async def settings() -> dict[str, Any]:
