@@ -141,7 +141,9 @@ class Unknown:
     """A class that no loader can know."""
 
 
-@pytest.mark.parametrize("beside", [Unknown(), sorted, torch.nn.Linear(2, 2)], ids=repr)
+@pytest.mark.parametrize(
+    "beside", [Unknown(), sorted, torch.nn.Linear(2, 2)], ids=["class", "function", "module"]
+)
 def test_what_is_not_plain_data_is_named(tmp_path, beside):
     told = refused(saved(tmp_path / "w.pt", {"model": model().state_dict(), "args": beside}))
     assert getattr(beside, "__name__", type(beside).__name__) in told
