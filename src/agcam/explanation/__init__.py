@@ -16,10 +16,11 @@ from torch import Tensor
 from ..errors import PictureError, SaveError
 from ..maps import PixelMap, overlay, to_pixels
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
+from ..viewer import reduced
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
 from .manifest import describe, summary
 from .notebook import notebook_view
-from .pixels import PixelMaps, shrunk
+from .pixels import PixelMaps
 from .renamed import renamed
 from .view import card_of
 
@@ -173,7 +174,9 @@ class Explanation:
 
     def shrunk(self, side: int) -> Explanation:
         """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""
-        pictures, frames = shrunk(self.pictures, self.frames, side)
+        pictures = tuple(reduced(picture, side) for picture in self.pictures)
+        pairs = zip(self.frames, pictures, strict=True)
+        frames = tuple(frame.scaled(*small.size) for frame, small in pairs)
         return replace(self, pictures=pictures, frames=frames)
 
     def manifest(self, picture: int = 0) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from PIL import Image
 from ..errors import SaveError
 from ..maps import heat_map, npy_bytes, overlay, to_pixels, write_atomically
 from ..values import Answer, Frame
+from ..viewer import reduced
 
 if TYPE_CHECKING:
     from . import Explanation
@@ -56,8 +57,7 @@ class FileStyle:
         """The picture to draw on, and what the model saw of it."""
         if not self.side or max(picture.size) <= self.side:
             return picture, frame
-        small = picture.copy()
-        small.thumbnail((self.side, self.side), Image.Resampling.LANCZOS)
+        small = reduced(picture, self.side)
         return small, frame.scaled(*small.size)
 
 
