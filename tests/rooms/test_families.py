@@ -34,10 +34,17 @@ TEXT = {
 }
 CLASSIFIERS = ["ViT", "DeiT", "Beit", "Data2VecVision", "Dinov2", "Dinov2WithRegisters", "ViTMSN"]
 
+FEW_PASSES = {
+    "rise": {"masks": 40},
+    "smooth_grad": {"samples": 4},
+    "integrated_gradients": {"steps": 6},
+}
+
 
 def every_way_back(model, pictures, target):
     for method in agcam.METHODS:
-        grid_map = agcam.explain(model, pictures, target, method).grid_map
+        options = FEW_PASSES.get(method)
+        grid_map = agcam.explain(model, pictures, target, method, options=options).grid_map
         assert grid_map.isfinite().all()
         assert method in {"grad_cam", "grad_cam_tokens", "layer_cam"} or grid_map.any()
 

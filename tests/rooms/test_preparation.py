@@ -71,11 +71,10 @@ def test_the_preparation_of_prepared_pixels_is_none():
 def test_the_command_line_and_its_page_show_the_preparation(tmp_path):
     PICTURE.save(tmp_path / "a.png")
     torch.save(vit().state_dict(), tmp_path / "mine.pth")
-    options = ["--model", str(tmp_path / "mine.pth"), "--arch", "timm:test_vit"]
-    for command in ("explain", "compare"):
-        done = CliRunner().invoke(
-            app, [command, str(tmp_path / "a.png"), *options, "--out", str(tmp_path / command)]
-        )
+    model = ["--model", str(tmp_path / "mine.pth"), "--arch", "timm:test_vit"]
+    for command, option in (("explain", "--method=agcam"), ("compare", "--methods=agcam,rollout")):
+        options = [*model, option, "--out", str(tmp_path / command)]
+        done = CliRunner().invoke(app, [command, str(tmp_path / "a.png"), *options])
         assert done.exit_code == 0, done.output
         assert "preparation: 160x160, crop from" in done.output
         assert "note: preparation: a guess" in done.output
