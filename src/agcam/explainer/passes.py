@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..binding import BoundTarget, to_model
 from ..errors import ModelError
-from ..tracing import Session, Tracer, evaluation_mode, trace
+from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Grid, Method, precise, split
 
 Progress = Callable[[int, int], None]
@@ -63,7 +63,7 @@ class Run:
     bound: BoundTarget
     pixels: Float[Tensor, "batch channel height width"]
     method: Method
-    tracer: Tracer | None
+    tracer: str | None  # as the caller gave it: `trace` checks it
     batch_size: int
     counter: PassCounter
 

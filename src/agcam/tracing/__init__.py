@@ -32,7 +32,7 @@ def trace(
     classifier: Classifier,
     pixels: Tensor,
     methods: Sequence[Method],
-    tracer: Tracer | None = None,
+    tracer: str | None = None,
     *,
     chunk: int = CHUNK,
     report: Report | None = None,
@@ -77,7 +77,7 @@ class _Request:
     classifier: Classifier
     pixels: Tensor
     methods: Sequence[Method]
-    tracer: Tracer | None
+    tracer: str | None
     chunk: int
     report: Report | None
     lazy: bool
