@@ -10,7 +10,13 @@ export class Legend {
     this.low = element("span");
     this.high = element("span");
     this.scale = element("i");
-    this.node = element("div", { class: "agcam-legend", role: "img" }, this.low, this.scale, this.high);
+    this.node = element(
+      "div",
+      { class: "agcam-legend", role: "img" },
+      this.low,
+      this.scale,
+      this.high,
+    );
   }
 
   show(grid, colormap, mode) {
@@ -26,9 +32,17 @@ export class Legend {
 
 /** Links to files of the shown map, and a button that keeps what is drawn. */
 export function links({ card, shown, hooks, stage }) {
-  const given = shown ? (hooks.downloads?.(card.data, shown.method, card.targets[shown.target ?? 0]) ?? []) : [];
-  const made = given.map(({ text, href, name }) => element("a", { href, download: name ?? "" }, text));
-  const keep = element("button", { type: "button", on: { click: () => save(stage, card.title) } }, "Save this view (PNG)");
+  const given = shown
+    ? (hooks.downloads?.(card.data, shown.method, card.targets[shown.target ?? 0]) ?? [])
+    : [];
+  const made = given.map(({ text, href, name }) =>
+    element("a", { href, download: name ?? "" }, text),
+  );
+  const keep = element(
+    "button",
+    { type: "button", on: { click: () => save(stage, card.title) } },
+    "Save this view (PNG)",
+  );
   return [...made, keep];
 }
 
@@ -52,7 +66,10 @@ function save(stage, title) {
 /** Facts and notes of a card. */
 export function aboutCard(card) {
   const cited = card.methods.filter((method) => method.cite && !method.refusal);
-  const facts = [...(card.data.facts ?? []), ...cited.map(({ name, cite }) => [`Source of ${name}`, cite])];
+  const facts = [
+    ...(card.data.facts ?? []),
+    ...cited.map(({ name, cite }) => [`Source of ${name}`, cite]),
+  ];
   const refused = card.methods.filter((method) => method.refusal);
   const rows = [
     ...facts,
@@ -62,6 +79,11 @@ export function aboutCard(card) {
   if (!rows.length) return [];
   const terms = rows.flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text)]);
   return [
-    element("details", { class: "agcam-details" }, element("summary", {}, "How this map was made"), element("dl", {}, ...terms)),
+    element(
+      "details",
+      { class: "agcam-details" },
+      element("summary", {}, "How this map was made"),
+      element("dl", {}, ...terms),
+    ),
   ];
 }

@@ -16,5 +16,11 @@ function textBlock({ title, paragraphs = [], lines = [] }) {
   const texts = paragraphs.map((text) => element("p", {}, text));
   if (!lines.length) return element("section", {}, element("h2", {}, title), ...texts);
   const whole = element("pre", { tabIndex: 0 }, lines.join("\n"));
-  return element("details", { class: "agcam-details" }, element("summary", {}, title), ...texts, whole);
+  return element(
+    "details",
+    { class: "agcam-details" },
+    element("summary", {}, title),
+    ...texts,
+    whole,
+  );
 }

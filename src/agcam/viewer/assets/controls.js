@@ -17,11 +17,22 @@ function choice(store, name, label, options) {
   const group = newId(name);
   const inputs = options.map(({ value, text }) =>
     element("input", {
-      type: "radio", name: group, value, on: { change: () => store.set({ [name]: value }) }, "aria-label": text,
+      type: "radio",
+      name: group,
+      value,
+      on: { change: () => store.set({ [name]: value }) },
+      "aria-label": text,
     }),
   );
-  const labels = options.map(({ text }, place) => element("label", {}, inputs[place], element("span", {}, text)));
-  const node = element("fieldset", { class: "agcam-choice" }, element("legend", {}, label), ...labels);
+  const labels = options.map(({ text }, place) =>
+    element("label", {}, inputs[place], element("span", {}, text)),
+  );
+  const node = element(
+    "fieldset",
+    { class: "agcam-choice" },
+    element("legend", {}, label),
+    ...labels,
+  );
   return {
     node,
     show: (state) => inputs.forEach((input) => (input.checked = input.value === state[name])),
@@ -33,9 +44,16 @@ function list(store, name, label, options) {
   const select = element(
     "select",
     { id: newId(name), on: { change: () => store.set({ [name]: select.value }) } },
-    ...options.map(({ value, text, disabled }) => element("option", { value, disabled: Boolean(disabled) }, text)),
+    ...options.map(({ value, text, disabled }) =>
+      element("option", { value, disabled: Boolean(disabled) }, text),
+    ),
   );
-  const node = element("div", { class: "agcam-field" }, element("label", { for: select.id }, label), select);
+  const node = element(
+    "div",
+    { class: "agcam-field" },
+    element("label", { for: select.id }, label),
+    select,
+  );
   return { node, show: (state) => (select.value = state[name]) };
 }
 
@@ -43,7 +61,11 @@ function list(store, name, label, options) {
 function slider(store, name, label) {
   const output = element("output");
   const input = element("input", {
-    id: newId(name), type: "range", min: 0, max: 1, step: 0.01,
+    id: newId(name),
+    type: "range",
+    min: 0,
+    max: 1,
+    step: 0.01,
     on: { input: () => store.set({ [name]: Number(input.value) }) },
   });
   const head = element("label", { for: input.id }, label, " ", output);
@@ -57,7 +79,8 @@ function slider(store, name, label) {
 /** Yes or no. @returns {Control} */
 function tick(store, name, label) {
   const input = element("input", {
-    type: "checkbox", on: { change: () => store.set({ [name]: input.checked }) },
+    type: "checkbox",
+    on: { change: () => store.set({ [name]: input.checked }) },
   });
   const node = element("label", { class: "agcam-tick" }, input, " ", label);
   return { node, show: (state) => (input.checked = state[name]) };

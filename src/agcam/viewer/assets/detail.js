@@ -6,7 +6,7 @@ import { aboutCard, Legend, links } from "./about.js";
 import { PartsPanel } from "./parts.js";
 import { Source } from "./source.js";
 import { Stage } from "./stage.js";
-import { targetList } from "./targets.js";
+import { TargetList } from "./targets.js";
 import { captionOf, describe, methodText } from "./words.js";
 
 export class Detail {
@@ -52,7 +52,12 @@ export class Detail {
       button("‹", "The picture before", () => this.go(-1)),
       button("›", "The next picture", () => this.go(1)),
     ];
-    return element("nav", { "aria-label": "Pictures" }, back, ...(this.cards > 1 ? this.steps : []));
+    return element(
+      "nav",
+      { "aria-label": "Pictures" },
+      back,
+      ...(this.cards > 1 ? this.steps : []),
+    );
   }
 
   go(step) {
@@ -91,7 +96,7 @@ export class Detail {
     [this.figure, this.panel, this.parts.node].forEach((node) => (node.hidden = !card.drawn));
     if (!card.drawn) return;
     this.controls = [
-      targetList(card, this.targetOptions()),
+      new TargetList(card, this.targetOptions()),
       methodControl(this.store, card.methods),
       viewControls(this.store, this.colours, Boolean(card.data.boxes?.length)),
     ];
@@ -119,7 +124,7 @@ export class Detail {
 
   /** Make the list of classes anew: there are more of them, or their scores are known now. */
   listTargets() {
-    const list = targetList(this.card, this.targetOptions());
+    const list = new TargetList(this.card, this.targetOptions());
     this.controls[0].node.replaceWith(list.node);
     this.controls[0] = list;
     list.show(this.store.state);
@@ -131,7 +136,8 @@ export class Detail {
     try {
       await image.decode();
     } catch {
-      if (card === this.card) this.tell("The picture cannot be shown: its file is missing or damaged.");
+      if (card === this.card)
+        this.tell("The picture cannot be shown: its file is missing or damaged.");
       return;
     }
     if (card !== this.card) return;
@@ -158,7 +164,8 @@ export class Detail {
     } catch (error) {
       if (!wanted()) return;
       this.tell(error.message);
-      if (this.shown) this.store.set({ method: this.shown.method, target: this.shown.target ?? target });
+      if (this.shown)
+        this.store.set({ method: this.shown.method, target: this.shown.target ?? target });
     }
     this.figure.removeAttribute("aria-busy");
   }
@@ -195,7 +202,10 @@ export class Detail {
     const [block, head] = part ?? [];
     const whose = head === null ? "all its heads" : `head ${head + 1}`;
     const named = part ? `block ${block + 1}, ${whose}: ` : "";
-    const method = this.card.method(map.method)?.class_specific === false ? "" : `, by ${methodText(this.card, map.method)}`;
+    const method =
+      this.card.method(map.method)?.class_specific === false
+        ? ""
+        : `, by ${methodText(this.card, map.method)}`;
     return `${named}${captionOf(this.card, map)}${method}`;
   }
 }

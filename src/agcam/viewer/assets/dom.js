@@ -15,10 +15,13 @@ export function element(tag, given = {}, ...children) {
     if (name === "on") listen(made, value);
     else if (name === "style") setStyle(made, value);
     else if (name === "class") made.className = value;
-    else if (name.includes("-") || name === "role" || name === "for") made.setAttribute(name, value);
+    else if (name.includes("-") || name === "role" || name === "for")
+      made.setAttribute(name, value);
     else made[name] = value;
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(
+    ...children.filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return made;
 }
 

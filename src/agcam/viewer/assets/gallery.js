@@ -19,7 +19,9 @@ export class Gallery {
     const [best] = card.targets;
     const press = () =>
       this.store.set({
-        card: place, gallery: false, part: null,
+        card: place,
+        gallery: false,
+        part: null,
         ...(map ? { method: map.method, target: map.target ?? 0 } : {}),
       });
     const button = element(

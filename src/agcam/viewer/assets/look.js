@@ -22,7 +22,10 @@ export class Look {
 
   /** Move by shares of what is shown. */
   shift(across, down) {
-    this.moveTo(this.x + (across * this.width) / this.zoom, this.y + (down * this.height) / this.zoom);
+    this.moveTo(
+      this.x + (across * this.width) / this.zoom,
+      this.y + (down * this.height) / this.zoom,
+    );
   }
 
   moveTo(x, y) {

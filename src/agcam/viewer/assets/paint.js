@@ -108,7 +108,8 @@ function paintUnseen(image, picture, map) {
   const striped = stripes(image.width, image.height);
   eachUnseen(image, map, (x, y, place) => {
     const grey =
-      (picture[place] * 19595 + picture[place + 1] * 38470 + picture[place + 2] * 7471 + 32768) >> 16;
+      (picture[place] * 19595 + picture[place + 1] * 38470 + picture[place + 2] * 7471 + 32768) >>
+      16;
     setGrey(data, place, striped(x, y) ? LIT[grey] : DIM[grey]);
   });
 }

@@ -15,7 +15,12 @@ export class PartsPanel {
   constructor(store, colours) {
     this.store = store;
     this.colours = colours;
-    this.content = element("div", { class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": "Maps of blocks and heads" });
+    this.content = element("div", {
+      class: "agcam-scroll",
+      tabIndex: 0,
+      role: "region",
+      "aria-label": "Maps of blocks and heads",
+    });
     this.told = element("p", { class: "agcam-small" });
     this.node = element(
       "details",
@@ -70,21 +75,50 @@ export class PartsPanel {
       heads: [...Array(heads).keys()].map((head) => card.partMap(parts, block, head)),
     }));
     const highest = (maps) => Math.max(1e-12, ...maps.map((map) => Math.max(...map.values)));
-    const scales = { all: highest(rows.map((row) => row.all)), head: highest(rows.flatMap((row) => row.heads)) };
+    const scales = {
+      all: highest(rows.map((row) => row.all)),
+      head: highest(rows.flatMap((row) => row.heads)),
+    };
     const named = ["block", "all heads", ...rows[0].heads.map((_, head) => String(head + 1))];
     const title = element("tr", {}, ...named.map((name) => element("th", { scope: "col" }, name)));
     const lines = rows.map((row, block) => this.line(row, block, whole, scales));
-    const table = element("table", { class: "agcam-parts", id: newId("parts") }, element("thead", {}, title), element("tbody", {}, ...lines));
+    const table = element(
+      "table",
+      { class: "agcam-parts", id: newId("parts") },
+      element("thead", {}, title),
+      element("tbody", {}, ...lines),
+    );
     this.content.replaceChildren(table);
   }
 
   line({ all, heads }, block, whole, scales) {
     const share = percent(total(all.values) / whole);
-    const head = element("th", { scope: "row" }, String(block + 1), element("span", { class: "agcam-small" }, ` ${share}`));
-    const cells = heads.map((map, place) =>
-      this.cell(map, [block, place], scales.head, `block ${block + 1}, head ${place + 1}: ${percent(total(map.values) / whole)} of the map`),
+    const head = element(
+      "th",
+      { scope: "row" },
+      String(block + 1),
+      element("span", { class: "agcam-small" }, ` ${share}`),
     );
-    return element("tr", {}, head, this.cell(all, [block, null], scales.all, `block ${block + 1}, all heads: ${share} of the map`), ...cells);
+    const cells = heads.map((map, place) =>
+      this.cell(
+        map,
+        [block, place],
+        scales.head,
+        `block ${block + 1}, head ${place + 1}: ${percent(total(map.values) / whole)} of the map`,
+      ),
+    );
+    return element(
+      "tr",
+      {},
+      head,
+      this.cell(
+        all,
+        [block, null],
+        scales.all,
+        `block ${block + 1}, all heads: ${share} of the map`,
+      ),
+      ...cells,
+    );
   }
 
   cell(map, part, highest, label) {
@@ -100,7 +134,13 @@ export class PartsPanel {
       const same = String(this.store.state.part) === String(part);
       this.store.set({ part: same ? null : part });
     };
-    const given = { type: "button", "aria-label": label, title: label, "data-part": String(part), on: { click: press } };
+    const given = {
+      type: "button",
+      "aria-label": label,
+      title: label,
+      "data-part": String(part),
+      on: { click: press },
+    };
     return element("td", {}, element("button", given, canvas));
   }
 }

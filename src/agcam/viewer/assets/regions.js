@@ -50,7 +50,13 @@ function withoutHoles(mask) {
   const visit = (x, y) => {
     filled[y * SIDE + x] = 0;
   };
-  flood(outside, edge.filter((place) => outside[place]), 1, false, visit);
+  flood(
+    outside,
+    edge.filter((place) => outside[place]),
+    1,
+    false,
+    visit,
+  );
   return filled;
 }
 
@@ -79,8 +85,22 @@ function flood(mask, first, value, corners, visit) {
 // Corners of a cell: 1 upper left, 2 upper right, 4 lower right, 8 lower left. Sides: 0 top, 1
 // right, 2 bottom, 3 left. For each set of corners above the threshold, the sides that a line joins.
 const LINES = [
-  [], [3, 0], [0, 1], [3, 1], [1, 2], [3, 0, 1, 2], [0, 2], [3, 2],
-  [2, 3], [2, 0], [0, 1, 2, 3], [2, 1], [1, 3], [1, 0], [0, 3], [],
+  [],
+  [3, 0],
+  [0, 1],
+  [3, 1],
+  [1, 2],
+  [3, 0, 1, 2],
+  [0, 2],
+  [3, 2],
+  [2, 3],
+  [2, 0],
+  [0, 1, 2, 3],
+  [2, 1],
+  [1, 3],
+  [1, 0],
+  [0, 3],
+  [],
 ];
 
 /**
@@ -92,11 +112,21 @@ export function contourOf(square, threshold) {
   for (let y = 0; y < SIDE - 1; y++) {
     for (let x = 0; x < SIDE - 1; x++) {
       const place = y * SIDE + x;
-      const corners = [square[place], square[place + 1], square[place + SIDE + 1], square[place + SIDE]];
-      const above = corners.reduce((sum, value, bit) => sum + (value > threshold ? 1 << bit : 0), 0);
+      const corners = [
+        square[place],
+        square[place + 1],
+        square[place + SIDE + 1],
+        square[place + SIDE],
+      ];
+      const above = corners.reduce(
+        (sum, value, bit) => sum + (value > threshold ? 1 << bit : 0),
+        0,
+      );
       const sides = LINES[above];
       for (let pair = 0; pair < sides.length; pair += 2) {
-        const [from, to] = [sides[pair], sides[pair + 1]].map((side) => crossing(corners, side, threshold));
+        const [from, to] = [sides[pair], sides[pair + 1]].map((side) =>
+          crossing(corners, side, threshold),
+        );
         parts.push(`M${at(x + from[0])} ${at(y + from[1])}L${at(x + to[0])} ${at(y + to[1])}`);
       }
     }
@@ -108,7 +138,12 @@ export function contourOf(square, threshold) {
 function crossing(corners, side, threshold) {
   const [start, end] = [corners[side], corners[(side + 1) % 4]];
   const part = (threshold - start) / (end - start);
-  return [[part, 0], [1, part], [1 - part, 1], [0, 1 - part]][side];
+  return [
+    [part, 0],
+    [1, part],
+    [1 - part, 1],
+    [0, 1 - part],
+  ][side];
 }
 
 /** A place between pixels' centres as a share of the square. */

@@ -10,7 +10,9 @@ export class Report {
     this.store = store;
     this.cards = cards;
     this.tiles = new Tiles(store, colours);
-    const nodes = blocks.map((block) => (block.kind === "gallery" ? this.gallery(block) : blockNode(block)));
+    const nodes = blocks.map((block) =>
+      block.kind === "gallery" ? this.gallery(block) : blockNode(block),
+    );
     const first = blocks.findIndex((block) => block.kind === "gallery");
     if (first >= 0) nodes.splice(first, 0, tools);
     this.node = element("div", { class: "agcam-report" }, ...nodes);

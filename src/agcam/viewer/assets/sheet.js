@@ -34,10 +34,22 @@ export class Sheet {
     }
     const [low, high] = ends(card.grid(map).range);
     const text = `${method.name}: ${captionOf(card, map)}`;
-    const press = () => this.store.set({ method: method.name, target: place, gallery: false, part: null });
+    const press = () =>
+      this.store.set({ method: method.name, target: place, gallery: false, part: null });
     const scale = element("span", { class: "agcam-small" }, `${low} to ${high}`);
     const given = { type: "button", on: { click: press } };
-    return element("li", {}, element("button", given, this.tiles.make(card, () => map, text), name, label, scale));
+    return element(
+      "li",
+      {},
+      element(
+        "button",
+        given,
+        this.tiles.make(card, () => map, text),
+        name,
+        label,
+        scale,
+      ),
+    );
   }
 
   update(_, changed) {

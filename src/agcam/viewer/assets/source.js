@@ -46,7 +46,10 @@ export class Source {
   /** The same promise for whoever asks while it is coming. */
   once(key, make) {
     if (!this.coming.has(key)) {
-      this.coming.set(key, make().finally(() => this.coming.delete(key)));
+      this.coming.set(
+        key,
+        make().finally(() => this.coming.delete(key)),
+      );
     }
     return this.coming.get(key);
   }

@@ -25,7 +25,11 @@ export class Stage {
     const hint = newId("hint");
     this.readout = element("output", { class: "agcam-readout" });
     this.divider = element("input", {
-      type: "range", class: "agcam-divider", min: 0, max: 1, step: 0.005,
+      type: "range",
+      class: "agcam-divider",
+      min: 0,
+      max: 1,
+      step: 0.005,
       "aria-label": "Divider between picture and map",
       on: { input: () => this.store.set({ split: Number(this.divider.value) }) },
     });
@@ -47,8 +51,16 @@ export class Stage {
 
   zoomButtons() {
     const button = (text, label, times) =>
-      element("button", { type: "button", "aria-label": label, on: { click: () => this.zoom(times) } }, text);
-    return [button("−", "Zoom out", 1 / CLOSER), button("+", "Zoom in", CLOSER), button("All", "Show all of it", 0)];
+      element(
+        "button",
+        { type: "button", "aria-label": label, on: { click: () => this.zoom(times) } },
+        text,
+      );
+    return [
+      button("−", "Zoom out", 1 / CLOSER),
+      button("+", "Zoom in", CLOSER),
+      button("All", "Show all of it", 0),
+    ];
   }
 
   listen() {
@@ -118,14 +130,22 @@ export class Stage {
     const [left, top, right, bottom] = this.card.frame.window;
     const [rows, columns] = this.shown.grid.shape;
     const [across, down] = [(right - left) / columns, (bottom - top) / rows];
-    return [left + column * across, top + row * down, left + (column + 1) * across, top + (row + 1) * down];
+    return [
+      left + column * across,
+      top + row * down,
+      left + (column + 1) * across,
+      top + (row + 1) * down,
+    ];
   }
 
   /** A place of the screen in the picture's pixels. */
   placeOf(event) {
     const pane = this.panes.find((one) => one.node.contains(event.target)) ?? this.panes[0];
     const area = pane.canvas.getBoundingClientRect();
-    return this.look.place((event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height);
+    return this.look.place(
+      (event.clientX - area.left) / area.width,
+      (event.clientY - area.top) / area.height,
+    );
   }
 
   move(event) {

@@ -13,17 +13,28 @@ export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
   const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
   const body = element("tbody", {}, ...lines.map((one) => one.node));
   const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
-  heads.forEach((th) => th.addEventListener("agcam-sorted", () => {
-    heads.forEach((other) => other !== th && other.removeAttribute("aria-sort"));
-  }));
-  const table = element("table", { class: "agcam-table" }, element("thead", {}, element("tr", {}, ...heads)), body);
+  heads.forEach((th) =>
+    th.addEventListener("agcam-sorted", () => {
+      heads.forEach((other) => other !== th && other.removeAttribute("aria-sort"));
+    }),
+  );
+  const table = element(
+    "table",
+    { class: "agcam-table" },
+    element("thead", {}, element("tr", {}, ...heads)),
+    body,
+  );
   return element(
     "section",
     { class: "agcam-tablebox" },
     title ? element("h2", {}, title) : null,
     note ? element("p", { class: "agcam-small" }, note) : null,
     terms.length ? element("dl", { class: "agcam-terms" }, ...terms.flatMap(term)) : null,
-    element("div", { class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": title ?? "Table" }, table),
+    element(
+      "div",
+      { class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": title ?? "Table" },
+      table,
+    ),
   );
 }
 
@@ -47,7 +58,12 @@ function line(row, mark = "") {
     const { notes = [], best = false } = typeof cell === "string" ? {} : cell;
     const text = best ? element("b", {}, textOf(cell)) : textOf(cell);
     const given = column ? {} : { scope: "row" };
-    return element(tag, given, text, ...notes.map(({ text: words, kind = "" }) => element("small", { class: kind }, words)));
+    return element(
+      tag,
+      given,
+      text,
+      ...notes.map(({ text: words, kind = "" }) => element("small", { class: kind }, words)),
+    );
   });
   return element("tr", { class: mark }, ...cells);
 }
@@ -60,7 +76,9 @@ function sortHead(cell, column, lines, body) {
     const up = head.getAttribute("aria-sort") === "descending";
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
     head.dispatchEvent(new Event("agcam-sorted"));
-    const ordered = [...lines].sort((a, b) => compare(a.row[column], b.row[column], up) || a.place - b.place);
+    const ordered = [...lines].sort(
+      (a, b) => compare(a.row[column], b.row[column], up) || a.place - b.place,
+    );
     body.replaceChildren(...ordered.map((one) => one.node));
   };
   head.append(

@@ -14,7 +14,9 @@ export class Tiles {
     this.waiting = new Map();
     this.drawn = new Set();
     this.seen = new IntersectionObserver((entries) => this.meet(entries), { rootMargin: "300px" });
-    window.addEventListener("beforeprint", () => this.waiting.forEach((_, canvas) => this.load(canvas)));
+    window.addEventListener("beforeprint", () =>
+      this.waiting.forEach((_, canvas) => this.load(canvas)),
+    );
   }
 
   /** A small map of a card; `choose()` gives the map to draw, or undefined for the picture alone. */

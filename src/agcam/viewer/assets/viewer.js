@@ -61,7 +61,8 @@ class Viewer {
     const Overview = OVERVIEWS[given.layout] ?? (this.cards.length > 1 ? Gallery : null);
     this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, Boolean(Overview));
     this.tools = overviewControls(this.store, colours);
-    this.overview = Overview && new Overview(this.store, colours, this.cards, given.blocks, this.tools.node);
+    this.overview =
+      Overview && new Overview(this.store, colours, this.cards, given.blocks, this.tools.node);
     this.fill(given);
     this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
     this.update(this.store.state, new Set());
