@@ -31,10 +31,8 @@ __all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "file_names"]
 class Explanation:
     """What the model predicted, and what in the picture speaks for each target; immutable.
 
-    Tensors are on the CPU.
-
     Attributes:
-        logits: (batch, class); (batch, 0) of a model without classes.
+        logits: (batch, class), on the CPU as all tensors; (batch, 0) of a model without classes.
         probabilities: (batch, class), or None if the model has none; see `scores`.
         prediction: (batch,) class numbers, -1 of a model without classes.
         target: (batch, target) class numbers, -1 if a target is not a class (a function of the
@@ -90,9 +88,8 @@ class Explanation:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = self.preparation
-        if isinstance(kept, Transform):  # the user's own program, which often cannot be pickled
+        if isinstance(kept, Transform):  # a program, which often cannot be pickled; nor can a proxy
             kept = replace(kept, run=_not_kept, frame=_not_kept)
-        # nor can a proxy
         plain = {"versions": dict(self.versions), "options": dict(self.options)}
         return {**self.__dict__, **plain, "preparation": kept}
 
