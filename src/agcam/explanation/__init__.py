@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError
-from ..maps import PixelMap, overlay, to_pixels
+from ..maps import Instance, Mask, PixelMap, instances, mask_rule, overlay, to_pixels, union
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from ..viewer import reduced
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
@@ -168,6 +168,42 @@ class Explanation:
         grid_map = self.grid_map[picture, target : target + 1].numpy()
         values: PixelMap = to_pixels(grid_map, self.frames[picture]).normalized()[0]
         return values
+
+    def boxes(
+        self, picture: int = 0, target: int = 0, *, threshold: float | None = None
+    ) -> list[Instance]:
+        """The objects that a map shows, each with box, mask and score; the highest score first.
+
+        One rule for all methods, found on tuning pictures (docs/method.md); instances that touch in
+        the map are one object. A constant map shows none.
+
+        Args:
+            picture: which picture, counted from 0.
+            target: which of its targets, counted from 0.
+            threshold: another share of the map's range, at least 0 and below 1.
+
+        Raises:
+            RenderError: `threshold` is out of range.
+        """
+        grid_map = self.grid_map[picture, target : target + 1].numpy()
+        return instances(to_pixels(grid_map, self.frames[picture])[0], mask_rule(threshold))
+
+    def masks(self, picture: int = 0, target: int = 0, *, threshold: float | None = None) -> Mask:
+        """True on the objects of `boxes`: (height, width) of the original picture.
+
+        What the model never saw is False.
+
+        Args:
+            picture: as in `boxes`.
+            target: as in `boxes`.
+            threshold: as in `boxes`.
+
+        Raises:
+            RenderError: `threshold` is out of range.
+        """
+        frame = self.frames[picture]
+        found = self.boxes(picture, target, threshold=threshold)
+        return union(found, (frame.height, frame.width))
 
     def shrunk(self, side: int) -> Explanation:
         """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""

@@ -1,22 +1,29 @@
-"""Room `maps`: relevance per patch onto the picture's pixels, into colours and files."""
+"""Room `maps`: relevance per patch onto the picture's pixels, into objects, colours and files."""
 
 from .files import npy_bytes, png_bytes, write_as_it_comes, write_atomically
+from .instances import Instance, Mask, MaskRule, instances, mask_rule, union
 from .pixels import PixelMap, resize_map, to_pixels
 from .render import colour_table, heat_map, overlay
 from .sheet import Sheet, SheetColumn, sheet_png
 
 __all__ = [
+    "Instance",
+    "Mask",
+    "MaskRule",
     "PixelMap",
     "Sheet",
     "SheetColumn",
     "colour_table",
     "heat_map",
+    "instances",
+    "mask_rule",
     "npy_bytes",
     "overlay",
     "png_bytes",
     "resize_map",
     "sheet_png",
     "to_pixels",
+    "union",
     "write_as_it_comes",
     "write_atomically",
 ]

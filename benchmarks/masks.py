@@ -1,0 +1,87 @@
+"""Masks from class labels: mean IoU of `explanation.masks` with polygons of COCO's pictures.
+
+    python benchmarks/masks.py --data FOLDER [--part tune] [--methods agcam_spread agcam]
+
+A question is a picture and a class of it that the model knows and that covers 2 % of the picture;
+the map is that of the class, whatever the model predicts. The picture is squashed to the input's
+size, so that nothing of it is cropped. `--part tune` prints the thresholds among which the rule was
+chosen, on pictures with an even `sha256(file name)`; the default prints the rule's figures on the
+odd ones.
+"""
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from better_map_pictures import LEAST_AREA, part
+
+import agcam
+from agcam.datasets import match_classes
+from agcam.errors import DataSetError
+from agcam.maps import MaskRule, instances, union
+
+THRESHOLDS = (0.3, 0.35, 0.375, 0.4, 0.425, 0.45, 0.5)
+
+
+def questions(data, classifier, which):
+    """Address -> (class of the model, mask) of each class that is judged."""
+    known, found = match_classes(data.classes, classifier.class_names), {}
+    for sample in data.samples:
+        if (
+            sample.problem
+            or known[sample.label] is None
+            or part(Path(sample.address).name) != which
+        ):
+            continue
+        try:
+            mask = data.truth(sample).mask
+        except DataSetError:  # boxes and polygons of other pictures
+            continue
+        if mask is not None and (mask == 1).mean() > LEAST_AREA:
+            found.setdefault(sample.address, []).append((known[sample.label], mask))
+    return found
+
+
+def iou(mask, truth):
+    judged = truth >= 0
+    mask, truth = mask[judged], truth[judged] == 1
+    return (mask & truth).sum() / max((mask | truth).sum(), 1)
+
+
+def run(given):
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(given.threads)
+    classifier = agcam.load("demo", preparation={"fit": "squash"})
+    data = agcam.DATASETS["yolo"].read(given.data / "coco")
+    by_picture = questions(data, classifier, given.part)
+    rules = [MaskRule()] if given.part == "report" else [MaskRule(t) for t in THRESHOLDS]
+    for method in given.methods:
+        scores = {rule: [] for rule in rules}
+        for address, truths in by_picture.items():
+            made = agcam.explain(classifier, address, [[c for c, _ in truths]], method)
+            for relevance, (_, truth) in zip(made.pixel_map[0], truths, strict=True):
+                for rule in rules:
+                    mask = union(instances(np.asarray(relevance), rule), truth.shape)
+                    scores[rule].append(iou(mask, truth))
+        for rule, values in scores.items():
+            draws = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
+            low, high = np.quantile(draws, (0.025, 0.975))
+            print(
+                f"{method}: threshold {rule.threshold:g}, {len(values)} questions in "
+                f"{len(by_picture)} pictures, mean IoU {np.mean(values):.3f} ({low:.3f} to {high:.3f})"
+            )
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--part", choices=("report", "tune"), default="report")
+    parser.add_argument("--methods", nargs="+", default=["agcam_spread", "agcam"])
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(parse())

@@ -1,0 +1,122 @@
+"""From a pixel map to the objects that it shows: masks and boxes by one rule."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..errors import RenderError
+
+Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+
+TOUCHING: Final = np.ones((3, 3))  # pixels that touch at a corner belong together
+FLAT: Final = 1e-5  # of a map's highest value: a smaller range is rounding
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """How a map becomes objects; found on tuning pictures, the same for all methods.
+
+    Relevance below zero counts as zero. A pixel belongs to an object if its relevance is above
+    `threshold`, 0 being the lowest of the map and 1 its highest. Pixels that touch make one object,
+    whose holes are filled. An object with less than `least` of the largest one's pixels is dropped.
+    What the model never saw belongs to none, and a map without a range has none.
+
+    Raises:
+        RenderError: `threshold` is not within [0, 1).
+    """
+
+    threshold: float = 0.375
+    least: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold < 1:
+            raise RenderError(f"a threshold is at least 0 and below 1, not {self.threshold}.")
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Its numbers and what they mean, ready for JSON."""
+        text = (
+            f"relevance above {self.threshold:g} of the map's range (what is below zero is zero), "
+            "pixels that touch are one object, holes are filled, objects with less than "
+            f"{self.least:g} of the largest one's pixels are dropped"
+        )
+        return {**asdict(self), "text": text}
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One object in a picture.
+
+    Attributes:
+        box: left, top, right, bottom in pixels; right and bottom are exclusive.
+        mask: (height, width) of the original picture, True on the object.
+        score: mean relevance within the object, 1 being the highest of the map.
+    """
+
+    box: Box
+    mask: Mask
+    score: float
+
+
+def mask_rule(threshold: float | None = None) -> MaskRule:
+    """The rule of all, or with another threshold."""
+    return MaskRule() if threshold is None else MaskRule(threshold)
+
+
+def instances(relevance: NDArray[Any], rule: MaskRule) -> list[Instance]:
+    """The objects in one map (height, width), the highest score first; NaN is not seen."""
+    values = _of_range(np.asarray(relevance))
+    if values is None:
+        return []
+    labels, _ = ndimage.label(values > rule.threshold, TOUCHING)
+    areas = np.bincount(labels.ravel())[1:]
+    # each filled by itself: an object in the hole of another becomes a part of it
+    found = [_filled(labels, place, number) for number, place in enumerate(_places(labels), 1)]
+    kept = [one for one, area in zip(found, areas, strict=True) if area >= rule.least * areas.max()]
+    apart = [one for one in kept if not any(_within(one, other) for other in kept)]
+    made = [Instance(box, mask, float(values[mask].mean())) for box, mask in apart]
+    return sorted(made, key=lambda one: (-one.score, one.box))
+
+
+def union(found: list[Instance], shape: tuple[int, int]) -> Mask:
+    """The pixels of all objects together (height, width)."""
+    mask = np.zeros(shape, dtype=np.bool_)
+    for one in found:
+        mask |= one.mask
+    return mask
+
+
+def _of_range(values: NDArray[Any]) -> NDArray[np.float64] | None:
+    """The map within [0, 1], 0 where it was not seen; None for one without a range."""
+    seen = ~np.isnan(values)
+    positive = np.where(seen, values, 0).clip(min=0).astype(np.float64)
+    if not seen.any():
+        return None
+    low, high = positive[seen].min(), positive[seen].max()
+    if not np.isfinite(high) or high - low <= FLAT * high:
+        return None
+    return np.where(seen, (positive - low) / (high - low), 0.0)
+
+
+def _places(labels: NDArray[np.int32]) -> list[tuple[slice, slice]]:
+    return list(ndimage.find_objects(labels))
+
+
+def _filled(labels: NDArray[np.int32], place: tuple[slice, slice], number: int) -> tuple[Box, Mask]:
+    rows, columns = place
+    mask = np.zeros(labels.shape, dtype=np.bool_)
+    mask[place] = ndimage.binary_fill_holes(labels[place] == number)
+    return (columns.start, rows.start, columns.stop, rows.stop), mask
+
+
+def _within(one: tuple[Box, Mask], other: tuple[Box, Mask]) -> bool:
+    """Whether an object lies in a hole of another, which is filled."""
+    (box, mask), (_, around) = one, other
+    top, left = box[1], int(mask[box[1]].argmax())
+    return one is not other and bool(around[top, left])

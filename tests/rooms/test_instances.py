@@ -1,0 +1,96 @@
+"""From maps to objects: one rule, nothing where the model saw nothing or the map shows nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import agcam
+from agcam.errors import RenderError
+from agcam.maps import MaskRule, instances, union
+
+RULE = MaskRule()
+
+
+def drawn(*places, shape=(20, 30)):
+    values = np.zeros(shape)
+    for rows, columns, value in places:
+        values[slice(*rows), slice(*columns)] = value
+    return values
+
+
+def test_two_objects_are_kept_apart_and_the_stronger_one_is_first():
+    first, second = instances(drawn(((2, 6), (3, 8), 0.6), ((9, 14), (20, 25), 1.0)), RULE)
+    assert (first.box, first.score) == ((20, 9, 25, 14), 1.0)
+    assert (second.box, second.score) == ((3, 2, 8, 6), pytest.approx(0.6))
+    assert first.mask.sum() == 25
+    assert not (first.mask & second.mask).any()
+
+
+def test_small_ones_are_dropped_holes_are_filled_and_corners_touch():
+    values = drawn(((2, 12), (3, 13), 1.0), ((15, 17), (20, 22), 1.0))
+    values[5:8, 5:8] = 0
+    (one,) = instances(values, RULE)
+    assert one.mask.sum() == 100
+    assert len(instances(drawn(((2, 4), (2, 4), 1), ((4, 6), (4, 6), 1)), RULE)) == 1
+
+
+def test_an_object_in_the_hole_of_another_is_part_of_it():
+    values = drawn(((0, 12), (0, 12), 1.0))
+    values[2:10, 2:10] = 0
+    values[3:9, 3:9] = 1  # 36 of 80 pixels: not small
+    (one,) = instances(values, RULE)
+    assert one.mask.sum() == 144
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 0.1 + 1e-9, np.nan])
+def test_a_constant_map_shows_nothing(value):
+    values = np.full((6, 7), value)
+    assert instances(values, RULE) == []
+    assert not union([], values.shape).any()
+
+
+def test_rounding_is_not_a_range_and_what_speaks_against_is_none():
+    noise = np.random.default_rng(0).random((6, 7)).astype(np.float32) * 1e-7
+    assert instances(np.float32(1) + noise, RULE) == []
+    assert instances(-drawn(((2, 4), (2, 4), 1)), RULE) == []
+
+
+@given(arrays.arrays(np.float64, st.tuples(*[st.integers(1, 12)] * 2), elements=st.floats(-5, 5)))
+def test_laws_of_any_map(values):
+    values[:, : values.shape[1] // 3] = np.nan  # cropped away
+    found = instances(values, RULE)
+    positive = np.where(np.isnan(values), 0, values).clip(min=0)
+    assert (not found) == (np.ptp(positive[~np.isnan(values)]) <= 1e-5 * positive.max())
+    total = np.zeros(values.shape, int)
+    for one in found:
+        total += one.mask
+        rows, columns = np.nonzero(one.mask)
+        left, top, right, bottom = one.box
+        assert (columns.min(), rows.min(), columns.max(), rows.max()) == (
+            left,
+            top,
+            right - 1,
+            bottom - 1,
+        )
+        assert 0 < one.score <= 1
+    assert total.max() <= 1
+    assert not total[np.isnan(values)].any()
+
+
+def test_of_an_explanation_in_the_pixels_of_the_original(tiny, photograph):
+    made = agcam.explain(tiny, photograph, [[1, 2]], preparation={"mean": 0.5, "std": 0.5})
+    mask = made.masks(target=1)
+    assert mask.shape == photograph.shape[:2]
+    assert mask.dtype == np.bool_
+    seen = made.pixel_map[0].seen
+    assert not seen.all()  # its centre was cut out
+    assert mask.any()
+    assert not mask[~seen].any()
+    assert union(made.boxes(target=1), mask.shape).tolist() == mask.tolist()
+    smaller = made.masks(target=1, threshold=0.9)
+    assert smaller.sum() < mask.sum()
+    for wrong in (1.0, -0.1, float("nan")):
+        with pytest.raises(RenderError, match="threshold"):
+            made.boxes(threshold=wrong)
