@@ -17,8 +17,8 @@ class Attribution:
     """A model and a method behind captum's call, `attribute(inputs, target=...)`.
 
     Args:
-        model: as `agcam.load` takes it.
-        method: a name in `METHODS`.
+        model: As `agcam.load` takes it.
+        method: A name in `METHODS`.
     """
 
     def __init__(self, model: object, method: str = "agcam") -> None:
@@ -31,12 +31,12 @@ class Attribution:
         """Relevance of each input pixel: raw, bilinear from patches, the same in every channel.
 
         Args:
-            inputs: prepared pixels (batch, channel, height, width), or a tuple of one such tensor,
+            inputs: Prepared pixels (batch, channel, height, width), or a tuple of one such tensor,
                 as some of captum's metrics give it.
-            target: one class for all pictures, or a list or tensor of one a picture.
-            additional_forward_args: what the model's `forward` takes after the picture, one tensor
+            target: One class for all pictures, or a list or tensor of one a picture.
+            additional_forward_args: What the model's `forward` takes after the picture, one tensor
                 or a tuple.
-            **_: other arguments of captum's methods, which are ignored.
+            **_: Other arguments of captum's methods, which are ignored.
 
         Returns:
             A tensor in the shape and on the device of the inputs; a tuple for a tuple.

@@ -84,8 +84,8 @@ def bind(
     logits, or if a CLIP-like one is explained by its image embedding.
 
     Raises:
-        TargetError: the target does not fit the model or the pictures.
-        ModelError: the output holds no logits, or `inputs` do not fit.
+        TargetError: The target does not fit the model or the pictures.
+        ModelError: The output holds no logits, or `inputs` do not fit.
     """
     targets = parse(target, len(pixels))
     if classifier.with_prompts and not classifier.class_names and not targets.without_classes:
@@ -117,7 +117,7 @@ def find_logits(
     """The classifier as its first output shows it to be, and what goes with each picture.
 
     Raises:
-        ModelError: the output holds no logits, or `inputs` do not fit the pictures.
+        ModelError: The output holds no logits, or `inputs` do not fit the pictures.
     """
     further = Inputs.of(classifier, inputs, len(pixels))
     with evaluation_mode(classifier.module):

@@ -49,23 +49,23 @@ def explain_each(
     batch are explained one by one.
 
     Args:
-        model: as in `explain`.
-        pictures: a path, a folder, a pattern of paths, or a list of pictures.
-        target: as in `explain`; a list has one target for each of all pictures.
-        method: as in `explain`.
-        batch_size: pictures in one `Batch`.
-        skip: called with the pictures of each batch before they are opened; if it returns true,
+        model: As in `explain`.
+        pictures: A path, a folder, a pattern of paths, or a list of pictures.
+        target: As in `explain`; a list has one target for each of all pictures.
+        method: As in `explain`.
+        batch_size: Pictures in one `Batch`.
+        skip: Called with the pictures of each batch before they are opened; if it returns true,
             the batch is given without an explanation.
-        tracer: as in `explain`.
-        progress: as in `explain`; it counts each batch by itself.
-        preparation: as in `explain`.
-        options: as in `explain`.
+        tracer: As in `explain`.
+        progress: As in `explain`; it counts each batch by itself.
+        preparation: As in `explain`.
+        options: As in `explain`.
 
     Yields:
         A `Batch` at a time, in the order of the pictures.
 
     Raises:
-        AgcamError: the model, the method or the target is wrong, not a picture.
+        AgcamError: The model, the method or the target is wrong, not a picture.
     """
     listed, row = list_pictures(pictures), METHODS[method].with_options(options or {})
     classifier = load(model, preparation=preparation)

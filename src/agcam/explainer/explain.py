@@ -37,35 +37,35 @@ def explain(
     """Explain what an image classifier saw, for any class; the model is left as it was.
 
     Args:
-        model: a module, a Hugging Face pipeline, a name ("timm:vit_base_patch16_224") or what
+        model: A module, a Hugging Face pipeline, a name ("timm:vit_base_patch16_224") or what
             `agcam.load` gave.
-        pictures: a path, a PIL image, an array (height, width, 3), a list of these, or a prepared
+        pictures: A path, a PIL image, an array (height, width, 3), a list of these, or a prepared
             tensor (batch, channel, height, width), which is used as it is.
-        target: what is explained. None is the prediction; else a class number, a name, "not NAME"
+        target: What is explained. None is the prediction; else a class number, a name, "not NAME"
             (the other side of a class), `Top(k)`, a text prompt for CLIP-like models, a list (one
             target a picture) or a list of lists (several a picture). A function of the model's
             output for one picture (its logits, or all that it gives if it has none) is a target
             too: a callable, `Target` to name it, `Against` (a class against another) or
             `Similarity` (to another picture); a list of those is several targets a picture.
-        method: a name in `METHODS`.
-        batch_size: the most pictures that the model is given at once, also by methods that run it
+        method: A name in `METHODS`.
+        batch_size: The most pictures that the model is given at once, also by methods that run it
             on many variants of a picture.
-        tracer: the way to the gradients: "full" is full autograd instead of the replay, "replay"
+        tracer: The way to the gradients: "full" is full autograd instead of the replay, "replay"
             refuses models that need the former; other methods have one way each. None chooses.
-        progress: called as `progress(done, total)`, in pictures that the model has run on, after
+        progress: Called as `progress(done, total)`, in pictures that the model has run on, after
             each pass of a method that needs many.
-        preparation: how pictures are prepared, as in `agcam.load`.
-        inputs: what the model's `forward` takes beside the picture, a dict by name or a tuple by
+        preparation: How pictures are prepared, as in `agcam.load`.
+        inputs: What the model's `forward` takes beside the picture, a dict by name or a tuple by
             position. Tensors with one row a picture go with their pictures, all else is given
             whole.
-        options: other values of the method's options, such as {"masks": 4000} for RISE; they are
+        options: Other values of the method's options, such as {"masks": 4000} for RISE; they are
             in `METHODS[method].options`.
 
     Returns:
         The explanation of all pictures. Its maps are proved.
 
     Raises:
-        AgcamError: nothing can be explained, or proved; the message names the fix.
+        AgcamError: Nothing can be explained, or proved; the message names the fix.
     """
     row = METHODS[method].with_options(options or {})
     loaded = load(model, preparation=preparation)

@@ -37,27 +37,27 @@ class Explanation:
         prediction: (batch,) class numbers, -1 of a model without classes.
         target: (batch, target) class numbers, -1 if a target is not a class (a function of the
             output, a similarity).
-        answers: for each picture an `Answer` for each target: its name, the number that is
+        answers: For each picture an `Answer` for each target: its name, the number that is
             explained and, if there is one, the probability.
         grid_map: (batch, target, rows, columns) raw relevance per patch, float64 for a float64
             model, else float32.
-        class_names: one for each class, or none.
-        scores: how `probabilities` come from `logits`.
-        model: the name of the model.
-        family: the library that it comes from.
+        class_names: One for each class, or none.
+        scores: How `probabilities` come from `logits`.
+        model: The name of the model.
+        family: The library that it comes from.
         weights_hash: SHA-256 of its weights.
-        method: the name of the method.
-        options: its options that were chosen, ready for JSON.
-        class_specific: whether the maps of one picture depend on the target.
-        tracer: what `explain(tracer=)` would have to be given to come the same way, None if it
+        method: The name of the method.
+        options: Its options that were chosen, ready for JSON.
+        class_specific: Whether the maps of one picture depend on the target.
+        tracer: What `explain(tracer=)` would have to be given to come the same way, None if it
             chooses nothing.
-        grid: the patches of the input.
-        versions: of all libraries that have a part in a map.
-        notes: what a reader must know of the model, the preparation or the maps.
-        frames: how the pixels of each original picture map to the model's input.
-        pictures: the original pictures.
-        sources: their paths, or "picture-1" and so on.
-        preparation: how the pictures were prepared, None if they were given prepared.
+        grid: The patches of the input.
+        versions: Of all libraries that have a part in a map.
+        notes: What a reader must know of the model, the preparation or the maps.
+        frames: How the pixels of each original picture map to the model's input.
+        pictures: The original pictures.
+        sources: Their paths, or "picture-1" and so on.
+        preparation: How the pictures were prepared, None if they were given prepared.
     """
 
     logits: Float[Tensor, "batch class"]
@@ -151,13 +151,13 @@ class Explanation:
         """The heat map over the original picture.
 
         Args:
-            picture: which picture, counted from 0.
-            target: which of its targets, counted from 0.
-            alpha: weight of the map, from 0 (the picture alone) to 1.
-            colormap: a name of matplotlib's.
+            picture: Which picture, counted from 0.
+            target: Which of its targets, counted from 0.
+            alpha: Weight of the map, from 0 (the picture alone) to 1.
+            colormap: A name of matplotlib's.
 
         Raises:
-            UnknownNameError: there is no such colour map.
+            UnknownNameError: There is no such colour map.
             RenderError: `alpha` is out of range.
         """
         values = self.normalized(picture, target)
@@ -232,18 +232,18 @@ class Explanation:
         all targets, written once, without a class in its name.
 
         Args:
-            folder: where to write; it is made if it does not exist.
-            names: the first parts of the files' names, by default those of the pictures.
-            alpha: as in `overlay`.
-            colormap: as in `overlay`.
-            kind: the format of overlay and map: png, jpg or webp.
-            side: the most pixels of a longer side of all that is drawn; 0 for the picture's own.
+            folder: Where to write; it is made if it does not exist.
+            names: The first parts of the files' names, by default those of the pictures.
+            alpha: As in `overlay`.
+            colormap: As in `overlay`.
+            kind: The format of overlay and map: png, jpg or webp.
+            side: The most pixels of a longer side of all that is drawn; 0 for the picture's own.
 
         Returns:
             The files that were written.
 
         Raises:
-            SaveError: a file could not be written; those of the same picture are removed.
+            SaveError: A file could not be written; those of the same picture are removed.
         """
         stems = list(names or file_names(self.sources))
         style = FileStyle(alpha, colormap, kind, side)

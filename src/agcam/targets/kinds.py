@@ -14,7 +14,7 @@ class Top:
     """The most probable classes of each picture.
 
     Args:
-        count: how many of them, at least 1.
+        count: How many of them, at least 1.
     """
 
     count: int
@@ -27,10 +27,10 @@ class Target:
     A bare function is a target too; this gives it a name.
 
     Args:
-        function: called with the output for one picture at a time: the logits (1, class), or all
+        function: Called with the output for one picture at a time: the logits (1, class), or all
             that the module returns if it has no classifier. It returns one number, a tensor of
             shape () or (1,).
-        name: by default the function's own.
+        name: By default the function's own.
     """
 
     function: Callable[[Any], Tensor]
@@ -42,8 +42,8 @@ class Against:
     """A class against another: the difference of their logits.
 
     Args:
-        target: the class to explain, by number, name or prompt.
-        other: the class whose logit is subtracted.
+        target: The class to explain, by number, name or prompt.
+        other: The class whose logit is subtracted.
     """
 
     target: str | int
@@ -58,10 +58,10 @@ class Similarity:
     classifier, and otherwise the logits.
 
     Args:
-        other: a picture, as `explain` takes it, or an embedding (dim,): a tensor, array or list.
-        of: picks the vector (batch, dim) if the output holds several:
+        other: A picture, as `explain` takes it, or an embedding (dim,): a tensor, array or list.
+        of: Picks the vector (batch, dim) if the output holds several:
             `of=lambda y: y.last_hidden_state[:, 0]`.
-        name: by default that of the other picture.
+        name: By default that of the other picture.
     """
 
     other: Any

@@ -75,7 +75,7 @@ class Targets:
         """The column of each target: a class's own; those of `functions` follow the classes.
 
         Raises:
-            TargetError: a class does not exist, or the model has no classes.
+            TargetError: A class does not exist, or the model has no classes.
         """
         batch, classes = logits.shape
         if self.top is not None:
@@ -99,7 +99,7 @@ def parse(target: Any, pictures: int) -> Targets:
     several targets of every picture.
 
     Raises:
-        TargetError: it has another form, or a list does not fit the pictures.
+        TargetError: It has another form, or a list does not fit the pictures.
     """
     if isinstance(target, Targets):
         return target

@@ -29,11 +29,11 @@ class Answer:
     """What a model gives for one target of one picture.
 
     Attributes:
-        name: of the class or function.
-        index: the number of the class, None if the target is not a class.
-        value: what the map explains: the logit, or the value of the function.
+        name: Of the class or function.
+        index: The number of the class, None if the target is not a class.
+        value: What the map explains: the logit, or the value of the function.
         probability: None if the model has none.
-        baseline: what a random guess gives among classes that compete.
+        baseline: What a random guess gives among classes that compete.
     """
 
     name: str
@@ -81,7 +81,7 @@ def probabilities_of(classifier: Classifier, logits: Tensor) -> Tensor | None:
     """Probabilities (batch, class), at least float32, or None if there are none.
 
     Raises:
-        ModelError: the outputs are taken for probabilities, and are out of their range.
+        ModelError: The outputs are taken for probabilities, and are out of their range.
     """
     exact = precise(logits)
     kind = kind_of(classifier, logits.shape[-1])
