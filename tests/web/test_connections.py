@@ -353,10 +353,12 @@ def test_the_end_comes_soon_and_is_told(tmp_path, number):
         assert process.stdout.readline().startswith(b"agcam serves")
         server = Attacked(port, process, None)
         fields = [("method", "lrp")] + [("classes", "1")] * 3
+        assert server.get()[0] == 200  # it reads now
         places = [server.connect() for _ in range(10)]
         for place in places:
             place.sendall(form(fields=fields))
         silent = [server.connect() for _ in range(10)]
+        assert server.get()[0] == 200  # and has read all that came before
         time.sleep(0.2)
         process.send_signal(number)
         start = time.monotonic()
