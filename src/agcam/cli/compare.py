@@ -33,7 +33,7 @@ USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
 def compare(
     picture: Annotated[str, typer.Argument(help="A picture.", metavar="PICTURE")],
     methods: Annotated[
-        str, typer.Option(help="Names with commas between them, or all; see `agcam list methods`.")
+        str, typer.Option(help="Names between commas, or all; see `agcam list methods`.")
     ] = USUAL,
     options: MethodsOptions = None,
     model: Model = "demo",

@@ -30,16 +30,18 @@ class Judging:
 
     methods: Annotated[
         str,
-        typer.Option(help="Names between commas, or all; random baselines are always added."),
+        typer.Option(help="Names between commas, or all; random baselines are added."),
     ] = "agcam,rollout"
     metrics: Annotated[
         str, typer.Option(help="Metrics or bundles between commas; see `agcam list metrics`.")
     ] = "paper"
     options: MethodsOptions = None
-    limit: Annotated[int, typer.Option(min=0, help="So many samples, evenly spread; 0: all.")] = 0
+    limit: Annotated[
+        int, typer.Option(min=0, help="Number of samples, evenly spread; 0 for all.")
+    ] = 0
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass and shard.")] = 8
     precision: Annotated[
-        str, typer.Option(help="Of perturbed pictures' passes: as-is, bfloat16, float16.")
+        str, typer.Option(help="Precision of perturbed pictures: as-is, bfloat16, float16.")
     ] = "as-is"
 
     @property
@@ -56,8 +58,12 @@ class Distributing:
     panel: ClassVar = "Where the work is done"
 
     engine: Annotated[str, typer.Option(help="local (processes) or ray.")] = "local"
-    address: Annotated[str, typer.Option(help="The Ray cluster; none: this machine.")] = ""
-    workers: Annotated[int, typer.Option(min=0, help="0: cores / threads; 1 on a GPU.")] = 0
+    address: Annotated[
+        str, typer.Option(help="Address of the Ray cluster; without it, this machine.")
+    ] = ""
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes; 0 for cores / threads, or 1 on a GPU.")
+    ] = 0
     threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1
 
 
@@ -74,7 +80,7 @@ def evaluate(
     distributing: Distributing,
     loading: Loading,
 ) -> None:
-    """Judge methods on a data set; a run that was stopped continues where it was."""
+    """Evaluate methods on a data set; a run that was stopped continues."""
     from ..evaluation import evaluate as evaluate_
 
     advise("nothing was stored yet; run the same command to start anew")

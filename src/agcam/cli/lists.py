@@ -61,7 +61,7 @@ def models(
 
 @lists.command()
 def datasets() -> None:
-    """Data sets that `agcam evaluate` reads, and what must lie where."""
+    """Data sets that `agcam evaluate` reads, and the layout that each expects."""
     from ..datasets import DATASETS
     from .table import print_table
 

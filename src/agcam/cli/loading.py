@@ -23,49 +23,53 @@ class Loading:
     panel: ClassVar = "How the model is loaded"
 
     arch: Annotated[
-        str | None, typer.Option(help="What a file of weights is for: timm:NAME, ...")
+        str | None, typer.Option(help="The architecture of a file of weights: timm:NAME, ...")
     ] = None
     classes: Annotated[
         Path | None,
         typer.Option(
-            help="A text file with one class name (or prompt) a line; or id2label as JSON."
+            help="A text file with one class name (or prompt) per line, or id2label as JSON."
         ),
     ] = None
     scores: Annotated[
         Literal["softmax", "sigmoid", "none", "probability"] | None,
         typer.Option(
-            help="How outputs become probabilities: classes that compete, each by itself "
-            "(multi-label, one output), not at all (regression), or they are; without it, as the "
-            "model states."
+            help="How outputs become probabilities: softmax (one class is right), sigmoid (each "
+            "class by itself), none (a regression), probability (they are already); by default as "
+            "the model states."
         ),
     ] = None
     size: Annotated[
-        str, typer.Option(help="Pixels of the model's input: 224, or height,width.")
+        str, typer.Option(help="The model's input in pixels: 224, or height,width.")
     ] = ""
     mean: Annotated[
-        str, typer.Option(help="Subtracted from pixels in 0 ... 1: one number, or one a channel.")
+        str, typer.Option(help="Subtracted from pixels in 0 ... 1: one number, or one per channel.")
     ] = ""
-    std: Annotated[str, typer.Option(help="Pixels are divided by it: one number or several.")] = ""
+    std: Annotated[
+        str, typer.Option(help="Divides the pixels: one number, or one per channel.")
+    ] = ""
     fit: Annotated[
         Literal["model", "crop", "squash", "pad"],
-        typer.Option(help="Cut the centre out, squash, or pad; model: as the model has it."),
+        typer.Option(help="Cut out the centre, squash or pad; model: as the model states."),
     ] = "model"
     resize: Annotated[
         str, typer.Option(help="Pixels of the short side before the cut (pad: of the long side).")
     ] = ""
     interpolation: Annotated[
         Literal["model", "nearest", "bilinear", "bicubic", "lanczos"],
-        typer.Option(help="The filter that resizes; model: as the model has it."),
+        typer.Option(help="The filter that resizes; model: as the model states."),
     ] = "model"
     value_range: Annotated[
         str,
         typer.Option("--range", help="Darkest,brightest value of deep greys, DICOM and bands."),
     ] = ""
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")] = None
+    device: Annotated[
+        str | None, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")
+    ] = None
     trust_remote_code: Annotated[
         bool,
         typer.Option(
-            "--trust-remote-code", help="Run the code that a Hugging Face model brings along."
+            "--trust-remote-code", help="Run the code that comes with a Hugging Face model."
         ),
     ] = False
 

@@ -46,13 +46,13 @@ def _line(run: Run) -> tuple[str, ...]:
 def report(
     store: File,
     run: Annotated[
-        str, typer.Argument(help="The run's name or its beginning; none: the last.")
+        str, typer.Argument(help="The run's key or how it begins; without it, the last run.")
     ] = "",
     out: Annotated[Path, typer.Option(help="Folder for the page and the exports.")] = Path(
         "report"
     ),
     pictures: Annotated[
-        bool, typer.Option(help="Show the best and worst pictures, from the data set itself.")
+        bool, typer.Option(help="Show the best and worst pictures of the data set.")
     ] = True,
 ) -> None:
     """Write a run's report: one HTML page, and its rows as CSV and Parquet."""
