@@ -18,8 +18,9 @@ const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 /** How a line is drawn: ours strong, random baselines faint. */
 function look(mark, place) {
   if (mark === "ours") return { stroke: "#c0392b", "stroke-width": 2.6 };
-  if (mark === "baseline")
-    return { stroke: "#888", "stroke-width": 1.3, "stroke-dasharray": "2 3" };
+  if (mark === "baseline") {
+    return { stroke: "#888", "stroke-width": 1.3, "stroke-dasharray": place % 2 ? "2 3" : "7 3" };
+  }
   const dash = DASHES[Math.floor(place / COLOURS.length) % DASHES.length];
   return { stroke: COLOURS[place % COLOURS.length], "stroke-width": 1.6, "stroke-dasharray": dash };
 }

@@ -62,6 +62,7 @@ export class Tiles {
       opacity: state.opacity,
       mode: state.mode === "map" || state.mode === "original" ? state.mode : "overlay",
     });
+    (card.data.boxes ?? []).forEach((box) => outline(painter, card.frame, box));
   }
 
   /** Draw those in sight with the state as it is now; others when they are scrolled to. */
@@ -69,5 +70,18 @@ export class Tiles {
     const drawn = ["colormap", "opacity", "mode"];
     if (!drawn.some((name) => changed.has(name))) return;
     this.drawn.forEach((tile) => this.draw(tile));
+  }
+}
+
+/** A true box, light on dark. */
+function outline({ context, canvas }, frame, [left, top, right, bottom]) {
+  const [across, down] = [canvas.width / frame.width, canvas.height / frame.height];
+  const sides = [left * across, top * down, (right - left) * across, (bottom - top) * down];
+  for (const [colour, width] of [
+    ["#000", 4],
+    ["#fff", 2],
+  ]) {
+    Object.assign(context, { strokeStyle: colour, lineWidth: width });
+    context.strokeRect(...sides);
   }
 }
