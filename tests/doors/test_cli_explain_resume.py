@@ -133,7 +133,7 @@ def test_many_thumbnails_stay_files_and_the_page_stays_small(many, monkeypatch):
     page = Page("explained/index.html")
     assert len(page.addresses) == 11
     assert all(Path("explained", address).is_file() for address in page.addresses)
-    assert Path("explained/index.html").stat().st_size < 120_000
+    assert Path("explained/index.html").stat().st_size < 160_000  # most of it is the viewer
     assert "11 pictures explained, 1 could not be" in page.text
 
 
