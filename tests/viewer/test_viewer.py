@@ -1,4 +1,4 @@
-"""The viewer at work in a real browser: presses, keys, zoom, boxes, parts, and maps asked for."""
+"""The viewer at work in a real browser: presses, keys, zoom, boxes, parts, maps from hooks."""
 
 import json
 import re
@@ -304,18 +304,18 @@ def test_a_picture_that_scripts_may_not_read_is_drawn_in_layers(visit, tmp_path)
     assert np.abs(seen[:, inside].astype(int) - np.asarray(ours, int)[:, inside]).mean() < 8
 
 
-# Maps that are asked for later, as a server's page does
+# Maps that are fetched later, as a server's page does
 
 
 PROGRAM = """
 import {{ mount }} from "./viewer.js";
 const given = {given};
-window.asked = [];
+window.fetched = [];
 window.states = [];
 const later = (value) => new Promise((done) => setTimeout(() => done(value), 60));
 window.viewer = mount(document.querySelector("main"), given, {{
   fetchMap: async (card, method, target) => {{
-    window.asked.push([method, target.name]);
+    window.fetched.push([method, target.name]);
     if (target.name === "fox") throw new Error("no <b>fox</b> here");
     return later({{ shape: [1, 2], values: [[1, 2]], target: {{ score: "33.3 %" }} }});
   }},
@@ -357,20 +357,20 @@ def served(chromium):
     assert problems == []
 
 
-def test_a_map_is_asked_for_once_and_an_old_answer_never_comes_in_later(served):
+def test_a_map_is_fetched_once_and_an_old_answer_never_comes_in_later(served):
     bars = served.locator(".agcam-targets button")
     for number in (1, 2, 0, 1, 2):
         bars.nth(number).click()
         served.wait_for_timeout(20)
     served.wait_for_timeout(250)
     assert caption(served).startswith("what speaks for <b>dog</b> (33.3 %)")
-    assert sorted(served.evaluate("window.asked")) == [["agcam", "<b>dog</b>"], ["agcam", "lynx"]]
+    assert sorted(served.evaluate("window.fetched")) == [["agcam", "<b>dog</b>"], ["agcam", "lynx"]]
     served.get_by_label("Opacity of the map").press("End")
     settle(served)
-    assert len(served.evaluate("window.asked")) == 2  # no request while only the view changes
+    assert len(served.evaluate("window.fetched")) == 2  # no request while only the view changes
 
 
-def test_a_refusal_is_told_and_loses_nothing(served):
+def test_a_refusal_is_reported_and_loses_nothing(served):
     served.locator(".agcam-targets button").nth(3).click()
     served.wait_for_selector(".agcam-problem:visible")
     assert served.inner_text(".agcam-problem:visible") == "no <b>fox</b> here"
@@ -380,7 +380,7 @@ def test_a_refusal_is_told_and_loses_nothing(served):
     )
 
 
-def test_another_class_is_searched_and_the_state_is_told(served):
+def test_another_class_is_searched_and_the_state_is_reported(served):
     field = served.get_by_label("Another class")
     field.fill("zeb")
     served.wait_for_timeout(50)

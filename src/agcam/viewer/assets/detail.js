@@ -79,7 +79,7 @@ export class Detail {
     this.controls.forEach((control) => control.show(state));
     const map = this.source.known(state.method, state.target);
     if (map) this.shown = map;
-    else this.seek(state);
+    else this.fetch(state);
     this.draw();
   }
 
@@ -87,7 +87,7 @@ export class Detail {
   open(card, state) {
     Object.assign(this, { card, shown: null, ready: false, source: new Source(card, this.hooks) });
     this.heading.textContent = card.title;
-    this.tell(card.data.error ?? "");
+    this.report(card.data.error ?? "");
     if (this.steps) {
       this.steps[0].disabled = state.card === 0;
       this.steps[1].disabled = state.card === this.cards - 1;
@@ -137,7 +137,7 @@ export class Detail {
       await image.decode();
     } catch {
       if (card === this.card)
-        this.tell("The picture cannot be shown: its file is missing or damaged.");
+        this.report("The picture cannot be shown: its file is missing or damaged.");
       return;
     }
     if (card !== this.card) return;
@@ -147,23 +147,23 @@ export class Detail {
   }
 
   /** Get a map that is not there; what is drawn stays until it comes. */
-  async seek({ method, target }) {
+  async fetch({ method, target }) {
     const { card, source } = this;
     if (!source.fetches) return this.without(method);
     this.figure.setAttribute("aria-busy", "true");
-    const wanted = () => {
+    const current = () => {
       const { state } = this.store;
       return card === this.card && state.method === method && state.target === target;
     };
     try {
       await source.map(method, target);
-      if (!wanted()) return;
-      this.tell("");
+      if (!current()) return;
+      this.report("");
       this.listTargets();
       this.update(card, this.store.state);
     } catch (error) {
-      if (!wanted()) return;
-      this.tell(error.message);
+      if (!current()) return;
+      this.report(error.message);
       if (this.shown)
         this.store.set({ method: this.shown.method, target: this.shown.target ?? target });
     }
@@ -177,7 +177,7 @@ export class Detail {
     if (other) this.store.set({ method: other.method, target: other.target ?? 0 });
   }
 
-  tell(text) {
+  report(text) {
     this.problem.textContent = text;
     this.problem.hidden = !text;
   }

@@ -21,7 +21,7 @@ export class Pane {
   }
 
   /**
-   * Draw over the canvas what the state asks for.
+   * Draw boxes, contour and the patch over the canvas, as the state says.
    * @param {import("./card.js").Card} card
    * @param {Float32Array | null} square the map on the protocol's square
    * @param {number[] | null} patch the box of the patch that is read

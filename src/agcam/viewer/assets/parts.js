@@ -21,12 +21,12 @@ export class PartsPanel {
       role: "region",
       "aria-label": "Maps of blocks and heads",
     });
-    this.told = element("p", { class: "agcam-small" });
+    this.message = element("p", { class: "agcam-small" });
     this.node = element(
       "details",
       { class: "agcam-details", on: { toggle: () => this.store.set({ parts: this.node.open }) } },
       element("summary", {}, "Blocks and heads"),
-      this.told,
+      this.message,
       this.content,
     );
   }
@@ -53,7 +53,7 @@ export class PartsPanel {
       if (this.key === key) this.fill(card, parts, card.targets[shown.target]);
       this.mark(this.store.state.part);
     } catch (error) {
-      this.told.textContent = error.message;
+      this.message.textContent = error.message;
       this.content.replaceChildren();
     }
   }
@@ -66,7 +66,7 @@ export class PartsPanel {
 
   fill(card, parts, target) {
     const [blocks, heads] = parts.shape;
-    this.told.textContent =
+    this.message.textContent =
       `What each block (row) and each attention head (column) added to the map of ${target.name}; press one to ` +
       "see it. Colours share one scale; the number is the block's share of the whole map.";
     const whole = Math.max(total(card.partNumbers(parts)), 1e-12);

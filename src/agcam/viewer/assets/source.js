@@ -1,4 +1,4 @@
-// Where maps come from: the card has them, or somebody is asked for them, once.
+// Where maps come from: the card has them, or a hook fetches them, once.
 
 /**
  * @typedef {import("./card.js").Card} Card
@@ -22,12 +22,12 @@ export class Source {
     return this.card.map(method, target);
   }
 
-  /** A map that is not there yet; rejects with what to tell the reader. */
+  /** A map that is not there yet; rejects with a sentence for the reader. */
   map(method, target) {
     return this.once(`map ${method} ${target}`, async () => {
-      const wanted = this.card.targets[target];
-      const { target: fuller, ...made } = await this.hooks.fetchMap(this.card.data, method, wanted);
-      if (fuller) Object.assign(wanted, { judged: fuller.score }, fuller);
+      const known = this.card.targets[target];
+      const { target: fuller, ...made } = await this.hooks.fetchMap(this.card.data, method, known);
+      if (fuller) Object.assign(known, { judged: fuller.score }, fuller);
       this.card.add({ ...made, method, target: fuller === null ? null : target });
     });
   }
@@ -43,7 +43,7 @@ export class Source {
     return this.card.partsOf(method, target);
   }
 
-  /** The same promise for whoever asks while it is coming. */
+  /** One promise for all requests of the same key while it is pending. */
   once(key, make) {
     if (!this.coming.has(key)) {
       this.coming.set(

@@ -29,7 +29,7 @@ export const INITIAL = {
   gallery: false,
 };
 
-/** A state that tells its listeners what changed, once for each frame of the screen. */
+/** A state that notifies its listeners of changes, once for each frame of the screen. */
 export class Store {
   /** @param {Partial<State>} initial */
   constructor(initial) {
@@ -51,7 +51,7 @@ export class Store {
     }
   }
 
-  /** Tell the listeners now. */
+  /** Notify the listeners now. */
   flush() {
     cancelAnimationFrame(this.waiting ?? 0);
     this.waiting = undefined;
@@ -60,7 +60,7 @@ export class Store {
     this.listeners.forEach((listener) => listener(this.state, changed));
   }
 
-  /** Be told of changes, until the function that is returned is called. */
+  /** Call the listener at each change, until the returned function is called. */
   subscribe(/** @type {(state: State, changed: Set<string>) => void} */ listener) {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

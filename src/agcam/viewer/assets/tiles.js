@@ -13,7 +13,9 @@ export class Tiles {
     this.colours = colours;
     this.waiting = new Map();
     this.drawn = new Set();
-    this.seen = new IntersectionObserver((entries) => this.meet(entries), { rootMargin: "300px" });
+    this.seen = new IntersectionObserver((entries) => this.loadVisible(entries), {
+      rootMargin: "300px",
+    });
     window.addEventListener("beforeprint", () =>
       this.waiting.forEach((_, canvas) => this.load(canvas)),
     );
@@ -28,7 +30,7 @@ export class Tiles {
     return canvas;
   }
 
-  meet(entries) {
+  loadVisible(entries) {
     entries.filter((entry) => entry.isIntersecting).forEach((entry) => this.load(entry.target));
   }
 
