@@ -27,6 +27,11 @@ def saliency(model, pixels, target):
     return patches(explainer.attribute(pixels.requires_grad_(), target=target).amax(1))
 
 
+def input_x_gradient(model, pixels, target):
+    explainer = captum.attr.InputXGradient(model)
+    return patches(explainer.attribute(pixels.requires_grad_(), target=target).sum(1))
+
+
 def integrated_gradients(model, pixels, target, steps=50):
     explainer = captum.attr.IntegratedGradients(model)
     return patches(explainer.attribute(pixels, 0, target=target, n_steps=steps).sum(1))
@@ -59,6 +64,7 @@ def occlusion(model, pixels, target, window=1, stride=1):
 
 BY_CAPTUM = {
     "saliency": saliency,
+    "input_x_gradient": input_x_gradient,
     "integrated_gradients": integrated_gradients,
     "smooth_grad": smooth_grad,
     "occlusion": occlusion,

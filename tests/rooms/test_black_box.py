@@ -119,7 +119,9 @@ def test_the_same_map_each_time_and_torchs_generator_untouched(tiny, pixels, nam
     assert again.grid_map.equal(first.grid_map)
 
 
-@pytest.mark.parametrize("name", ["saliency", "smooth_grad", "integrated_gradients"])
+@pytest.mark.parametrize(
+    "name", ["saliency", "input_x_gradient", "smooth_grad", "integrated_gradients"]
+)
 def test_without_captum_the_command_is_named(tiny, pixels, name, monkeypatch):
     real = builtins.__import__
 

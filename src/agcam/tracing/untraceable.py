@@ -6,8 +6,8 @@ from ..errors import ModelError
 
 # a test compares the names with the table of methods, which this room may not import
 INSTEAD = (
-    "Black-box methods work for it too: integrated_gradients, occlusion, rise, saliency, "
-    "smooth_grad."
+    "Black-box methods work for it too: input_x_gradient, integrated_gradients, occlusion, rise, "
+    "saliency, smooth_grad."
 )
 NO_ATTENTION = (
     "{name}: no attention was found, neither torch's scaled_dot_product_attention nor a softmax "

@@ -1,7 +1,7 @@
 """Each method again, slowly, in float64 numpy loops, from the papers' formulas: `SLOW`."""
 
 from slow.better import agcam_focus, agcam_spread
-from slow.outside import grad_cam_tokens, layer_cam, occlusion, rise, saliency
+from slow.outside import grad_cam_tokens, input_x_gradient, layer_cam, occlusion, rise, saliency
 from slow.peers import agcam, attcat, gae, gaussian, grad_cam, legrad, raw_attention, rollout
 from slow.relevance import attn_lrp, libra_attcat, libra_xgrad_cam_plus, lrp
 from slow.streams import beyond_intuition_head, beyond_intuition_token, bicam, recipro_cam, token_tm
@@ -33,6 +33,7 @@ SLOW = {
     "grad_cam_tokens": grad_cam_tokens,
     "layer_cam": layer_cam,
     "saliency": saliency,
+    "input_x_gradient": input_x_gradient,
     "occlusion": occlusion,
     "rise": rise,
 }

@@ -28,6 +28,12 @@ def saliency(vit, picture, target):
     return patch_sums(vit, np.abs(gradient).max(0))
 
 
+def input_x_gradient(vit, picture, target):
+    """Shrikumar et al. 2016: pixel times d logit / d pixel, over channels and patches."""
+    gradient = slope(lambda x: vit.run(x)[2][target], picture)
+    return patch_sums(vit, (picture * gradient).sum(0))
+
+
 def occlusion(vit, picture, target, window=1, stride=1):
     """The logit, less the logit with a window hidden; mean over the windows that hide a patch."""
     logit, p = vit.run(picture)[2][target], vit.patch
