@@ -77,9 +77,7 @@ def explain(
         )
         summary = _Summary(folder, classifier, method)
         page = folder.write_page(summary.cards(batches, bar("explaining")), summary.footer)
-    summary.show(page)
-    if summary.failed:
-        raise typer.Exit(1)
+    summary.end(page)
 
 
 def _existing(pictures: list[str]) -> list[Path]:
@@ -139,8 +137,8 @@ class _Summary:
         self.rows.append((Path(manifest["source"]).name, predicted, explained_in(manifest)))
         return card
 
-    def show(self, page: Path) -> None:
-        """Print the table, the notes and where the files are."""
+    def end(self, page: Path) -> None:
+        """Print the table, the notes and where the files are; exit with 1 if a picture failed."""
         from .table import print_table
 
         if self.rows:
@@ -153,3 +151,5 @@ class _Summary:
         typer.echo(
             f"{len(self.rows)} explained{before}, {self.failed} failed; {where}the page is {page}"
         )
+        if self.failed:
+            raise typer.Exit(1)

@@ -1,18 +1,18 @@
 """Room `families`: the one way from what a user has to a classifier, `load`.
 
 what the user has    sources      a name, a folder, a file of weights, a module, a pipeline
-checkpoints  a file of weights for a named architecture
+                     checkpoints  a file of weights for a named architecture
 -> a module          modules      whose it is, or whose model lies within it
-wrappers     what is around it (DataParallel, PEFT, torch.compile, ...)
-heads        its classifier: whether there is one, for how many classes
+                     wrappers     what is around it (DataParallel, PEFT, torch.compile, ...)
+                     heads        its classifier: whether there is one, for how many classes
 -> its family        table        one row for each library: timm_vit, hf_vit, torchvision_vit,
-open_clip_vit, demo; what they share is in `libraries`
+                                  open_clip_vit, demo; what they share is in `libraries`
 -> a Classifier      classifier   module, preparation, class names, scores, put together
-calls        runs the module as it is, on a picture and further `inputs`
-outputs      the logits in whatever it returns
+                     calls        runs the module as it is, on a picture and further `inputs`
+                     outputs      the logits in whatever it returns
 -> as stated         stated       preparation, logits, scores and class names of the user's own
 -> as its output     inspection   one pass, remembered: where the logits are, how they become
-shows it                       probabilities, whether the class names are theirs
+   shows it                       probabilities, whether the class names are theirs
 """
 
 from __future__ import annotations
