@@ -1,10 +1,9 @@
-"""Write docs/reference.md: every public name of Python and every command, from their own words.
+"""Write docs/command-line.md and docs/metrics.md from the commands' options and the metrics' table.
 
 python scripts/write_reference.py
 """
 
 import inspect
-import re
 from pathlib import Path
 
 import typer
@@ -13,57 +12,19 @@ from typer.main import get_command
 import agcam
 from agcam.cli import app
 
-PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
-HEAD = """# Reference
-
-Written by `scripts/write_reference.py` from the docstrings and the options; a test holds it true.
-[How to](how-to.md) shows what they are for.
-"""
+DOCS = Path(__file__).parent.parent / "docs"
+WRITTEN = "Written by `scripts/write_reference.py`; a test holds it true."
 
 
-def page():
-    """The text of the page."""
-    functions, classes, errors, tables = [], [], [], []
-    for name in agcam.__all__:
-        value = getattr(agcam, name)
-        if inspect.isclass(value):
-            (errors if issubclass(value, Exception) else classes).append(of_class(name, value))
-        elif callable(value):
-            functions.append(of_function(f"agcam.{name}", value))
-        elif not isinstance(value, str):
-            first = inspect.getdoc(type(value)).splitlines()[0]
-            tables.append(f"- `agcam.{name}`, a table of {len(value)} {value.noun}s. {first}")
-    parts = {
-        "Functions": functions,
-        "Classes": classes,
-        "Tables": ["\n".join(tables)],
-        "Metrics": [metrics()],
-        "Errors": ["\n\n".join(errors)],
-        "Commands": list(commands("agcam", get_command(app))),
-        "Options of several commands": list(groups(get_command(app))),
+def pages():
+    """The pages' texts by their paths."""
+    command = get_command(app)
+    shared = ["## Options of several commands", *groups(command)]
+    parts = ["# Command line", WRITTEN, *commands("agcam", command), *shared]
+    return {
+        DOCS / "command-line.md": "\n\n".join(parts) + "\n",
+        DOCS / "metrics.md": f"# Metrics\n\n{WRITTEN}\n\n{metrics()}\n",
     }
-    texts = [f"## {title}\n\n" + "\n\n".join(texts) for title, texts in parts.items()]
-    return "\n\n".join([HEAD.strip(), *texts]) + "\n"
-
-
-def of_function(name, function):
-    return f"### {name}\n\n{code(signature(name, function))}\n\n{words(inspect.getdoc(function))}"
-
-
-def of_class(name, value):
-    doc = words(inspect.getdoc(value))
-    if issubclass(value, Exception):
-        return f"- `agcam.{name}`: {doc.splitlines()[0]}"
-    made = [f"### agcam.{name}", doc]
-    for method, found in vars(value).items():
-        function = getattr(found, "fget", None) or inspect.unwrap(getattr(found, "func", found))
-        if method.startswith("_") or not inspect.isfunction(function):
-            continue
-        call = signature(f"{name}.{method}", function)
-        if hasattr(found, "func") or hasattr(found, "fget"):  # a property
-            call = f"{name}.{method}"
-        made.append(f"{code(call)}\n\n{words(inspect.getdoc(function))}")
-    return "\n\n".join(made)
 
 
 def metrics():
@@ -79,39 +40,6 @@ def metrics():
     return "\n".join(lines)
 
 
-def signature(name, function):
-    parameters = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.name != "self":
-            plain = parameter.replace(annotation=parameter.empty)
-            parameters.append(str(plain).replace(" = ", "=").replace("mappingproxy({})", "{}"))
-        keyword = parameter.kind is parameter.KEYWORD_ONLY
-        if keyword and "*" not in parameters and not any(p.startswith("*") for p in parameters):
-            parameters.insert(-1, "*")
-    text = f"{name}({', '.join(parameters)})"
-    broken = ",\n    ".join(parameters)
-    return text if len(text) < 96 else f"{name}(\n    {broken},\n)"
-
-
-def code(text):
-    return f"```python\n{text}\n```"
-
-
-def words(doc):
-    """A docstring as Markdown: sections with a list of their entries."""
-    lines = []
-    for line in doc.splitlines():
-        section = re.fullmatch(r"(Args|Attributes|Returns|Yields|Raises):", line)
-        entry = re.match(r"    (\*{0,2}\w+): (.*)", line)
-        if section:
-            lines += [f"**{section[1]}**", ""]
-        elif entry and lines:
-            lines.append(f"- `{entry[1]}`: {entry[2]}")
-        else:
-            lines.append(f"  {line.strip()}" if line.startswith("        ") else line.strip())
-    return "\n".join(lines)
-
-
 def commands(name, command):
     """A section for each command that does something."""
     inner = getattr(command, "commands", {})
@@ -122,7 +50,7 @@ def commands(name, command):
     groups = {panel(parameter): None for parameter in command.params}
     own = [option(parameter) for parameter in command.params if not panel(parameter)]
     own += [f"- the options of *{group}*, below" for group in groups if group]
-    yield "\n\n".join([f"### {name}", inspect.cleandoc(command.help), "\n".join(own)]).rstrip()
+    yield "\n\n".join([f"## {name}", inspect.cleandoc(command.help), "\n".join(own)]).rstrip()
 
 
 def groups(command):
@@ -151,4 +79,5 @@ def option(parameter):
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

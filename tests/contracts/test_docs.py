@@ -1,0 +1,128 @@
+"""The documentation: it builds strictly without network, links lead somewhere, its code runs."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+import timm
+import yaml
+from PIL import Image
+
+import agcam
+from conftest import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [DOCS / "index.md", DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUN = ["compare", "lightning", "many-pictures", "masks", "notebook", "targets", "timm", "training"]
+RUN += ["transform"]  # the others need a network or another library
+
+
+class Links(HTMLParser):
+    """What a page links to, what it loads, and the anchors that it has."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.loaded, self.anchors = [], [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.anchors.add(found.get("id"))
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+        if tag in {"script", "img", "iframe"} and found.get("src"):
+            self.loaded.append(found["src"])
+        if tag == "link" and found.get("rel") != "canonical":
+            self.loaded.append(found["href"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Every page of the site by its path, built as `mkdocs build` does."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)]
+    quiet = {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | quiet, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    pages = [path for path in folder.rglob("*.html") if path.name != "404.html"]
+    return {path: Links(path.read_text(encoding="utf-8")) for path in pages}
+
+
+def test_every_link_of_the_site_leads_somewhere(site):
+    for page, found in site.items():
+        if "report-" in page.name:  # a report, which has a viewer of its own
+            continue
+        for link in {*found.links, *found.loaded}:
+            parts = urlsplit(link)
+            if parts.scheme:
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            assert target.is_file(), f"{page.name}: {link}"
+            if parts.fragment and target in site and not parts.fragment.startswith("__"):
+                assert unquote(parts.fragment) in site[target].anchors, f"{page.name}: {link}"
+
+
+def test_the_site_loads_nothing_from_another_host(site):
+    for page, found in site.items():
+        assert not [url for url in found.loaded if urlsplit(url).netloc], page.name
+
+
+def test_every_how_to_is_two_clicks_from_the_front_page():
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    sections = {title: pages for section in nav for title, pages in section.items()}
+    how_to = [next(iter(p.values())) for p in sections["How to"] if isinstance(p, dict)]
+    for page in ("index.md", "how-to/index.md"):
+        base = (DOCS / page).parent
+        links = re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text(encoding="utf-8"))
+        linked = {(base / link).resolve() for link in links}
+        assert {(DOCS / name).resolve() for name in how_to} <= linked, page
+
+
+def test_links_of_the_readme_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (ROOT / link).exists(), link
+
+
+def test_the_list_of_decisions_is_complete():
+    text = (DOCS / "decisions" / "index.md").read_text(encoding="utf-8")
+    for record in sorted((DOCS / "decisions").glob("0*.md")):
+        title = record.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
+        assert f"[{title}]({record.name})" in text
+
+
+def blocks(page):
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_compiles_and_names_what_exists(page):
+    for block in blocks(page):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert node.value.id != "agcam" or hasattr(agcam, node.attr), node.attr
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_code_of_a_how_to_runs(name, tiny, tmp_path, monkeypatch):
+    """All blocks of a page one after another, on a small random ViT in place of the named one."""
+    tiny.head = type(tiny.head)(24, 3)
+    tiny.default_cfg = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "input_size": (3, 32, 32)}
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: tiny)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    for path in ("cat.jpg", "dog.jpg", "photos/one.jpg"):
+        Image.fromarray(noise).save(tmp_path / path)
+    code = "\n".join(blocks(DOCS / "how-to" / f"{name}.md"))
+    code = code.replace("Resize(256)", "Resize(36)").replace("224", "32")
+    exec(compile(code, f"{name}.md", "exec"), {})
