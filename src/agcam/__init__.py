@@ -30,6 +30,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .annotations import FORMATS, Annotation, annotate
     from .attribution import Attribution
     from .comparison import Comparison, compare
     from .datasets import DATASETS
@@ -44,9 +45,11 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "DATASETS": "datasets",
+    "FORMATS": "annotations",
     "METHODS": "methods",
     "METRICS": "metrics",
     "Against": "targets",
+    "Annotation": "annotations",
     "Attribution": "attribution",
     "Batch": "explainer",
     "Classifier": "values",
@@ -57,6 +60,7 @@ _LAZY = {
     "Similarity": "targets",
     "Target": "targets",
     "Top": "targets",
+    "annotate": "annotations",
     "compare": "comparison",
     "evaluate": "evaluation",
     "explain": "explainer",
@@ -67,10 +71,12 @@ _LAZY = {
 
 __all__ = [
     "DATASETS",
+    "FORMATS",
     "METHODS",
     "METRICS",
     "Against",
     "AgcamError",
+    "Annotation",
     "Attribution",
     "Batch",
     "Classifier",
@@ -93,6 +99,7 @@ __all__ = [
     "Top",
     "UnknownNameError",
     "__version__",
+    "annotate",
     "compare",
     "evaluate",
     "explain",

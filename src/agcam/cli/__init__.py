@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import AgcamError
+from .annotate import annotate
 from .compare import compare
 from .evaluate import evaluate
 from .explain import explain
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.command()(explain)
 app.command()(compare)
 app.command()(evaluate)
+app.command()(annotate)
 app.command()(report)
 app.command()(runs)
 app.add_typer(lists, name="list")

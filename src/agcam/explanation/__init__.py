@@ -24,7 +24,7 @@ from .pixels import PixelMaps
 from .renamed import renamed
 from .view import card_of
 
-__all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "file_names"]
+__all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "distinct", "file_names"]
 
 
 @dataclass(frozen=True, eq=False)

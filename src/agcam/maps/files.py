@@ -18,8 +18,10 @@ from PIL import Image
 from ..errors import SaveError
 
 
-def write_atomically(path: str | Path, data: bytes, *, sync: bool = False) -> None:
-    """Write `data` to `path`: a reader sees the old file or the whole new one, never a part.
+def write_atomically(
+    path: str | Path, data: bytes | Iterable[bytes], *, sync: bool = False
+) -> None:
+    """Write `data`, whole or in pieces: a reader sees the old file or the new one, never a part.
 
     Missing folders are made; a temporary file in the same folder is renamed at the end, and removed
     if anything fails. `sync` also waits until the data is on the disk. Raises SaveError, one
@@ -30,7 +32,7 @@ def write_atomically(path: str | Path, data: bytes, *, sync: bool = False) -> No
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:  # not tempfile: that would make it unreadable to others
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

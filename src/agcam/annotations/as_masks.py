@@ -1,0 +1,137 @@
+"""PNG masks of class numbers, and Pascal VOC's layout around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import SaveError
+from ..maps import png_bytes
+from .record import Annotated, Annotations, Record
+
+MOST: Final = 254  # classes or objects in one PNG of 8 bits: 0 is background, 255 is VOC's border
+VOC: Final = (
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+
+
+def png(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """A mask for each picture: 0 is background, else a class number of classes.txt."""
+    _check(len(given.classes))
+    for record in given.records:
+        yield f"masks/{record.stem}.png", [_mask(record, [o.label + 1 for o in record.objects])]
+    yield "classes.txt", [_listed(range(1, len(given.classes) + 1), given.classes)]
+
+
+def voc(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """VOC's XML and masks; VOC's own numbers of the classes where all of them are VOC's.
+
+    Every list of ImageSets names all pictures.
+    """
+    own = all(name in VOC for name in given.classes)
+    numbers = [VOC.index(n) + 1 if own else at for at, n in enumerate(given.classes, 1)]
+    _check(len(numbers))
+    for record in given.records:
+        _check(len(record.objects))
+        of_class = [numbers[one.label] for one in record.objects]
+        of_object = list(range(1, len(record.objects) + 1))
+        yield f"Annotations/{record.stem}.xml", [_xml(record, given.classes)]
+        yield f"SegmentationClass/{record.stem}.png", [_mask(record, of_class)]
+        yield f"SegmentationObject/{record.stem}.png", [_mask(record, of_object)]
+    for part in ("train", "val", "trainval"):
+        names = (f"{record.stem}\n".encode() for record in given.records)
+        yield f"ImageSets/Main/{part}.txt", names
+    yield "classes.txt", [_listed(numbers, given.classes)]
+
+
+def _xml(record: Record, classes: tuple[str, ...]) -> bytes:
+    root = ElementTree.Element("annotation")
+    _add(root, "folder", "JPEGImages")
+    _add(root, "filename", f"{record.stem}.jpg")
+    size = ElementTree.SubElement(root, "size")
+    for side, value in zip(("width", "height", "depth"), (*record.size, 3), strict=True):
+        _add(size, side, value)
+    _add(root, "segmented", int(bool(record.objects)))
+    for one in record.objects:
+        entry = ElementTree.SubElement(root, "object")
+        for key, text in _fields(one, classes).items():
+            _add(entry, key, text)
+        box, (left, top, right, bottom) = ElementTree.SubElement(entry, "bndbox"), one.box
+        sides = {"xmin": left + 1, "ymin": top + 1, "xmax": right, "ymax": bottom}
+        for side, value in sides.items():
+            _add(box, side, value)
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8"))
+
+
+def _fields(one: Annotated, classes: tuple[str, ...]) -> dict[str, object]:
+    return {
+        "name": classes[one.label],
+        "pose": "Unspecified",
+        "truncated": 0,
+        "difficult": 0,
+        "score": f"{one.score:.4f}",
+    }
+
+
+def _add(parent: ElementTree.Element, name: str, text: object) -> None:
+    ElementTree.SubElement(parent, name).text = str(text)
+
+
+def _mask(record: Record, numbers: list[int]) -> bytes:
+    """A PNG of numbers; where objects of several classes overlap, the higher score is seen."""
+    width, height = record.size
+    pixels = np.zeros((height, width), dtype=np.uint8)
+    order = sorted(range(len(numbers)), key=lambda at: record.objects[at].score)
+    for at in order:
+        pixels[record.objects[at].mask(record.size)] = numbers[at]
+    image = Image.fromarray(pixels)
+    image.putpalette(_palette().ravel().tolist())
+    return png_bytes(image)
+
+
+def _palette() -> NDArray[np.uint8]:
+    """VOC's colours (256, 3): the bits of a number, three at a time, from each colour's highest."""
+    numbers, colours = np.arange(256), np.zeros((256, 3), dtype=np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            on = numbers >> (3 * bit + channel) & 1
+            colours[:, channel] |= (on << (7 - bit)).astype(np.uint8)
+    return colours
+
+
+def _listed(numbers: Iterable[int], classes: Iterable[str]) -> bytes:
+    pairs = zip(numbers, classes, strict=True)
+    return "".join(f"{number} {name}\n" for number, name in pairs).encode()
+
+
+def _check(count: int) -> None:
+    if count > MOST:
+        raise SaveError(
+            f"a mask in PNG has numbers up to {MOST}, but there are {count} classes or objects; "
+            "take coco, yolo or labelme (--to)."
+        )

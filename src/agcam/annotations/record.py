@@ -1,0 +1,91 @@
+"""What is known of one picture: its objects, or why there are none; kept as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from ..maps import Mask
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """One object: `label` is its number among the classes, `counts` the runs of its mask.
+
+    `box` is left, top, right, bottom in pixels, right and bottom exclusive; `score` is the mean
+    relevance within it (1 is the map's highest), `probability` that of its class in the picture.
+    """
+
+    label: int
+    box: tuple[int, int, int, int]
+    score: float
+    probability: float | None
+    counts: tuple[int, ...]
+
+    def mask(self, size: tuple[int, int]) -> Mask:
+        """Its mask in a picture of `size` (width, height)."""
+        width, height = size
+        on = np.arange(len(self.counts)) % 2 == 1
+        return np.asarray(np.repeat(on, self.counts).reshape(width, height).T)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture: `source` is its path in the folder, `stem` begins the names of its files."""
+
+    source: str
+    stem: str
+    picture_sha256: str
+    size: tuple[int, int] = (0, 0)
+    labels: tuple[int, ...] = ()
+    objects: tuple[Annotated, ...] = ()
+    error: str = ""
+
+    def file(self, kept: Sequence[str]) -> str:
+        """The name of its picture; one of another kind than those `kept` becomes the last one."""
+        suffix = PurePath(self.source).suffix.lower()
+        return self.stem + (suffix if suffix in kept else kept[-1])
+
+    def renumbered(self, numbers: Mapping[int, int]) -> Record:
+        """The same with other numbers of the classes."""
+        objects = tuple(replace(one, label=numbers[one.label]) for one in self.objects)
+        return replace(self, labels=tuple(numbers[label] for label in self.labels), objects=objects)
+
+    def to_json(self) -> bytes:
+        """As a file's bytes."""
+        return json.dumps(asdict(self)).encode("ascii")
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What a format writes: the records, which can be gone through repeatedly, and their classes.
+
+    `manifest` says how they were made, the rule included.
+    """
+
+    records: Iterable[Record]
+    classes: tuple[str, ...]
+    manifest: Mapping[str, Any]
+
+
+def record_of(data: bytes) -> Record:
+    """A record from a file's bytes. Raises ValueError, TypeError, KeyError for another file."""
+    content = json.loads(data)
+    objects = tuple(
+        Annotated(**{**one, "box": tuple(one["box"]), "counts": tuple(one["counts"])})
+        for one in content.pop("objects")
+    )
+    size, labels = tuple(content.pop("size")), tuple(content.pop("labels"))
+    return Record(**content, size=size, labels=labels, objects=objects)
+
+
+def runs(mask: Mask) -> tuple[int, ...]:
+    """Lengths of the runs off and on in turn, down the columns, as COCO has them."""
+    flat = np.concatenate([[False], mask.T.ravel()])
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    return tuple(np.diff(np.concatenate([[0], changes, [mask.size]])).tolist())

@@ -1,0 +1,173 @@
+"""The output folder: one record for each picture, written once; the final files from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from ..errors import SaveError
+from ..images import open_picture
+from ..maps import write_atomically
+from .formats import FORMATS, Format
+from .record import Annotations, Record, record_of
+
+MANIFEST: Final = "agcam.json"
+FOLDER: Final = "records"
+PART: Final = f".{'[0-9a-f]' * 16}.part"
+CHUNK: Final = 1 << 20
+
+
+@dataclass
+class Stored:
+    """The records of one request in the folder `out`.
+
+    `pictures` are the paths of all pictures with the names and stems of their records.
+    """
+
+    out: Path
+    manifest: Mapping[str, Any]
+    pictures: Mapping[Path, tuple[str, str]]
+    known: int = 0  # pictures that were done before
+    _done: set[Path] = field(default_factory=set)  # of the last batch
+    _hashes: dict[Path, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Remove what a killed run was writing; SaveError if the folder has another request."""
+        path, text = self.out / MANIFEST, _text(self.manifest)
+        if path.exists() and path.read_bytes() != text:
+            raise SaveError(
+                f"{self.out} holds annotations of another request (model, rule, pictures or "
+                "version); give another folder (--out)."
+            )
+        for part in self.out.rglob(PART):
+            part.unlink(missing_ok=True)
+        write_atomically(path, text)
+
+    def are_done(self, paths: Iterable[Path]) -> bool:
+        """Whether all pictures of a batch are done and unchanged; the others are hashed."""
+        self._hashes = {path: hash_of(path) for path in paths}
+        found = {path: self._read(path) for path in self._hashes}
+        self._done = {
+            path
+            for path, record in found.items()
+            if record is not None and record.picture_sha256 == self._hashes[path] != ""
+        }
+        self.known += len(self._done)
+        return len(self._done) == len(self._hashes)
+
+    def write(self, path: Path, record: Record) -> None:
+        """Keep the record of a picture, if it is not there."""
+        if path in self._done:
+            return
+        for row in FORMATS.values():  # the picture has changed
+            (self.out / row.folder / record.file(row.kept)).unlink(missing_ok=True)
+        write_atomically(self._path(path), record.to_json())
+
+    def sha256(self, path: Path) -> str:
+        """The hash of a picture of this batch."""
+        return self._hashes[path]
+
+    def records(self) -> Iterator[tuple[Path, Record]]:
+        """Every record, one at a time, in the order of the pictures."""
+        for path in self.pictures:
+            record = self._read(path)
+            if record is None:
+                raise SaveError(f"{self._path(path)} is gone; run the same command again.")
+            yield path, record
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            record = record_of(self._path(path).read_bytes())
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        return record if record.source == self.pictures[path][0] else None
+
+    def _path(self, path: Path) -> Path:
+        return self.out / FOLDER / f"{self.pictures[path][1]}.json"
+
+    def export(self, row: Format, classes: tuple[str, ...], only_used: bool, link: bool) -> None:
+        """Write the final files of a format, and place the pictures that it names."""
+        good = _Good(self)
+        for path, record in self.records():
+            if not record.error:
+                place(path, self.out / row.folder / record.file(row.kept), link)
+        if only_used:
+            used = sorted({label for record in good for label in record.labels})
+            good.numbers = {label: number for number, label in enumerate(used)}
+            classes = tuple(classes[label] for label in used)
+        for name, pieces in row.write(Annotations(good, classes, self.manifest)):
+            write_atomically(self.out / name, pieces)
+
+
+@dataclass
+class _Good:
+    """The records without an error, read from the disk each time."""
+
+    stored: Stored
+    numbers: Mapping[int, int] | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        for _, record in self.stored.records():
+            if not record.error:
+                yield record if self.numbers is None else record.renumbered(self.numbers)
+
+
+def place(source: Path, target: Path, link: bool) -> None:
+    """Copy a picture, or link it where the disk can; another kind becomes what `target` is."""
+    if target.exists():
+        return
+    if source.suffix.lower() not in _same(target.suffix):
+        _convert(open_picture(source), target)
+        return
+    if link:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:  # another disk, or one without links
+            pass
+        else:
+            return
+    write_atomically(target, _chunks(source))
+
+
+def _same(suffix: str) -> tuple[str, ...]:
+    """The suffixes of a kind of picture."""
+    return (".jpg", ".jpeg") if suffix == ".jpg" else (suffix,)
+
+
+def _convert(picture: Image.Image, target: Path) -> None:
+    import io
+
+    buffer = io.BytesIO()
+    kind, options = ("JPEG", {"quality": 95}) if target.suffix == ".jpg" else ("PNG", {})
+    picture.save(buffer, format=kind, **options)
+    write_atomically(target, buffer.getvalue())
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file; an empty text if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        for chunk in _chunks(path):
+            digest.update(chunk)
+    except (OSError, ValueError):
+        return ""
+    return digest.hexdigest()
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _text(manifest: Mapping[str, Any]) -> bytes:
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return text.encode("utf-8", "backslashreplace")

@@ -1,0 +1,82 @@
+"""`agcam annotate`: a folder of pictures in; masks, boxes and scores for other tools out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .loading import Loading
+from .options import BatchSize, MethodOptions, Model, make_folder, options_in, takes_groups
+from .progress import bars
+from .say import say
+from .stopping import advise
+
+SHOWN = 20  # pictures that were skipped
+
+
+@takes_groups
+def annotate(
+    folder: Annotated[Path, typer.Argument(help="The pictures.", metavar="FOLDER")],
+    model: Model = "demo",
+    *,
+    to: Annotated[
+        str, typer.Option(help="coco, yolo, voc, png, csv, labelme or label-studio.")
+    ] = "coco",
+    out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("annotated"),
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="Classes of the pictures: folders (of its class folder), predicted, or NAME,NAME."
+        ),
+    ] = "folders",
+    method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam_spread",
+    options: MethodOptions = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Another share of a map's range than the rule's.")
+    ] = None,
+    batch_size: BatchSize = 8,
+    link: Annotated[
+        bool, typer.Option("--link", help="Link pictures into --out rather than copy them.")
+    ] = False,
+    loading: Loading,
+) -> None:
+    """Write masks, boxes and scores of objects, from class labels alone; it can be continued."""
+    from ..annotations import FORMATS
+    from ..annotations import annotate as run
+    from ..maps import mask_rule
+    from ..methods import METHODS
+
+    _, chosen = FORMATS[to], options_in(METHODS[method], options or ())
+    mask_rule(threshold)  # what is wrong is reported before a model is loaded
+    make_folder(out)
+    classifier = loading.load(model)
+    advise("what is done is kept; the same command continues")
+    with bars() as bar:
+        found = run(
+            classifier,
+            folder,
+            to,
+            out=out,
+            labels=labels,
+            method=method,
+            threshold=threshold,
+            batch_size=batch_size,
+            link=link,
+            progress=bar("annotating"),
+            options=chosen,
+        )
+    for name, why in list(found.failures.items())[:SHOWN]:
+        say(f"agcam: skipped: {name}: {why}", err=True)
+    if len(found.failures) > SHOWN:
+        say(f"agcam: and {len(found.failures) - SHOWN} more", err=True)
+    before = f" ({found.known} pictures were done before)" if found.known else ""
+    say(f"rule: {found.rule['text']}")
+    say(
+        f"{found.objects} objects in {found.pictures} pictures{before}, {found.empty} without one, "
+        f"{len(found.failures)} skipped; {FORMATS[to].about}, and {FORMATS[to].folder}/, are in "
+        f"{out}"
+    )
+    if found.failures:
+        raise typer.Exit(1)

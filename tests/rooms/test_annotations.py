@@ -1,0 +1,292 @@
+"""What `annotate` writes is read back as it was: by our own readers and by pycocotools."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+import agcam
+from agcam import DATASETS, FORMATS, PictureError, SaveError, TargetError
+from agcam.annotations import Annotated, Annotations, Record, stored
+from agcam.annotations.as_masks import VOC
+from agcam.annotations.outline import outline
+from agcam.annotations.record import record_of, runs
+from agcam.maps import MaskRule, instances, union
+
+NAMES = ("cat", "Häuschen, klein", "犬")
+RULE = MaskRule(0.5, 0)
+
+
+@st.composite
+def records(draw, most_labels=1):
+    """Pictures of odd sizes with some objects, down to a pixel, of one class or several."""
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        shape = draw(st.tuples(st.integers(1, 13), st.integers(1, 13)))
+        labels = draw(st.sets(st.integers(0, 2), min_size=1, max_size=most_labels))
+        objects = []
+        for label in sorted(labels):
+            values = draw(arrays.arrays(np.int8, shape, elements=st.integers(0, 1)))
+            objects += [
+                Annotated(label, one.box, 0.25, 0.5, runs(one.mask))
+                for one in instances(values, RULE)
+            ]
+        source, stem = f"ä/é {number}.png", f"é-{number}"
+        size = shape[1], shape[0]
+        made.append(Record(source, stem, "0", size, tuple(sorted(labels)), tuple(objects)))
+    return made
+
+
+def export(root, name, made, classes=NAMES):
+    """The files of a format, and a picture for each record."""
+    shutil.rmtree(root, ignore_errors=True)
+    row = FORMATS[name]
+    manifest = {"method": "agcam_spread", "rule": RULE.manifest}
+    for path, pieces in row.write(Annotations(made, classes, manifest)):
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(b"".join(pieces))
+    for record in made:
+        target = root / row.folder / record.file(row.kept)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", record.size).save(target)
+    return root
+
+
+def read_back(reader, root):
+    """(file, class) -> boxes and mask, as our own reader has them."""
+    data = DATASETS[reader].read(str(root))
+    found = {}
+    for sample in data.samples:
+        truth = data.truth(sample)
+        boxes = sorted(map(tuple, truth.boxes.round(4).tolist()))
+        key = Path(sample.address).stem, data.classes[sample.label][0]
+        found[key] = boxes, None if truth.mask is None else truth.mask == 1
+    return found
+
+
+def expected(made, classes=NAMES):
+    found = {}
+    for record in made:
+        for label in record.labels:
+            some = [one for one in record.objects if one.label == label]
+            if some:
+                mask = np.any([one.mask(record.size) for one in some], axis=0)
+                boxes = sorted(tuple(map(float, one.box)) for one in some)
+                found[record.stem, classes[label]] = boxes, mask
+    return found
+
+
+def assert_equal(found, wanted):
+    assert found.keys() == wanted.keys()
+    for key, (boxes, mask) in wanted.items():
+        assert found[key][0] == boxes
+        assert found[key][1] is None or np.array_equal(found[key][1], mask)
+
+
+@given(arrays.arrays(np.bool_, st.tuples(*[st.integers(1, 12)] * 2)))
+def test_outlines_and_runs_are_exact(pixels):
+    height, width = pixels.shape
+    coded = {"size": [height, width], "counts": list(runs(pixels))}
+    assert np.array_equal(
+        coco_mask.decode(coco_mask.frPyObjects(coded, height, width)).astype(bool), pixels
+    )
+    for one in instances(pixels, RULE):
+        corners = [side for corner in outline(one.mask) for side in corner]
+        (polygon,) = coco_mask.frPyObjects([corners], height, width)
+        assert np.array_equal(coco_mask.decode(polygon).astype(bool), one.mask)
+
+
+@settings(max_examples=15)
+@given(made=records(most_labels=3))
+def test_records_and_pycocotools(tmp_path_factory, made):
+    assert [record_of(record.to_json()) for record in made] == made
+    root = export(tmp_path_factory.getbasetemp() / "coco", "coco", made)
+    tool = COCO(root / "annotations" / "instances_train.json")
+    assert tool.dataset["info"]["rule"]["threshold"] == 0.5
+    entries = [(record, one) for record in made for one in record.objects]
+    assert len(tool.anns) == len(entries)
+    for entry, (record, one) in zip(tool.anns.values(), entries, strict=True):
+        mask = one.mask(record.size)
+        assert np.array_equal(tool.annToMask(entry).astype(bool), mask)
+        assert entry["area"] == mask.sum()
+        assert tool.cats[entry["category_id"]]["name"] == NAMES[one.label]
+        assert (entry["score"], entry["probability"]) == (0.25, 0.5)
+    if entries:
+        assert_equal(read_back("coco", root), expected(made))
+
+
+@settings(max_examples=10)
+@given(made=records(most_labels=3))
+def test_yolo_and_csv_are_read_back(tmp_path_factory, made):
+    if not any(record.objects for record in made):
+        return
+    base = tmp_path_factory.getbasetemp()
+    assert_equal(read_back("yolo", export(base / "yolo", "yolo", made)), expected(made))
+    root = export(base / "csv", "csv", made)
+    found = read_back("csv", root / "boxes.csv")
+    plain = {(stem, name.split(",")[0]): value for (stem, name), value in expected(made).items()}
+    assert {key: value for key, value in found.items() if value[0]}.keys() == plain.keys()
+    assert all(found[key][0] == boxes for key, (boxes, _) in plain.items())
+    assert len((root / "scores.csv").read_text().splitlines()) == 1 + sum(
+        len(record.objects) for record in made
+    )
+
+
+@settings(max_examples=10)
+@given(made=records())
+def test_voc_and_masks_are_read_back(tmp_path_factory, made):
+    classes = (VOC[7], VOC[11], VOC[14])  # in VOC's own numbers
+    base = tmp_path_factory.getbasetemp()
+    root = export(base / "voc", "voc", made, classes)
+    wanted = expected(made, classes)
+    if wanted:
+        assert_equal(read_back("pascal_voc", root), wanted)
+    root = export(base / "png", "png", made)
+    for record in made:
+        with Image.open(root / "masks" / f"{record.stem}.png") as image:
+            assert image.mode == "P"
+            numbers = np.array(image)
+        shown = np.isin(numbers, record.labels[0] + 1)
+        masks = [one.mask(record.size) for one in record.objects]
+        assert np.array_equal(shown, np.any([np.zeros_like(shown), *masks], axis=0))
+    assert "3 犬" in (root / "classes.txt").read_text(encoding="utf-8")
+
+
+@settings(max_examples=10)
+@given(made=records(most_labels=3))
+def test_labelme_and_label_studio_hold_the_same_polygons(tmp_path_factory, made):
+    base = tmp_path_factory.getbasetemp()
+    root = export(base / "labelme", "labelme", made)
+    tasks = json.loads(
+        (export(base / "studio", "label-studio", made) / "label_studio.json").read_text(
+            encoding="utf-8"
+        )
+    )
+    for record, task in zip(made, tasks, strict=True):
+        content = json.loads((root / "labelme" / f"{record.stem}.json").read_text("utf-8"))
+        assert (root / "labelme" / content["imagePath"]).is_file()
+        assert (content["imageWidth"], content["imageHeight"]) == record.size
+        for one, shape, result in zip(
+            record.objects, content["shapes"], task["predictions"][0]["result"], strict=True
+        ):
+            corners = outline(one.mask(record.size))
+            assert shape["points"] == [list(corner) for corner in corners]
+            assert shape["label"] == NAMES[one.label] == result["value"]["polygonlabels"][0]
+            pixels = np.array(result["value"]["points"]) * record.size / 100
+            assert np.allclose(pixels, corners)
+
+
+# From pictures to files
+
+
+CLASSES = ["cat", "dog", "犬", *(f"other {number}" for number in range(7))]
+
+
+@pytest.fixture
+def model(tiny):
+    return agcam.load(tiny, classes=CLASSES, preparation={"mean": 0.5, "std": 0.5})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Class folders with two pictures of one name, a bad one, odd names and an unknown class."""
+    root = tmp_path / "pictures"
+    generator = np.random.default_rng(0)
+    for name in ("cat/1.png", "cat/=cmd' \n.png", "dog/1.png", "犬/é 2.jpg", "bird/3.png"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = generator.integers(40, 60, 2)
+        Image.fromarray(generator.integers(0, 255, (*size, 3), dtype=np.uint8)).save(path)
+    (root / "dog" / "bad.jpg").write_bytes(b"no picture")
+    return root
+
+
+def files_in(root):
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
+
+
+def test_a_folder_of_class_folders(model, folder, tmp_path):
+    out = tmp_path / "out"
+    made = agcam.annotate(model, folder, out=out, batch_size=2)
+    assert made.pictures == 4
+    assert set(made.failures) == {"bird/3.png", "dog/bad.jpg"}
+    assert "no class 'bird'" in made.failures["bird/3.png"]
+    assert "1 skipped" not in repr(made)
+    data = DATASETS["coco"].read(str(out))
+    found = {(Path(s.address).name, data.classes[s.label][0]): data.truth(s) for s in data.samples}
+    alone = agcam.explain(model, folder / "dog" / "1.png", "dog", "agcam_spread")
+    mask = alone.masks()
+    assert mask.any()
+    (truth,) = [t for (name, kind), t in found.items() if kind == "dog"]
+    assert np.array_equal(truth.mask == 1, mask)
+    assert np.array_equal(union(alone.boxes(), mask.shape), mask)
+    assert {path.parent for path in out.rglob("*") if path.is_file()} == {
+        out,
+        out / "records",
+        out / "annotations",
+        out / "images",
+    }
+    manifest = json.loads((out / "agcam.json").read_text(encoding="utf-8"))
+    assert manifest["rule"]["threshold"] == 0.375
+    # another format of the same, without the model
+    again = agcam.annotate(model, folder, "voc", out=out, batch_size=2)
+    assert (again.known, again.objects) == (5, made.objects)
+    with Image.open(out / "JPEGImages" / "1.jpg") as image:
+        assert image.format == "JPEG"
+    with pytest.raises(SaveError, match="another request"):
+        agcam.annotate(model, folder, out=out, threshold=0.5)
+
+
+def test_killed_and_continued_gives_equal_files(model, folder, tmp_path, monkeypatch):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    agcam.annotate(model, folder, "yolo", out=whole, batch_size=2)
+    written, kept = [], stored.write_atomically
+
+    def killed(path, data, **options):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path)
+        kept(path, data, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "write_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            agcam.annotate(model, folder, "yolo", out=stopped, batch_size=2)
+    before = {path: path.stat().st_mtime_ns for path in (stopped / "records").iterdir()}
+    assert len(before) == 2
+    (stopped / "records" / f".{'0' * 16}.part").write_bytes(b"half")
+    agcam.annotate(model, folder, "yolo", out=stopped, batch_size=2)
+    assert files_in(stopped) == files_in(whole)
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+def test_predicted_classes_and_given_ones(model, folder, tmp_path):
+    made = agcam.annotate(model, folder, "png", out=tmp_path / "predicted", labels="predicted")
+    used = (tmp_path / "predicted" / "classes.txt").read_text(encoding="utf-8").splitlines()
+    predictions = {
+        agcam.explain(model, path).predictions()[0][0] for path in folder.rglob("*.png")
+    } | {agcam.explain(model, folder / "犬" / "é 2.jpg").predictions()[0][0]}
+    assert {line.split(" ", 1)[1] for line in used} == predictions
+    assert set(made.failures) == {"dog/bad.jpg"}
+    two = agcam.annotate(model, folder, "csv", out=tmp_path / "two", labels=["犬", "cat"])
+    assert two.pictures == 5
+    with pytest.raises(TargetError):
+        agcam.annotate(model, folder, out=tmp_path / "none", labels=["unicorn"])
+    with pytest.raises(PictureError):
+        agcam.annotate(model, tmp_path / "two" / "records", out=tmp_path / "e", labels="predicted")
+
+
+def test_pictures_are_linked_where_the_disk_can(model, folder, tmp_path):
+    agcam.annotate(model, folder, out=tmp_path / "out", link=True)
+    assert (tmp_path / "out" / "images" / "1.png").samefile(folder / "cat" / "1.png")
