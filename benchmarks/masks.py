@@ -70,7 +70,8 @@ def run(given):
             low, high = np.quantile(draws, (0.025, 0.975))
             print(
                 f"{method}: threshold {rule.threshold:g}, {len(values)} questions in "
-                f"{len(by_picture)} pictures, mean IoU {np.mean(values):.3f} ({low:.3f} to {high:.3f})"
+                f"{len(by_picture)} pictures, mean IoU {np.mean(values):.3f} "
+                f"({low:.3f} to {high:.3f})"
             )
 
 

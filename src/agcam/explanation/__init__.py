@@ -14,12 +14,13 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError
-from ..maps import Instance, Mask, PixelMap, instances, mask_rule, overlay, to_pixels, union
+from ..maps import PixelMap, overlay, to_pixels
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from ..viewer import reduced
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
 from .manifest import describe, summary
 from .notebook import notebook_view
+from .objects import ShownObjects
 from .pixels import PixelMaps
 from .renamed import renamed
 from .view import card_of
@@ -28,7 +29,7 @@ __all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "distinct", "file
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(ShownObjects):
     """What the model predicted, and what in the picture speaks for each target; immutable.
 
     Attributes:
@@ -49,8 +50,7 @@ class Explanation:
         method: The name of the method.
         options: Its options that were chosen, ready for JSON.
         class_specific: Whether the maps of one picture depend on the target.
-        tracer: What `explain(tracer=)` would have to be given to come the same way, None if it
-            chooses nothing.
+        tracer: What `explain(tracer=)` takes to come the same way, None if it chooses nothing.
         grid: The patches of the input.
         versions: Of all libraries that have a part in a map.
         notes: What a reader must know of the model, the preparation or the maps.
@@ -168,42 +168,6 @@ class Explanation:
         grid_map = self.grid_map[picture, target : target + 1].numpy()
         values: PixelMap = to_pixels(grid_map, self.frames[picture]).normalized()[0]
         return values
-
-    def boxes(
-        self, picture: int = 0, target: int = 0, *, threshold: float | None = None
-    ) -> list[Instance]:
-        """The objects that a map shows, each with box, mask and score; the highest score first.
-
-        One rule for all methods, found on tuning pictures (docs/method.md); instances that touch in
-        the map are one object. A constant map shows none.
-
-        Args:
-            picture: which picture, counted from 0.
-            target: which of its targets, counted from 0.
-            threshold: another share of the map's range, at least 0 and below 1.
-
-        Raises:
-            RenderError: `threshold` is out of range.
-        """
-        grid_map = self.grid_map[picture, target : target + 1].numpy()
-        return instances(to_pixels(grid_map, self.frames[picture])[0], mask_rule(threshold))
-
-    def masks(self, picture: int = 0, target: int = 0, *, threshold: float | None = None) -> Mask:
-        """True on the objects of `boxes`: (height, width) of the original picture.
-
-        What the model never saw is False.
-
-        Args:
-            picture: as in `boxes`.
-            target: as in `boxes`.
-            threshold: as in `boxes`.
-
-        Raises:
-            RenderError: `threshold` is out of range.
-        """
-        frame = self.frames[picture]
-        found = self.boxes(picture, target, threshold=threshold)
-        return union(found, (frame.height, frame.width))
 
     def shrunk(self, side: int) -> Explanation:
         """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""
