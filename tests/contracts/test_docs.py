@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 
 import agcam
+from agcam.binding import BATCH_SIZE
 from conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -74,6 +75,16 @@ def test_every_link_of_the_site_leads_somewhere(site):
 def test_the_site_loads_nothing_from_another_host(site):
     for page, found in site.items():
         assert not [url for url in found.loaded if urlsplit(url).netloc], page.name
+
+
+def test_every_public_name_is_in_the_reference(site):
+    anchors = next(found.anchors for path, found in site.items() if path.name == "api.html")
+    tables = {name for name in agcam.__all__ if name.isupper()}
+    for name in set(agcam.__all__) - tables - {"__version__"}:
+        assert {f"agcam.{name}", f"agcam.errors.{name}"} & anchors, name
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    assert all(f"`agcam.{name}`" in text for name in tables)
+    assert f"`BATCH_SIZE` is {BATCH_SIZE}" in text  # signatures name it
 
 
 def test_every_how_to_is_two_clicks_from_the_front_page():
