@@ -9,9 +9,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from .outline import outline
-from .record import Annotated, Annotations, Record
+from .record import PICTURES, Annotated, Annotations, Record
 
-PICTURES: Final = (".jpg", ".jpeg", ".webp", ".bmp", ".png")
 LABELME: Final = "5.5.0"
 
 

@@ -10,33 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..datasets.pascal_voc import CLASSES
 from ..errors import SaveError
 from ..maps import png_bytes
 from .record import Annotated, Annotations, Record
 
 MOST: Final = 254  # classes or objects in one PNG of 8 bits: 0 is background, 255 is VOC's border
-VOC: Final = (
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-)
 
 
 def png(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -48,24 +27,26 @@ def png(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
 
 
 def voc(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """VOC's XML and masks; VOC's own numbers of the classes where all of them are VOC's.
+    """VOC's XML and masks; VOC's own names and numbers where all classes are VOC's.
 
     Every list of ImageSets names all pictures.
     """
-    own = all(name in VOC for name in given.classes)
-    numbers = [VOC.index(n) + 1 if own else at for at, n in enumerate(given.classes, 1)]
-    _check(len(numbers))
+    places = {name: number for number, names in enumerate(CLASSES, 1) for name in names}
+    own = all(name in places for name in given.classes)
+    numbers = [places[name] if own else at for at, name in enumerate(given.classes, 1)]
+    classes = tuple(CLASSES[n - 1][0] for n in numbers) if own else given.classes
+    _check(len(classes))
     for record in given.records:
         _check(len(record.objects))
         of_class = [numbers[one.label] for one in record.objects]
         of_object = list(range(1, len(record.objects) + 1))
-        yield f"Annotations/{record.stem}.xml", [_xml(record, given.classes)]
+        yield f"Annotations/{record.stem}.xml", [_xml(record, classes)]
         yield f"SegmentationClass/{record.stem}.png", [_mask(record, of_class)]
         yield f"SegmentationObject/{record.stem}.png", [_mask(record, of_object)]
     for part in ("train", "val", "trainval"):
         names = (f"{record.stem}\n".encode() for record in given.records)
         yield f"ImageSets/Main/{part}.txt", names
-    yield "classes.txt", [_listed(numbers, given.classes)]
+    yield "classes.txt", [_listed(numbers, classes)]
 
 
 def _xml(record: Record, classes: tuple[str, ...]) -> bytes:

@@ -10,9 +10,8 @@ from typing import Any
 import yaml
 
 from ..wording import cell
-from .as_json import PICTURES
 from .outline import outline
-from .record import Annotated, Annotations, Record
+from .record import PICTURES, Annotated, Annotations, Record
 
 _BOXES = ("path", "label", "left", "top", "right", "bottom")
 
@@ -20,12 +19,13 @@ _BOXES = ("path", "label", "left", "top", "right", "bottom")
 def yolo(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
     """A line for each object: class number, corners as shares of the picture.
 
-    A score has no place in a label. Both parts of data.yaml name all pictures.
+    A score has no place in a label. Both parts of data.yaml name all pictures; it has no `path`, so
+    that ultralytics takes the folder in which it lies.
     """
     for record in given.records:
         lines = [_line(record, one) for one in record.objects]
         yield f"labels/{record.stem}.txt", ["".join(lines).encode("ascii")]
-    parts = {"path": ".", "train": "images", "val": "images"}
+    parts = {"train": "images", "val": "images"}
     content = {**parts, "names": dict(enumerate(given.classes)), "agcam": dict(given.manifest)}
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
     yield "data.yaml", [text.encode()]

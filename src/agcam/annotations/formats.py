@@ -10,12 +10,10 @@ from ..registry import Table
 from .as_json import coco, label_studio, labelme
 from .as_masks import png, voc
 from .as_text import csv, yolo
-from .record import Annotations
+from .record import PICTURES, Annotations
 
 File = tuple[str, Iterable[bytes]]
 """A path below the output folder, and its contents piece by piece."""
-
-PICTURES: Final = (".jpg", ".jpeg", ".webp", ".bmp", ".png")
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ..maps import Mask
+
+PICTURES: Final = (".jpg", ".jpeg", ".webp", ".bmp", ".png")
+"""The suffixes of pictures that other tools read; others become the last of them."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -143,8 +144,6 @@ def _same(suffix: str) -> tuple[str, ...]:
 
 
 def _convert(picture: Image.Image, target: Path) -> None:
-    import io
-
     buffer = io.BytesIO()
     kind, options = ("JPEG", {"quality": 95}) if target.suffix == ".jpg" else ("PNG", {})
     picture.save(buffer, format=kind, **options)
