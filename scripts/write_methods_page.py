@@ -29,6 +29,7 @@ on pictures of their own and read nothing inside it, so they also explain models
 |---|---|---|---|
 """
 
+
 def twins() -> set[str]:
     """Methods written again in tests/reference/slow."""
     sys.path.insert(0, str(ROOT / "tests" / "reference"))

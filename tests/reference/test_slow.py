@@ -30,6 +30,7 @@ OTHERS = {  # values that are not defaults; RISE's own 1,000 masks are 60 here
     "agcam_spread": [{"temperature": 0.6, "background": 0.4}],
     "agcam_focus": [{"temperature": 0.05}],
     "lrp": [{"stabilizer": 0.01}],
+    "res_lrp": [{"gamma": 0}, {"gamma": 2.5}],
     "legrad": [{"skipped": 0.4}],
     "bicam": [{"skipped": 0.7, "temperature": 2.5}],
     "beyond_intuition_token": [{"steps": 4, "start": 0.7}],

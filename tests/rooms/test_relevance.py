@@ -10,7 +10,9 @@ from torch import nn
 import agcam
 from agcam.methods import METHODS
 from agcam.tracing import evaluation_mode, single_patch, stream, trace
-from agcam.tracing.rules import GRADIENT, LRP, gradient
+from agcam.tracing.residual import residual, residual_sums
+from agcam.tracing.rules import ATTN_LRP, GRADIENT, LRP, gradient
+from agcam.tracing.tape import Tape
 
 
 def asked(name, *methods):
@@ -52,6 +54,69 @@ def test_libra_keeps_the_whole_account(name):
     assert libra.account.completeness_error.max() < 1e-12
     written = session.proved(METHODS["attn_lrp"].needs).tapes[0]
     assert abs(written.walk(GRADIENT, 3, []).error / libra.account.logit[0]) > 1e-4
+
+
+SUMS = {"vit_base_patch16_xp_224": 1}  # residual sums of a block, where there are not two
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_res_lrp_keeps_the_relevance_of_every_sum_and_bounds_it(name):
+    """In the stream's own sums alone: two a block, in any family."""
+    session, _ = asked(name, "res_lrp")
+    tape, gamma = session.proved(METHODS["res_lrp"].needs).tapes[0], 0.5
+    rule, seen = residual(gamma), []
+
+    def watched(call, signals):
+        back = rule(call, signals)
+        if call.residual:
+            arrived = call.outputs[0] * signals[0]
+            parts = [value * signal for value, signal in zip(call.inputs, back, strict=True)]
+            torch.testing.assert_close(parts[0] + parts[1], arrived, rtol=1e-9, atol=1e-12)
+            size = parts[0].abs() + parts[1].abs()
+            assert (size <= (1 + 2 / gamma) * arrived.abs() * (1 + 1e-9) + 1e-12).all()
+            seen.append(call)
+        return back
+
+    tape.walk(ATTN_LRP.with_own({"add": watched}, 0.0), 3, [])
+    assert len(seen) == SUMS.get(name, 2) * len(tape.tokens), name
+
+
+def test_res_lrp_without_gamma_is_attn_lrp(tiny, pixels):
+    plain = agcam.explain(tiny.double(), pixels.double(), 3, "attn_lrp").grid_map
+    found = agcam.explain(tiny, pixels.double(), 3, "res_lrp", options={"gamma": 0}).grid_map
+    torch.testing.assert_close(found, plain)
+    assert (agcam.explain(tiny, pixels.double(), 3, "res_lrp").grid_map - plain).abs().max() > 1e-6
+
+
+def test_res_lrp_takes_scaled_sums_and_terms_that_cancel():
+    """y = a + 2 b; where the terms cancel, or are both zero, nothing arrives and all is finite."""
+    tape = Tape()
+    a = torch.tensor([1.0, 1.0, 3.0, 0.0], dtype=torch.float64)
+    with tape:
+        tape.enter(a)
+        y = torch.add(a, a * torch.tensor([2.0, -0.5, -0.25, 0.0]), alpha=2)
+    tape.residual = residual_sums(tape.steps, [0])
+    (step,) = [step for step in tape.steps if step.name == "add"]
+    back = residual(1.0)(tape.call(step, step.inputs), [torch.ones_like(y)])
+    # y = 1 + 4 (both weigh 2), 1 - 1 (nothing arrives), 3 - 1.5 (the first weighs 2), 0
+    expected = [[1, 0, 2 * 1.5 / 4.5, 0], [2, 0, 2 * 1.5 / 4.5, 0]]
+    torch.testing.assert_close(torch.stack(list(back)), torch.tensor(expected).double())
+
+
+class _Unsummed(nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, x):
+        return self.block.mlp(self.block.norm2(self.block.attn(self.block.norm1(x))))
+
+
+def test_res_lrp_refuses_blocks_without_sums(tiny, pixels):
+    tiny.blocks[1] = _Unsummed(tiny.blocks[1])
+    assert agcam.explain(tiny, pixels, 3, "attn_lrp").grid_map.isfinite().all()
+    with pytest.raises(agcam.ModelError, match="a block adds nothing"):
+        agcam.explain(tiny, pixels, 3, "res_lrp")
 
 
 def test_completeness_error_is_told(tiny, pixels):

@@ -63,7 +63,7 @@ def test_methods_of_one_source_share_a_pass(tiny, pixels):
     """The rules and the token stream share tapes; black-box methods share their proof."""
     agcam.explain(tiny, pixels[:1], 3)
     groups = {
-        "tape": ["lrp", "attn_lrp", "libra_attcat", "token_tm"],
+        "tape": ["lrp", "attn_lrp", "res_lrp", "libra_attcat", "token_tm"],
         "graph": ["gae", "grad_cam", "attcat"],
         "token features": ["grad_cam_tokens", "layer_cam"],
         "black box": ["saliency", "occlusion"],

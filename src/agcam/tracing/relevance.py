@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from ..errors import ModelError
 from ..undo import Undo
 from ..values import (
     Account,
@@ -25,7 +26,8 @@ from .hooks import LayoutMismatchError
 from .instrumented import Instrumented, attend
 from .patches import open_mode
 from .prove import prove_logits
-from .rules import GRADIENT, RULES
+from .residual import residual_sums, rules_of
+from .rules import GRADIENT
 from .tape import Tape
 from .walk import Rules, Walk, walk
 
@@ -48,7 +50,10 @@ class Tapes:
 
     def by_rules(self, needs: TapeNeeds, target: Tensor) -> GraphTrace:
         """Trace one target class a picture, `target` (batch,), by the rules that are needed."""
-        rules = RULES[needs.rules].with_own(dict(needs.own), needs.stabilizer)
+        rules = rules_of(needs)
+        if rules.residual:
+            for one in self.tapes:
+                one.find_residual_sums()
         if needs.rules in RELEVANCE:
             walks = self._walks(rules, target, lambda one: one.attention)
             relevance = _side_by_side([each.signals for each in walks])
@@ -111,6 +116,16 @@ class PictureTape(Instrumented):
         start = torch.zeros_like(precise(self.logits))
         start[0, target] = 1
         return walk(self.tape, rules, self._place(self.logits), start, wanted)
+
+    def find_residual_sums(self) -> None:
+        """Let the tape know the sums in which blocks add to their tokens."""
+        self.tape.residual = residual_sums(self.tape.steps, [*self.tokens, *self.leaving])
+        for first, last in zip(self.tokens, self.leaving, strict=True):
+            if not any(first < place <= last for place in self.tape.residual):
+                raise ModelError(
+                    "a block adds nothing to the tokens that entered it, or not by a sum of "
+                    "torch, which this method needs; choose another method (attn_lrp)."
+                )
 
     def open(self, undo: Undo, blocks: list[nn.Module]) -> None:
         """Open the tape."""

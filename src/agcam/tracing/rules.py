@@ -53,7 +53,7 @@ def summed(call: Call, signals: Signals) -> Signals:
     terms = [term for term in proportional(call, signals) if term is not None]
     totals = [term.sum() for term in terms]
     size = totals[0].abs() + totals[1].abs()
-    whole = _only(signals).sum()
+    whole = only(signals).sum()
     return [
         term * call.divide(call.divide(total.abs(), size) * whole, total)
         for term, total in zip(terms, totals, strict=True)
@@ -68,7 +68,7 @@ def linear(call: Call, signals: Signals) -> Signals:
     if len(call.inputs) > 1:
         return shared(call, signals)
     left, right = call.operands[-2:]
-    signal = _only(signals)
+    signal = only(signals)
     if left is call.inputs[0]:
         return [_positive(call, left, right, signal)]
     return [_positive(call, right.mT, left.mT, signal.mT).mT]
@@ -80,7 +80,7 @@ def _positive(call: Call, x: Tensor, weight: Tensor, signal: Tensor) -> Tensor:
     return plus[0] * (share @ plus[1].mT) + minus[0] * (share @ minus[1].mT)
 
 
-def _only(signals: Signals) -> Tensor:
+def only(signals: Signals) -> Tensor:
     """The signal of an operation that has one output (of a norm: the first)."""
     signal = signals[0]
     assert signal is not None, "a signal has arrived, or the rule would not be called"
@@ -122,13 +122,13 @@ def gate(call: Call, signals: Signals) -> Signals:
     (x,), (y, *_) = call.inputs, call.outputs
     (slope,) = gradient(call, [torch.ones_like(y)])
     held = torch.where(x == 0, slope if slope is not None else y, y / torch.where(x == 0, 1.0, x))
-    return [_only(signals) * held]
+    return [only(signals) * held]
 
 
 def fixed_spread(call: Call, signals: Signals) -> Signals:
     """A norm with what it divides by held fixed: centring and scaling alone."""
     outputs, (_, shape, weight, *_) = call.outputs, call.operands
-    signal = _only(signals) * outputs[-1]
+    signal = only(signals) * outputs[-1]
     signal = signal if weight is None else signal * weight
     if call.name == "_fused_rms_norm":
         return [signal]

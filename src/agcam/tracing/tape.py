@@ -50,7 +50,8 @@ class Call:
     """One operation as a rule sees it: `inputs` are those that lead back to the tokens.
 
     `run` computes the outputs from other inputs; `operands` are all positional arguments. `divide`
-    keeps from zero by `stabilizer`. Everything is at least float32.
+    keeps from zero by `stabilizer`. `residual` is whether it is a residual sum, if the tape knows
+    its own. Everything is at least float32.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Call:
     operands: tuple[Any, ...]
     run: Callable[[Sequence[Tensor]], tuple[Tensor, ...]]
     stabilizer: float
+    residual: bool
 
     def divide(self, a: Tensor, b: Tensor) -> Tensor:
         """`a / (b + stabilizer * sign(b))`, and 0 where b is 0."""
@@ -73,6 +75,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[Tensor] = []
         self.steps: list[Step] = []
+        self.residual: frozenset[int] = frozenset()  # residual sums, where rules need them
         self._numbers: dict[int, int] = {}  # by id: `values` keeps the tensors alive
         self._shared: Counter[int] = Counter()  # how many tensors of the tape share a memory
 
@@ -178,6 +181,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             _map(step.args, lambda v: values[v.number] if isinstance(v, _Place) else precise(v)),
             run,
             stabilizer,
+            not self.residual.isdisjoint(step.outputs),
         )
 
 

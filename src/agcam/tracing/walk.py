@@ -24,7 +24,8 @@ class Rules:
 
     What `constants` compute counts as given: nothing goes back through them. An operation that
     has neither takes the rule for `others`; where there is none it is refused by name, never
-    passed over. `stabilizer` keeps the rules' divisions from zero.
+    passed over. `stabilizer` keeps the rules' divisions from zero. `residual` is whether they
+    distinguish residual sums from others.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Rules:
     constants: frozenset[str] = frozenset()
     others: Rule | None = None
     stabilizer: float = 0.0
+    residual: bool = False
 
     def with_own(self, own: Mapping[str, Rule], stabilizer: float) -> Rules:
         """The same with rules of the caller's, which come first, and another stabilizer."""

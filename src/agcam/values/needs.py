@@ -88,12 +88,14 @@ class Tape(Needs):
     """What rules carry back along a tape of the model's operations: GraphTrace.
 
     `rules` names the rules, `stabilizer` keeps those of relevance from dividing by zero, `own` are
-    rules of the caller's for operations by torch's names, which come first.
+    rules of the caller's for operations by torch's names, which come first; `gamma` weighs the
+    terms of residual sums where the rules distinguish them.
     """
 
     rules: str
     stabilizer: float = 1e-9
     own: tuple[tuple[str, Callable[..., Any]], ...] = ()
+    gamma: float = 1.0
 
     source = "tape"
     reads = "what rules carry back to every attention and every block's tokens"

@@ -3,7 +3,7 @@
 from slow.better import agcam_focus, agcam_spread
 from slow.outside import grad_cam_tokens, input_x_gradient, layer_cam, occlusion, rise, saliency
 from slow.peers import agcam, attcat, gae, gaussian, grad_cam, legrad, raw_attention, rollout
-from slow.relevance import attn_lrp, libra_attcat, libra_xgrad_cam_plus, lrp
+from slow.relevance import attn_lrp, libra_attcat, libra_xgrad_cam_plus, lrp, res_lrp
 from slow.streams import beyond_intuition_head, beyond_intuition_token, bicam, recipro_cam, token_tm
 from slow.vit import SlowViT
 
@@ -22,6 +22,7 @@ SLOW = {
     "legrad": legrad,
     "lrp": lrp,
     "attn_lrp": attn_lrp,
+    "res_lrp": res_lrp,
     "libra_xgrad_cam_plus": libra_xgrad_cam_plus,
     "libra_attcat": libra_attcat,
     "token_tm": token_tm,

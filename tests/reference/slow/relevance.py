@@ -160,8 +160,23 @@ def back_through_norm(vit, name, measured, signal):
     return signal - signal.mean(-1, keepdims=True)
 
 
+def back_through_sum(a, b, g, gamma):
+    """ResLRP's rule for y = a + b, in relevance; what goes back is relevance / value."""
+    y = a + b
+    weighted_a = np.where(a * y > 0, 1 + gamma, 1) * a
+    weighted_b = np.where(b * y > 0, 1 + gamma, 1) * b
+    of_a = weighted_a / (weighted_a + weighted_b) * (y * g)
+    of_b = weighted_b / (weighted_a + weighted_b) * (y * g)
+    return of_a / a, of_b / b
+
+
 def attn_lrp(vit, picture, target):
-    """Gradient times input, the gradient with the paper's rules, written out layer by layer."""
+    """Achtibat et al.: relevance passes sums in proportion."""
+    return res_lrp(vit, picture, target, gamma=0)
+
+
+def res_lrp(vit, picture, target, gamma=1):
+    """Gradient times input, the gradient with the papers' rules, written out layer by layer."""
     held, w = Held(vit, picture), vit.w
     n, d = held.last.shape
     g = np.zeros_like(held.last)
@@ -170,10 +185,16 @@ def attn_lrp(vit, picture, target):
     for block in reversed(range(vit.depth)):
         name, attention = f"blocks.{block}", held.attention[block]
         q, k, v = vit.qkv(block, held.xs[block])
-        branch = g @ w[f"{name}.mlp.fc2.weight"] * gate(held.hidden[block])
+        x, middle = held.xs[block], held.middle[block]
+        leaving = held.xs[block + 1] if block + 1 < vit.depth else held.last
+        g, branch = back_through_sum(middle, leaving - middle, g, gamma)
+        branch = branch @ w[f"{name}.mlp.fc2.weight"] * gate(held.hidden[block])
         branch = branch @ w[f"{name}.mlp.fc1.weight"]
         g = g + back_through_norm(vit, f"{name}.norm2", held.middle[block], branch)
-        heads = (g @ w[f"{name}.attn.proj.weight"]).reshape(n, vit.heads, -1).transpose(1, 0, 2)
+        g, branch = back_through_sum(x, middle - x, g, gamma)
+        heads = (
+            (branch @ w[f"{name}.attn.proj.weight"]).reshape(n, vit.heads, -1).transpose(1, 0, 2)
+        )
         of_v = attention.transpose(0, 2, 1) @ heads / 2
         of_a = heads @ v.transpose(0, 2, 1) / 2
         of_s = attention * (of_a - (of_a * attention).sum(-1, keepdims=True))
