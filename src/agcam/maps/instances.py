@@ -76,9 +76,13 @@ def instances(relevance: NDArray[Any], rule: MaskRule) -> list[Instance]:
         return []
     labels, _ = ndimage.label(values > rule.threshold, TOUCHING)
     areas = np.bincount(labels.ravel())[1:]
-    # each filled by itself: an object in the hole of another becomes a part of it
-    found = [_filled(labels, place, number) for number, place in enumerate(_places(labels), 1)]
-    kept = [one for one, area in zip(found, areas, strict=True) if area >= rule.least * areas.max()]
+    places = enumerate(zip(areas, ndimage.find_objects(labels), strict=True), 1)
+    # each is filled by itself: an object in the hole of another becomes a part of it
+    kept = [
+        _filled(labels, place, number)
+        for number, (area, place) in places
+        if area >= rule.least * areas.max()
+    ]
     apart = [one for one in kept if not any(_within(one, other) for other in kept)]
     made = [Instance(box, mask, float(values[mask].mean())) for box, mask in apart]
     return sorted(made, key=lambda one: (-one.score, one.box))
@@ -102,10 +106,6 @@ def _of_range(values: NDArray[Any]) -> NDArray[np.float64] | None:
     if not np.isfinite(high) or high - low <= FLAT * high:
         return None
     return np.where(seen, (positive - low) / (high - low), 0.0)
-
-
-def _places(labels: NDArray[np.int32]) -> list[tuple[slice, slice]]:
-    return list(ndimage.find_objects(labels))
 
 
 def _filled(labels: NDArray[np.int32], place: tuple[slice, slice], number: int) -> tuple[Box, Mask]:
