@@ -18,93 +18,94 @@ import { squareOf } from "./regions.js";
  */
 
 export class Card {
-  /** @param {CardData} data */
-  constructor(data) {
-    this.data = data;
-    this.grids = new Map();
-    this.title = data.title;
-    this.targets = data.targets ?? [];
-    this.methods = data.methods ?? [];
-    this.maps = [];
-    this.places = new Map();
-    (data.maps ?? []).forEach((map) => this.add({ ...map, target: map.target ?? null }));
-    this.parts = [...(data.parts ?? [])];
-    const { width = 1, height = 1 } = data.picture ?? {};
-    this.frame = { width, height, window: data.window ?? [0, 0, width, height] };
-  }
+	/** @param {CardData} data */
+	constructor(data) {
+		this.data = data;
+		this.grids = new Map();
+		this.title = data.title;
+		this.name = data.title; // as short as tells it apart
+		this.targets = data.targets ?? [];
+		this.methods = data.methods ?? [];
+		this.maps = [];
+		this.places = new Map();
+		(data.maps ?? []).forEach((map) => this.add({ ...map, target: map.target ?? null }));
+		this.parts = [...(data.parts ?? [])];
+		const { width = 1, height = 1 } = data.picture ?? {};
+		this.frame = { width, height, window: data.window ?? [0, 0, width, height] };
+	}
 
-  /** @returns {Method | undefined} */
-  method(name) {
-    return this.methods.find((method) => method.name === name);
-  }
+	/** @returns {Method | undefined} */
+	method(name) {
+		return this.methods.find((method) => method.name === name);
+	}
 
-  /** Keep a map. */
-  add(map) {
-    this.maps.push(map);
-    this.places.set(`${map.target} ${map.method}`, map);
-  }
+	/** Keep a map. */
+	add(map) {
+		this.maps.push(map);
+		this.places.set(`${map.target} ${map.method}`, map);
+	}
 
-  /** The map of a method for a target; a method that knows no classes has one for all. */
-  map(method, target) {
-    return this.places.get(`${target} ${method}`) ?? this.places.get(`null ${method}`);
-  }
+	/** The map of a method for a target; a method that knows no classes has one for all. */
+	map(method, target) {
+		return this.places.get(`${target} ${method}`) ?? this.places.get(`null ${method}`);
+	}
 
-  /** Blocks and heads of a map. */
-  partsOf(method, target) {
-    return this.parts.find((parts) => parts.method === method && parts.target === target);
-  }
+	/** Blocks and heads of a map. */
+	partsOf(method, target) {
+		return this.parts.find((parts) => parts.method === method && parts.target === target);
+	}
 
-  /** Whether there is anything to draw. */
-  get drawn() {
-    return this.data.picture !== null && this.data.picture !== undefined;
-  }
+	/** Whether there is anything to draw. */
+	get drawn() {
+		return this.data.picture !== null && this.data.picture !== undefined;
+	}
 
-  /** The first map of the first method that has one, if any. */
-  first() {
-    const named = this.methods.find(({ name }) => this.maps.some((map) => map.method === name));
-    return this.maps.find((map) => map.method === named?.name);
-  }
+	/** The first map of the first method that has one, if any. */
+	first() {
+		const named = this.methods.find(({ name }) => this.maps.some((map) => map.method === name));
+		return this.maps.find((map) => map.method === named?.name);
+	}
 
-  /** A map's numbers, its range over what the picture shows of it, and the protocol's square. */
-  grid(map) {
-    let made = this.grids.get(map);
-    if (!made) {
-      const grid = { values: decodeFloats(map.values), shape: map.shape };
-      made = { ...grid, range: map.range ?? this.rangeOf(grid), square: null };
-      this.grids.set(map, made);
-    }
-    return made;
-  }
+	/** A map's numbers, its range over what the picture shows of it, and the protocol's square. */
+	grid(map) {
+		let made = this.grids.get(map);
+		if (!made) {
+			const grid = { values: decodeFloats(map.values), shape: map.shape };
+			made = { ...grid, range: map.range ?? this.rangeOf(grid), square: null };
+			this.grids.set(map, made);
+		}
+		return made;
+	}
 
-  rangeOf(grid) {
-    const [width, height] = sizeFor(this.frame);
-    const whole = { x: 0, y: 0, width: this.frame.width, height: this.frame.height };
-    return rangeOf(toPixels(grid, frameOf(this.frame, width, height, whole)).values);
-  }
+	rangeOf(grid) {
+		const [width, height] = sizeFor(this.frame);
+		const whole = { x: 0, y: 0, width: this.frame.width, height: this.frame.height };
+		return rangeOf(toPixels(grid, frameOf(this.frame, width, height, whole)).values);
+	}
 
-  /** The map within [0, 1] on the protocol's square, for boxes and contours. */
-  square(map) {
-    const grid = this.grid(map);
-    grid.square ??= squareOf(grid);
-    return grid.square;
-  }
+	/** The map within [0, 1] on the protocol's square, for boxes and contours. */
+	square(map) {
+		const grid = this.grid(map);
+		grid.square ??= squareOf(grid);
+		return grid.square;
+	}
 
-  /** One block (all its heads) or one head as a map of its own; colours from 0 to the highest. */
-  partMap(parts, block, head = null) {
-    const [, heads, rows, columns] = parts.shape;
-    const all = this.partNumbers(parts);
-    const size = rows * columns;
-    const values = new Float32Array(size);
-    const some = head === null ? [...Array(heads).keys()] : [head];
-    for (const one of some) {
-      const start = (block * heads + one) * size;
-      for (let place = 0; place < size; place++) values[place] += all[start + place];
-    }
-    return { values, shape: [rows, columns] };
-  }
+	/** One block (all its heads) or one head as a map of its own; colours from 0 to the highest. */
+	partMap(parts, block, head = null) {
+		const [, heads, rows, columns] = parts.shape;
+		const all = this.partNumbers(parts);
+		const size = rows * columns;
+		const values = new Float32Array(size);
+		const some = head === null ? [...Array(heads).keys()] : [head];
+		for (const one of some) {
+			const start = (block * heads + one) * size;
+			for (let place = 0; place < size; place++) values[place] += all[start + place];
+		}
+		return { values, shape: [rows, columns] };
+	}
 
-  partNumbers(parts) {
-    parts.numbers ??= decodeFloats(parts.values);
-    return parts.numbers;
-  }
+	partNumbers(parts) {
+		parts.numbers ??= decodeFloats(parts.values);
+		return parts.numbers;
+	}
 }

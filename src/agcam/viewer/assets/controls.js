@@ -3,87 +3,77 @@
 import { element, newId } from "./dom.js";
 
 const MODE_NAMES = {
-  overlay: "Overlay",
-  map: "Map",
-  original: "Picture",
-  side: "Side by side",
-  slider: "Slider",
+	overlay: "Overlay",
+	map: "Map",
+	original: "Picture",
+	side: "Side by side",
+	slider: "Slider",
 };
 
 /** A control: its node, and how it shows a state. @typedef {{node: any, show: (state: any) => void}} Control */
 
 /** One of several, as buttons beside each other. @returns {Control} */
 function choice(store, name, label, options) {
-  const group = newId(name);
-  const inputs = options.map(({ value, text }) =>
-    element("input", {
-      type: "radio",
-      name: group,
-      value,
-      on: { change: () => store.set({ [name]: value }) },
-      "aria-label": text,
-    }),
-  );
-  const labels = options.map(({ text }, place) =>
-    element("label", {}, inputs[place], element("span", {}, text)),
-  );
-  const node = element(
-    "fieldset",
-    { class: "agcam-choice" },
-    element("legend", {}, label),
-    ...labels,
-  );
-  return {
-    node,
-    show: (state) => inputs.forEach((input) => (input.checked = input.value === state[name])),
-  };
+	const group = newId(name);
+	const inputs = options.map(({ value, text }) =>
+		element("input", {
+			type: "radio",
+			name: group,
+			value,
+			on: { change: () => store.set({ [name]: value }) },
+			"aria-label": text,
+		}),
+	);
+	const labels = options.map(({ text }, place) =>
+		element("label", {}, inputs[place], element("span", {}, text)),
+	);
+	const node = element("fieldset", "agcam-choice", element("legend", {}, label), ...labels);
+	return {
+		node,
+		show: (state) => inputs.forEach((input) => (input.checked = input.value === state[name])),
+	};
 }
 
 /** One of many, as a list that opens. @returns {Control} */
 function list(store, name, label, options) {
-  const select = element(
-    "select",
-    { id: newId(name), on: { change: () => store.set({ [name]: select.value }) } },
-    ...options.map(({ value, text, disabled }) =>
-      element("option", { value, disabled: Boolean(disabled) }, text),
-    ),
-  );
-  const node = element(
-    "div",
-    { class: "agcam-field" },
-    element("label", { for: select.id }, label),
-    select,
-  );
-  return { node, show: (state) => (select.value = state[name]) };
+	const select = element(
+		"select",
+		{ id: newId(name), on: { change: () => store.set({ [name]: select.value }) } },
+		...options.map(({ value, text, disabled }) =>
+			element("option", { value, disabled: Boolean(disabled) }, text),
+		),
+	);
+	const node = element("div", "agcam-field", element("label", { for: select.id }, label), select);
+	return { node, show: (state) => (select.value = state[name]) };
 }
 
 /** A number within [0, 1]. @returns {Control} */
 function slider(store, name, label) {
-  const output = element("output");
-  const input = element("input", {
-    id: newId(name),
-    type: "range",
-    min: 0,
-    max: 1,
-    step: 0.01,
-    on: { input: () => store.set({ [name]: Number(input.value) }) },
-  });
-  const head = element("label", { for: input.id }, label, " ", output);
-  const show = (state) => {
-    input.value = String(state[name]);
-    output.value = `${Math.round(100 * state[name])} %`;
-  };
-  return { node: element("div", { class: "agcam-field" }, head, input), show };
+	const output = element("output");
+	const input = element("input", {
+		id: newId(name),
+		type: "range",
+		min: 0,
+		max: 1,
+		step: 0.01,
+		on: { input: () => store.set({ [name]: Number(input.value) }) },
+	});
+	const head = element("label", { for: input.id }, label, " ", output);
+	const show = (state) => {
+		input.value = String(state[name]);
+		output.value = `${Math.round(100 * state[name])} %`;
+	};
+	return { node: element("div", "agcam-field", head, input), show };
 }
 
 /** Yes or no. @returns {Control} */
 function tick(store, name, label) {
-  const input = element("input", {
-    type: "checkbox",
-    on: { change: () => store.set({ [name]: input.checked }) },
-  });
-  const node = element("label", { class: "agcam-tick" }, input, " ", label);
-  return { node, show: (state) => (input.checked = state[name]) };
+	const input = element("input", {
+		type: "checkbox",
+		on: { change: () => store.set({ [name]: input.checked }) },
+	});
+	const node = element("label", "agcam-tick", input, " ", label);
+	return { node, show: (state) => (input.checked = state[name]) };
 }
 
 /**
@@ -91,58 +81,58 @@ function tick(store, name, label) {
  * are in a list. Refused ones cannot be chosen. @returns {Control}
  */
 export function methodControl(store, methods) {
-  const option = (method) => ({
-    value: method.name,
-    text: method.label ? `${method.name} – ${method.label}` : method.name,
-    disabled: method.refusal,
-  });
-  const few = methods.length <= 3 && !methods.some((method) => method.refusal);
-  const pressed = methods.filter((method) => few || (method.label && !method.refusal));
-  const listed = methods.filter((method) => !pressed.includes(method));
-  if (methods.length < 2) return { node: null, show: () => undefined };
-  return together("agcam-methods", [
-    ...(pressed.length ? [choice(store, "method", "Method", pressed.map(option))] : []),
-    ...(listed.length
-      ? [list(store, "method", pressed.length ? "Another method" : "Method", listed.map(option))]
-      : []),
-  ]);
+	const option = (method) => ({
+		value: method.name,
+		text: method.label ? `${method.name} – ${method.label}` : method.name,
+		disabled: method.refusal,
+	});
+	const few = methods.length <= 3 && !methods.some((method) => method.refusal);
+	const pressed = methods.filter((method) => few || (method.label && !method.refusal));
+	const listed = methods.filter((method) => !pressed.includes(method));
+	if (methods.length < 2) return { node: null, show: () => undefined };
+	return together("agcam-methods", [
+		...(pressed.length ? [choice(store, "method", "Method", pressed.map(option))] : []),
+		...(listed.length
+			? [list(store, "method", pressed.length ? "Another method" : "Method", listed.map(option))]
+			: []),
+	]);
 }
 
 /** Several controls as one. @returns {Control} */
 function together(name, controls) {
-  const node = element("div", { class: name }, ...controls.map((control) => control.node));
-  return { node, show: (state) => controls.forEach((control) => control.show(state)) };
+	const node = element("div", { class: name }, ...controls.map((control) => control.node));
+	return { node, show: (state) => controls.forEach((control) => control.show(state)) };
 }
 
 /** How all small maps of an overview are drawn. @returns {Control} */
 export function overviewControls(store, colours) {
-  return together("agcam-toolbar", [
-    choice(store, "mode", "View", modes().slice(0, 3)),
-    slider(store, "opacity", "Opacity of the map"),
-    list(store, "colormap", "Colours", tables(colours)),
-  ]);
+	return together("agcam-toolbar", [
+		choice(store, "mode", "View", modes().slice(0, 3)),
+		slider(store, "opacity", "Opacity of the map"),
+		list(store, "colormap", "Colours", tables(colours)),
+	]);
 }
 
 function modes() {
-  return Object.entries(MODE_NAMES).map(([value, text]) => ({ value, text }));
+	return Object.entries(MODE_NAMES).map(([value, text]) => ({ value, text }));
 }
 
 function tables(colours) {
-  return colours.names.map((name) => ({ value: name, text: name }));
+	return colours.names.map((name) => ({ value: name, text: name }));
 }
 
 /** Everything about how a map is drawn. @returns {Control} */
 export function viewControls(store, colours, truth) {
-  const ticks = [
-    tick(store, "boxes", "Boxes above the threshold"),
-    tick(store, "contour", "Contour at the threshold"),
-    ...(truth ? [tick(store, "truth", "True boxes")] : []),
-  ];
-  return together("agcam-controls", [
-    choice(store, "mode", "View", modes()),
-    slider(store, "opacity", "Opacity of the map"),
-    list(store, "colormap", "Colours", tables(colours)),
-    slider(store, "threshold", "Threshold"),
-    together("agcam-ticks", ticks),
-  ]);
+	const ticks = [
+		tick(store, "boxes", "Boxes above the threshold"),
+		tick(store, "contour", "Contour at the threshold"),
+		...(truth ? [tick(store, "truth", "True boxes")] : []),
+	];
+	return together("agcam-controls", [
+		choice(store, "mode", "View", modes()),
+		slider(store, "opacity", "Opacity of the map"),
+		list(store, "colormap", "Colours", tables(colours)),
+		slider(store, "threshold", "Threshold"),
+		together("agcam-ticks", ticks),
+	]);
 }

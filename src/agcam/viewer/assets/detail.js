@@ -1,7 +1,7 @@
 // One picture at work: its classes, its map, the controls, blocks and heads, what is known of it.
 
 import { methodControl, viewControls } from "./controls.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { aboutCard, Legend, links } from "./about.js";
 import { PartsPanel } from "./parts.js";
 import { Source } from "./source.js";
@@ -10,202 +10,191 @@ import { TargetList } from "./targets.js";
 import { captionOf, describe, methodText } from "./words.js";
 
 export class Detail {
-  /**
-   * @param {import("./state.js").Store} store
-   * @param {import("./colours.js").Colours} colours
-   * @param {import("./viewer.js").Hooks} hooks
-   * @param {number} cards how many there are to go through
-   * @param {boolean} overview whether there is an overview to go back to
-   */
-  constructor(store, colours, hooks, cards, overview) {
-    Object.assign(this, { store, colours, hooks, cards, controls: [] });
-    this.stage = new Stage(store, colours);
-    this.parts = new PartsPanel(store, colours);
-    this.legend = new Legend(colours);
-    this.heading = element("h2", { tabIndex: -1 });
-    this.problem = element("p", { class: "agcam-problem", role: "alert", hidden: true });
-    this.caption = element("p", { class: "agcam-caption", role: "status" });
-    this.files = element("p", { class: "agcam-links" });
-    this.panel = element("div", { class: "agcam-panel" });
-    this.about = element("div", { class: "agcam-about" });
-    const under = element("figcaption", {}, this.caption, this.legend.node);
-    this.figure = element("figure", { class: "agcam-figure" }, this.stage.node, under);
-    this.node = element(
-      "article",
-      { class: "agcam-detail" },
-      element("div", { class: "agcam-top" }, this.heading, overview ? this.ways() : null),
-      this.problem,
-      element("div", { class: "agcam-columns" }, this.figure, this.panel),
-      this.files,
-      this.parts.node,
-      this.about,
-    );
-    if (overview) this.node.addEventListener("keydown", (event) => this.press(event));
-  }
+	/** `cards` is how many there are to go through; `overview` whether there is one to go back to. */
+	constructor(store, colours, hooks, cards, overview) {
+		Object.assign(this, { store, colours, hooks, cards, controls: [] });
+		this.stage = new Stage(store, colours);
+		this.parts = new PartsPanel(store, colours);
+		this.legend = new Legend(colours);
+		this.heading = element("h2", { tabIndex: -1 });
+		this.problem = element("p", { class: "agcam-problem", role: "alert", hidden: true });
+		this.caption = element("p", { class: "agcam-caption", role: "status" });
+		this.files = element("p", "agcam-links");
+		this.panel = element("div", "agcam-panel");
+		this.about = element("div", "agcam-about");
+		const under = element("figcaption", {}, this.caption, this.legend.node);
+		this.figure = element("figure", "agcam-figure", this.stage.node, under);
+		this.node = element(
+			"article",
+			"agcam-detail",
+			element("div", "agcam-top", this.heading, overview ? this.ways() : null),
+			this.problem,
+			element("div", "agcam-columns", this.figure, this.panel),
+			this.files,
+			this.parts.node,
+			this.about,
+		);
+		if (overview) this.node.addEventListener("keydown", (event) => this.press(event));
+	}
 
-  /** Buttons to the overview and to the other pictures. */
-  ways() {
-    const button = (text, label, act) =>
-      element("button", { type: "button", "aria-label": label, on: { click: act } }, text);
-    const back = button("All", "Back to the overview", () => this.store.set({ gallery: true }));
-    this.steps = [
-      button("‹", "The picture before", () => this.go(-1)),
-      button("›", "The next picture", () => this.go(1)),
-    ];
-    return element(
-      "nav",
-      { "aria-label": "Pictures" },
-      back,
-      ...(this.cards > 1 ? this.steps : []),
-    );
-  }
+	/** Buttons to the overview and to the other pictures. */
+	ways() {
+		const way = (text, label, act) => button(act, { "aria-label": label }, text);
+		const back = way("All", "Back to the overview", () => this.store.set({ gallery: true }));
+		this.steps = [
+			way("‹", "The picture before", () => this.go(-1)),
+			way("›", "The next picture", () => this.go(1)),
+		];
+		const steps = this.cards > 1 ? this.steps : [];
+		return element("nav", { "aria-label": "Pictures" }, back, ...steps);
+	}
 
-  go(step) {
-    const card = this.store.state.card + step;
-    if (card >= 0 && card < this.cards) this.store.set({ card, part: null });
-  }
+	go(step) {
+		const card = this.store.state.card + step;
+		if (card >= 0 && card < this.cards) this.store.set({ card, part: null });
+	}
 
-  press(event) {
-    if (event.target.matches("input, select, [role=application]")) return;
-    if (event.key === "Escape") this.store.set({ gallery: true });
-    else if (event.key === "ArrowLeft") this.go(-1);
-    else if (event.key === "ArrowRight") this.go(1);
-  }
+	press(event) {
+		if (event.target.matches("input, select, [role=application]")) return;
+		if (event.key === "Escape") this.store.set({ gallery: true });
+		else if (event.key === "ArrowLeft") this.go(-1);
+		else if (event.key === "ArrowRight") this.go(1);
+	}
 
-  /** Show what the state says of this card. */
-  update(card, state) {
-    if (card !== this.card) this.open(card, state);
-    if (!card.drawn) return;
-    this.controls.forEach((control) => control.show(state));
-    const map = this.source.known(state.method, state.target);
-    if (map) this.shown = map;
-    else this.fetch(state);
-    this.draw();
-  }
+	/** Show what the state says of this card. */
+	update(card, state) {
+		if (card !== this.card) this.open(card, state);
+		if (!card.drawn) return;
+		this.controls.forEach((control) => control.show(state));
+		const map = this.source.known(state.method, state.target);
+		if (map) this.shown = map;
+		else this.fetch(state);
+		this.draw();
+	}
 
-  /** Show another card: its controls are made, its picture is loaded. */
-  open(card, state) {
-    Object.assign(this, { card, shown: null, ready: false, source: new Source(card, this.hooks) });
-    this.heading.textContent = card.title;
-    this.report(card.data.error ?? "");
-    if (this.steps) {
-      this.steps[0].disabled = state.card === 0;
-      this.steps[1].disabled = state.card === this.cards - 1;
-    }
-    this.about.replaceChildren(...aboutCard(card));
-    [this.figure, this.panel, this.parts.node].forEach((node) => (node.hidden = !card.drawn));
-    if (!card.drawn) return;
-    this.controls = [
-      new TargetList(card, this.targetOptions()),
-      methodControl(this.store, card.methods),
-      viewControls(this.store, this.colours, Boolean(card.data.boxes?.length)),
-    ];
-    this.panel.replaceChildren(...this.controls.map((one) => one.node).filter(Boolean));
-    this.load(card);
-  }
+	/** Show another card: its controls are made, its picture is loaded. */
+	open(card, state) {
+		Object.assign(this, { card, shown: null, ready: false, source: new Source(card, this.hooks) });
+		Object.assign(this.heading, { textContent: card.name, title: card.title });
+		this.report(card.data.error ?? "");
+		if (this.steps) {
+			this.steps[0].disabled = state.card === 0;
+			this.steps[1].disabled = state.card === this.cards - 1;
+		}
+		this.about.replaceChildren(...aboutCard(card));
+		[this.figure, this.panel, this.parts.node].forEach((node) => (node.hidden = !card.drawn));
+		if (!card.drawn) return;
+		this.controls = [
+			new TargetList(card, this.targetOptions()),
+			methodControl(this.store, card.methods),
+			viewControls(this.store, this.colours, Boolean(card.data.boxes?.length)),
+		];
+		this.panel.replaceChildren(...this.controls.map((one) => one.node).filter(Boolean));
+		this.load(card);
+	}
 
-  targetOptions() {
-    const press = (target) => {
-      this.store.set({ target, part: null });
-      this.hooks.onClass?.(this.card.targets[target]);
-    };
-    const choose = (target) => this.choose(target, press);
-    return { press, choose, canFetch: this.source.fetches, find: this.hooks.findTargets };
-  }
+	targetOptions() {
+		const press = (target) => {
+			this.store.set({ target, part: null });
+			this.hooks.onClass?.(this.card.targets[target]);
+		};
+		const choose = (target) => this.choose(target, press);
+		return { press, choose, canFetch: this.source.fetches, find: this.hooks.findTargets };
+	}
 
-  /** A class that was searched is listed, then pressed. */
-  choose(target, press) {
-    const same = (one) => one.index === target.index && one.name === target.name;
-    const known = this.card.targets.findIndex(same);
-    const place = known < 0 ? this.card.targets.push(target) - 1 : known;
-    this.listTargets();
-    press(place);
-  }
+	/** A class that was searched is listed, then pressed. */
+	choose(target, press) {
+		const same = (one) => one.index === target.index && one.name === target.name;
+		const known = this.card.targets.findIndex(same);
+		const place = known < 0 ? this.card.targets.push(target) - 1 : known;
+		this.listTargets();
+		press(place);
+	}
 
-  /** Make the list of classes anew: there are more of them, or their scores are known now. */
-  listTargets() {
-    const list = new TargetList(this.card, this.targetOptions());
-    this.controls[0].node.replaceWith(list.node);
-    this.controls[0] = list;
-    list.show(this.store.state);
-  }
+	/** Make the list of classes anew: there are more of them, or their scores are known now. */
+	listTargets() {
+		const list = new TargetList(this.card, this.targetOptions());
+		this.controls[0].node.replaceWith(list.node);
+		this.controls[0] = list;
+		list.show(this.store.state);
+	}
 
-  async load(card) {
-    const image = new Image();
-    image.src = card.data.picture.src;
-    try {
-      await image.decode();
-    } catch {
-      if (card === this.card)
-        this.report("The picture cannot be shown: its file is missing or damaged.");
-      return;
-    }
-    if (card !== this.card) return;
-    this.stage.setCard(card, image);
-    this.ready = true;
-    this.draw();
-  }
+	async load(card) {
+		const image = new Image();
+		image.src = card.data.picture.src;
+		try {
+			await image.decode();
+		} catch {
+			if (card === this.card)
+				this.report("The picture cannot be shown: its file is missing or damaged.");
+			return;
+		}
+		if (card !== this.card) return;
+		this.stage.setCard(card, image);
+		this.ready = true;
+		this.draw();
+	}
 
-  /** Get a map that is not there; what is drawn stays until it comes. */
-  async fetch({ method, target }) {
-    const { card, source } = this;
-    if (!source.fetches) return this.without(method);
-    this.figure.setAttribute("aria-busy", "true");
-    const current = () => {
-      const { state } = this.store;
-      return card === this.card && state.method === method && state.target === target;
-    };
-    try {
-      await source.map(method, target);
-      if (!current()) return;
-      this.report("");
-      this.listTargets();
-      this.update(card, this.store.state);
-    } catch (error) {
-      if (!current()) return;
-      this.report(error.message);
-      if (this.shown)
-        this.store.set({ method: this.shown.method, target: this.shown.target ?? target });
-    }
-    this.figure.removeAttribute("aria-busy");
-  }
+	/** Get a map that is not there; what is drawn stays until it comes. */
+	async fetch({ method, target }) {
+		const { card, source } = this;
+		if (!source.fetches) return this.without(method);
+		this.figure.setAttribute("aria-busy", "true");
+		const current = () => {
+			const { state } = this.store;
+			return card === this.card && state.method === method && state.target === target;
+		};
+		try {
+			await source.map(method, target);
+			if (!current()) return;
+			this.report("");
+			this.listTargets();
+			this.update(card, this.store.state);
+		} catch (error) {
+			if (!current()) return;
+			this.report(error.message);
+			if (this.shown)
+				this.store.set({ method: this.shown.method, target: this.shown.target ?? target });
+		}
+		this.figure.removeAttribute("aria-busy");
+	}
 
-  /** Nobody can make this map: show one of the same method, or say why there is none. */
-  without(method) {
-    const other = this.card.maps.find((map) => map.method === method) ?? this.card.first();
-    this.shown = other ?? null;
-    if (other) this.store.set({ method: other.method, target: other.target ?? 0 });
-  }
+	/** Nobody can make this map: show one of the same method, or say why there is none. */
+	without(method) {
+		const other = this.card.maps.find((map) => map.method === method) ?? this.card.first();
+		this.shown = other ?? null;
+		if (other) this.store.set({ method: other.method, target: other.target ?? 0 });
+	}
 
-  report(text) {
-    this.problem.textContent = text;
-    this.problem.hidden = !text;
-  }
+	report(text) {
+		this.problem.textContent = text;
+		this.problem.hidden = !text;
+	}
 
-  /** Draw what is shown, once the picture is there. */
-  draw() {
-    const { card, shown, store } = this;
-    if (!this.ready) return;
-    const grid = shown && this.parts.gridOf(card, shown, store.state.part);
-    const own = grid ?? (shown && card.grid(shown));
-    const text = shown ? describe(card, shown, own) : card.title;
-    this.stage.draw({ grid: own, square: shown && !grid ? card.square(shown) : null, text });
-    this.legend.show(own, store.state.colormap, store.state.mode);
-    this.caption.textContent = this.captionText(shown);
-    this.files.replaceChildren(...links(this));
-    this.parts.update(this, store.state);
-  }
+	/** Draw what is shown, once the picture is there. */
+	draw() {
+		const { card, shown, store } = this;
+		if (!this.ready) return;
+		const grid = shown && this.parts.gridOf(card, shown, store.state.part);
+		const own = grid ?? (shown && card.grid(shown));
+		const text = shown ? describe(card, shown, own) : card.title;
+		this.stage.draw({ grid: own, square: shown && !grid ? card.square(shown) : null, text });
+		this.legend.show(own, store.state.colormap, store.state.mode);
+		this.caption.textContent = this.captionText(shown);
+		this.files.replaceChildren(...links(this));
+		this.parts.update(this, store.state);
+	}
 
-  captionText(map) {
-    if (!map) return "";
-    const { part } = this.store.state;
-    const [block, head] = part ?? [];
-    const whose = head === null ? "all its heads" : `head ${head + 1}`;
-    const named = part ? `block ${block + 1}, ${whose}: ` : "";
-    const method =
-      this.card.method(map.method)?.class_specific === false
-        ? ""
-        : `, by ${methodText(this.card, map.method)}`;
-    return `${named}${captionOf(this.card, map)}${method}`;
-  }
+	captionText(map) {
+		if (!map) return "";
+		const { part } = this.store.state;
+		const [block, head] = part ?? [];
+		const whose = head === null ? "all its heads" : `head ${head + 1}`;
+		const named = part ? `block ${block + 1}, ${whose}: ` : "";
+		const method =
+			this.card.method(map.method)?.class_specific === false
+				? ""
+				: `, by ${methodText(this.card, map.method)}`;
+		return `${named}${captionOf(this.card, map)}${method}`;
+	}
 }

@@ -3,53 +3,57 @@
 /**
  * An element with properties, attributes and children.
  * @param {string} tag
- * @param {Record<string, any>} [given] `class`, `on` ({event: listener}), `style` ({property: value}),
- *   ARIA and data attributes, and properties
+ * @param {string | Record<string, any>} [given] a class; or `class`, `on` ({event: listener}),
+ *   `style` ({property: value}), ARIA and data attributes, and properties
  * @param {...(Node | string | null | undefined | false)} children
  * @returns {any}
  */
 export function element(tag, given = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined || value === null) continue;
-    if (name === "on") listen(made, value);
-    else if (name === "style") setStyle(made, value);
-    else if (name === "class") made.className = value;
-    else if (name.includes("-") || name === "role" || name === "for")
-      made.setAttribute(name, value);
-    else made[name] = value;
-  }
-  made.append(
-    ...children.filter((child) => child !== null && child !== undefined && child !== false),
-  );
-  return made;
+	const made = document.createElement(tag);
+	const properties = typeof given === "string" ? { class: given } : given;
+	for (const [name, value] of Object.entries(properties)) {
+		if (value === undefined || value === null) continue;
+		if (name === "on") listen(made, value);
+		else if (name === "style") setStyle(made, value);
+		else if (name === "class") made.className = value;
+		else if (name.includes("-") || name === "role" || name === "for")
+			made.setAttribute(name, value);
+		else made[name] = value;
+	}
+	made.append(...children.filter((child) => child || child === 0));
+	return made;
+}
+
+/** A button that does something. */
+export function button(act, given, ...children) {
+	return element("button", { type: "button", on: { click: act }, ...given }, ...children);
 }
 
 function listen(made, listeners) {
-  for (const [event, listener] of Object.entries(listeners)) made.addEventListener(event, listener);
+	for (const [event, listener] of Object.entries(listeners)) made.addEventListener(event, listener);
 }
 
 function setStyle(made, style) {
-  for (const [property, value] of Object.entries(style)) made.style.setProperty(property, value);
+	for (const [property, value] of Object.entries(style)) made.style.setProperty(property, value);
 }
 
 /** An element of a drawing. */
 export function drawing(tag, attributes = {}, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  made.append(...children);
-  return made;
+	const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+	for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+	made.append(...children);
+	return made;
 }
 
 let names = 0;
 
 /** A name for `id` that no other element has. */
 export function newId(word) {
-  names += 1;
-  return `agcam-${word}-${names}`;
+	names += 1;
+	return `agcam-${word}-${names}`;
 }
 
 /** A number as a reader wants it. */
 export function short(number) {
-  return Number.isFinite(number) ? String(Number(number.toPrecision(3))) : "-";
+	return Number.isFinite(number) ? String(Number(number.toPrecision(3))) : "-";
 }

@@ -1,146 +1,140 @@
 // Blocks and heads: what each added to a map.
 
-import { element, newId } from "./dom.js";
+import { button, element, newId } from "./dom.js";
 import { levelsOf } from "./pixels.js";
 import { paintMap } from "./paint.js";
 
 /** A probability-like share as text. */
 function percent(share) {
-  return share > 0 && share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
+	return share > 0 && share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
 }
 
 const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 export class PartsPanel {
-  constructor(store, colours) {
-    this.store = store;
-    this.colours = colours;
-    this.content = element("div", {
-      class: "agcam-scroll",
-      tabIndex: 0,
-      role: "region",
-      "aria-label": "Maps of blocks and heads",
-    });
-    this.message = element("p", { class: "agcam-small" });
-    this.node = element(
-      "details",
-      { class: "agcam-details", on: { toggle: () => this.store.set({ parts: this.node.open }) } },
-      element("summary", {}, "Blocks and heads"),
-      this.message,
-      this.content,
-    );
-  }
+	constructor(store, colours) {
+		this.store = store;
+		this.colours = colours;
+		this.content = element("div", {
+			class: "agcam-scroll",
+			tabIndex: 0,
+			role: "region",
+			"aria-label": "Maps of blocks and heads",
+		});
+		this.message = element("p", "agcam-small");
+		this.node = element(
+			"details",
+			{ class: "agcam-details", on: { toggle: () => this.store.set({ parts: this.node.open }) } },
+			element("summary", {}, "Blocks and heads"),
+			this.message,
+			this.content,
+		);
+	}
 
-  /** The grid of the chosen part of a map, or null where the whole map is wanted. */
-  gridOf(card, map, part) {
-    const parts = part && card.partsOf(map.method, map.target);
-    if (!parts) return null;
-    const grid = card.partMap(parts, ...part);
-    return { ...grid, range: [0, Math.max(...grid.values, 1e-12)] };
-  }
+	/** The grid of the chosen part of a map, or null where the whole map is wanted. */
+	gridOf(card, map, part) {
+		const parts = part && card.partsOf(map.method, map.target);
+		if (!parts) return null;
+		const grid = card.partMap(parts, ...part);
+		return { ...grid, range: [0, Math.max(...grid.values, 1e-12)] };
+	}
 
-  /** Show the parts of the detail's map, if somebody looks at them. */
-  async update({ card, shown, source }, state) {
-    const possible = shown && (card.partsOf(shown.method, shown.target) || source.hooks.fetchParts);
-    this.node.hidden = !possible || card.method(shown.method)?.parts === false;
-    this.node.open = state.parts;
-    if (this.node.hidden || !state.parts) return;
-    const key = [shown, state.colormap];
-    if (this.key?.every((one, place) => one === key[place])) return this.mark(state.part);
-    this.key = key;
-    try {
-      const parts = await source.parts(shown.method, shown.target);
-      if (this.key === key) this.fill(card, parts, card.targets[shown.target]);
-      this.mark(this.store.state.part);
-    } catch (error) {
-      this.message.textContent = error.message;
-      this.content.replaceChildren();
-    }
-  }
+	/** Show the parts of the detail's map, if somebody looks at them. */
+	async update({ card, shown, source }, state) {
+		const possible = shown && (card.partsOf(shown.method, shown.target) || source.hooks.fetchParts);
+		this.node.hidden = !possible || card.method(shown.method)?.parts === false;
+		this.node.open = state.parts;
+		if (this.node.hidden || !state.parts) return;
+		const key = [shown, state.colormap];
+		if (this.key?.every((one, place) => one === key[place])) return this.mark(state.part);
+		this.key = key;
+		try {
+			const parts = await source.parts(shown.method, shown.target);
+			if (this.key === key) this.fill(card, parts, card.targets[shown.target]);
+			this.mark(this.store.state.part);
+		} catch (error) {
+			this.message.textContent = error.message;
+			this.content.replaceChildren();
+		}
+	}
 
-  mark(part) {
-    for (const button of this.content.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(button.dataset.part === String(part)));
-    }
-  }
+	mark(part) {
+		for (const button of this.content.querySelectorAll("button")) {
+			button.setAttribute("aria-pressed", String(button.dataset.part === String(part)));
+		}
+	}
 
-  fill(card, parts, target) {
-    const [blocks, heads] = parts.shape;
-    this.message.textContent =
-      `What each block (row) and each attention head (column) added to the map of ${target.name}; press one to ` +
-      "see it. Colours share one scale; the number is the block's share of the whole map.";
-    const whole = Math.max(total(card.partNumbers(parts)), 1e-12);
-    const rows = [...Array(blocks).keys()].map((block) => ({
-      all: card.partMap(parts, block),
-      heads: [...Array(heads).keys()].map((head) => card.partMap(parts, block, head)),
-    }));
-    const highest = (maps) => Math.max(1e-12, ...maps.map((map) => Math.max(...map.values)));
-    const scales = {
-      all: highest(rows.map((row) => row.all)),
-      head: highest(rows.flatMap((row) => row.heads)),
-    };
-    const named = ["block", "all heads", ...rows[0].heads.map((_, head) => String(head + 1))];
-    const title = element("tr", {}, ...named.map((name) => element("th", { scope: "col" }, name)));
-    const lines = rows.map((row, block) => this.line(row, block, whole, scales));
-    const table = element(
-      "table",
-      { class: "agcam-parts", id: newId("parts") },
-      element("thead", {}, title),
-      element("tbody", {}, ...lines),
-    );
-    this.content.replaceChildren(table);
-  }
+	fill(card, parts, target) {
+		const [blocks, heads] = parts.shape;
+		this.message.textContent =
+			`What each block (row) and head (column) added to the map of ${target.name}; press one to ` +
+			"see it. Colours share one scale; the number is the block's share of the whole map.";
+		const whole = Math.max(total(card.partNumbers(parts)), 1e-12);
+		const rows = [...Array(blocks).keys()].map((block) => ({
+			all: card.partMap(parts, block),
+			heads: [...Array(heads).keys()].map((head) => card.partMap(parts, block, head)),
+		}));
+		const highest = (maps) => Math.max(1e-12, ...maps.map((map) => Math.max(...map.values)));
+		const scales = {
+			all: highest(rows.map((row) => row.all)),
+			head: highest(rows.flatMap((row) => row.heads)),
+		};
+		const named = ["block", "all heads", ...rows[0].heads.map((_, head) => String(head + 1))];
+		const title = element("tr", {}, ...named.map((name) => element("th", { scope: "col" }, name)));
+		const lines = rows.map((row, block) => this.line(row, block, whole, scales));
+		const table = element(
+			"table",
+			{ class: "agcam-parts", id: newId("parts") },
+			element("thead", {}, title),
+			element("tbody", {}, ...lines),
+		);
+		this.content.replaceChildren(table);
+	}
 
-  line({ all, heads }, block, whole, scales) {
-    const share = percent(total(all.values) / whole);
-    const head = element(
-      "th",
-      { scope: "row" },
-      String(block + 1),
-      element("span", { class: "agcam-small" }, ` ${share}`),
-    );
-    const cells = heads.map((map, place) =>
-      this.cell(
-        map,
-        [block, place],
-        scales.head,
-        `block ${block + 1}, head ${place + 1}: ${percent(total(map.values) / whole)} of the map`,
-      ),
-    );
-    return element(
-      "tr",
-      {},
-      head,
-      this.cell(
-        all,
-        [block, null],
-        scales.all,
-        `block ${block + 1}, all heads: ${share} of the map`,
-      ),
-      ...cells,
-    );
-  }
+	line({ all, heads }, block, whole, scales) {
+		const share = percent(total(all.values) / whole);
+		const head = element(
+			"th",
+			{ scope: "row" },
+			String(block + 1),
+			element("span", "agcam-small", ` ${share}`),
+		);
+		const cells = heads.map((map, place) =>
+			this.cell(
+				map,
+				[block, place],
+				scales.head,
+				`block ${block + 1}, head ${place + 1}: ${percent(total(map.values) / whole)} of the map`,
+			),
+		);
+		return element(
+			"tr",
+			{},
+			head,
+			this.cell(
+				all,
+				[block, null],
+				scales.all,
+				`block ${block + 1}, all heads: ${share} of the map`,
+			),
+			...cells,
+		);
+	}
 
-  cell(map, part, highest, label) {
-    const [rows, columns] = map.shape;
-    const canvas = element("canvas", { width: columns, height: rows });
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(columns, rows);
-    const levels = levelsOf(map.values, [0, highest]);
-    const table = this.colours.table(this.store.state.colormap);
-    paintMap(image, { left: 0, top: 0, width: columns, height: rows, levels }, table);
-    context.putImageData(image, 0, 0);
-    const press = () => {
-      const same = String(this.store.state.part) === String(part);
-      this.store.set({ part: same ? null : part });
-    };
-    const given = {
-      type: "button",
-      "aria-label": label,
-      title: label,
-      "data-part": String(part),
-      on: { click: press },
-    };
-    return element("td", {}, element("button", given, canvas));
-  }
+	cell(map, part, highest, label) {
+		const [rows, columns] = map.shape;
+		const canvas = element("canvas", { width: columns, height: rows });
+		const context = canvas.getContext("2d");
+		const image = context.createImageData(columns, rows);
+		const levels = levelsOf(map.values, [0, highest]);
+		const table = this.colours.table(this.store.state.colormap);
+		paintMap(image, { left: 0, top: 0, width: columns, height: rows, levels }, table);
+		context.putImageData(image, 0, 0);
+		const press = () => {
+			const same = String(this.store.state.part) === String(part);
+			this.store.set({ part: same ? null : part });
+		};
+		const given = { "aria-label": label, title: label, "data-part": String(part) };
+		return element("td", {}, button(press, given, canvas));
+	}
 }

@@ -5,7 +5,6 @@
  * @typedef {[number, number, number, number]} Window left, top, right, bottom, in pixels
  * @typedef {{width: number, height: number, window: Window}} Frame what a model saw of a picture
  * @typedef {{values: Float32Array, shape: [number, number]}} Grid relevance, row by row
- * @typedef {{first: number, end: number, below: Int32Array, part: Float32Array, rest: Float32Array}} Side
  * @typedef {{left: number, top: number, width: number, height: number, values: Float32Array}} PixelMap
  *   relevance of the pixels that the model saw: a rectangle of the picture
  */
@@ -15,7 +14,7 @@ const EVEN = 2 ** 52 + 2 ** 51; // adding it leaves no bits for a fraction
 
 /** Round to the nearest whole number, halves to the even one, as Python and NumPy do. */
 export function roundEven(number) {
-  return number + EVEN - EVEN;
+	return number + EVEN - EVEN;
 }
 
 /**
@@ -24,38 +23,35 @@ export function roundEven(number) {
  * @returns {Float32Array}
  */
 export function decodeFloats(values) {
-  if (typeof values !== "string") return Float32Array.from(values.flat(Infinity));
-  return new Float32Array(decodeBytes(values).buffer);
+	if (typeof values !== "string") return Float32Array.from(values.flat(Infinity));
+	return new Float32Array(decodeBytes(values).buffer);
 }
 
 /** @param {string} text base64 */
 export function decodeBytes(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+	return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-/**
- * Which pixels of one side are seen, and between which two cells each of them lies.
- * @returns {Side}
- */
+/** Which pixels of one side are seen, and between which two cells each of them lies. */
 function weigh(pixels, start, stop, cells) {
-  const first = Math.max(0, Math.ceil(start - 0.5));
-  const end = Math.max(first, Math.min(pixels - 1, Math.floor(stop - 0.5)) + 1);
-  const side = {
-    first,
-    end,
-    below: new Int32Array(end - first),
-    part: new Float32Array(end - first),
-    rest: new Float32Array(end - first),
-  };
-  for (let pixel = first; pixel < end; pixel++) {
-    const raw = ((pixel + 0.5 - start) / (stop - start)) * cells - 0.5;
-    const place = Math.min(Math.max(raw, 0), cells - 1);
-    const below = Math.min(Math.floor(place), Math.max(cells - 2, 0));
-    side.below[pixel - first] = below;
-    side.part[pixel - first] = place - below;
-    side.rest[pixel - first] = 1 - (place - below);
-  }
-  return side;
+	const first = Math.max(0, Math.ceil(start - 0.5));
+	const end = Math.max(first, Math.min(pixels - 1, Math.floor(stop - 0.5)) + 1);
+	const side = {
+		first,
+		end,
+		below: new Int32Array(end - first),
+		part: new Float32Array(end - first),
+		rest: new Float32Array(end - first),
+	};
+	for (let pixel = first; pixel < end; pixel++) {
+		const raw = ((pixel + 0.5 - start) / (stop - start)) * cells - 0.5;
+		const place = Math.min(Math.max(raw, 0), cells - 1);
+		const below = Math.min(Math.floor(place), Math.max(cells - 2, 0));
+		side.below[pixel - first] = below;
+		side.part[pixel - first] = place - below;
+		side.rest[pixel - first] = 1 - (place - below);
+	}
+	return side;
 }
 
 /**
@@ -65,40 +61,40 @@ function weigh(pixels, start, stop, cells) {
  * @returns {PixelMap}
  */
 export function toPixels(grid, frame) {
-  const [rows, columns] = grid.shape;
-  const [left, top, right, bottom] = frame.window;
-  const across = weigh(frame.width, left, right, columns);
-  const down = weigh(frame.height, top, bottom, rows);
-  const width = across.end - across.first;
-  const height = down.end - down.first;
-  const lines = spreadRows(grid, across, width);
-  const values = new Float32Array(width * height);
-  for (let row = 0; row < height; row++) {
-    const upper = down.below[row] * width;
-    const lower = Math.min(down.below[row] + 1, rows - 1) * width;
-    const rest = down.rest[row];
-    const part = down.part[row];
-    for (let column = 0, place = row * width; column < width; column++, place++) {
-      values[place] = round32(rest * lines[upper + column]) + part * lines[lower + column];
-    }
-  }
-  return { left: across.first, top: down.first, width, height, values };
+	const [rows, columns] = grid.shape;
+	const [left, top, right, bottom] = frame.window;
+	const across = weigh(frame.width, left, right, columns);
+	const down = weigh(frame.height, top, bottom, rows);
+	const width = across.end - across.first;
+	const height = down.end - down.first;
+	const lines = spreadRows(grid, across, width);
+	const values = new Float32Array(width * height);
+	for (let row = 0; row < height; row++) {
+		const upper = down.below[row] * width;
+		const lower = Math.min(down.below[row] + 1, rows - 1) * width;
+		const rest = down.rest[row];
+		const part = down.part[row];
+		for (let column = 0, place = row * width; column < width; column++, place++) {
+			values[place] = round32(rest * lines[upper + column]) + part * lines[lower + column];
+		}
+	}
+	return { left: across.first, top: down.first, width, height, values };
 }
 
 /** The grid's rows at the width of the pixels. */
 function spreadRows(grid, across, width) {
-  const [rows, columns] = grid.shape;
-  const lines = new Float32Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < width; column++) {
-      const cell = across.below[column];
-      const next = Math.min(cell + 1, columns - 1);
-      lines[row * width + column] =
-        round32(across.rest[column] * grid.values[row * columns + cell]) +
-        across.part[column] * grid.values[row * columns + next];
-    }
-  }
-  return lines;
+	const [rows, columns] = grid.shape;
+	const lines = new Float32Array(rows * width);
+	for (let row = 0; row < rows; row++) {
+		for (let column = 0; column < width; column++) {
+			const cell = across.below[column];
+			const next = Math.min(cell + 1, columns - 1);
+			lines[row * width + column] =
+				round32(across.rest[column] * grid.values[row * columns + cell]) +
+				across.part[column] * grid.values[row * columns + next];
+		}
+	}
+	return lines;
 }
 
 /**
@@ -107,14 +103,14 @@ function spreadRows(grid, across, width) {
  * @returns {[number, number]}
  */
 export function rangeOf(values) {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let place = 0; place < values.length; place++) {
-    const value = values[place];
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return low > high ? [0, 0] : [low, high];
+	let low = Infinity;
+	let high = -Infinity;
+	for (let place = 0; place < values.length; place++) {
+		const value = values[place];
+		if (value < low) low = value;
+		if (value > high) high = value;
+	}
+	return low > high ? [0, 0] : [low, high];
 }
 
 /**
@@ -124,15 +120,15 @@ export function rangeOf(values) {
  * @returns {Uint8Array}
  */
 export function levelsOf(values, [low, high]) {
-  const levels = new Uint8Array(values.length);
-  const spread = round32(round32(high) - round32(low));
-  if (!(spread > 0)) return levels;
-  for (let place = 0; place < values.length; place++) {
-    const share = round32(round32(values[place] - low) / spread);
-    const level = round32(share * 255) + EVEN - EVEN;
-    levels[place] = level < 0 ? 0 : level > 255 ? 255 : level;
-  }
-  return levels;
+	const levels = new Uint8Array(values.length);
+	const spread = round32(round32(high) - round32(low));
+	if (!(spread > 0)) return levels;
+	for (let place = 0; place < values.length; place++) {
+		const share = round32(round32(values[place] - low) / spread);
+		const level = round32(share * 255) + EVEN - EVEN;
+		levels[place] = level < 0 ? 0 : level > 255 ? 255 : level;
+	}
+	return levels;
 }
 
 /**
@@ -142,27 +138,27 @@ export function levelsOf(values, [low, high]) {
  * @returns {Frame}
  */
 export function frameOf(frame, width, height, part) {
-  const [left, top, right, bottom] = frame.window;
-  const [across, down] = [width / part.width, height / part.height];
-  return {
-    width,
-    height,
-    window: [
-      (left - part.x) * across,
-      (top - part.y) * down,
-      (right - part.x) * across,
-      (bottom - part.y) * down,
-    ],
-  };
+	const [left, top, right, bottom] = frame.window;
+	const [across, down] = [width / part.width, height / part.height];
+	return {
+		width,
+		height,
+		window: [
+			(left - part.x) * across,
+			(top - part.y) * down,
+			(right - part.x) * across,
+			(bottom - part.y) * down,
+		],
+	};
 }
 
 const LONGEST = 1280; // pixels of a canvas's longer side
 
 /** The size of a canvas for a picture: its own, unless that is large. */
 export function sizeFor(frame, longest = LONGEST) {
-  const share = Math.min(1, longest / Math.max(frame.width, frame.height));
-  const side = (pixels) => Math.max(1, Math.round(pixels * share));
-  return [side(frame.width), side(frame.height)];
+	const share = Math.min(1, longest / Math.max(frame.width, frame.height));
+	const side = (pixels) => Math.max(1, Math.round(pixels * share));
+	return [side(frame.width), side(frame.height)];
 }
 
 /**
@@ -170,9 +166,9 @@ export function sizeFor(frame, longest = LONGEST) {
  * @returns {{row: number, column: number} | null}
  */
 export function patchAt(grid, window, x, y) {
-  const [left, top, right, bottom] = window;
-  const column = Math.floor(((x - left) / (right - left)) * grid.shape[1]);
-  const row = Math.floor(((y - top) / (bottom - top)) * grid.shape[0]);
-  const inside = row >= 0 && column >= 0 && row < grid.shape[0] && column < grid.shape[1];
-  return inside ? { row, column } : null;
+	const [left, top, right, bottom] = window;
+	const column = Math.floor(((x - left) / (right - left)) * grid.shape[1]);
+	const row = Math.floor(((y - top) / (bottom - top)) * grid.shape[0]);
+	const inside = row >= 0 && column >= 0 && row < grid.shape[0] && column < grid.shape[1];
+	return inside ? { row, column } : null;
 }

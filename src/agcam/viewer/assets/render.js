@@ -17,105 +17,105 @@ import { paintMap, paintOverlay } from "./paint.js";
 const WHOLE = { x: 0, y: 0, zoom: 1 };
 
 export class Painter {
-  /** @param {HTMLCanvasElement} canvas */
-  constructor(canvas) {
-    this.canvas = canvas;
-    this.context = canvas.getContext("2d", { willReadFrequently: true });
-    this.kept = new Map();
-  }
+	/** @param {HTMLCanvasElement} canvas */
+	constructor(canvas) {
+		this.canvas = canvas;
+		this.context = canvas.getContext("2d", { willReadFrequently: true });
+		this.kept = new Map();
+	}
 
-  /** Draw. @param {View} view */
-  draw(view) {
-    const look = view.look ?? WHOLE;
-    const { width, height } = view.frame;
-    const part = { x: look.x, y: look.y, width: width / look.zoom, height: height / look.zoom };
-    if (view.mode === "original" || !view.grid) return this.drawPicture(view, part);
-    const levels = this.levels(view, part);
-    if (view.mode === "map") return this.put((image) => paintMap(image, levels, view.table));
-    const picture = this.picture(view, part);
-    if (picture === null) return this.layer(view, part, levels);
-    const from = Math.round((view.from ?? 0) * this.canvas.width);
-    return this.put((image) =>
-      paintOverlay(image, picture, levels, view.table, view.opacity, from),
-    );
-  }
+	/** Draw. @param {View} view */
+	draw(view) {
+		const look = view.look ?? WHOLE;
+		const { width, height } = view.frame;
+		const part = { x: look.x, y: look.y, width: width / look.zoom, height: height / look.zoom };
+		if (view.mode === "original" || !view.grid) return this.drawPicture(view, part);
+		const levels = this.levels(view, part);
+		if (view.mode === "map") return this.put((image) => paintMap(image, levels, view.table));
+		const picture = this.picture(view, part);
+		if (picture === null) return this.layer(view, part, levels);
+		const from = Math.round((view.from ?? 0) * this.canvas.width);
+		return this.put((image) =>
+			paintOverlay(image, picture, levels, view.table, view.opacity, from),
+		);
+	}
 
-  put(paint) {
-    const image = this.remember("image", [this.canvas.width, this.canvas.height], () =>
-      this.context.createImageData(this.canvas.width, this.canvas.height),
-    );
-    paint(image);
-    this.context.putImageData(image, 0, 0);
-  }
+	put(paint) {
+		const image = this.remember("image", [this.canvas.width, this.canvas.height], () =>
+			this.context.createImageData(this.canvas.width, this.canvas.height),
+		);
+		paint(image);
+		this.context.putImageData(image, 0, 0);
+	}
 
-  drawPicture({ image, frame }, { x, y, width, height }) {
-    const across = image.naturalWidth / frame.width;
-    const down = image.naturalHeight / frame.height;
-    const source = [x * across, y * down, width * across, height * down];
-    this.context.imageSmoothingQuality = "high";
-    this.context.drawImage(image, ...source, 0, 0, this.canvas.width, this.canvas.height);
-  }
+	drawPicture({ image, frame }, { x, y, width, height }) {
+		const across = image.naturalWidth / frame.width;
+		const down = image.naturalHeight / frame.height;
+		const source = [x * across, y * down, width * across, height * down];
+		this.context.imageSmoothingQuality = "high";
+		this.context.drawImage(image, ...source, 0, 0, this.canvas.width, this.canvas.height);
+	}
 
-  /** The picture's pixels, or null where the browser keeps them from scripts (files of a disk). */
-  picture(view, part) {
-    const { width, height } = this.canvas;
-    const key = [view.image, part.x, part.y, part.width, width, height];
-    return this.remember("picture", key, () => {
-      this.drawPicture(view, part);
-      try {
-        return this.context.getImageData(0, 0, width, height).data.slice();
-      } catch {
-        return null;
-      }
-    });
-  }
+	/** The picture's pixels, or null where the browser keeps them from scripts (files of a disk). */
+	picture(view, part) {
+		const { width, height } = this.canvas;
+		const key = [view.image, part.x, part.y, part.width, width, height];
+		return this.remember("picture", key, () => {
+			this.drawPicture(view, part);
+			try {
+				return this.context.getImageData(0, 0, width, height).data.slice();
+			} catch {
+				return null;
+			}
+		});
+	}
 
-  levels({ grid, frame }, part) {
-    const { width, height } = this.canvas;
-    const key = [grid, part.x, part.y, part.width, width, height];
-    return this.remember("levels", key, () => {
-      const map = toPixels(grid, frameOf(frame, width, height, part));
-      return { ...map, levels: levelsOf(map.values, grid.range) };
-    });
-  }
+	levels({ grid, frame }, part) {
+		const { width, height } = this.canvas;
+		const key = [grid, part.x, part.y, part.width, width, height];
+		return this.remember("levels", key, () => {
+			const map = toPixels(grid, frameOf(frame, width, height, part));
+			return { ...map, levels: levelsOf(map.values, grid.range) };
+		});
+	}
 
-  /** What was made for the same key, or else what `make` makes. */
-  remember(name, key, make) {
-    const kept = this.kept.get(name);
-    if (kept && key.every((one, place) => one === kept.key[place])) return kept.value;
-    const value = make();
-    this.kept.set(name, { key, value });
-    return value;
-  }
+	/** What was made for the same key, or else what `make` makes. */
+	remember(name, key, make) {
+		const kept = this.kept.get(name);
+		if (kept && key.every((one, place) => one === kept.key[place])) return kept.value;
+		const value = make();
+		this.kept.set(name, { key, value });
+		return value;
+	}
 
-  /** The same in layers, where the picture's pixels cannot be read: within 3 levels of 255. */
-  layer(view, part, levels) {
-    const { width, height } = this.canvas;
-    const map = new ImageData(width, height);
-    paintMap(map, levels, view.table);
-    const seen = [levels.left, levels.top, levels.width, levels.height];
-    const from = Math.round((view.from ?? 0) * width);
-    this.drawPicture(view, part);
-    const above = document.createElement("canvas");
-    above.width = width;
-    above.height = height;
-    above.getContext("2d")?.putImageData(map, 0, 0);
-    this.context.save();
-    this.context.beginPath();
-    this.context.rect(from, 0, width - from, height);
-    this.context.clip();
-    this.context.save();
-    this.context.beginPath();
-    this.context.rect(0, 0, width, height);
-    this.context.rect(...seen);
-    this.context.clip("evenodd");
-    this.context.globalAlpha = 0.6;
-    this.context.drawImage(above, 0, 0);
-    this.context.restore();
-    if (seen[2] && seen[3]) {
-      this.context.globalAlpha = view.opacity;
-      this.context.drawImage(above, ...seen, ...seen);
-    }
-    this.context.restore();
-  }
+	/** The same in layers, where the picture's pixels cannot be read: within 3 levels of 255. */
+	layer(view, part, levels) {
+		const { width, height } = this.canvas;
+		const map = new ImageData(width, height);
+		paintMap(map, levels, view.table);
+		const seen = [levels.left, levels.top, levels.width, levels.height];
+		const from = Math.round((view.from ?? 0) * width);
+		this.drawPicture(view, part);
+		const above = document.createElement("canvas");
+		above.width = width;
+		above.height = height;
+		above.getContext("2d")?.putImageData(map, 0, 0);
+		this.context.save();
+		this.context.beginPath();
+		this.context.rect(from, 0, width - from, height);
+		this.context.clip();
+		this.context.save();
+		this.context.beginPath();
+		this.context.rect(0, 0, width, height);
+		this.context.rect(...seen);
+		this.context.clip("evenodd");
+		this.context.globalAlpha = 0.6;
+		this.context.drawImage(above, 0, 0);
+		this.context.restore();
+		if (seen[2] && seen[3]) {
+			this.context.globalAlpha = view.opacity;
+			this.context.drawImage(above, ...seen, ...seen);
+		}
+		this.context.restore();
+	}
 }

@@ -1,231 +1,227 @@
 // The picture with its map: views beside each other, zoom, and the value under the pointer.
 
-import { element, newId, short } from "./dom.js";
+import { button, element, newId, short } from "./dom.js";
 import { Look } from "./look.js";
 import { Pane } from "./pane.js";
 import { patchAt } from "./pixels.js";
 
 const HINT =
-  "Arrow keys move from patch to patch and read their values; plus and minus zoom, 0 shows all, " +
-  "Shift with an arrow key moves what is shown.";
+	"Arrow keys move from patch to patch and read their values; plus and minus zoom, 0 shows all, " +
+	"Shift with an arrow key moves what is shown.";
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const CLOSER = 1.5; // times
 
 export class Stage {
-  /**
-   * @param {import("./state.js").Store} store
-   * @param {import("./colours.js").Colours} colours
-   */
-  constructor(store, colours) {
-    this.store = store;
-    this.colours = colours;
-    this.look = new Look();
-    this.cursor = null;
-    this.panes = [new Pane(), new Pane()];
-    const hint = newId("hint");
-    this.readout = element("output", { class: "agcam-readout" });
-    this.divider = element("input", {
-      type: "range",
-      class: "agcam-divider",
-      min: 0,
-      max: 1,
-      step: 0.005,
-      "aria-label": "Divider between picture and map",
-      on: { input: () => this.store.set({ split: Number(this.divider.value) }) },
-    });
-    this.panel = element(
-      "div",
-      { class: "agcam-panes", tabIndex: 0, role: "application", "aria-describedby": hint },
-      ...this.panes.map((pane) => pane.node),
-    );
-    this.node = element(
-      "div",
-      { class: "agcam-stage" },
-      this.panel,
-      this.divider,
-      element("p", { id: hint, class: "agcam-hidden" }, HINT),
-      element("div", { class: "agcam-under-stage" }, this.readout, ...this.zoomButtons()),
-    );
-    this.listen();
-  }
+	/**
+	 * @param {import("./state.js").Store} store
+	 * @param {import("./colours.js").Colours} colours
+	 */
+	constructor(store, colours) {
+		this.store = store;
+		this.colours = colours;
+		this.look = new Look();
+		this.cursor = null;
+		this.panes = [new Pane(), new Pane()];
+		const hint = newId("hint");
+		this.readout = element("output", "agcam-readout");
+		this.divider = element("input", {
+			type: "range",
+			class: "agcam-divider",
+			min: 0,
+			max: 1,
+			step: 0.005,
+			"aria-label": "Divider between picture and map",
+			on: { input: () => this.store.set({ split: Number(this.divider.value) }) },
+		});
+		this.panel = element(
+			"div",
+			{ class: "agcam-panes", tabIndex: 0, role: "application", "aria-describedby": hint },
+			...this.panes.map((pane) => pane.node),
+		);
+		this.node = element(
+			"div",
+			"agcam-stage",
+			this.panel,
+			this.divider,
+			element("p", { id: hint, class: "agcam-hidden" }, HINT),
+			element("div", "agcam-under-stage", this.readout, ...this.zoomButtons()),
+		);
+		this.listen();
+	}
 
-  zoomButtons() {
-    const button = (text, label, times) =>
-      element(
-        "button",
-        { type: "button", "aria-label": label, on: { click: () => this.zoom(times) } },
-        text,
-      );
-    return [
-      button("−", "Zoom out", 1 / CLOSER),
-      button("+", "Zoom in", CLOSER),
-      button("All", "Show all of it", 0),
-    ];
-  }
+	zoomButtons() {
+		const zoom = (text, label, times) =>
+			button(() => this.zoom(times), { "aria-label": label }, text);
+		return [
+			zoom("−", "Zoom out", 1 / CLOSER),
+			zoom("+", "Zoom in", CLOSER),
+			zoom("All", "Show all of it", 0),
+		];
+	}
 
-  listen() {
-    const on = (event, listener) => this.panel.addEventListener(event, listener);
-    on("keydown", (event) => this.press(event));
-    on("pointermove", (event) => this.move(event));
-    on("pointerleave", () => this.point(null));
-    on("pointerdown", (event) => this.grab(event));
-    on("dblclick", (event) => this.zoom(this.look.zoom > 1 ? 0 : 3, this.placeOf(event)));
-    const wheel = (event) => {
-      if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
-      event.preventDefault();
-      this.zoom(2 ** (-event.deltaY / 100), this.placeOf(event));
-    };
-    this.panel.addEventListener("wheel", wheel, { passive: false });
-  }
+	listen() {
+		const on = (event, listener) => this.panel.addEventListener(event, listener);
+		on("keydown", (event) => this.press(event));
+		on("pointermove", (event) => this.move(event));
+		on("pointerleave", () => this.point(null));
+		on("pointerdown", (event) => this.grab(event));
+		on("dblclick", (event) => this.zoom(this.look.zoom > 1 ? 0 : 3, this.placeOf(event)));
+		const wheel = (event) => {
+			if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+			event.preventDefault();
+			this.zoom(2 ** (-event.deltaY / 100), this.placeOf(event));
+		};
+		this.panel.addEventListener("wheel", wheel, { passive: false });
+	}
 
-  /** Show another card. */
-  setCard(card, image) {
-    const { width, height } = card.frame;
-    Object.assign(this, { card, image, look: new Look(width, height), cursor: null });
-    this.panes.forEach((pane) => pane.resize(card.frame));
-    this.node.style.setProperty("--ratio", String(width / height));
-    this.readout.value = "";
-  }
+	/** Show another card. */
+	setCard(card, image) {
+		const { width, height } = card.frame;
+		Object.assign(this, { card, image, look: new Look(width, height), cursor: null });
+		this.panes.forEach((pane) => pane.resize(card.frame));
+		this.node.style.setProperty("--ratio", String(width / height));
+		this.readout.value = "";
+	}
 
-  /**
-   * Draw a map of the card.
-   * @param {{grid: any, square: Float32Array | null, text: string}} shown
-   */
-  draw(shown) {
-    this.shown = shown;
-    const { mode, split } = this.store.state;
-    const beside = mode === "side";
-    this.node.classList.toggle("agcam-beside", beside);
-    this.panel.classList.toggle("agcam-zoomed", this.look.zoom > 1);
-    this.panes[1].node.hidden = !beside;
-    this.divider.hidden = mode !== "slider";
-    this.divider.value = String(split);
-    this.panel.setAttribute("aria-label", shown.text);
-    const first = mode === "map" || mode === "original" ? mode : "overlay";
-    this.paint(this.panes[0], beside ? "original" : first);
-    if (beside) this.paint(this.panes[1], "overlay");
-  }
+	/**
+	 * Draw a map of the card.
+	 * @param {{grid: any, square: Float32Array | null, text: string}} shown
+	 */
+	draw(shown) {
+		this.shown = shown;
+		const { mode, split } = this.store.state;
+		const beside = mode === "side";
+		this.node.classList.toggle("agcam-beside", beside);
+		this.panel.classList.toggle("agcam-zoomed", this.look.zoom > 1);
+		this.panes[1].node.hidden = !beside;
+		this.divider.hidden = mode !== "slider";
+		this.divider.value = String(split);
+		this.panel.setAttribute("aria-label", shown.text);
+		const first = mode === "map" || mode === "original" ? mode : "overlay";
+		this.paint(this.panes[0], beside ? "original" : first);
+		if (beside) this.paint(this.panes[1], "overlay");
+	}
 
-  paint(pane, mode) {
-    const { state } = this.store;
-    pane.painter.draw({
-      image: this.image,
-      frame: this.card.frame,
-      grid: this.shown.grid,
-      table: this.colours.table(state.colormap),
-      opacity: state.opacity,
-      mode,
-      from: state.mode === "slider" ? state.split : 0,
-      look: this.look,
-    });
-    this.annotate(pane);
-  }
+	paint(pane, mode) {
+		const { state } = this.store;
+		pane.painter.draw({
+			image: this.image,
+			frame: this.card.frame,
+			grid: this.shown.grid,
+			table: this.colours.table(state.colormap),
+			opacity: state.opacity,
+			mode,
+			from: state.mode === "slider" ? state.split : 0,
+			look: this.look,
+		});
+		this.annotate(pane);
+	}
 
-  annotate(pane) {
-    const patch = this.cursor && this.shown.grid ? this.patchBox(this.cursor) : null;
-    pane.annotate(this.card, this.store.state, this.look, this.shown.square, patch);
-  }
+	annotate(pane) {
+		const patch = this.cursor && this.shown.grid ? this.patchBox(this.cursor) : null;
+		pane.annotate(this.card, this.store.state, this.look, this.shown.square, patch);
+	}
 
-  patchBox({ row, column }) {
-    const [left, top, right, bottom] = this.card.frame.window;
-    const [rows, columns] = this.shown.grid.shape;
-    const [across, down] = [(right - left) / columns, (bottom - top) / rows];
-    return [
-      left + column * across,
-      top + row * down,
-      left + (column + 1) * across,
-      top + (row + 1) * down,
-    ];
-  }
+	patchBox({ row, column }) {
+		const [left, top, right, bottom] = this.card.frame.window;
+		const [rows, columns] = this.shown.grid.shape;
+		const [across, down] = [(right - left) / columns, (bottom - top) / rows];
+		return [
+			left + column * across,
+			top + row * down,
+			left + (column + 1) * across,
+			top + (row + 1) * down,
+		];
+	}
 
-  /** A place of the screen in the picture's pixels. */
-  placeOf(event) {
-    const pane = this.panes.find((one) => one.node.contains(event.target)) ?? this.panes[0];
-    const area = pane.canvas.getBoundingClientRect();
-    return this.look.place(
-      (event.clientX - area.left) / area.width,
-      (event.clientY - area.top) / area.height,
-    );
-  }
+	/** A place of the screen in the picture's pixels. */
+	placeOf(event) {
+		const pane = this.panes.find((one) => one.node.contains(event.target)) ?? this.panes[0];
+		const area = pane.canvas.getBoundingClientRect();
+		return this.look.place(
+			(event.clientX - area.left) / area.width,
+			(event.clientY - area.top) / area.height,
+		);
+	}
 
-  move(event) {
-    if (!this.held) {
-      if (event.pointerType !== "touch") this.readAt(event);
-      return;
-    }
-    const area = this.panes[0].canvas.getBoundingClientRect();
-    this.look.shift(-event.movementX / area.width, -event.movementY / area.height);
-    this.redraw();
-  }
+	move(event) {
+		if (!this.held) {
+			if (event.pointerType !== "touch") this.readAt(event);
+			return;
+		}
+		const area = this.panes[0].canvas.getBoundingClientRect();
+		this.look.shift(-event.movementX / area.width, -event.movementY / area.height);
+		this.redraw();
+	}
 
-  grab(event) {
-    if (event.pointerType === "touch") this.readAt(event);
-    if (this.look.zoom === 1) return;
-    this.held = true;
-    this.panel.setPointerCapture(event.pointerId);
-    const release = () => (this.held = false);
-    this.panel.addEventListener("pointerup", release, { once: true });
-    this.panel.addEventListener("pointercancel", release, { once: true });
-  }
+	grab(event) {
+		if (event.pointerType === "touch") this.readAt(event);
+		if (this.look.zoom === 1) return;
+		this.held = true;
+		this.panel.setPointerCapture(event.pointerId);
+		const release = () => (this.held = false);
+		this.panel.addEventListener("pointerup", release, { once: true });
+		this.panel.addEventListener("pointercancel", release, { once: true });
+	}
 
-  readAt(event) {
-    if (!this.shown?.grid) return;
-    const { x, y } = this.placeOf(event);
-    this.point(patchAt(this.shown.grid, this.card.frame.window, x, y));
-  }
+	readAt(event) {
+		if (!this.shown?.grid) return;
+		const { x, y } = this.placeOf(event);
+		this.point(patchAt(this.shown.grid, this.card.frame.window, x, y));
+	}
 
-  /** Read a patch: its place and value. */
-  point(patch) {
-    const same = patch?.row === this.cursor?.row && patch?.column === this.cursor?.column;
-    if (same || !this.shown) return;
-    this.cursor = patch;
-    this.readout.value = patch ? this.read(patch) : "";
-    this.panes.forEach((pane) => pane.node.hidden || this.annotate(pane));
-  }
+	/** Read a patch: its place and value. */
+	point(patch) {
+		const same = patch?.row === this.cursor?.row && patch?.column === this.cursor?.column;
+		if (same || !this.shown) return;
+		this.cursor = patch;
+		this.readout.value = patch ? this.read(patch) : "";
+		this.panes.forEach((pane) => pane.node.hidden || this.annotate(pane));
+	}
 
-  read({ row, column }) {
-    const { values, shape, range } = this.shown.grid;
-    const value = values[row * shape[1] + column];
-    const share = range[1] > range[0] ? (value - range[0]) / (range[1] - range[0]) : 0;
-    const percent = Math.round(100 * Math.min(Math.max(share, 0), 1));
-    return `row ${row + 1}, column ${column + 1}: ${short(value)}, ${percent} % of the scale`;
-  }
+	read({ row, column }) {
+		const { values, shape, range } = this.shown.grid;
+		const value = values[row * shape[1] + column];
+		const share = range[1] > range[0] ? (value - range[0]) / (range[1] - range[0]) : 0;
+		const percent = Math.round(100 * Math.min(Math.max(share, 0), 1));
+		return `row ${row + 1}, column ${column + 1}: ${short(value)}, ${percent} % of the scale`;
+	}
 
-  press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.shown) return;
-    const step = STEPS[event.key];
-    if (step && event.shiftKey) {
-      this.look.shift(step[1] / 10, step[0] / 10);
-      this.redraw();
-    } else if (step) this.step(step);
-    else if (event.key === "+" || event.key === "=") this.zoom(CLOSER);
-    else if (event.key === "-") this.zoom(1 / CLOSER);
-    else if (event.key === "0") this.zoom(0);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
+	press(event) {
+		if (event.ctrlKey || event.metaKey || event.altKey || !this.shown) return;
+		const step = STEPS[event.key];
+		if (step && event.shiftKey) {
+			this.look.shift(step[1] / 10, step[0] / 10);
+			this.redraw();
+		} else if (step) this.step(step);
+		else if (event.key === "+" || event.key === "=") this.zoom(CLOSER);
+		else if (event.key === "-") this.zoom(1 / CLOSER);
+		else if (event.key === "0") this.zoom(0);
+		else return;
+		event.preventDefault();
+		event.stopPropagation();
+	}
 
-  /** Read the patch beside the one that is read; at first one in the middle. */
-  step([down, across]) {
-    if (!this.shown.grid) return;
-    const [rows, columns] = this.shown.grid.shape;
-    const from = this.cursor ?? { row: (rows >> 1) - down, column: (columns >> 1) - across };
-    const row = Math.min(Math.max(from.row + down, 0), rows - 1);
-    this.point({ row, column: Math.min(Math.max(from.column + across, 0), columns - 1) });
-  }
+	/** Read the patch beside the one that is read; at first one in the middle. */
+	step([down, across]) {
+		if (!this.shown.grid) return;
+		const [rows, columns] = this.shown.grid.shape;
+		const from = this.cursor ?? { row: (rows >> 1) - down, column: (columns >> 1) - across };
+		const row = Math.min(Math.max(from.row + down, 0), rows - 1);
+		this.point({ row, column: Math.min(Math.max(from.column + across, 0), columns - 1) });
+	}
 
-  /** Zoom by a factor, 0 for all of the picture; `place` stays where it is. */
-  zoom(times, place = undefined) {
-    this.look.zoomTo(this.look.zoom * times, place);
-    this.redraw();
-  }
+	/** Zoom by a factor, 0 for all of the picture; `place` stays where it is. */
+	zoom(times, place = undefined) {
+		this.look.zoomTo(this.look.zoom * times, place);
+		this.redraw();
+	}
 
-  redraw() {
-    if (this.waiting || !this.shown) return;
-    this.waiting = requestAnimationFrame(() => {
-      this.waiting = undefined;
-      this.draw(this.shown);
-    });
-  }
+	redraw() {
+		if (this.waiting || !this.shown) return;
+		this.waiting = requestAnimationFrame(() => {
+			this.waiting = undefined;
+			this.draw(this.shown);
+		});
+	}
 }

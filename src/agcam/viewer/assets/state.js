@@ -1,68 +1,60 @@
 // What is shown and how; whoever draws listens to it.
 
-/**
- * @typedef {"overlay" | "map" | "original" | "side" | "slider"} Mode
- * @typedef {{
- *   card: number, method: string, target: number, part: number[] | null, mode: Mode,
- *   opacity: number, threshold: number, colormap: string, boxes: boolean, contour: boolean,
- *   truth: boolean, split: number, parts: boolean, gallery: boolean,
- * }} State
- */
+/** `card` and `target` are places, `part` is [block, head]. @typedef {typeof INITIAL} State */
 
 export const MODES = /** @type {const} */ (["overlay", "map", "original", "side", "slider"]);
 
-/** @type {State} */
 export const INITIAL = {
-  card: 0,
-  method: "",
-  target: 0,
-  part: null,
-  mode: "overlay",
-  opacity: 0.5,
-  threshold: 0.5,
-  colormap: "turbo",
-  boxes: false,
-  contour: false,
-  truth: true,
-  split: 0.5,
-  parts: false,
-  gallery: false,
+	card: 0,
+	method: "",
+	target: 0,
+	part: null,
+	mode: "overlay",
+	opacity: 0.5,
+	threshold: 0.5,
+	colormap: "turbo",
+	boxes: false,
+	contour: false,
+	truth: true,
+	split: 0.5,
+	parts: false,
+	gallery: false,
 };
 
 /** A state that notifies its listeners of changes, once for each frame of the screen. */
 export class Store {
-  /** @param {Partial<State>} initial */
-  constructor(initial) {
-    /** @type {State} */
-    this.state = { ...INITIAL, ...initial };
-    this.listeners = new Set();
-    this.changed = new Set();
-  }
+	/** @param {Partial<State>} initial */
+	constructor(initial) {
+		/** @type {State} */
+		this.state = { ...INITIAL, ...initial };
+		this.listeners = new Set();
+		this.changed = new Set();
+	}
 
-  /** Change some of it; listeners are called with the new state and the names of what changed. */
-  set(/** @type {Partial<State>} */ some) {
-    for (const [name, value] of Object.entries(some)) {
-      if (!(name in INITIAL) || this.state[name] === value) continue;
-      this.state = { ...this.state, [name]: value };
-      this.changed.add(name);
-    }
-    if (this.changed.size && !this.waiting) {
-      this.waiting = requestAnimationFrame(() => this.flush());
-    }
-  }
+	/** Change some of it; listeners are called with the new state and the names of what changed. */
+	set(/** @type {Partial<State>} */ some) {
+		for (const [name, value] of Object.entries(some)) {
+			if (!(name in INITIAL) || this.state[name] === value) continue;
+			this.state = { ...this.state, [name]: value };
+			this.changed.add(name);
+		}
+		if (this.changed.size && !this.waiting) {
+			this.waiting = requestAnimationFrame(() => this.flush());
+		}
+	}
 
-  /** Notify the listeners now. */
-  flush() {
-    cancelAnimationFrame(this.waiting ?? 0);
-    this.waiting = undefined;
-    const changed = this.changed;
-    this.changed = new Set();
-    this.listeners.forEach((listener) => listener(this.state, changed));
-  }
+	/** Notify the listeners now. */
+	flush() {
+		cancelAnimationFrame(this.waiting ?? 0);
+		this.waiting = undefined;
+		const changed = this.changed;
+		this.changed = new Set();
+		this.listeners.forEach((listener) => listener(this.state, changed));
+	}
 
-  /** Call the listener at each change, until the returned function is called. */
-  subscribe(/** @type {(state: State, changed: Set<string>) => void} */ listener) {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
+	/** Call the listener at each change, until the returned function is called. */
+	subscribe(/** @type {(state: State, changed: Set<string>) => void} */ listener) {
+		this.listeners.add(listener);
+		return () => this.listeners.delete(listener);
+	}
 }

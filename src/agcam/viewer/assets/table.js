@@ -1,6 +1,6 @@
 // Tables that are sorted by pressing a column's head.
 
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 
 /**
  * @typedef {string | {text: string, sort?: number | null, notes?: {text: string, kind?: string}[],
@@ -10,88 +10,88 @@ import { element } from "./dom.js";
  *   `marks` are classes of the rows, `terms` explain columns
  */
 export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
-  const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
-  const body = element("tbody", {}, ...lines.map((one) => one.node));
-  const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
-  heads.forEach((th) =>
-    th.addEventListener("agcam-sorted", () => {
-      heads.forEach((other) => other !== th && other.removeAttribute("aria-sort"));
-    }),
-  );
-  const table = element(
-    "table",
-    { class: "agcam-table" },
-    element("thead", {}, element("tr", {}, ...heads)),
-    body,
-  );
-  return element(
-    "section",
-    { class: "agcam-tablebox" },
-    title ? element("h2", {}, title) : null,
-    note ? element("p", { class: "agcam-small" }, note) : null,
-    terms.length ? element("dl", { class: "agcam-terms" }, ...terms.flatMap(term)) : null,
-    element(
-      "div",
-      { class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": title ?? "Table" },
-      table,
-    ),
-  );
+	const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
+	const body = element("tbody", {}, ...lines.map((one) => one.node));
+	const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
+	heads.forEach((th) =>
+		th.addEventListener("agcam-sorted", () => {
+			heads.forEach((other) => other !== th && other.removeAttribute("aria-sort"));
+		}),
+	);
+	const table = element(
+		"table",
+		"agcam-table",
+		element("thead", {}, element("tr", {}, ...heads)),
+		body,
+	);
+	return element(
+		"section",
+		"agcam-tablebox",
+		title ? element("h2", {}, title) : null,
+		note ? element("p", "agcam-small", note) : null,
+		terms.length ? element("dl", "agcam-terms", ...terms.flatMap(term)) : null,
+		element(
+			"div",
+			{ class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": title ?? "Table" },
+			table,
+		),
+	);
 }
 
 function term([name, text]) {
-  return [element("dt", {}, name), element("dd", {}, text)];
+	return [element("dt", {}, name), element("dd", {}, text)];
 }
 
 function textOf(cell) {
-  return typeof cell === "string" ? cell : cell.text;
+	return typeof cell === "string" ? cell : cell.text;
 }
 
 function sortKey(cell) {
-  if (typeof cell !== "string" && cell.sort !== undefined) return cell.sort;
-  const number = Number.parseFloat(textOf(cell));
-  return Number.isNaN(number) ? null : number;
+	if (typeof cell !== "string" && cell.sort !== undefined) return cell.sort;
+	const number = Number.parseFloat(textOf(cell));
+	return Number.isNaN(number) ? null : number;
 }
 
 function line(row, mark = "") {
-  const cells = row.map((cell, column) => {
-    const tag = column ? "td" : "th";
-    const { notes = [], best = false } = typeof cell === "string" ? {} : cell;
-    const text = best ? element("b", {}, textOf(cell)) : textOf(cell);
-    const given = column ? {} : { scope: "row" };
-    return element(
-      tag,
-      given,
-      text,
-      ...notes.map(({ text: words, kind = "" }) => element("small", { class: kind }, words)),
-    );
-  });
-  return element("tr", { class: mark }, ...cells);
+	const cells = row.map((cell, column) => {
+		const tag = column ? "td" : "th";
+		const { notes = [], best = false } = typeof cell === "string" ? {} : cell;
+		const text = best ? element("b", {}, textOf(cell)) : textOf(cell);
+		const given = column ? {} : { scope: "row" };
+		return element(
+			tag,
+			given,
+			text,
+			...notes.map(({ text: words, kind = "" }) => element("small", { class: kind }, words)),
+		);
+	});
+	return element("tr", { class: mark }, ...cells);
 }
 
 /** A column's head: press it to sort, again for the other way. */
 function sortHead(cell, column, lines, body) {
-  const { notes = [] } = typeof cell === "string" ? {} : cell;
-  const head = element("th", { scope: "col" });
-  const sort = () => {
-    const up = head.getAttribute("aria-sort") === "descending";
-    head.setAttribute("aria-sort", up ? "ascending" : "descending");
-    head.dispatchEvent(new Event("agcam-sorted"));
-    const ordered = [...lines].sort(
-      (a, b) => compare(a.row[column], b.row[column], up) || a.place - b.place,
-    );
-    body.replaceChildren(...ordered.map((one) => one.node));
-  };
-  head.append(
-    element("button", { type: "button", on: { click: sort } }, textOf(cell)),
-    ...notes.map(({ text }) => element("small", {}, text)),
-  );
-  return head;
+	const { notes = [] } = typeof cell === "string" ? {} : cell;
+	const head = element("th", { scope: "col" });
+	const sort = () => {
+		const up = head.getAttribute("aria-sort") === "descending";
+		head.setAttribute("aria-sort", up ? "ascending" : "descending");
+		head.dispatchEvent(new Event("agcam-sorted"));
+		const ordered = [...lines].sort(
+			(a, b) => compare(a.row[column], b.row[column], up) || a.place - b.place,
+		);
+		body.replaceChildren(...ordered.map((one) => one.node));
+	};
+	head.append(
+		button(sort, {}, textOf(cell)),
+		...notes.map(({ text }) => element("small", {}, text)),
+	);
+	return head;
 }
 
 /** Numbers before texts, cells without a number last. */
 function compare(a, b, up) {
-  const [first, second] = [sortKey(a), sortKey(b)];
-  if (first === null && second === null) return textOf(a).localeCompare(textOf(b)) * (up ? 1 : -1);
-  if (first === null || second === null) return first === null ? 1 : -1;
-  return up ? first - second : second - first;
+	const [first, second] = [sortKey(a), sortKey(b)];
+	if (first === null && second === null) return textOf(a).localeCompare(textOf(b)) * (up ? 1 : -1);
+	if (first === null || second === null) return first === null ? 1 : -1;
+	return up ? first - second : second - first;
 }

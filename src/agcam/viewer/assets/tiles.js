@@ -8,82 +8,83 @@ const SIDE = 300; // pixels of a small map's longer side
 
 /** Draws small maps as they are scrolled to. */
 export class Tiles {
-  constructor(store, colours) {
-    this.store = store;
-    this.colours = colours;
-    this.waiting = new Map();
-    this.drawn = new Set();
-    this.seen = new IntersectionObserver((entries) => this.loadVisible(entries), {
-      rootMargin: "300px",
-    });
-    window.addEventListener("beforeprint", () =>
-      this.waiting.forEach((_, canvas) => this.load(canvas)),
-    );
-  }
+	constructor(store, colours) {
+		this.store = store;
+		this.colours = colours;
+		this.waiting = new Map();
+		this.drawn = new Set();
+		this.seen = new IntersectionObserver((entries) => this.loadVisible(entries), {
+			rootMargin: "300px",
+		});
+		window.addEventListener("beforeprint", () =>
+			this.waiting.forEach((_, canvas) => this.load(canvas)),
+		);
+	}
 
-  /** A small map of a card; `choose()` gives the map to draw, or undefined for the picture alone. */
-  make(card, choose, label) {
-    const [width, height] = sizeFor(card.frame, SIDE);
-    const canvas = element("canvas", { width, height, role: "img", "aria-label": label });
-    this.waiting.set(canvas, { card, choose, painter: null, image: null });
-    this.seen.observe(canvas);
-    return canvas;
-  }
+	/** A small map of a card, the picture alone where there is none. */
+	make(card, map, label) {
+		const [width, height] = sizeFor(card.frame, SIDE);
+		const canvas = element("canvas", { width, height, role: "img", "aria-label": label });
+		const address = `url(${JSON.stringify(card.data.picture.src)})`; // until it is drawn
+		canvas.style.setProperty("background", `center / cover ${address}`);
+		this.waiting.set(canvas, { card, map });
+		this.seen.observe(canvas);
+		return canvas;
+	}
 
-  loadVisible(entries) {
-    entries.filter((entry) => entry.isIntersecting).forEach((entry) => this.load(entry.target));
-  }
+	loadVisible(entries) {
+		entries.filter((entry) => entry.isIntersecting).forEach((entry) => this.load(entry.target));
+	}
 
-  /** Load a small map's picture, and draw it. */
-  async load(canvas) {
-    const tile = this.waiting.get(canvas);
-    if (!tile) return;
-    this.waiting.delete(canvas);
-    this.seen.unobserve(canvas);
-    tile.image = new Image();
-    tile.image.src = tile.card.data.picture.src;
-    try {
-      await tile.image.decode();
-    } catch {
-      canvas.classList.add("agcam-missing");
-      return;
-    }
-    tile.painter = new Painter(canvas);
-    this.drawn.add(tile);
-    this.draw(tile);
-  }
+	/** Load a small map's picture, and draw it. */
+	async load(canvas) {
+		const tile = this.waiting.get(canvas);
+		if (!tile) return;
+		this.waiting.delete(canvas);
+		this.seen.unobserve(canvas);
+		tile.image = new Image();
+		tile.image.src = tile.card.data.picture.src;
+		try {
+			await tile.image.decode();
+		} catch {
+			canvas.classList.add("agcam-missing");
+			return;
+		}
+		tile.painter = new Painter(canvas);
+		this.drawn.add(tile);
+		this.draw(tile);
+	}
 
-  draw({ card, choose, painter, image }) {
-    const { state } = this.store;
-    const map = choose();
-    painter.draw({
-      image,
-      frame: card.frame,
-      grid: map ? card.grid(map) : null,
-      table: this.colours.table(state.colormap),
-      opacity: state.opacity,
-      mode: state.mode === "map" || state.mode === "original" ? state.mode : "overlay",
-    });
-    (card.data.boxes ?? []).forEach((box) => outline(painter, card.frame, box));
-  }
+	draw({ card, map, painter, image }) {
+		const { state } = this.store;
+		painter.draw({
+			image,
+			frame: card.frame,
+			grid: map ? card.grid(map) : null,
+			table: this.colours.table(state.colormap),
+			opacity: state.opacity,
+			mode: state.mode === "map" || state.mode === "original" ? state.mode : "overlay",
+		});
+		(card.data.boxes ?? []).forEach((box) => outline(painter, card.frame, box));
+	}
 
-  /** Draw those in sight with the state as it is now; others when they are scrolled to. */
-  update(changed) {
-    const drawn = ["colormap", "opacity", "mode"];
-    if (!drawn.some((name) => changed.has(name))) return;
-    this.drawn.forEach((tile) => this.draw(tile));
-  }
+	/** Draw those in sight with the state as it is now; others when they are scrolled to. */
+	update(changed) {
+		const drawn = ["colormap", "opacity", "mode"];
+		if (!drawn.some((name) => changed.has(name))) return;
+		this.drawn.forEach((tile) => this.draw(tile));
+	}
 }
 
 /** A true box, light on dark. */
 function outline({ context, canvas }, frame, [left, top, right, bottom]) {
-  const [across, down] = [canvas.width / frame.width, canvas.height / frame.height];
-  const sides = [left * across, top * down, (right - left) * across, (bottom - top) * down];
-  for (const [colour, width] of [
-    ["#000", 4],
-    ["#fff", 2],
-  ]) {
-    Object.assign(context, { strokeStyle: colour, lineWidth: width });
-    context.strokeRect(...sides);
-  }
+	const [across, down] = [canvas.width / frame.width, canvas.height / frame.height];
+	const sides = [left * across, top * down, (right - left) * across, (bottom - top) * down];
+	for (const [colour, width] of [
+		["#000", 4],
+		["#fff", 2],
+	]) {
+		Object.assign(context, { strokeStyle: colour, lineWidth: width });
+		context.strokeRect(...sides);
+	}
 }

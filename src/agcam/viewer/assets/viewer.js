@@ -9,6 +9,7 @@ import { Gallery } from "./gallery.js";
 import { Report } from "./report.js";
 import { Sheet } from "./sheet.js";
 import { Store } from "./state.js";
+import { nameCards } from "./words.js";
 
 /**
  * @typedef {import("./card.js").CardData} CardData
@@ -33,88 +34,89 @@ import { Store } from "./state.js";
  * @param {Hooks} [hooks]
  */
 export function mount(place, given, hooks = {}) {
-  const viewer = new Viewer(place, hooks);
-  viewer.show(given);
-  return {
-    show: (/** @type {Document} */ next) => viewer.show(next),
-    setState: (/** @type {any} */ some) => viewer.store.set(some),
-    state: () => viewer.store.state,
-    destroy: () => viewer.destroy(),
-  };
+	const viewer = new Viewer(place, hooks);
+	viewer.show(given);
+	return {
+		show: (/** @type {Document} */ next) => viewer.show(next),
+		setState: (/** @type {any} */ some) => viewer.store.set(some),
+		state: () => viewer.store.state,
+		destroy: () => viewer.destroy(),
+	};
 }
 
 const OVERVIEWS = { sheet: Sheet, report: Report };
 
 class Viewer {
-  constructor(place, hooks) {
-    this.place = place;
-    this.hooks = hooks;
-    place.classList.add("agcam");
-  }
+	constructor(place, hooks) {
+		this.place = place;
+		this.hooks = hooks;
+		place.classList.add("agcam");
+	}
 
-  /** @param {Document} given */
-  show(given) {
-    this.destroy();
-    this.cards = given.cards.map((data) => new Card(data));
-    this.store = new Store(this.firstState(given));
-    const colours = new Colours(given.colormaps);
-    const Overview = OVERVIEWS[given.layout] ?? (this.cards.length > 1 ? Gallery : null);
-    this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, Boolean(Overview));
-    this.tools = overviewControls(this.store, colours);
-    this.overview =
-      Overview && new Overview(this.store, colours, this.cards, given.blocks, this.tools.node);
-    this.fill(given);
-    this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
-    this.update(this.store.state, new Set());
-  }
+	/** @param {Document} given */
+	show(given) {
+		this.destroy();
+		this.cards = given.cards.map((data) => new Card(data));
+		nameCards(this.cards);
+		this.store = new Store(this.firstState(given));
+		const colours = new Colours(given.colormaps);
+		const Overview = OVERVIEWS[given.layout] ?? (this.cards.length > 1 ? Gallery : null);
+		this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, Boolean(Overview));
+		this.tools = overviewControls(this.store, colours);
+		this.overview =
+			Overview && new Overview(this.store, colours, this.cards, given.blocks, this.tools.node);
+		this.fill(given);
+		this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
+		this.update(this.store.state, new Set());
+	}
 
-  destroy() {
-    this.leave?.();
-    this.place.replaceChildren();
-  }
+	destroy() {
+		this.leave?.();
+		this.place.replaceChildren();
+	}
 
-  /** What is shown first: the first map, unless the document says otherwise. */
-  firstState({ view = {}, layout }) {
-    const card = this.cards[view.card ?? 0];
-    const map = card?.first();
-    return {
-      method: map?.method ?? card?.methods[0]?.name ?? "",
-      target: map?.target ?? 0,
-      gallery: layout in OVERVIEWS || this.cards.length > 1,
-      ...view,
-    };
-  }
+	/** What is shown first: the first map, unless the document says otherwise. */
+	firstState({ view = {}, layout }) {
+		const card = this.cards[view.card ?? 0];
+		const map = card?.first();
+		return {
+			method: map?.method ?? card?.methods[0]?.name ?? "",
+			target: map?.target ?? 0,
+			gallery: layout in OVERVIEWS || this.cards.length > 1,
+			...view,
+		};
+	}
 
-  fill({ title, lead, footer }) {
-    const heads = [title && element("h1", {}, title), lead && element("p", {}, lead)];
-    const head = title || lead ? element("header", {}, ...heads) : null;
-    const body = element("div", { class: "agcam-body" }, this.overview?.node, this.detail.node);
-    this.place.append(...[head, body, footer && element("footer", {}, footer)].filter(Boolean));
-  }
+	fill({ title, lead, footer }) {
+		const heads = [title && element("h1", {}, title), lead && element("p", {}, lead)];
+		const head = title || lead ? element("header", {}, ...heads) : null;
+		const body = element("div", "agcam-body", this.overview?.node, this.detail.node);
+		this.place.append(...[head, body, footer && element("footer", {}, footer)].filter(Boolean));
+	}
 
-  update(state, changed) {
-    const closed = Boolean(this.overview) && state.gallery;
-    this.place.classList.toggle("agcam-opened", Boolean(this.overview) && !closed);
-    const [shown, hidden] = closed ? [this.overview, this.detail] : [this.detail, this.overview];
-    if (changed.has("gallery") && !closed) this.left = window.scrollY;
-    shown.node.hidden = false;
-    if (hidden) hidden.node.hidden = true;
-    if (closed) this.overview.update(state, changed);
-    else if (this.cards.length) this.detail.update(this.cards[state.card], state);
-    if (closed) this.tools.show(state);
-    if (changed.has("gallery")) this.move(closed);
-    this.hooks.onState?.(state);
-  }
+	update(state, changed) {
+		const closed = Boolean(this.overview) && state.gallery;
+		this.place.classList.toggle("agcam-opened", Boolean(this.overview) && !closed);
+		const [shown, hidden] = closed ? [this.overview, this.detail] : [this.detail, this.overview];
+		if (changed.has("gallery") && !closed) this.left = window.scrollY;
+		shown.node.hidden = false;
+		if (hidden) hidden.node.hidden = true;
+		if (closed) this.overview.update(state, changed);
+		else if (this.cards.length) this.detail.update(this.cards[state.card], state);
+		if (closed) this.tools.show(state);
+		if (changed.has("gallery")) this.move(closed);
+		this.hooks.onState?.(state);
+	}
 
-  /** Where the reader looks when a picture is opened, or left again. */
-  move(closed) {
-    if (closed) {
-      this.opener?.focus({ preventScroll: true });
-      window.scrollTo(0, this.left ?? 0);
-    } else {
-      this.opener = this.place.querySelector(":scope button:focus");
-      this.place.scrollIntoView();
-      this.detail.heading.focus({ preventScroll: true });
-    }
-  }
+	/** Where the reader looks when a picture is opened, or left again. */
+	move(closed) {
+		if (closed) {
+			this.opener?.focus({ preventScroll: true });
+			window.scrollTo(0, this.left ?? 0);
+		} else {
+			this.opener = this.place.querySelector(":scope button:focus");
+			this.place.scrollIntoView();
+			this.detail.heading.focus({ preventScroll: true });
+		}
+	}
 }
