@@ -217,11 +217,10 @@ def test_compare_methods(visit):
     named = page.locator("#compared .agcam-tiles .agcam-name").all_inner_texts()
     assert named == list(OFFERED)
     refused = page.locator("#compared .agcam-refused").count()
-    drawn = page.locator("#compared .agcam-tiles canvas").evaluate_all(
-        "all => all.map((c) => c.toDataURL())"
-    )
-    assert len(drawn) + refused == len(named)
-    assert len(set(drawn)) > len(named) // 2
+    canvases = "[...document.querySelectorAll('#compared .agcam-tiles canvas')]"
+    assert page.evaluate(f"{canvases}.length") + refused == len(named)
+    different = f"new Set({canvases}.map((c) => c.toDataURL())).size"
+    page.wait_for_function(f"{different} > {len(named) // 2}")
 
 
 def test_blocks_and_heads_follow_the_class(visit):

@@ -5,6 +5,7 @@ import { sizeFor } from "./pixels.js";
 import { Painter } from "./render.js";
 
 const SIDE = 300; // pixels of a small map's longer side
+const AT_ONCE = 40; // are drawn before anybody scrolls
 
 /** Draws small maps as they are scrolled to. */
 export class Tiles {
@@ -13,6 +14,7 @@ export class Tiles {
 		this.colours = colours;
 		this.waiting = new Map();
 		this.drawn = new Set();
+		this.made = 0;
 		this.seen = new IntersectionObserver((entries) => this.loadVisible(entries), {
 			rootMargin: "300px",
 		});
@@ -29,6 +31,7 @@ export class Tiles {
 		canvas.style.setProperty("background", `center / cover ${address}`);
 		this.waiting.set(canvas, { card, map });
 		this.seen.observe(canvas);
+		if (this.made++ < AT_ONCE) this.load(canvas);
 		return canvas;
 	}
 
