@@ -19,10 +19,10 @@ from agcam.binding import BATCH_SIZE
 from conftest import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [DOCS / "index.md", DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "how-to").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-RUN = ["compare", "lightning", "many-pictures", "masks", "notebook", "targets", "timm", "training"]
-RUN += ["transform"]  # the others need a network or another library
+RUN = ["../index", "compare", "lightning", "many-pictures", "masks", "notebook", "targets", "timm"]
+RUN += ["training", "transform"]  # the others need a network or another library
 
 
 class Links(HTMLParser):
@@ -115,7 +115,7 @@ def blocks(page):
     return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.stem)
 def test_code_compiles_and_names_what_exists(page):
     for block in blocks(page):
         for node in ast.walk(ast.parse(block)):
