@@ -1,6 +1,9 @@
 """Perturbation, one pixel at a time: what the batched passes are compared with."""
 
 import itertools
+import math
+
+import numpy as np
 
 
 def slow_order(relevance, order):
@@ -16,6 +19,33 @@ def slowly_replaced(pixels, relevance, order, share, filling):
     for y, x in slow_order(relevance, order)[: int(share * relevance.size + 1e-6)]:
         replaced[:, y, x] = filling[:, y, x]
     return replaced
+
+
+def slow_curve(pixels, grid, order, filling, logit):
+    """The logit of a picture (channel, row, column), patches filled one group after the other.
+
+    Patches (a map without ties) go by their relevance, in at most 100 groups of one size.
+    """
+    rows, columns = grid.shape
+    tall, wide = pixels.shape[1] // rows, pixels.shape[2] // columns
+    going = [(place // columns, place % columns) for place in np.argsort(grid, axis=None)]
+    if order == "mif":
+        going = going[::-1]
+    size = math.ceil(len(going) / 100)
+    left, curve = pixels.copy(), [logit(pixels)]
+    while going:
+        group, going = going[:size], going[size:]
+        for i, j in group:
+            place = (slice(None), slice(i * tall, (i + 1) * tall), slice(j * wide, (j + 1) * wide))
+            left[place] = filling[place]
+        curve.append(logit(left))
+    return curve
+
+
+def slow_area(curve):
+    """The area under a curve, one trapezoid after the other, / number of steps."""
+    steps = [(first + second) / 2 for first, second in itertools.pairwise(curve)]
+    return sum(steps) / len(steps)
 
 
 def slow_groups(relevance, groups):

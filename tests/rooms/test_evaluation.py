@@ -1,6 +1,7 @@
 """Evaluation: what is judged, what fails and is counted, and that nothing is silently skipped."""
 
 import copy
+import itertools
 from dataclasses import replace
 from functools import partial
 
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from slow_perturbation import slow_groups, slowly_replaced
+from slow_perturbation import slow_area, slow_curve, slow_groups, slowly_replaced
 
 from agcam import ModelError, RunError
 from agcam.evaluation import Configuration, Evaluator, Setup, plan_setup
 from agcam.evaluation.cost import _Held
 from agcam.evaluation.fills import FILLS
 from agcam.evaluation.items import Item
+from agcam.evaluation.perturbation import passes
 from agcam.evaluation.probing import relevance_on_input
 from agcam.evaluation.sanity import Randomization
 from agcam.evaluation.setup import open_sample
@@ -246,6 +248,42 @@ def test_curves_are_those_of_one_picture_at_a_time(fill, classifier, pictures):
             logits = classifier.module(torch.from_numpy(np.stack(replaced)))
         morf, lerf = logits.softmax(-1)[:, row.sample].reshape(2, 11).numpy()
         assert row.value == pytest.approx(lerf.mean() - morf.mean(), abs=1e-6)
+
+
+def test_relevance_gain_is_that_of_one_patch_at_a_time(classifier, pictures):
+    setup = setup_of(classifier, pictures, ["relevance_gain"], batch_size=2)
+    setup = replace(setup, methods=tuple(METHODS[name] for name in ("agcam", "random")))
+    _, records, _ = evaluated(setup)
+    found = {(row.sample, row.method, row.metric): row for row in records}
+    maps = maps_of(setup)
+    classifier.module.eval()
+    for method, sample in itertools.product(setup.methods, (0, 1)):
+
+        def logit(picture, label=sample):
+            with torch.inference_mode():
+                return float(classifier.module(torch.from_numpy(picture)[None])[0, label])
+
+        pixels, grid = maps.items[sample].pixels.numpy(), maps.maps(method)[sample]
+        area = {}
+        for order in ("mif", "lif"):
+            curve = slow_curve(pixels, grid, order, np.zeros_like(pixels), logit)
+            area[order] = slow_area(curve)
+            row = found[sample, method.name, order]
+            assert row.value == pytest.approx(area[order], abs=1e-5)
+            np.testing.assert_allclose(row.curve, curve, atol=1e-5)
+        gain = found[sample, method.name, "srg"].value
+        assert gain == pytest.approx(area["lif"] - area["mif"], abs=1e-5)
+
+
+def test_a_plan_counts_the_passes_of_groups_of_patches(classifier, pictures):
+    """Both ends are those of the other curves."""
+    for metrics in (["srg"], ["srg", "morf"]):
+        setup = setup_of(classifier, pictures, metrics)
+        evaluator = Evaluator(setup)
+        evaluator(0)
+        each = 1 + passes(setup.metrics, len(setup.methods), 16, other_precision=False)
+        assert evaluator(1).forwards == each * 2
+        assert each == 1 + 4 * 2 * (15 + 9 * ("morf" in metrics))
 
 
 def test_groups_are_those_of_one_picture_at_a_time(classifier, pictures):

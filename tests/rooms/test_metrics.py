@@ -26,7 +26,7 @@ from agcam.metrics.perturbation import area
 from agcam.metrics.pointing import energy_pointing_game, pointing_game
 from agcam.metrics.saco import saco
 from agcam.metrics.sanity import rank_correlation
-from agcam.values import AccuracyCase, BoxCase, CostCase, CurveCase, GroupCase
+from agcam.values import AccuracyCase, BoxCase, CostCase, CurveCase, GroupCase, LogitCase
 
 quick = settings(max_examples=40)
 H, W = 14, 18
@@ -380,6 +380,19 @@ def test_one_box_finds_one_instance():
 
 
 # Perturbation
+
+
+def test_gains_of_logits():
+    case = LogitCase(np.array([6.0, 1.0, -2.0]), np.array([6.0, 4.0, -2.0]))
+    values = [METRICS[name].function(case) for name in BUNDLES["relevance_gain"]]
+    assert values == [1.5, 3.0, 1.5]  # trapezoids of two steps: (3.5 - .5) / 2, (5 + 1) / 2
+    raised = LogitCase(case.morf + 7, case.lerf + 7)
+    assert METRICS["srg"].function(raised) == pytest.approx(values[2])
+    assert METRICS["srg"].function(LogitCase(case.lerf, case.morf)) == -values[2]
+    assert METRICS["srg"].function(LogitCase(case.morf, case.morf)) == 0
+    for wrong in ([], [1.0], [0.1, math.nan], [[0.1, 0.2]]):
+        with pytest.raises(agcam.MetricError, match="finite logit"):
+            METRICS["mif"].function(LogitCase(np.array(wrong), np.array(wrong)))
 
 
 def test_areas_of_curves():

@@ -10,8 +10,8 @@ from slow_perturbation import slow_order, slowly_replaced
 
 import agcam
 from agcam.evaluation.fills import FILLS
-from agcam.evaluation.perturbation import GROUPS, group_edges, removed_counts
-from agcam.evaluation.probing import Probe, Prober, rank_of, relevance_on_input
+from agcam.evaluation.perturbation import GROUPS, group_edges, patch_counts, removed_counts
+from agcam.evaluation.probing import Probe, Prober, patch_ranks, rank_of, relevance_on_input
 from agcam.metrics import METRICS
 from agcam.values import Classifier, CurveCase, Preparation
 
@@ -66,6 +66,40 @@ def test_the_order_of_removal_knows_no_scale(relevance):
     assert torch.equal(ranks_of(relevance.max() - relevance)[1], morf)
     constant = ranks_of(np.ones((H, W), np.float32))
     assert torch.equal(constant[0], constant[1])
+
+
+@quick
+@given(arrays.arrays(np.float64, (2, 3, 4), elements=st.integers(-3, 3).map(float)))
+def test_patches_go_by_relevance_and_ties_at_random(grids):
+    ranks = {order: patch_ranks(grids, order, (H, 8)) for order in ORDERS}
+    for order, sign in (("morf", -1), ("lerf", 1)):
+        assert ranks[order].shape == (2, H, 8)
+        for grid, rank in zip(grids, ranks[order][:, ::2, ::2].flatten(1), strict=True):
+            assert sorted(rank.tolist()) == list(range(12))
+            going = sign * grid.ravel()[rank.argsort().numpy()]
+            assert (np.diff(going) >= 0).all()  # no order that is not a tie changes
+        blocks = ranks[order].unfold(1, 2, 2).unfold(2, 2, 2).flatten(3)
+        assert (blocks == blocks[..., :1]).all()  # all pixels of a patch go together
+    assert torch.equal(patch_ranks(grids[1:], "morf", (H, 8))[0], ranks["morf"][1])
+    constant = [patch_ranks(np.ones((1, 3, 4)), order, (H, 8)) for order in ORDERS]
+    assert torch.equal(*constant)
+    in_reading_order = torch.arange(12).tolist()
+    assert constant[0][0, ::2, ::2].flatten().tolist() not in (
+        in_reading_order,
+        in_reading_order[::-1],
+    )
+
+
+@pytest.mark.parametrize(
+    ("patches", "steps"), [(1, 1), (2, 2), (16, 16), (100, 100), (101, 51), (196, 98), (256, 86)]
+)
+def test_groups_of_patches_are_of_one_size(patches, steps):
+    counts = patch_counts(patches)
+    edges = [0, *counts, *([] if patches == 1 else [patches])]
+    sizes = np.diff(edges)
+    assert len(sizes) == steps
+    assert len(set(sizes[:-1])) <= 1
+    assert 0 < sizes[-1] <= sizes[0]
 
 
 def test_shares_are_rounded_down_and_groups_are_of_one_size():

@@ -7,7 +7,7 @@ picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -18,15 +18,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..metrics.perturbation import INNER
-from ..values import AccuracyCase, CurveCase, GroupCase, Metric, precise, predicted, weights_of
+from ..values import (
+    AccuracyCase,
+    CurveCase,
+    GroupCase,
+    LogitCase,
+    Metric,
+    precise,
+    predicted,
+    weights_of,
+)
 from .fills import FILLS
-from .probing import Probe, Prober, rank_of, relevance_on_input
+from .probing import Probe, Prober, patch_ranks, rank_of, relevance_on_input
 from .rows import Rows
 from .shard_maps import ShardMaps
 
 ORDERS: Final = ("morf", "lerf")
 GROUPS: Final = 10
+STEPS: Final = 100  # groups of patches, at most
 PROBABILITY, RIGHT = 0, 1  # of what `_answers` gives
+Answers = Callable[[ShardMaps, Tensor, Sequence[int]], NDArray[Any]]
 
 
 class Perturbation:
@@ -40,28 +51,54 @@ class Perturbation:
     def judge_curves(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
         """MoRF, LeRF and what is read from them, with every fill that the metrics name."""
         ranks = _ranks(maps, ORDERS)
+        counts = removed_counts(maps.size[0] * maps.size[1])
         for fill, some in _by_fill(metrics):
-            curves = self._curves(maps, fill, ranks, rows)
+            curves = self._curves(maps, fill, ranks, counts, rows, _answers)
             for line, method in enumerate(maps.methods):
                 for picture, item in enumerate(maps.items):
                     probability, right = curves[:, :, line, picture]
                     rows.score(item, method.name, some, CurveCase(*probability))
                     rows.score(item, method.name, some, AccuracyCase(*right))
 
-    def _curves(self, maps: ShardMaps, fill: str, ranks: Tensor, rows: Rows) -> NDArray[Any]:
-        """(answer, order, method, picture, step)."""
+    def judge_patches(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
+        """SRG: the label's logit while patches are replaced, group by group."""
+        grid = maps.layout.grid
+        ranks = torch.cat(
+            [
+                patch_ranks(maps.maps(method), order, maps.size)
+                for order in ORDERS
+                for method in maps.methods
+            ]
+        ).to(maps.pixels.device)
+        counts = patch_counts(grid.patches)
+        for fill, some in _by_fill(metrics):
+            (curves,) = self._curves(maps, fill, ranks, counts, rows, _label_logits)
+            for line, method in enumerate(maps.methods):
+                for picture, item in enumerate(maps.items):
+                    rows.score(item, method.name, some, LogitCase(*curves[:, line, picture]))
+
+    def _curves(
+        self,
+        maps: ShardMaps,
+        fill: str,
+        ranks: Tensor,
+        counts: Sequence[int],
+        rows: Rows,
+        answers: Answers,
+    ) -> NDArray[Any]:
+        """(answer, order, method, picture, step), both ends with the steps of `counts`."""
         filling = FILLS[fill].function(maps.pixels, maps.classifier)
-        spans = [(0, count) for count in removed_counts(maps.size[0] * maps.size[1])]
+        spans = [(0, count) for count in counts]
         axes = {"order": len(ORDERS), "method": len(maps.methods)}
         inner = rearrange(
-            self._without(maps, filling, ranks, spans, rows),
+            self._without(maps, filling, ranks, spans, rows, answers),
             "answer (order method picture step) -> answer order method picture step",
             **axes,
             step=len(spans),
         )
         first, last = (
             repeat(
-                _answers(maps, logits, range(len(maps.items))),
+                answers(maps, logits, range(len(maps.items))),
                 "answer picture -> answer order method picture 1",
                 **axes,
             )
@@ -81,7 +118,7 @@ class Perturbation:
         for fill, some in _by_fill(metrics):
             filling = FILLS[fill].function(maps.pixels, maps.classifier)
             spans = list(pairwise(edges))
-            without = self._without(maps, filling, ranks, spans, rows)[PROBABILITY]
+            without = self._without(maps, filling, ranks, spans, rows, _answers)[PROBABILITY]
             whole = _answers(maps, self._untouched(maps, rows), range(len(maps.items)))[PROBABILITY]
             drops = whole[:, None] - without.reshape(len(maps.methods), -1, GROUPS)
             for line, method in enumerate(maps.methods):
@@ -97,6 +134,7 @@ class Perturbation:
         ranks: Tensor,
         spans: Sequence[tuple[int, int]],
         rows: Rows,
+        answers: Answers,
     ) -> NDArray[Any]:
         """(answer, rank x span): each picture, pixels within each span of each ranking replaced."""
         probes = [
@@ -106,7 +144,7 @@ class Perturbation:
         ]
         rows.forwards += len(probes)
         logits = self.prober.logits(maps.pixels, filling, ranks, probes)
-        return _answers(maps, logits, [probe.picture for probe in probes])
+        return answers(maps, logits, [probe.picture for probe in probes])
 
     def _untouched(self, maps: ShardMaps, rows: Rows) -> Tensor:
         """Logits of the pictures as they are."""
@@ -128,22 +166,30 @@ class Perturbation:
         return self._replaced[key].expand(len(filling), -1)
 
 
-def passes(metrics: Sequence[Metric], methods: int, other_precision: bool) -> int:
+def passes(metrics: Sequence[Metric], methods: int, patches: int, other_precision: bool) -> int:
     """Forward passes of a picture that these metrics take.
 
     The one pass a worker of a uniform fill is not counted.
     """
     curves = {one.fill for one in metrics if one.needs in (CurveCase, AccuracyCase)}
     groups = {one.fill for one in metrics if one.needs is GroupCase}
-    ends = sum(not FILLS[fill].uniform for fill in curves)
-    untouched = other_precision and bool(curves or groups)
-    removals = len(ORDERS) * len(INNER) * len(curves) + GROUPS * len(groups)
+    gains = {one.fill for one in metrics if one.needs is LogitCase}
+    ends = sum(not FILLS[fill].uniform for fill in (*curves, *gains))
+    untouched = other_precision and bool(curves or groups or gains)
+    steps = len(INNER) * len(curves) + len(patch_counts(patches)) * len(gains)
+    removals = len(ORDERS) * steps + GROUPS * len(groups)
     return removals * methods + ends + untouched
 
 
 def removed_counts(number: int) -> list[int]:
     """How many of so many pixels are gone at each step between the ends, rounded down."""
     return [int(share * number + 1e-6) for share in INNER]  # 0.29 * 100 is a little below 29
+
+
+def patch_counts(patches: int) -> list[int]:
+    """How many patches are gone at each step between the ends: groups of one size, but the last."""
+    size = -(-patches // STEPS)
+    return list(range(size, patches, size)) or [patches]
 
 
 def group_edges(number: int) -> list[int]:
@@ -171,3 +217,9 @@ def _answers(maps: ShardMaps, logits: Tensor, pictures: Sequence[int]) -> NDArra
     probability = weights_of(maps.classifier, logits).gather(1, labels[:, None])[:, 0]
     right = predicted(maps.classifier, logits) == labels
     return np.stack([probability.cpu().numpy(), right.cpu().numpy()])
+
+
+def _label_logits(maps: ShardMaps, logits: Tensor, pictures: Sequence[int]) -> NDArray[Any]:
+    """(1, row): the label's logit in each row."""
+    labels = maps.labels[torch.tensor(pictures, device=logits.device)]
+    return logits.gather(1, labels[:, None]).T.cpu().numpy()

@@ -18,6 +18,7 @@ from ..values import (
     DataSet,
     Frame,
     GroupCase,
+    Layout,
     MaskCase,
     Method,
     OtherClassCase,
@@ -114,10 +115,11 @@ def plan_setup(setup: Setup) -> Plan:
         named = replace(stated, methods=names, options=options)
         setup = replace(setup, methods=kept, configuration=named)
         _check_truths(setup)
-        forward_seconds, blocks = _time_forward(setup)
+        forward_seconds, layout = _time_forward(setup)
+    blocks = len(dict.fromkeys(layout.blocks))
     stages = stage_count(blocks) * bool(setup.metrics_on(RandomizedCase))
     each = 1 + stages + PASSES * len(kept) * bool(setup.metrics_on(CostCase))
-    each += passes(setup.metrics, len(kept), setup.precision is not None)
+    each += passes(setup.metrics, len(kept), layout.grid.patches, setup.precision is not None)
     return Plan(
         setup=setup,
         description=setup.description(),
@@ -203,8 +205,8 @@ def _check_scores(setup: Setup, classes: int) -> None:
         raise RunError(f"{name} has a single class; {of_two} compares the maps of two")
 
 
-def _time_forward(setup: Setup) -> tuple[float, int]:
-    """Seconds of a plain pass of one picture, measured on one batch; and the number of blocks."""
+def _time_forward(setup: Setup) -> tuple[float, Layout]:
+    """Seconds of a plain pass of one picture, measured on one batch; and the model's layout."""
     pictures = min(setup.configuration.batch_size, len(setup.dataset.samples))
     prober = Prober(setup.classifier, setup.configuration.batch_size, setup.precision)
     with evaluation_mode(setup.classifier.module):
@@ -215,4 +217,4 @@ def _time_forward(setup: Setup) -> tuple[float, int]:
         if maps.pixels.is_cuda:
             torch.cuda.synchronize()
         seconds = (time.perf_counter() - start) / pictures
-    return seconds, len(dict.fromkeys(maps.layout.blocks))
+    return seconds, maps.layout

@@ -88,3 +88,21 @@ def rank_of(relevance: Tensor, order: str) -> Tensor:
     places = torch.arange(flat.shape[1], device=flat.device, dtype=torch.int32).expand_as(flat)
     rank = torch.empty_like(places.contiguous()).scatter_(1, going, places.contiguous())
     return rank.reshape(relevance.shape)
+
+
+def patch_ranks(grids: NDArray[Any], order: str, size: tuple[int, int]) -> Tensor:
+    """(picture, height, width): the place of each pixel's patch in the order of removal, 0 first.
+
+    Ties are broken at random, alike in both orders and for every picture; all else keeps its order.
+    """
+    count, rows, columns = grids.shape
+    flat = torch.from_numpy(grids).flatten(1)
+    shuffle = torch.randperm(rows * columns, generator=torch.Generator().manual_seed(0))
+    shuffled = flat[:, shuffle]
+    going = shuffle[shuffled.argsort(dim=1, descending=order == "morf", stable=True)]
+    rank = going.argsort(dim=1).to(torch.int32).reshape(count, rows, columns)
+    height, width = (
+        torch.arange(pixels) * cells // pixels
+        for pixels, cells in zip(size, (rows, columns), strict=True)
+    )
+    return rank[:, height][:, :, width]

@@ -13,13 +13,14 @@ from ..errors import RunError, UnknownNameError
 from ..registry import Table
 from ..values import Metric
 from .localization import Localization
-from .table_faithfulness import FILLS, ON_THE_MODEL, perturbation_names
 from .table_localization import ON_BOXES, ON_MASKS
+from .table_model import ON_THE_MODEL
+from .table_perturbation import FILLS, ON_REPLACED_PIXELS, perturbation_names
 
 __all__ = ["BUNDLES", "METRICS", "PAPER_LOCALIZATION", "choose"]
 
 METRICS: Table[Metric] = Table(
-    "metric", {row.name: row for row in (*ON_BOXES, *ON_MASKS, *ON_THE_MODEL)}
+    "metric", {row.name: row for row in (*ON_BOXES, *ON_MASKS, *ON_REPLACED_PIXELS, *ON_THE_MODEL)}
 )
 
 PAPER_LOCALIZATION: Final = tuple(f"paper_{name}" for name in Localization._fields)
@@ -40,6 +41,7 @@ BUNDLES: Final[dict[str, tuple[str, ...]]] = {
     "instances": ("instances_covered", "instances_found"),
     "perturbation": perturbation_names("zero"),
     **{f"perturbation_{fill}": perturbation_names(fill) for fill in FILLS if fill != "zero"},
+    "relevance_gain": ("mif", "lif", "srg"),
     "insertion_deletion": ("insertion", "deletion"),
     "sanity": ("randomization", "class_sensitivity"),
     "cost": ("time_ratio", "memory_ratio"),

@@ -1,4 +1,4 @@
-"""Areas under the curves of a perturbation: MoRF, LeRF, ABPC, accuracies, deletion, insertion."""
+"""Areas under the curves of a perturbation: of probabilities, accuracies and logits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
 from ..errors import MetricError
-from ..values import AccuracyCase, CurveCase
+from ..values import AccuracyCase, CurveCase, LogitCase
 
 SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the pixels replaced
 INNER: Final = SHARES[1:-1]
@@ -66,3 +66,26 @@ def deletion(case: CurveCase) -> float:
 def insertion(case: CurveCase) -> float:
     """Area under LeRF by the trapezoid rule: read from its end it is RISE's insertion."""
     return float(trapezoid(case.lerf, SHARES))
+
+
+def mif(case: LogitCase) -> float:
+    """Mean logit under the trapezoid rule, most relevant patches first."""
+    return _mean(case.morf)
+
+
+def lif(case: LogitCase) -> float:
+    """Mean logit under the trapezoid rule, least relevant patches first."""
+    return _mean(case.lerf)
+
+
+def srg(case: LogitCase) -> float:
+    """LIF - MIF, the symmetric relevance gain."""
+    return _mean(case.lerf) - _mean(case.morf)
+
+
+def _mean(logits: NDArray[Any]) -> float:
+    """Area under a curve by the trapezoid rule / number of its steps."""
+    values = np.asarray(logits, dtype=np.float64)
+    if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all():
+        raise MetricError("a curve is one finite logit a step; the model gave something else")
+    return float(trapezoid(values) / (len(values) - 1))

@@ -54,6 +54,10 @@ class AccuracyCase(CurveCase):
     """The same of whether the model still predicts the label (1 or 0)."""
 
 
+class LogitCase(CurveCase):
+    """The same of the label's logit, while patches are replaced group by group."""
+
+
 @dataclass(frozen=True, eq=False)
 class GroupCase:
     """Pixels in groups of one size, the most relevant group first.
@@ -99,6 +103,7 @@ Case = (
     | MaskCase
     | CurveCase
     | AccuracyCase
+    | LogitCase
     | GroupCase
     | OtherClassCase
     | RandomizedCase

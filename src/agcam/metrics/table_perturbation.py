@@ -1,4 +1,4 @@
-"""Rows of the table that judge a map by the model: what it uses, for which class, at what cost."""
+"""Rows of the table that judge a map by what the model gives while pixels are replaced."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import Final
 from ..values import (
     AccuracyCase,
     Axes,
-    CostCase,
     CurveCase,
     GroupCase,
+    LogitCase,
     Metric,
-    OtherClassCase,
-    RandomizedCase,
 )
-from .cost import memory_ratio, time_ratio
 from .perturbation import (
     abpc,
     deletion,
     difference,
     insertion,
     lerf,
+    lif,
+    mif,
     morf,
     negative_accuracy,
     positive_accuracy,
+    srg,
 )
 from .saco import saco
-from .sanity import class_sensitivity, randomization, randomization_stages
 from .table_localization import AGCAM, CHEFER, SHARE
 
 FILLS: Final = {
@@ -41,10 +40,9 @@ FILLS: Final = {
 _EITHER_WAY: Final = (-1.0, 1.0)
 _SAMEK: Final = "Samek et al., TNNLS 2017, arXiv 1509.06321; steps and fill of arXiv 2402.04563"
 _RISE: Final = "Petsiuk et al., RISE, BMVC 2018, arXiv 1806.07421"
-_ADEBAYO: Final = "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018, arXiv 1810.03292"
 _CONSTANT: Final = "a constant map has the same MoRF and LeRF"
-_RANKS: Final = "1 for two constant maps, 0 where only one is constant"
 _PROBABILITY: Final = Axes("share of the pixels removed", "probability of the label")
+_LOGIT: Final = Axes("share of the patches removed", "logit of the label")
 _ACCURACY: Final = Axes("share of the pixels removed", "accuracy")
 
 _CURVE: Final = Metric(
@@ -105,6 +103,43 @@ _CURVES: Final = (
 )
 
 
+_PATCHES: Final = replace(
+    _CURVE,
+    name="mif",
+    sentence="Mean logit of the label while patches become {fill}, most relevant first, in at most "
+    "100 groups of one size.",
+    function=mif,
+    needs=LogitCase,
+    bounds=(-inf, inf),
+    on_empty="a constant map has one order of removal, drawn at random, like all ties",
+    cite="symmetric relevance gain, after the tables of Berend et al., preprint 2026",
+    heading="Relevance gain: {fill}",
+    axes=_LOGIT,
+)
+_GAIN: Final = (
+    _PATCHES,
+    replace(
+        _PATCHES,
+        name="lif",
+        sentence=_PATCHES.sentence.replace("most relevant", "least relevant"),
+        function=lif,
+        better="higher",
+        curve=lambda case: case.lerf,
+    ),
+    replace(
+        _PATCHES,
+        name="srg",
+        sentence="Symmetric relevance gain: area between the curves of the label's logit, LIF - "
+        "MIF, while patches become {fill}.",
+        function=srg,
+        better="higher",
+        on_empty="0 for a constant map, whose two orders of removal are the same",
+        curve=difference,
+        axes=None,
+    ),
+)
+
+
 def _filled(metric: Metric, name: str, fill: str) -> Metric:
     """The same metric with another fill, which its sentence states."""
     return replace(
@@ -122,12 +157,13 @@ def perturbation_names(fill: str) -> tuple[str, ...]:
     return tuple(f"{metric.name}{suffix}" for metric in _CURVES)
 
 
-ON_THE_MODEL: Final = (
+ON_REPLACED_PIXELS: Final = (
     *(
         _filled(metric, name, fill)
         for fill in FILLS
         for metric, name in zip(_CURVES, perturbation_names(fill), strict=True)
     ),
+    *(_filled(metric, metric.name, "zero") for metric in _GAIN),
     _filled(
         replace(
             _CURVE,
@@ -168,51 +204,5 @@ ON_THE_MODEL: Final = (
         ),
         "saco",
         "mean",
-    ),
-    Metric(
-        name="randomization",
-        sentence="Rank correlation with the map of the same model with all its weights shuffled.",
-        function=randomization,
-        needs=RandomizedCase,
-        better="lower",
-        bounds=_EITHER_WAY,
-        on_empty=_RANKS,
-        cite=_ADEBAYO,
-        heading="Sanity",
-        curve=randomization_stages,
-        axes=Axes("stages randomized, from the classifier down", "rank correlation", False),
-    ),
-    Metric(
-        name="class_sensitivity",
-        sentence="Rank correlation of the label's map with that of the least probable class.",
-        function=class_sensitivity,
-        needs=OtherClassCase,
-        better="lower",
-        bounds=_EITHER_WAY,
-        on_empty=_RANKS,
-        cite=_ADEBAYO,
-        heading="Sanity",
-    ),
-    Metric(
-        name="time_ratio",
-        sentence="Time of recording and map of one method beside a plain forward pass.",
-        function=time_ratio,
-        needs=CostCase,
-        better="lower",
-        bounds=(0.0, inf),
-        on_empty="measured once a batch",
-        cite="agcam",
-        heading="Cost",
-    ),
-    Metric(
-        name="memory_ratio",
-        sentence="Peak memory, weights included, beside that of a plain forward pass.",
-        function=memory_ratio,
-        needs=CostCase,
-        better="lower",
-        bounds=(0.0, inf),
-        on_empty="measured once a batch",
-        cite="agcam",
-        heading="Cost",
     ),
 )
