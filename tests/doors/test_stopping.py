@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from agcam.cli import app
+from processes import SOON
 
 HERE = Path(__file__).parent
 ROOMS = HERE.parent / "rooms"
 sys.path.insert(0, str(ROOMS))
-SECONDS = 5.0  # that anything may live on
 PICTURES = 12  # more than are judged between a look at the store and the signal
 START = 120  # seconds for processes to start on a busy machine
 
@@ -82,11 +82,11 @@ def until(holds, seconds, what):
 
 
 def still_running(processes):
-    """Those that have not ended within SECONDS; one that has but was not waited for has ended.
+    """Those that have not ended within SOON; one that has but was not waited for has ended.
 
     An orphan is waited for by the first process of the machine or container, whenever that may be.
     """
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + SOON
     while left := [process for process in processes if runs(process)]:
         if time.monotonic() > end:
             return left
@@ -136,7 +136,7 @@ def test_no_worker_outlives_its_driver(how, work, started, tmp_path):
     assert {int(path.stem) for path in tmp_path.glob("*.pid")} < {one.pid for one in family}
     os.kill(driver.pid, how)
     assert still_running(family[1:]) == []
-    shown = driver.communicate(timeout=SECONDS)[1]
+    shown = driver.communicate(timeout=SOON)[1]
     assert driver.returncode == (-how if how == signal.SIGKILL else 128 + how)
     assert shown.count("agcam: stopped") == (how != signal.SIGKILL)
     assert "Traceback" not in shown
@@ -150,7 +150,7 @@ def test_ctrl_c_of_a_terminal_reaches_everybody_and_prints_one_line(started, tmp
     family = psutil.Process(driver.pid).children(recursive=True)
     os.killpg(driver.pid, signal.SIGINT)
     assert still_running(family) == []
-    shown = driver.communicate(timeout=SECONDS)[1]
+    shown = driver.communicate(timeout=SOON)[1]
     assert driver.returncode == 130
     assert shown.strip().splitlines()[-1].startswith("agcam: stopped; ")
     assert "Traceback" not in shown
@@ -180,8 +180,8 @@ def test_every_command_is_stopped_by_one_signal(command, kind, how, started, tmp
     assert any("loading now" in line for line in process.stdout), process.stderr.read()
     os.kill(process.pid, how)
     begun = time.monotonic()
-    shown = process.communicate(timeout=SECONDS)[1]
-    assert time.monotonic() - begun < SECONDS
+    shown = process.communicate(timeout=SOON)[1]
+    assert time.monotonic() - begun < SOON
     assert process.returncode == 128 + how
     assert "Traceback" not in shown
     assert "Python ends slowly" not in shown  # with torch that takes seconds, which nothing bounds
@@ -204,7 +204,7 @@ def test_an_evaluation_that_is_stopped_states_how_to_continue_and_continues(star
     family = psutil.Process(first.pid).children(recursive=True)
     first.terminate()
     assert still_running(family) == []
-    shown = first.communicate(timeout=SECONDS)[1].strip().splitlines()[-1]
+    shown = first.communicate(timeout=SOON)[1].strip().splitlines()[-1]
     assert first.returncode == 143
     done = shards_in(tmp_path / "store")
     assert 0 < done < PICTURES

@@ -26,6 +26,7 @@ from agcam.evaluation.pictures import shown_pictures
 from agcam.metrics import METRICS
 from agcam.records import Store
 from agcam.values import Changes
+from processes import running
 
 KILLS = 4
 PICTURES = 8
@@ -102,9 +103,7 @@ def test_a_run_killed_at_random_again_and_again_ends_with_the_same_rows(
     """Processes are killed (SIGKILL) at random moments after one more shard; the last goes on."""
     generator, path, seen = random.Random(0), tmp_path / "store", [0]
     command = [sys.executable, "-c", NURSERY, str(Path(__file__).parent), str(laid_out), str(path)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as nursery:
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
         for _ in range(KILLS):
             nursery.stdin.write("go\n")
             nursery.stdin.flush()

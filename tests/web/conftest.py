@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from processes import running
+
 sys.path.insert(0, str(Path(__file__).parent))  # for web_models and web_pictures
 
 FLAGS = [
@@ -47,8 +49,8 @@ def server(tmp_path_factory):
     home = tmp_path_factory.mktemp("server")
     environment = {**os.environ, "TMPDIR": str(home), "HOME": str(home), "OMP_NUM_THREADS": "1"}
     program = Path(__file__).with_name("web_models.py")
-    with subprocess.Popen(
-        [sys.executable, "-B", str(program)],
+    with running(
+        [sys.executable, "-B", program],
         stdout=subprocess.PIPE,
         cwd=home,
         env=environment,

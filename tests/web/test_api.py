@@ -358,7 +358,7 @@ def test_methods_say_what_they_cost_and_too_much_is_refused_at_once(api):
         fields = {"method": row["name"], "classes": ["1"] * (int(fit) + 1)}
         words = f"by {row['name']}, ask for {int(fit)} classes at a time"
         refused(api.post("/explain", files={"picture": black(9, 9)}, data=fields), 422, words)
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 5
 
 
 def test_bodies_under_way_hold_bounded_memory():

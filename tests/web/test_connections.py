@@ -15,6 +15,8 @@ import timm
 from safetensors.torch import save_file
 from web_pictures import png
 
+from processes import SOON, running
+
 PROGRAM = Path(__file__).with_name("web_attacked.py")
 FORM_HEAD = (
     "POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -31,15 +33,14 @@ def attacked(tmp_path_factory):
         process.send_signal(signal.SIGTERM)
         start = time.monotonic()
         process.wait(30)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < SOON
     assert "Traceback" not in (home / "log").read_text()
 
 
 def started(log):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-B", str(PROGRAM)], stdout=subprocess.PIPE, stderr=log, env=environment
-    )
+    command = [sys.executable, "-B", PROGRAM]
+    return running(command, stdout=subprocess.PIPE, stderr=log, env=environment)
 
 
 class Attacked:
@@ -113,7 +114,7 @@ def test_silent_connections_shut_nobody_out(attacked):
         start = time.monotonic()
         assert attacked.get(source=source)[0] == 200
         assert attacked.explain(source=source)[0] == 200
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < SOON
     for each in silent:
         each.close()
 
@@ -122,7 +123,7 @@ def test_silent_connections_shut_nobody_out(attacked):
 def test_a_head_that_does_not_come_is_told_so_and_closed(attacked, sent):
     start = time.monotonic()
     refused(attacked.send(sent), 408, "did not arrive within 1 second")
-    assert 0.8 < time.monotonic() - start < 4
+    assert 0.8 < time.monotonic() - start < SOON
 
 
 def test_a_head_byte_by_byte_does_not_wait_longer(attacked):
@@ -134,7 +135,7 @@ def test_a_head_byte_by_byte_does_not_wait_longer(attacked):
                 time.sleep(0.02)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < SOON
     with closing(attacked.connect()) as place:  # a second request on a connection that was good
         place.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
         start = time.monotonic()
@@ -142,7 +143,7 @@ def test_a_head_byte_by_byte_does_not_wait_longer(attacked):
         while part := place.recv(65536):
             data += part
         assert b"200 OK" in data
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < SOON
 
 
 def test_bodies_that_stop_hold_no_place(attacked):
@@ -153,7 +154,7 @@ def test_bodies_that_stop_hold_no_place(attacked):
         each.sendall(body[:-20])
     start = time.monotonic()
     assert attacked.explain()[0] == 200
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < SOON
     for each in stopped:
         refused(received(each), 408, "did not arrive")
         each.close()
@@ -163,7 +164,7 @@ def test_a_request_of_the_page_that_stops_is_refused(attacked):
     head = "POST /uploads/x/card HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
     start = time.monotonic()
     refused(attacked.send(head + '{"model":'), 408, "the request did not arrive")
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < SOON
 
 
 def test_answers_that_nobody_reads_are_given_up(attacked):
@@ -328,28 +329,28 @@ def test_work_is_given_up_when_the_visitor_leaves(attacked):
         each.close()
     start = time.monotonic()
     assert attacked.explain()[0] == 200
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < SOON
 
 
 def test_more_than_one_request_may_cost_is_refused_before_it_is_done(attacked):
     fields = [("method", "lrp")] + [("classes", "1")] * 32
     start = time.monotonic()
     refused(attacked.send(form(fields=fields)), 422, "ask for 9 classes at a time")
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 # The end
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_end_comes_soon_and_is_told(tmp_path, number):
+def test_the_end_comes_soon_and_is_reported(tmp_path, number):
     weights = timm.create_model("test_vit", num_classes=10).state_dict()
     save_file(weights, tmp_path / "w.safetensors")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     model = ["--model", tmp_path / "w.safetensors", "--arch", "timm:test_vit"]
     command = [sys.executable, "-m", "agcam", "serve", *model, "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline().startswith(b"agcam serves")
         server = Attacked(port, process, None)
         fields = [("method", "lrp")] + [("classes", "1")] * 3
@@ -364,12 +365,12 @@ def test_the_end_comes_soon_and_is_told(tmp_path, number):
         start = time.monotonic()
         answers = [received(place) for place in places]
         process.wait(30)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < SOON
         for place in (*places, *silent):
             place.close()
-        told = process.stderr.read().decode().splitlines()
-    assert len(told) == 1
-    assert told[0].startswith("agcam: stopped; uploaded pictures are forgotten")
+        shown = process.stderr.read().decode().splitlines()
+    assert len(shown) == 1
+    assert shown[0].startswith("agcam: stopped; uploaded pictures are forgotten")
     assert process.returncode == 128 + number
     refusals = [answer for answer in answers if answer[0] != 200]
     assert len(refusals) >= 5

@@ -90,7 +90,7 @@ def sheet_png(sheet: Sheet, footer: str = "", alpha: float = 0.5, colormap: str 
                 title = f"{column.method}\n{_wrapped(column.kind, 24)}".rstrip("\n")
                 axes.set_title(title, fontsize=8, parse_math=False)
             if column.refusal is not None and row == 0:
-                _tell(axes, column.refusal)
+                _write_refusal(axes, column.refusal)
         if overs:
             _draw_scale(figure.add_subplot(grid[rows, place]), column.scale(), colormap)
     if footer:
@@ -107,7 +107,7 @@ def _show(axes: Any, picture: Image.Image | None) -> None:
         axes.imshow(picture)
 
 
-def _tell(axes: Any, refusal: str) -> None:
+def _write_refusal(axes: Any, refusal: str) -> None:
     text = "\n".join(_wrapped(refusal, WRAPPED).split("\n")[:14])
     style = {"fontsize": 5.5, "va": "top", "color": "#9d3326", "parse_math": False}
     axes.text(0, 1, text, transform=axes.transAxes, **style)

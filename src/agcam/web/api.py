@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request
 from .. import values
 from ..explanation import Explanation
 from ..maps import png_bytes
-from .bodies import ask_of
+from .bodies import explain_request
 from .context import current_request
-from .schemas import Answer, Ask, Health, Map, MethodRow, ModelRow, Prediction, Problem
+from .schemas import Answer, ExplainRequest, Health, Map, MethodRow, ModelRow, Prediction, Problem
 from .selection import OFFERED, Selection
 from .uploads import SHOWN_SIDE, Uploads
 from .work_queue import Steps, WorkQueue, nothing_to_free
@@ -29,12 +29,12 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 
 def _body_schema() -> dict[str, Any]:
     """The body of /explain as JSON, and as a form: there everything is text, but the file."""
-    form = Ask.model_json_schema()
+    form = ExplainRequest.model_json_schema()
     form["properties"]["picture"] = {"type": "string", "format": "binary"}
     form["properties"]["classes"]["items"] = {"type": "string"}
     form["properties"]["model"] = {"type": "string"}
     form.pop("example")
-    content = {"application/json": Ask.model_json_schema(), "multipart/form-data": form}
+    content = {"application/json": ExplainRequest.model_json_schema(), "multipart/form-data": form}
     schemas = {kind: {"schema": schema} for kind, schema in content.items()}
     return {"requestBody": {"required": True, "content": schemas}}
 
@@ -50,11 +50,11 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
         The picture is a part of a form (`curl -F picture=@cat.jpg -F classes=tabby`) or base64
         within JSON. Never a path or an address: the server opens neither.
         """
-        ask, data = await ask_of(request, uploads.limits)
-        passes = _admitted_cost(uploads, queue, ask)
-        if "overlay" in ask.draw:  # held until the answer is sent: four bytes a pixel at most
-            current_request().hold(4 * SHOWN_SIDE**2 * max(1, len(ask.classes)))
-        return await queue.run(lambda: _answer(uploads, ask, data), passes)
+        wanted, data = await explain_request(request, uploads.limits)
+        passes = _admitted_cost(uploads, queue, wanted)
+        if "overlay" in wanted.draw:  # held until the answer is sent: four bytes a pixel at most
+            current_request().hold(4 * SHOWN_SIDE**2 * max(1, len(wanted.classes)))
+        return await queue.run(lambda: _answer(uploads, wanted, data), passes)
 
     @router.get("/models")
     async def models() -> list[ModelRow]:
@@ -98,24 +98,26 @@ def model_rows(uploads: Uploads) -> list[ModelRow]:
     ]
 
 
-def _admitted_cost(uploads: Uploads, queue: WorkQueue, ask: Ask) -> float:
+def _admitted_cost(uploads: Uploads, queue: WorkQueue, wanted: ExplainRequest) -> float:
     """Forward passes that the answer takes; raises TooMuchError where they are too many."""
-    selection = Selection("", ask.method, prompts=tuple(ask.prompts))
-    passes = uploads.cost(selection, max(1, len(ask.classes)))
+    selection = Selection("", wanted.method, prompts=tuple(wanted.prompts))
+    passes = uploads.cost(selection, max(1, len(wanted.classes)))
     room = uploads.limits.request_passes - uploads.cost(selection)
-    fit = 1 + int(room / max(OFFERED[ask.method].needs.cost().target, 1e-9))
-    queue.admit(passes, f"by {ask.method}, ask for {fit} classes at a time" if fit > 0 else "sorry")
+    fit = 1 + int(room / max(OFFERED[wanted.method].needs.cost().target, 1e-9))
+    queue.admit(
+        passes, f"by {wanted.method}, ask for {fit} classes at a time" if fit > 0 else "sorry"
+    )
     return passes
 
 
-def _answer(uploads: Uploads, ask: Ask, data: bytes) -> Steps[Answer]:
-    model = ask.model if ask.model is not None else next(iter(uploads.models))
-    classifier = uploads.classifier(model, ask.prompts)
+def _answer(uploads: Uploads, wanted: ExplainRequest, data: bytes) -> Steps[Answer]:
+    model = wanted.model if wanted.model is not None else next(iter(uploads.models))
+    classifier = uploads.classifier(model, wanted.prompts)
     known = set(classifier.class_names)
-    numbered = [_number(item, known) for item in ask.classes]
+    numbered = [_number(item, known) for item in wanted.classes]
     target = [numbered] if numbered else None
-    explanation = yield from uploads.explain_once(data, classifier, target, OFFERED[ask.method])
-    return (yield from _described(explanation, ask.draw))
+    explanation = yield from uploads.explain_once(data, classifier, target, OFFERED[wanted.method])
+    return (yield from _described(explanation, wanted.draw))
 
 
 def _number(item: int | str, known: set[str]) -> int | str:

@@ -18,7 +18,7 @@ from ..errors import PictureError
 from .context import current_request
 from .limits import Limits
 from .refusals import TooLargeError, TooSlowError, WrongKindError
-from .schemas import Ask
+from .schemas import ExplainRequest
 from .selection import SELECTION, Selection
 
 Model = TypeVar("Model")
@@ -59,15 +59,15 @@ async def body_of(request: Request, most: int, limits: Limits, name: str = "pict
         await stream.aclose()
 
 
-async def ask_of(request: Request, limits: Limits) -> tuple[Ask, bytes]:
+async def explain_request(request: Request, limits: Limits) -> tuple[ExplainRequest, bytes]:
     """What a request to /explain asks, and its picture's bytes."""
     most = limits.upload_bytes
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
         body = await body_of(request, most * 4 // 3 + OVERHEAD, limits)
-        ask = _validated(lambda: Ask.model_validate_json(body))
+        wanted = _validated(lambda: ExplainRequest.model_validate_json(body))
         try:
-            return ask, base64.b64decode(ask.picture, validate=True)
+            return wanted, base64.b64decode(wanted.picture, validate=True)
         except (binascii.Error, ValueError):
             raise PictureError(
                 "picture is not base64; an address or a path is not taken, only the file's bytes"
@@ -96,7 +96,7 @@ async def _form_of(request: Request, limits: Limits) -> FormData:
         raise PictureError(f"the form cannot be read: {error}") from None
 
 
-async def _fields_of(form: FormData) -> tuple[Ask, bytes]:
+async def _fields_of(form: FormData) -> tuple[ExplainRequest, bytes]:
     upload = form.get("picture")
     if not isinstance(upload, UploadFile):
         raise PictureError("the form has no file called picture; a path or an address is not taken")
@@ -107,7 +107,7 @@ async def _fields_of(form: FormData) -> tuple[Ask, bytes]:
         elif name != "picture":
             fields[name] = value
     data = await upload.read()
-    return _validated(lambda: Ask.model_validate({**fields, "picture": ""})), data
+    return _validated(lambda: ExplainRequest.model_validate({**fields, "picture": ""})), data
 
 
 async def selection_of(request: Request, limits: Limits) -> Selection:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Draw = Literal["grid", "overlay"]
 
 
-class Ask(BaseModel):
+class ExplainRequest(BaseModel):
     """One picture, and which classes to explain."""
 
     model_config = ConfigDict(

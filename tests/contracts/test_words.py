@@ -1,0 +1,68 @@
+"""The words that docs/glossary.md retires stay out of names, messages, docstrings and pages."""
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+TABLE = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").partition("## Retired words")[2]
+RETIRED = [line.split("|")[1] for line in TABLE.splitlines() if line.startswith("|")][2:]
+NAMES = {name for cell in RETIRED for name in re.findall(r"`(\w+)`", cell)}
+PHRASES = [phrase for cell in RETIRED for phrase in re.findall(r'"([^"]+)"', cell)]
+ALLOWED = {
+    ("explanation/__init__.py", "said"),  # users have typed them: `predictions`, `target=`
+    ("explanation/__init__.py", "asked"),
+    ("web/schemas.py", "said"),  # a field of the API
+    ("web/api.py", "said"),
+    ("images/open.py", "tell"),  # of Python's files
+}
+
+SOURCE = ROOT / "src/agcam"
+CODE = sorted(SOURCE.rglob("*.py"))
+ASSETS = sorted(path for kind in ("*.js", "*.css", "*.html") for path in SOURCE.rglob(kind))
+PAGES = [
+    ROOT / "README.md",
+    *(path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "glossary.md"),
+    *sorted((ROOT / "docs/methods").glob("*.md")),
+]
+
+
+def parts(name):
+    """`madeAgain_by` -> made, again, by."""
+    return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def named(path):
+    """The retired words in a file's identifiers, with their lines."""
+    text = path.read_text(encoding="utf-8")
+    home = path.relative_to(SOURCE).as_posix()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NAME and (home, token.string) not in ALLOWED:
+            for word in parts(token.string) & NAMES:
+                yield f"{home}:{token.start[0]}: {token.string} ({word})"
+
+
+def phrased(path):
+    """The retired phrases in a file's text, wherever its lines break."""
+    text = re.sub(r'["\s#]+', " ", path.read_text(encoding="utf-8")).lower()
+    for phrase in PHRASES:
+        for found in re.finditer(rf"\b{re.escape(phrase)}", text):
+            yield f"{path.relative_to(ROOT)}: ...{text[found.start() - 30 : found.end() + 30]}..."
+
+
+def test_the_table_is_read():
+    assert {"said", "asked", "quiet"} <= NAMES
+    assert "chance row" in PHRASES
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_retired_word_in_the_code(path):
+    assert [*named(path), *phrased(path)] == []
+
+
+@pytest.mark.parametrize("path", [*ASSETS, *PAGES], ids=lambda path: path.name)
+def test_no_retired_phrase_on_a_page(path):
+    assert list(phrased(path)) == []
