@@ -32,7 +32,8 @@ def write_atomically(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:  # not tempfile: that would make it unreadable to others
-            file.writelines([data] if isinstance(data, bytes) else data)
+            for piece in [data] if isinstance(data, bytes) else data:
+                file.write(piece)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
