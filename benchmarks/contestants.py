@@ -132,5 +132,6 @@ def contestants(model):
     """Every contestant for a model, by name; the first is plain inference."""
     found = {"plain": plain}
     found |= {name: ours(name) for name in METHODS}
-    found["agcam, 1,000 classes"] = ours("agcam", classes=1000)
+    for name in ("agcam", "agcam_spread"):
+        found |= {f"{name}, {count:,} classes": ours(name, count) for count in (20, 100, 1000)}
     return found | (TORCHVISION_PEERS if model.startswith("torchvision:") else PEERS)

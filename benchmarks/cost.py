@@ -1,6 +1,7 @@
 """What an explanation costs beside a plain forward pass: time and peak memory, paired.
 
     python benchmarks/cost.py [--model NAME] [--batch N ...] [--size PIXELS] [--only WORD ...]
+        [--processor-time]
 
 Needs `pip install -e ".[benchmarks]"`. Time: plain inference and each contestant in turn, in one
 process, after a warm-up; the ratio of each pair; median, least and greatest. A slow contestant is
@@ -31,6 +32,7 @@ def parse():
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processor-time", action="store_true", help="not the clock on the wall")
     parser.add_argument("--peak", metavar="NAME", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -49,19 +51,20 @@ def prepared(arguments, batch):
     }
 
 
-def timed(run):
-    start = time.perf_counter()
+def timed(run, clock):
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def ratios(run, plain, arguments):
     """Ratios of pairs, plain and contestant in turn, until enough were made or time is over."""
+    clock = time.process_time if arguments.processor_time else time.perf_counter
     plain()
     run()
     found, start = [], time.perf_counter()
     while len(found) < arguments.pairs:
-        found.append(timed(run) / timed(plain))
+        found.append(timed(run, clock) / timed(plain, clock))
         if time.perf_counter() - start > arguments.seconds and len(found) > 1:
             break
     return found

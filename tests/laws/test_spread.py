@@ -71,6 +71,24 @@ def test_multiplies_little_more_than_inference():
     assert explained.get_total_flops() < 1.05 * plain.get_total_flops()
 
 
+@pytest.mark.parametrize("name", ["agcam_spread", "agcam_focus"])
+@pytest.mark.parametrize("pool", ["token", "avg"])
+def test_links_are_made_once_for_all_targets(monkeypatch, name, pool):
+    """Where every token is read, a pass back has room for few targets, and links serve all."""
+    model = timm.create_model("test_vit", num_classes=30, global_pool=pool, class_token=True)
+    model = model.double().eval()
+    pixels, targets = torch.randn(2, 3, 160, 160).double(), list(range(30))
+    single = agcam.explain(model, pixels, 17, name).grid_map[:, 0]
+    made = []
+    likeness = MODULE._likeness
+    monkeypatch.setattr(MODULE, "_likeness", lambda *given: made.append(1) or likeness(*given))
+    for count in (1, 30):
+        made.clear()
+        found = agcam.explain(model, pixels, [targets[-count:]] * 2, name)
+        assert len(made) == max(1, round(len(model.blocks) / 3))
+    torch.testing.assert_close(found.grid_map[:, 17], single, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("grid", [Grid(1, 1, 1), Grid(1, 2, 1)])
 def test_smallest_grids_are_finite(grid):
     assert torch.isfinite(METHOD.function(reach(grid))).all()

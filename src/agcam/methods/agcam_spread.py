@@ -29,7 +29,7 @@ Links = Callable[[], Iterator[tuple[slice, Tensor]]]
 
 def agcam_spread(
     trace: ReadTrace, *, temperature: float = TEMPERATURE, background: float = BACKGROUND
-) -> Float[Tensor, "batch patch"]:
+) -> Float[Tensor, "batch_target patch"]:
     """`L = sqrt((V A e+ - 0.9 mean)+)` with evidence `e = sum of a * alpha`, `e+` above its mean.
 
     e: attention after softmax times AGCAM's gradient, with its sign, at the read row, summed over
@@ -48,16 +48,20 @@ def agcam_spread(
     return above_mean(reached(trace, temperature), background).sqrt()
 
 
-def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch patch"]:
-    """`V A e+`, as above: evidence, spread over what belongs together."""
+def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target patch"]:
+    """`V A e+`, as above: evidence, spread over what belongs together.
+
+    What belongs together does not depend on the class: links are made once for all targets.
+    """
     blocks, grid = len(trace.calls), trace.grid
     sixth = max(1, round(blocks / 6))
-    relevance = above_mean(signed(trace.blocks[-sixth:], grid))
+    relevance = above_mean(trace.of_targets(lambda blocks: signed(blocks[-sixth:], grid)))
     behind_middle = trace.calls[blocks // 2 : blocks // 2 + sixth]
     last = trace.calls[-max(1, round(blocks / 3)) :]
     attention = [partial(_attention, call, grid) for call in behind_middle]
     likeness = [partial(_likeness, call, grid, temperature) for call in last]
-    return _spread(_spread(relevance, partial(_mean, attention)), partial(_mean, likeness))
+    spread = _spread(_spread(relevance, partial(_mean, attention)), partial(_mean, likeness))
+    return rearrange(spread, "batch target patch -> (batch target) patch")
 
 
 def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
@@ -65,17 +69,21 @@ def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
     return (relevance - share * relevance.mean(-1, keepdim=True)).relu()
 
 
-def _spread(relevance: Tensor, links: Links) -> Tensor:
+def _spread(relevance: Tensor, links: Links) -> Float[Tensor, "batch target patch"]:
     """Means over linked patches; a patch's weight is shared out among all that are linked to it."""
-    linked = torch.zeros_like(relevance)
+    if relevance.shape[-1] <= ROWS_AT_ONCE:  # a single chunk may be kept
+        made = list(links())
+        links = partial(iter, made)
+    linked = torch.zeros_like(relevance[:, 0])
     for _, rows in links():
         linked += reduce(rows, "batch some patch -> batch patch", "sum")
-    linked = linked.clamp(min=torch.finfo(linked.dtype).tiny)
+    tiny = torch.finfo(linked.dtype).tiny
+    linked = linked.clamp(min=tiny)
     result = torch.empty_like(relevance)
     for some, rows in links():
         weights = rows / linked[:, None]
-        result[:, some] = (weights @ relevance[..., None])[..., 0]
-        result[:, some] /= weights.sum(-1).clamp(min=torch.finfo(linked.dtype).tiny)
+        found = relevance @ weights.mT
+        result[..., some] = found / weights.sum(-1)[:, None].clamp(min=tiny)
     return result
 
 

@@ -15,7 +15,15 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..values import BlockRecord, Classifier, Layout, ReadBlock, ReadTrace, Recording
+from ..values import (
+    AttentionCall,
+    BlockRecord,
+    Classifier,
+    Layout,
+    ReadBlock,
+    ReadTrace,
+    Recording,
+)
 from .record import rows_read
 from .two_streams import two_streams
 
@@ -45,18 +53,26 @@ class Leaves:
         return next(self.trace_each(target[:, None]))
 
     def trace_each(self, targets: Tensor) -> Iterator[ReadTrace]:
-        """Trace `targets` (batch, target), several columns at a time, side by side in the batch.
+        """Trace `targets` (batch, target), several columns at a time, side by side in the batch."""
+        for blocks in self._passes(targets):
+            yield ReadTrace(blocks, self.recording.grid)
 
-        A trace of k columns has batch * k rows: all columns of the first picture come first. One
-        backward pass, which reads every weight once, serves a whole trace; it is made when the
-        trace's blocks are read.
+    def trace_all(self, targets: Tensor, calls: tuple[AttentionCall, ...]) -> ReadTrace:
+        """Trace `targets` (batch, target) at once, with the calls, which serve all of them."""
+        first, *more = self._passes(targets)
+        return ReadTrace(first, self.recording.grid, calls, tuple(more))
+
+    def _passes(self, targets: Tensor) -> Iterator[_Blocks]:
+        """The blocks of some columns of targets each.
+
+        Blocks of k columns have batch * k rows: all columns of the first picture come first. One
+        backward pass, which reads every weight once, serves them; it is made when they are read.
         """
         batch, classes = self.logits.shape
         for some in torch.split(targets.to(self.logits.device), self._columns(batch), dim=1):
             chosen = torch.nn.functional.one_hot(some.T, classes).to(self.logits.dtype)
             flows = partial(self._flows, chosen)
-            blocks = _Blocks(self.recording.blocks, self._outputs, flows, some.shape[1])
-            yield ReadTrace(blocks, self.recording.grid)
+            yield _Blocks(self.recording.blocks, self._outputs, flows, some.shape[1])
 
     def _columns(self, batch: int) -> int:
         return max(1, ROWS_AT_ONCE // (batch * self.recording.layout.kept))

@@ -16,6 +16,7 @@ from ..values import (
     GridTrace,
     Method,
     Needs,
+    ReadTrace,
     Recording,
     Trace,
 )
@@ -89,8 +90,9 @@ class Session:
         return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
 
     def _traces(self, method: Method, targets: Tensor) -> Iterator[Any]:
-        if method.needs.side_by_side:
-            yield from self.proved(method.needs).trace_each(targets)
+        if isinstance(method.needs, kinds.Replay):
+            self._check(method)
+            yield from _side_by_side(self, method.needs, targets)
             return
         for column in targets.unbind(1):
             trace = self.trace(method, column)
@@ -102,12 +104,6 @@ class Session:
     def trace(self, method: Method, target: Tensor) -> Any:
         """What `method` reads to explain one target class a picture, `target` (batch,)."""
         self._check(method)
-        if method.needs.keeps_calls and not self.recording.calls:
-            self.proved(method.needs)  # a model that cannot be traced is refused for its own reason
-            raise ModelError(
-                f"this recording did not keep what {method.name} reads, every block's attention; "
-                "name the method when the recording is made."
-            )
         return _WAYS[type(method.needs)].trace(self, method.needs, target)
 
     def tracer(self, method: Method) -> str:
@@ -147,6 +143,12 @@ class Session:
                 f"{self.classifier.name}: {layout.why}, and {method.name} starts at the tokens of "
                 "the last block; choose agcam, or a black-box method (occlusion)."
             )
+        if method.needs.keeps_calls and not self.recording.calls:
+            self.proved(method.needs)  # a model that cannot be traced is refused for its own reason
+            raise ModelError(
+                f"this recording did not keep what {method.name} reads, every block's attention; "
+                "name the method when the recording is made."
+            )
 
 
 class _Way(NamedTuple):
@@ -169,8 +171,16 @@ def _traced(session: Session, needs: Needs, target: Tensor) -> Any:
 
 
 def _replayed(session: Session, needs: kinds.Replay, target: Tensor) -> Any:
-    trace = session.proved(needs).trace(target)
-    return replace(trace, calls=session.recording.calls) if needs.calls else trace
+    return next(_side_by_side(session, needs, target[:, None]))
+
+
+def _side_by_side(session: Session, needs: kinds.Replay, targets: Tensor) -> Iterator[ReadTrace]:
+    """Traces of `targets` (batch, target): one of all where the calls are read with them."""
+    replay = session.proved(needs)
+    if needs.calls:
+        yield replay.trace_all(targets, session.recording.calls)
+    else:
+        yield from replay.trace_each(targets)
 
 
 def _attention(session: Session, needs: Needs, target: Tensor) -> Trace:

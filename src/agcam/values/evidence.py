@@ -1,4 +1,4 @@
-"""What tracers make and methods read, of one target a picture."""
+"""What tracers make and methods read, of one target a picture or of several side by side."""
 
 from __future__ import annotations
 
@@ -41,17 +41,28 @@ else:
 
 @dataclass(frozen=True)
 class ReadTrace:
-    """A recording and one target a picture; blocks may be made when they are read.
+    """A recording and its targets, side by side in the batch of each block.
 
-    `gradients = d y_target / d attention`, the inputs of every self-attention detached. Rows that
-    the target does not depend on have none, and do not count where rows are averaged. `calls`:
-    each block's attention as its factors, for `Replay(calls=True)`; memory grows with tokens, not
-    with their square.
+    A block of k targets has batch * k rows, all targets of the first picture first; it may be made
+    when it is read. `gradients = d y_target / d attention`, the inputs of every self-attention
+    detached. Rows that the target does not depend on have none, and do not count where rows are
+    averaged. `calls`: each block's attention as its factors, one for each picture, for
+    `Replay(calls=True)`; memory grows with tokens, not with their square. `more`: the blocks of
+    the targets that one pass back has no room for, so that what is made of the calls serves all.
     """
 
     blocks: Blocks
     grid: Grid
     calls: tuple[AttentionCall, ...] = ()
+    more: tuple[Blocks, ...] = ()
+
+    def of_targets(
+        self, function: Callable[[Blocks], Tensor]
+    ) -> Float[Tensor, "batch target patch"]:
+        """`function` of the blocks of every target, one pass back at a time; needs `calls`."""
+        batch = len(self.calls[0].value)
+        found = (function(blocks) for blocks in (self.blocks, *self.more))
+        return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in found], dim=1)
 
 
 @dataclass(frozen=True)

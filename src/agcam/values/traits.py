@@ -51,11 +51,6 @@ class Needs:
         """Whether the recording must keep every attention call."""
         return False
 
-    @property
-    def side_by_side(self) -> bool:
-        """Whether one pass back serves several targets; calls are of the pictures alone."""
-        return self.source == "replay" and not self.keeps_calls
-
     def pictures(self, grid: Grid) -> int:
         """Pictures given to the model for one target of one picture; 0 unless black-box."""
         return 0
