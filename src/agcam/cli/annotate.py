@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from .options import BatchSize, MethodOptions, Model, make_folder, options_in, t
 from .progress import bars
 from .say import say
 from .stopping import advise
+
+if TYPE_CHECKING:
+    from ..annotations import Annotation
 
 SHOWN = 20  # pictures that were skipped
 
@@ -43,13 +46,9 @@ def annotate(
     loading: Loading,
 ) -> None:
     """Write masks, boxes and scores of objects, from class labels alone; it can be continued."""
-    from ..annotations import FORMATS
     from ..annotations import annotate as run
-    from ..maps import mask_rule
-    from ..methods import METHODS
 
-    _, chosen = FORMATS[to], options_in(METHODS[method], options or ())
-    mask_rule(threshold)  # what is wrong is reported before a model is loaded
+    chosen = _checked(to, method, options, threshold)
     make_folder(out)
     classifier = loading.load(model)
     advise("what is done is kept; the same command continues")
@@ -67,6 +66,25 @@ def annotate(
             progress=bar("annotating"),
             options=chosen,
         )
+    _report(found, to, out)
+
+
+def _checked(
+    to: str, method: str, options: list[str] | None, threshold: float | None
+) -> dict[str, Any]:
+    """The method's options; what is wrong is reported before a model is loaded."""
+    from ..annotations import FORMATS
+    from ..maps import mask_rule
+    from ..methods import METHODS
+
+    _ = FORMATS[to], mask_rule(threshold)
+    return options_in(METHODS[method], options or ())
+
+
+def _report(found: Annotation, to: str, out: Path) -> None:
+    """Print what was skipped, the rule, and where the files are; exit with 1 if any was skipped."""
+    from ..annotations import FORMATS
+
     for name, why in list(found.failures.items())[:SHOWN]:
         say(f"agcam: skipped: {name}: {why}", err=True)
     if len(found.failures) > SHOWN:
