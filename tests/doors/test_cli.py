@@ -122,6 +122,17 @@ def test_pictures_a_folder_and_a_glob_in_a_process_of_its_own(place):
     assert "http" not in rest
 
 
+def test_refined_maps(place):
+    status, _, errors = explain("cat.png", "--refine")
+    assert (status, errors) == (0, "")
+    assert manifest("cat")["refine"]["filter"] == "guided filter"
+    expected = agcam.explain(
+        agcam.load("weights.safetensors", arch="timm:test_vit"), "cat.png", refine=True
+    )
+    assert np.array_equal(np.load("explained/cat.npy"), expected.pixel_map[0], equal_nan=True)
+    assert "guided filter" in Page(Path("explained/index.html")).source
+
+
 def test_a_bad_picture_among_good_ones(place):
     Path("bad.jpg").write_text("not a picture")
     Path("cut.png").write_bytes(Path("cat.png").read_bytes()[:900])

@@ -324,3 +324,11 @@ def test_the_command_is_killed_and_goes_on(tmp_path):
 def test_pictures_are_linked_where_the_disk_can(model, folder, tmp_path):
     agcam.annotate(model, folder, out=tmp_path / "out", link=True)
     assert (tmp_path / "out" / "images" / "1.png").samefile(folder / "cat" / "1.png")
+
+
+def test_refined_maps_are_another_request(model, folder, tmp_path):
+    agcam.annotate(model, folder, "png", out=tmp_path, labels="predicted", refine=True)
+    manifest = json.loads((tmp_path / "agcam.json").read_text(encoding="utf-8"))
+    assert manifest["refine"]["filter"] == "guided filter"
+    with pytest.raises(SaveError, match="another request"):
+        agcam.annotate(model, folder, "png", out=tmp_path, labels="predicted")

@@ -12,7 +12,7 @@ from ..binding import BATCH_SIZE
 from ..explainer import Batch, Progress, explain_each, versions
 from ..explanation import Explanation
 from ..families import load, weights_hash
-from ..maps import MaskRule, mask_rule
+from ..maps import REFINEMENT, MaskRule, mask_rule
 from ..methods import METHODS
 from ..values import Classifier, preparation_manifest
 from .formats import FORMATS
@@ -64,6 +64,7 @@ def annotate(
     progress: Progress | None = None,
     preparation: Any = None,
     options: Mapping[str, Any] | None = None,
+    refine: bool = False,
 ) -> Annotation:
     """Write masks, boxes and scores of the objects in a folder's pictures, for other tools.
 
@@ -84,6 +85,7 @@ def annotate(
         progress: Called as `progress(done, total)`, in pictures.
         preparation: As in `explain`.
         options: As in `explain`.
+        refine: As in `explain`.
 
     Returns:
         How many objects were found, and which pictures were skipped.
@@ -97,6 +99,7 @@ def annotate(
     some = labelled(Path(folder), labels, classifier)
     manifest = _manifest(classifier, some, rule)
     manifest |= {"method": method, "options": chosen.settings()}
+    manifest["refine"] = dict(REFINEMENT) if refine else None
     names = zip(some.names, some.stems, strict=True)
     stored = Stored(Path(out), manifest, dict(zip(some.paths, names, strict=True)))
     stored.begin()
@@ -108,6 +111,7 @@ def annotate(
         batch_size=batch_size,
         skip=stored.are_done,
         options=options,
+        refine=refine,
     )
     done = 0
     for batch in batches:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .loading import Loading
-from .options import BatchSize, MethodOptions, Model, make_folder, options_in, takes_groups
+from .options import (
+    BatchSize,
+    MethodOptions,
+    Model,
+    Sharpening,
+    make_folder,
+    options_in,
+    takes_groups,
+)
 from .progress import bars
 from .say import say
 from .stopping import advise
@@ -39,6 +47,7 @@ def annotate(
     threshold: Annotated[
         float | None, typer.Option(help="Another share of a map's range than the rule's.")
     ] = None,
+    sharpening: Sharpening,
     batch_size: BatchSize = 8,
     link: Annotated[
         bool, typer.Option("--link", help="Link pictures into --out rather than copy them.")
@@ -65,6 +74,7 @@ def annotate(
             link=link,
             progress=bar("annotating"),
             options=chosen,
+            **vars(sharpening),
         )
     _report(found, to, out)
 

@@ -19,6 +19,7 @@ from .options import (
     MethodOptions,
     Model,
     SavedDrawing,
+    Sharpening,
     Targeting,
     make_folder,
     options_in,
@@ -44,6 +45,7 @@ def explain(
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
     options: MethodOptions = None,
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
+    sharpening: Sharpening,
     drawing: SavedDrawing,
     batch_size: BatchSize = 8,
     resume: Annotated[
@@ -61,7 +63,8 @@ def explain(
     drawing.check()  # what is wrong is reported before a model is loaded
     make_folder(out)
     classifier = loading.load(model)
-    request = {"method": method, "options": chosen, **asdict(targeting), **asdict(drawing)}
+    groups = {**asdict(targeting), **asdict(sharpening), **asdict(drawing)}
+    request = {"method": method, "options": chosen, **groups}
     folder = ExplainedFolder.of(out, paths, request_hash(classifier, **request), drawing, resume)
     advise("what is done is kept; the same command with --resume continues")
     with bars() as bar:
@@ -74,6 +77,7 @@ def explain(
             skip=folder.is_done,
             progress=bar("running the model"),
             options=chosen,
+            **vars(sharpening),
         )
         summary = _Summary(folder, classifier, method)
         page = folder.write_page(summary.cards(batches, bar("explaining")), summary.footer)

@@ -123,6 +123,17 @@ class SavedDrawing(Drawing):
         return FileStyle(**vars(self))
 
 
+@dataclass(frozen=True)
+class Sharpening:
+    """The options that make maps finer than patches."""
+
+    panel: ClassVar = "Sharper maps"
+
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Lay maps on the picture's own edges.")
+    ] = False
+
+
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of each group in the place of the parameter that takes it.
 

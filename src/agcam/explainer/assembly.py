@@ -28,7 +28,9 @@ ONE_OUTPUT: Final = (
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
 
 
-def assemble(classifier: Classifier, method: Method, prepared: Prepared, maps: Maps) -> Explanation:
+def assemble(
+    classifier: Classifier, method: Method, prepared: Prepared, maps: Maps, refine: bool = False
+) -> Explanation:
     """The explanation of all pictures from their maps."""
     logits, _ = split(classifier, maps.columns)
     classes = logits.shape[-1]
@@ -61,6 +63,7 @@ def assemble(classifier: Classifier, method: Method, prepared: Prepared, maps: M
         pictures=prepared.pictures,
         sources=prepared.sources,
         preparation=prepared.preparation,
+        refine=refine,
     )
 
 

@@ -42,6 +42,7 @@ def explain_each(
     progress: Progress | None = None,
     preparation: Any = None,
     options: Mapping[str, Any] | None = None,
+    refine: bool = False,
 ) -> Iterator[Batch]:
     """Explain any number of pictures, a batch at a time; no picture is kept.
 
@@ -60,6 +61,7 @@ def explain_each(
         progress: As in `explain`; it counts each batch by itself.
         preparation: As in `explain`.
         options: As in `explain`.
+        refine: As in `explain`.
 
     Yields:
         A `Batch` at a time, in the order of the pictures.
@@ -81,6 +83,7 @@ def explain_each(
             batch_size=batch_size,
             tracer=tracer,
             progress=progress,
+            refine=refine,
         )
 
     for start in range(0, len(listed), batch_size):

@@ -33,6 +33,7 @@ def explain(
     preparation: Any = None,
     inputs: Any = None,
     options: Mapping[str, Any] | None = None,
+    refine: bool = False,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was.
 
@@ -60,6 +61,7 @@ def explain(
             whole.
         options: Other values of the method's options, such as {"masks": 4000} for RISE; they are
             in `METHODS[method].options`.
+        refine: Lay maps on pixels on the picture's own edges (guided filter); `grid_map` stays raw.
 
     Returns:
         The explanation of all pictures. Its maps are proved.
@@ -79,6 +81,7 @@ def explain(
         tracer=tracer,
         progress=progress,
         inputs=inputs,
+        refine=refine,
     )
 
 
@@ -93,13 +96,14 @@ def explain_prepared(
     tracer: Tracer | None = None,
     progress: Progress | None = None,
     inputs: Any = None,
+    refine: bool = False,
 ) -> Explanation:
     """What `explain` does once everything is loaded and the pictures are prepared."""
     if not isinstance(batch_size, int) or batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
     bound = bind(classifier, prepared.pixels, target, inputs, batch_size)
     run = Run(bound, prepared.pixels, method, tracer, batch_size, PassCounter(progress))
-    return assemble(bound.described(), method, prepared, run.maps())
+    return assemble(bound.described(), method, prepared, run.maps(), refine)
 
 
 def explain_recording(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,22 +13,22 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError
-from ..maps import PixelMap, overlay, to_pixels
+from ..maps import overlay
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from ..viewer import reduced
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
 from .manifest import describe, summary
 from .notebook import notebook_view
-from .objects import ShownObjects
 from .pixels import PixelMaps
 from .renamed import renamed
+from .shown import ShownMaps
 from .view import card_of
 
 __all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "distinct", "file_names"]
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(ShownObjects):
+class Explanation(ShownMaps):
     """What the model predicted, and what in the picture speaks for each target; immutable.
 
     Attributes:
@@ -58,6 +57,7 @@ class Explanation(ShownObjects):
         pictures: The original pictures.
         sources: Their paths, or "picture-1" and so on.
         preparation: How the pictures were prepared, None if they were given prepared.
+        refine: Whether maps on pixels are laid on the picture's edges; `grid_map` never is.
     """
 
     logits: Float[Tensor, "batch class"]
@@ -82,6 +82,7 @@ class Explanation(ShownObjects):
     sources: tuple[str, ...]
     preparation: Preparation | Transform | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    refine: bool = False
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -96,20 +97,6 @@ class Explanation(ShownObjects):
     def __setstate__(self, state: dict[str, Any]) -> None:
         proxies = {name: MappingProxyType(state[name]) for name in ("versions", "options")}
         self.__dict__.update(state, **proxies)
-
-    @cached_property
-    def pixel_map(self) -> PixelMaps:
-        """For each picture raw relevance (target, height, width) on the original's pixels.
-
-        What the model never saw is NaN.
-        """
-        pairs = zip(self.grid_map.numpy(), self.frames, strict=True)
-        return PixelMaps(to_pixels(grid_map, frame) for grid_map, frame in pairs)
-
-    @property
-    def shown(self) -> range:
-        """The targets whose maps differ: only the first if the method is class-agnostic."""
-        return range(self.grid_map.shape[1] if self.class_specific else 1)
 
     def name_of(self, index: int) -> str:
         """The first name of a class, or its number if it has none."""
@@ -162,12 +149,6 @@ class Explanation(ShownObjects):
         """
         values = self.normalized(picture, target)
         return overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
-
-    def normalized(self, picture: int = 0, target: int = 0) -> PixelMap:
-        """One map (height, width) within [0, 1]; no other map is brought to pixels."""
-        grid_map = self.grid_map[picture, target : target + 1].numpy()
-        values: PixelMap = to_pixels(grid_map, self.frames[picture]).normalized()[0]
-        return values
 
     def shrunk(self, side: int) -> Explanation:
         """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import SaveError
-from ..maps import heat_map, npy_bytes, overlay, to_pixels, write_atomically
-from ..values import Answer, Frame
+from ..maps import PixelMap, heat_map, npy_bytes, overlay, write_atomically
+from ..values import Answer
 from ..viewer import reduced
 
 if TYPE_CHECKING:
@@ -53,12 +53,9 @@ class FileStyle:
         image.save(buffer, format=FORMATS[self.kind], **options)
         return buffer.getvalue()
 
-    def on(self, picture: Image.Image, frame: Frame) -> tuple[Image.Image, Frame]:
-        """The picture to draw on, and what the model saw of it."""
-        if not self.side or max(picture.size) <= self.side:
-            return picture, frame
-        small = reduced(picture, self.side)
-        return small, frame.scaled(*small.size)
+    def on(self, picture: Image.Image) -> Image.Image:
+        """The picture to draw on."""
+        return reduced(picture, self.side) if 0 < self.side < max(picture.size) else picture
 
 
 USUAL: Final = FileStyle()
@@ -69,15 +66,15 @@ def files_of(
 ) -> Iterator[tuple[str, bytes]]:
     """Names and contents of all files of one picture, the manifest last; each map once."""
     manifest, names = explanation.manifest(picture), explanation.file_stems(picture, stem)
-    image, frame = style.on(explanation.pictures[picture], explanation.frames[picture])
-    maps = explanation.grid_map[picture, : len(names)].numpy()
-    yield f"{stem}.npy", npy_bytes(np.asarray(to_pixels(maps, frame), dtype=np.float32))
+    image = style.on(explanation.pictures[picture])
+    maps = explanation.on_pixels(picture, slice(len(names)), image)
+    yield f"{stem}.npy", npy_bytes(np.asarray(maps, dtype=np.float32))
     for target, name in enumerate(names):
         files = {kind: f"{name}.{kind}.{style.kind}" for kind in ("overlay", "map")}
         every = manifest["targets"]
         for entry in every[target : target + 1] if explanation.class_specific else every:
             entry["files"] = files
-        values = to_pixels(maps[target : target + 1], frame).normalized()[0]
+        values = maps[target].view(PixelMap).normalized()
         over = overlay(image, values, alpha=style.alpha, colormap=style.colormap)
         yield files["overlay"], style.file(over)
         yield files["map"], style.file(heat_map(values, style.colormap))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ..maps import REFINEMENT
 from ..values import Answer, preparation_manifest
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "scores": explanation.scores,
         "method": explanation.method,
         "options": dict(explanation.options),
+        "refine": dict(REFINEMENT) if explanation.refine else None,
         "class_specific": explanation.class_specific,
         "tracer": explanation.tracer,
         "grid": [explanation.grid.rows, explanation.grid.columns],

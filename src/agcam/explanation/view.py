@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..maps import REFINEMENT
 from ..values import MEANING, preparation_text
-from ..viewer import Card, MapData, MethodData, Picture, embedded, targets_of
+from ..viewer import Card, MapData, MethodData, Picture, embedded, reduced, targets_of
 from ..viewer.data import LABELS, window_of
 
 if TYPE_CHECKING:
     from . import Explanation
 
 TOP: Final = 5  # classes that are listed
+SHARP_SIDE: Final = 128  # pixels of the longer side of a map that is finer than patches
 
 
 def card_of(
@@ -24,18 +29,19 @@ def card_of(
     image = shown or embedded(explanation.pictures[picture], side)
     targets, places = targets_of(explanation.top(picture, TOP), explanation.answers[picture])
     method = explanation.method
+    window, maps = _drawn(explanation, picture, image)
     return Card(
         title=explanation.sources[picture],
         picture=image,
-        window=window_of(explanation.frames[picture], image.width, image.height),
+        window=window,
         targets=targets,
         methods=(MethodData(method, explanation.class_specific, LABELS.get(method)),),
         maps=tuple(
             MapData(
                 method,
                 places[number] if explanation.class_specific else None,
-                explanation.grid_map[picture, number].numpy(),
-                caption=explanation.caption(picture, number),
+                maps[number],
+                caption=_caption(explanation, picture, number),
             )
             for number in explanation.shown
         ),
@@ -45,8 +51,35 @@ def card_of(
             ("Model", explanation.model),
             ("Method", method),
             ("Patches", f"{explanation.grid.rows} x {explanation.grid.columns}"),
+            *_sharper(explanation),
             ("Preparation of the picture", preparation_text(explanation.preparation)),
             ("Weights (SHA-256)", explanation.weights_hash),
             ("Versions", ", ".join(f"{name} {v}" for name, v in explanation.versions.items())),
         ),
     )
+
+
+def _drawn(
+    explanation: Explanation, picture: int, image: Picture
+) -> tuple[tuple[float, float, float, float], NDArray[Any]]:
+    """The part of `image` that maps cover, and their values: of patches, or finer."""
+    frame = explanation.frames[picture]
+    if not _sharper(explanation):
+        return window_of(frame, image.width, image.height), explanation.grid_map[picture].numpy()
+    small = reduced(explanation.pictures[picture], SHARP_SIDE)
+    maps = explanation.on_pixels(picture, slice(len(explanation.shown)), small)
+    rows, columns = (np.flatnonzero(maps.seen.any(axis)) for axis in (1, 0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    across, down = image.width / small.width, image.height / small.height
+    window = (left * across, top * down, right * across, bottom * down)
+    return window, np.asarray(maps[:, top:bottom, left:right])
+
+
+def _caption(explanation: Explanation, picture: int, target: int) -> str:
+    how = [text for _, text in _sharper(explanation)]
+    return "; ".join([explanation.caption(picture, target), *how])
+
+
+def _sharper(explanation: Explanation) -> tuple[tuple[str, str], ...]:
+    """What makes the maps finer than patches."""
+    return (("Refined", str(REFINEMENT["text"])),) if explanation.refine else ()

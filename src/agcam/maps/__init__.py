@@ -3,10 +3,12 @@
 from .files import npy_bytes, png_bytes, write_as_it_comes, write_atomically
 from .instances import Instance, Mask, MaskRule, instances, mask_rule, union
 from .pixels import PixelMap, resize_map, to_pixels
+from .refinement import REFINEMENT, refine
 from .render import colour_table, heat_map, overlay
 from .sheet import Sheet, SheetColumn, sheet_png
 
 __all__ = [
+    "REFINEMENT",
     "Instance",
     "Mask",
     "MaskRule",
@@ -20,6 +22,7 @@ __all__ = [
     "npy_bytes",
     "overlay",
     "png_bytes",
+    "refine",
     "resize_map",
     "sheet_png",
     "to_pixels",

@@ -1,0 +1,92 @@
+"""The maps of an explanation on its pictures' pixels, and the objects that they show."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from PIL import Image
+from torch import Tensor
+
+from ..maps import Instance, Mask, PixelMap, instances, mask_rule, refine, to_pixels, union
+from ..values import Frame
+from .pixels import PixelMaps
+
+
+class ShownMaps:
+    """What maps of patches show on their pictures: every map on pixels comes from `on_pixels`."""
+
+    grid_map: Tensor
+    frames: tuple[Frame, ...]
+    pictures: tuple[Image.Image, ...]
+    class_specific: bool
+    refine: bool
+
+    def on_pixels(
+        self, picture: int, targets: slice = slice(None), image: Image.Image | None = None
+    ) -> PixelMap:
+        """Maps of some targets (target, height, width), raw, on the picture or a smaller `image`.
+
+        What the model never saw is NaN.
+        """
+        image = self.pictures[picture] if image is None else image
+        frame, maps = self.frames[picture].scaled(*image.size), self.grid_map[picture, targets]
+        pixels = to_pixels(maps.numpy(), frame)
+        if not self.refine:
+            return pixels
+        left, top, right, bottom = frame.window
+        patch = (bottom - top) / maps.shape[-2], (right - left) / maps.shape[-1]
+        return refine(pixels, image, patch)
+
+    @cached_property
+    def pixel_map(self) -> PixelMaps:
+        """For each picture raw relevance (target, height, width) on the original's pixels.
+
+        What the model never saw is NaN.
+        """
+        return PixelMaps(self.on_pixels(picture) for picture in range(len(self.pictures)))
+
+    def normalized(self, picture: int = 0, target: int = 0) -> PixelMap:
+        """One map (height, width) within [0, 1]; no other map is brought to pixels."""
+        values: PixelMap = self.on_pixels(picture, slice(target, target + 1)).normalized()[0]
+        return values
+
+    @property
+    def shown(self) -> range:
+        """The targets whose maps differ: only the first if the method is class-agnostic."""
+        return range(self.grid_map.shape[1] if self.class_specific else 1)
+
+    def boxes(
+        self, picture: int = 0, target: int = 0, *, threshold: float | None = None
+    ) -> list[Instance]:
+        """The objects that a map shows, each with box, mask and score; the highest score first.
+
+        One rule for all methods, found on tuning pictures (decision 18); instances that touch in
+        the map are one object. A constant map shows none.
+
+        Args:
+            picture: Which picture, counted from 0.
+            target: Which of its targets, counted from 0.
+            threshold: Another share of the map's range, at least 0 and below 1.
+
+        Raises:
+            RenderError: `threshold` is out of range.
+        """
+        relevance = self.on_pixels(picture, slice(target, target + 1))[0]
+        return instances(relevance, mask_rule(threshold))
+
+    def masks(self, picture: int = 0, target: int = 0, *, threshold: float | None = None) -> Mask:
+        """True on the objects of `boxes`: (height, width) of the original picture.
+
+        What the model never saw is False.
+
+        Args:
+            picture: As in `boxes`.
+            target: As in `boxes`.
+            threshold: As in `boxes`.
+
+        Raises:
+            RenderError: `threshold` is out of range.
+        """
+        frame = self.frames[picture]
+        found = self.boxes(picture, target, threshold=threshold)
+        return union(found, (frame.height, frame.width))
