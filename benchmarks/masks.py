@@ -1,6 +1,7 @@
 """Masks from class labels: mean IoU of `explanation.masks` with polygons of COCO's pictures.
 
     python benchmarks/masks.py --data FOLDER [--part tune] [--methods agcam_spread agcam]
+    python benchmarks/masks.py --data FOLDER --pictures 24 [--refine] [--views 4]
 
 A question is a picture and a class of it that the model knows and that covers 2 % of the picture;
 the map is that of the class, whatever the model predicts. The picture is squashed to the input's
@@ -50,18 +51,28 @@ def iou(mask, truth):
     return (mask & truth).sum() / max((mask | truth).sum(), 1)
 
 
+def average_precision(relevance, truth):
+    """Of the pixels of a map, the most relevant first."""
+    order = np.argsort(-relevance[truth >= 0], kind="stable")
+    right = (truth[truth >= 0] == 1)[order]
+    return (right.cumsum() / np.arange(1, len(right) + 1))[right].mean()
+
+
 def run(given):
     warnings.filterwarnings("ignore")
     torch.set_num_threads(given.threads)
     classifier = agcam.load("demo", preparation={"fit": "squash"})
     data = agcam.DATASETS["yolo"].read(given.data / "coco")
-    by_picture = questions(data, classifier, given.part)
+    by_picture = dict(list(questions(data, classifier, given.part).items())[: given.pictures])
+    sharper = {"refine": given.refine, "views": given.views}
     rules = [MaskRule()] if given.part == "report" else [MaskRule(t) for t in THRESHOLDS]
     for method in given.methods:
-        scores = {rule: [] for rule in rules}
+        scores, precision = {rule: [] for rule in rules}, []
         for address, truths in by_picture.items():
-            made = agcam.explain(classifier, address, [[c for c, _ in truths]], method)
+            classes = [[number for number, _ in truths]]
+            made = agcam.explain(classifier, address, classes, method, **sharper)
             for relevance, (_, truth) in zip(made.pixel_map[0], truths, strict=True):
+                precision.append(average_precision(np.asarray(relevance), truth))
                 for rule in rules:
                     mask = union(instances(np.asarray(relevance), rule), truth.shape)
                     scores[rule].append(iou(mask, truth))
@@ -71,7 +82,7 @@ def run(given):
             print(
                 f"{method}: threshold {rule.threshold:g}, {len(values)} questions in "
                 f"{len(by_picture)} pictures, mean IoU {np.mean(values):.3f} "
-                f"({low:.3f} to {high:.3f})"
+                f"({low:.3f} to {high:.3f}), pixel AP {np.mean(precision):.3f}"
             )
 
 
@@ -80,6 +91,9 @@ def parse():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--part", choices=("report", "tune"), default="report")
     parser.add_argument("--methods", nargs="+", default=["agcam_spread", "agcam"])
+    parser.add_argument("--pictures", type=int, help="the first so many; all by default")
+    parser.add_argument("--refine", action="store_true")
+    parser.add_argument("--views", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

@@ -133,6 +133,18 @@ def test_refined_maps(place):
     assert "guided filter" in Page(Path("explained/index.html")).source
 
 
+def test_several_views(place):
+    status, _, errors = explain("cat.png", "--views", "2")
+    assert (status, errors) == (0, "")
+    assert manifest("cat")["views"]["count"] == 2
+    expected = agcam.explain(
+        agcam.load("weights.safetensors", arch="timm:test_vit"), "cat.png", views=2
+    )
+    assert np.array_equal(np.load("explained/cat.npy"), expected.pixel_map[0], equal_nan=True)
+    assert "mean of 2 views" in Page(Path("explained/index.html")).source
+    assert "views is 1, 2, 4 or 9, not 3" in refused("cat.png", "--views", "3")
+
+
 def test_a_bad_picture_among_good_ones(place):
     Path("bad.jpg").write_text("not a picture")
     Path("cut.png").write_bytes(Path("cat.png").read_bytes()[:900])

@@ -418,7 +418,17 @@ def test_save_writes_what_the_manifest_names(tiny, photograph, tmp_path):
     assert set(manifest) == {
         *("schema_version", "source", "size", "window", "preparation", "model", "family"),
         *("weights_sha256", "scores", "method", "class_specific", "tracer", "grid", "versions"),
-        *("notes", "options", "refine", "prediction", "top", "targets", "map_file", "map_size"),
+        *(
+            "notes",
+            "options",
+            "refine",
+            "views",
+            "prediction",
+            "top",
+            "targets",
+            "map_file",
+            "map_size",
+        ),
     }
     assert manifest["schema_version"] == 2
     assert (manifest["scores"], manifest["class_specific"]) == ("softmax", True)

@@ -65,6 +65,7 @@ def annotate(
     preparation: Any = None,
     options: Mapping[str, Any] | None = None,
     refine: bool = False,
+    views: int = 1,
 ) -> Annotation:
     """Write masks, boxes and scores of the objects in a folder's pictures, for other tools.
 
@@ -86,6 +87,7 @@ def annotate(
         preparation: As in `explain`.
         options: As in `explain`.
         refine: As in `explain`.
+        views: As in `explain`.
 
     Returns:
         How many objects were found, and which pictures were skipped.
@@ -99,7 +101,7 @@ def annotate(
     some = labelled(Path(folder), labels, classifier)
     manifest = _manifest(classifier, some, rule)
     manifest |= {"method": method, "options": chosen.settings()}
-    manifest["refine"] = dict(REFINEMENT) if refine else None
+    manifest |= {"refine": dict(REFINEMENT) if refine else None, "views": views}
     names = zip(some.names, some.stems, strict=True)
     stored = Stored(Path(out), manifest, dict(zip(some.paths, names, strict=True)))
     stored.begin()
@@ -112,6 +114,7 @@ def annotate(
         skip=stored.are_done,
         options=options,
         refine=refine,
+        views=views,
     )
     done = 0
     for batch in batches:

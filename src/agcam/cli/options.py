@@ -132,6 +132,18 @@ class Sharpening:
     refine: Annotated[
         bool, typer.Option("--refine", help="Lay maps on the picture's own edges.")
     ] = False
+    views: Annotated[
+        int,
+        typer.Option(
+            help="Views of each picture, shifted by parts of a patch, whose maps are averaged: "
+            "1, 2, 4 or 9; the model runs on all of them."
+        ),
+    ] = 1
+
+    def __post_init__(self) -> None:
+        from ..explainer import check_views
+
+        check_views(self.views, None)
 
 
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,11 +4,13 @@ from .assembly import versions
 from .batches import Batch, explain_each
 from .explain import explain, explain_in_slices, explain_recording
 from .passes import PassCounter, Progress, maps_of
+from .views import check_views
 
 __all__ = [
     "Batch",
     "PassCounter",
     "Progress",
+    "check_views",
     "explain",
     "explain_each",
     "explain_in_slices",

@@ -5,19 +5,23 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from .._version import __version__
 from ..binding import class_names
 from ..explanation import Explanation
 from ..families import weights_hash
 from ..images import Prepared
-from ..values import Classifier, Method, answers_of, kind_of, probabilities_of, split
+from ..maps import mean_of_views
+from ..values import Classifier, Frame, Method, answers_of, kind_of, probabilities_of, split
 from .passes import Maps
 
 AT_LIMIT: Final = 1e-6
@@ -36,7 +40,11 @@ def assemble(
     classes = logits.shape[-1]
     kind = kind_of(classifier, classes)
     of_scores = ONE_OUTPUT if kind == "sigmoid" and classifier.scores == "softmax" else ()
-    of_maps = *_completeness(method, maps), *_flat(method, classifier, maps)
+    grid_map = _at_patches(maps)
+    of_maps = (
+        *_completeness(method, maps),
+        *_flat(method, classifier, replace(maps, grid_map=grid_map)),
+    )
     return Explanation(
         logits=logits,
         probabilities=probabilities_of(classifier, logits),
@@ -46,7 +54,9 @@ def assemble(
             answers_of(classifier, row, columns.tolist())
             for row, columns in zip(maps.columns, maps.target, strict=True)
         ),
-        grid_map=maps.grid_map,
+        grid_map=grid_map,
+        view_maps=None if len(maps.views) == 1 else maps.grid_map,
+        shifts=maps.views.shares,
         class_names=class_names(classifier, classes),
         scores=kind,
         model=classifier.name,
@@ -65,6 +75,15 @@ def assemble(
         preparation=prepared.preparation,
         refine=refine,
     )
+
+
+def _at_patches(maps: Maps) -> Tensor:
+    """(batch, target, row, column): the mean of all views at the patches of the picture."""
+    if len(maps.views) == 1:
+        return maps.grid_map
+    frame = Frame.whole(maps.grid.columns, maps.grid.rows)
+    every = [mean_of_views(one, frame, maps.views.shares) for one in maps.grid_map.numpy()]
+    return torch.from_numpy(np.stack(every))
 
 
 def _flat(method: Method, classifier: Classifier, found: Maps) -> tuple[str, ...]:

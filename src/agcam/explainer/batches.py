@@ -16,6 +16,7 @@ from ..targets import parse
 from ..tracing import Tracer
 from .explain import explain_prepared
 from .passes import Progress
+from .views import check_views
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def explain_each(
     preparation: Any = None,
     options: Mapping[str, Any] | None = None,
     refine: bool = False,
+    views: int = 1,
 ) -> Iterator[Batch]:
     """Explain any number of pictures, a batch at a time; no picture is kept.
 
@@ -62,6 +64,7 @@ def explain_each(
         preparation: As in `explain`.
         options: As in `explain`.
         refine: As in `explain`.
+        views: As in `explain`.
 
     Yields:
         A `Batch` at a time, in the order of the pictures.
@@ -69,6 +72,7 @@ def explain_each(
     Raises:
         AgcamError: The model, the method or the target is wrong, not a picture.
     """
+    check_views(views, None)
     listed, row = list_pictures(pictures), METHODS[method].with_options(options or {})
     classifier = load(model, preparation=preparation)
     targets = parse(target, len(listed))
@@ -84,6 +88,7 @@ def explain_each(
             tracer=tracer,
             progress=progress,
             refine=refine,
+            views=views,
         )
 
     for start in range(0, len(listed), batch_size):

@@ -18,6 +18,7 @@ from ..tracing import Session, Tracer, evaluation_mode, restoring, trace
 from ..values import Classifier, Method, split
 from .assembly import assemble
 from .passes import Maps, PassCounter, Progress, Run, join, maps_of
+from .views import check_views
 
 
 @restoring
@@ -34,6 +35,7 @@ def explain(
     inputs: Any = None,
     options: Mapping[str, Any] | None = None,
     refine: bool = False,
+    views: int = 1,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was.
 
@@ -62,6 +64,8 @@ def explain(
         options: Other values of the method's options, such as {"masks": 4000} for RISE; they are
             in `METHODS[method].options`.
         refine: Lay maps on pixels on the picture's own edges (guided filter); `grid_map` stays raw.
+        views: Average the maps of so many views of each picture, shifted by parts of a patch: 1,
+            2, 4 or 9. The model runs on all of them, and once more on one picture.
 
     Returns:
         The explanation of all pictures. Its maps are proved.
@@ -70,6 +74,7 @@ def explain(
         AgcamError: Nothing can be explained, or proved; the message names the fix.
     """
     row = METHODS[method].with_options(options or {})
+    check_views(views, inputs)
     loaded = load(model, preparation=preparation)
     prepared = prepare_pictures(loaded, pictures)
     return explain_prepared(
@@ -82,6 +87,7 @@ def explain(
         progress=progress,
         inputs=inputs,
         refine=refine,
+        views=views,
     )
 
 
@@ -97,12 +103,13 @@ def explain_prepared(
     progress: Progress | None = None,
     inputs: Any = None,
     refine: bool = False,
+    views: int = 1,
 ) -> Explanation:
     """What `explain` does once everything is loaded and the pictures are prepared."""
     if not isinstance(batch_size, int) or batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
     bound = bind(classifier, prepared.pixels, target, inputs, batch_size)
-    run = Run(bound, prepared.pixels, method, tracer, batch_size, PassCounter(progress))
+    run = Run(bound, prepared.pixels, method, tracer, batch_size, PassCounter(progress), views)
     return assemble(bound.described(), method, prepared, run.maps(), refine)
 
 

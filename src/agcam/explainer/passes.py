@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +14,7 @@ from ..binding import BoundTarget, to_model
 from ..errors import ModelError
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Grid, Method, precise, split
+from .views import Views
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is, in pictures that the model runs on."""
@@ -39,9 +41,10 @@ class Maps:
 
     columns: Float[Tensor, "batch column"]  # logits, and scalars behind them
     target: Int[Tensor, "batch target"]
-    grid_map: Float[Tensor, "batch target rows columns"]
+    grid_map: Float[Tensor, "batch target *view rows columns"]  # a dim of views if there are any
     grid: Grid
     tracer: str
+    views: Views = field(default_factory=Views)
     errors: tuple[float, ...] = ()  # of completeness, if the method's evidence knows it
 
 
@@ -66,10 +69,25 @@ class Run:
     tracer: str | None  # as the caller gave it: `trace` checks it
     batch_size: int
     counter: PassCounter
+    count: int = 1  # views of each picture
+
+    @cached_property
+    def views(self) -> Views:
+        """The views of each picture; the patches are those of the first."""
+        if self.count == 1:
+            return Views()
+        classifier, pixels = self.bound.classifier(), self.pixels[:1]
+        with evaluation_mode(classifier.module):
+            ready = to_model(classifier, pixels)
+            grid = trace(classifier, ready, [self.method], self.tracer).recording.grid
+        return Views.of(self.count, (pixels.shape[2], pixels.shape[3]), grid)
 
     def maps(self) -> Maps:
-        """The maps of all pictures, a batch at a time; with inputs of their own, one by one."""
-        step = self.batch_size if self.bound.inputs is None else 1
+        """The maps of all pictures, a batch at a time; with inputs of their own, one by one.
+
+        A batch has all views of its pictures.
+        """
+        step = max(1, self.batch_size // self.count) if self.bound.inputs is None else 1
         return join([self._batch(first, step) for first in range(0, len(self.pixels), step)], 0)
 
     def _batch(self, first: int, step: int) -> Maps:
@@ -84,23 +102,35 @@ class Run:
         return replace(join(parts, 1), columns=values, target=target, grid_map=maps)
 
     def _pass(self, bound: BoundTarget, pixels: Tensor, first: int) -> Maps:
-        """One recording, and one map for each target."""
+        """One recording of all views, and for each target one map, or one for each view."""
+        views, batch = self.views, len(pixels)
         classifier, counter = bound.classifier(first), self.counter
         with evaluation_mode(classifier.module):
             session = trace(
                 classifier,
-                to_model(classifier, pixels),
+                to_model(classifier, views.of_pictures(pixels)),
                 [self.method],
                 self.tracer,
                 chunk=self.batch_size,
                 report=counter.report,
             )
             logits, _ = split(classifier, session.recording.logits)
-            columns = bound.columns(logits, first)
+            columns = bound.columns(logits[:batch], first)  # what is explained is the picture's
             targets = len(self.bound.functions) if self.bound.of_output else columns.shape[1]
             each = self.method.pictures(session.recording.grid) * targets
-            counter.total = each * len(self.pixels)
-            return maps_of(classifier, session, columns, self.method)
+            counter.total = each * len(self.pixels) * len(views)
+            every = maps_of(classifier, session, columns.repeat(len(views), 1), self.method)
+        if len(views) == 1:
+            return every
+        return replace(
+            every,
+            columns=every.columns[:batch],
+            target=every.target[:batch],
+            grid_map=every.grid_map.reshape(len(views), batch, *every.grid_map.shape[1:]).movedim(
+                0, 2
+            ),
+            views=views,
+        )
 
 
 def maps_of(
@@ -120,7 +150,7 @@ def maps_of(
         .cpu(),
         grid,
         session.tracer(method),
-        tuple(session.completeness_errors),
+        errors=tuple(session.completeness_errors),
     )
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError
-from ..maps import overlay
+from ..maps import Shifts, overlay
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from ..viewer import reduced
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
@@ -58,6 +58,9 @@ class Explanation(ShownMaps):
         sources: Their paths, or "picture-1" and so on.
         preparation: How the pictures were prepared, None if they were given prepared.
         refine: Whether maps on pixels are laid on the picture's edges; `grid_map` never is.
+        view_maps: (batch, target, view, rows, columns) the maps of each view, None if there is one;
+            `grid_map` is their mean at the patches.
+        shifts: (right, down) of each view in shares of the input's sides; the first has none.
     """
 
     logits: Float[Tensor, "batch class"]
@@ -83,6 +86,8 @@ class Explanation(ShownMaps):
     preparation: Preparation | Transform | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     refine: bool = False
+    view_maps: Float[Tensor, "batch target view rows columns"] | None = None
+    shifts: Shifts = ((0.0, 0.0),)
 
     def __len__(self) -> int:
         return len(self.pictures)

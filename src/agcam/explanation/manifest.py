@@ -30,6 +30,10 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "scores": explanation.scores,
         "method": explanation.method,
         "options": dict(explanation.options),
+        "views": {
+            "count": len(explanation.shifts),
+            "shifts": [list(s) for s in explanation.shifts],
+        },
         "refine": dict(REFINEMENT) if explanation.refine else None,
         "class_specific": explanation.class_specific,
         "tracer": explanation.tracer,

@@ -7,7 +7,18 @@ from functools import cached_property
 from PIL import Image
 from torch import Tensor
 
-from ..maps import Instance, Mask, PixelMap, instances, mask_rule, refine, to_pixels, union
+from ..maps import (
+    Instance,
+    Mask,
+    PixelMap,
+    Shifts,
+    instances,
+    mask_rule,
+    mean_of_views,
+    refine,
+    to_pixels,
+    union,
+)
 from ..values import Frame
 from .pixels import PixelMaps
 
@@ -20,6 +31,8 @@ class ShownMaps:
     pictures: tuple[Image.Image, ...]
     class_specific: bool
     refine: bool
+    view_maps: Tensor | None
+    shifts: Shifts
 
     def on_pixels(
         self, picture: int, targets: slice = slice(None), image: Image.Image | None = None
@@ -30,7 +43,11 @@ class ShownMaps:
         """
         image = self.pictures[picture] if image is None else image
         frame, maps = self.frames[picture].scaled(*image.size), self.grid_map[picture, targets]
-        pixels = to_pixels(maps.numpy(), frame)
+        pixels = (
+            to_pixels(maps.numpy(), frame)
+            if self.view_maps is None
+            else mean_of_views(self.view_maps[picture, targets].numpy(), frame, self.shifts)
+        )
         if not self.refine:
             return pixels
         left, top, right, bottom = frame.window

@@ -82,4 +82,7 @@ def _caption(explanation: Explanation, picture: int, target: int) -> str:
 
 def _sharper(explanation: Explanation) -> tuple[tuple[str, str], ...]:
     """What makes the maps finer than patches."""
-    return (("Refined", str(REFINEMENT["text"])),) if explanation.refine else ()
+    count = len(explanation.shifts)
+    views = (("Views", f"mean of {count} views, shifted by parts of a patch"),)
+    refined = (("Refined", str(REFINEMENT["text"])),)
+    return (*views[: count > 1], *refined[: explanation.refine])

@@ -6,19 +6,23 @@ from .pixels import PixelMap, resize_map, to_pixels
 from .refinement import REFINEMENT, refine
 from .render import colour_table, heat_map, overlay
 from .sheet import Sheet, SheetColumn, sheet_png
+from .views import VIEWS, Shifts, mean_of_views
 
 __all__ = [
     "REFINEMENT",
+    "VIEWS",
     "Instance",
     "Mask",
     "MaskRule",
     "PixelMap",
     "Sheet",
     "SheetColumn",
+    "Shifts",
     "colour_table",
     "heat_map",
     "instances",
     "mask_rule",
+    "mean_of_views",
     "npy_bytes",
     "overlay",
     "png_bytes",

@@ -1,0 +1,127 @@
+"""Several views of a picture: each is explained as any, and the mean lands where it should."""
+
+import numpy as np
+import pytest
+import torch
+
+import agcam
+from agcam import METHODS, PictureError, Top
+from agcam.explainer.views import Views
+from agcam.maps import VIEWS, mean_of_views, to_pixels
+from agcam.values import Frame, Grid
+
+SIDE, PATCH = 224, 16
+GRID = Grid(SIDE // PATCH, SIDE // PATCH, 1)
+
+
+def blob(x, y):
+    """A picture (1, 1, row, column) with one bright spot."""
+    place = torch.arange(SIDE) + 0.5
+    down, across = (torch.exp(-(((place - centre) / 20) ** 2)) for centre in (y, x))
+    return (down[:, None] * across)[None, None]
+
+
+def mean_map(pixels, count):
+    """The mean of views for a model whose map is the brightness of each patch."""
+    views = Views.of(count, (SIDE, SIDE), GRID)
+    brightness = torch.nn.functional.avg_pool2d(views.of_pictures(pixels), PATCH)
+    maps = brightness[:, 0][None].numpy()
+    return np.asarray(mean_of_views(maps, Frame.whole(SIDE, SIDE), views.shares)[0])
+
+
+def centre(values):
+    place = np.arange(SIDE) + 0.5
+    return np.array([(values.sum(0) * place).sum(), (values.sum(1) * place).sum()]) / values.sum()
+
+
+@pytest.mark.parametrize("count", [2, 4, 9])
+@pytest.mark.parametrize("shift", [(0, 0), (1, 0), (5, 11), (16, -8), (-13, 3)])
+def test_a_shifted_picture_has_a_shifted_map(count, shift):
+    x, y = 112 + shift[0], 112 + shift[1]
+    found = centre(mean_map(blob(x, y), count))
+    assert np.abs(found - (x, y)).max() < 0.1  # of a pixel
+
+
+def test_a_constant_map_stays_constant_and_what_is_unseen_stays_unseen():
+    frame = Frame(300, 200, (50.5, -10, 250.25, 190))
+    shifts = Views.of(9, (SIDE, SIDE), GRID).shares
+    maps = np.full((2, 9, 14, 14), 0.25, np.float32)
+    mean, plain = mean_of_views(maps, frame, shifts), to_pixels(maps[:, 0], frame)
+    assert np.array_equal(np.isnan(mean), np.isnan(plain))
+    assert np.array_equal(np.unique(mean[~np.isnan(mean)]), [np.float32(0.25)])
+
+
+@pytest.mark.parametrize("method", ["agcam", "agcam_spread", "rollout"])
+def test_each_view_is_explained_as_any_picture(tiny, pixels, method):
+    made = agcam.explain(tiny, pixels, [[1, 2]] * 3, method, views=4)
+    plain = agcam.explain(tiny, pixels, [[1, 2]] * 3, method)
+    height, width = pixels.shape[-2:]
+    assert made.logits.allclose(plain.logits, atol=1e-6)
+    assert made.view_maps.shape == (3, 2, 4, 4, 4)
+    for number, (across, down) in enumerate(made.shifts):
+        x, y = round(across * width), round(down * height)
+        assert (x, y) == tuple(round(s * width / 4) for s in VIEWS[4][number])
+        rows = [min(row + y, height - 1) for row in range(height)]
+        columns = [min(column + x, width - 1) for column in range(width)]
+        view = pixels[:, :, rows][..., columns]
+        other = agcam.explain(tiny, view, [[1, 2]] * 3, method).grid_map
+        assert made.view_maps[:, :, number].allclose(other, rtol=1e-4, atol=1e-6)
+    maps = made.view_maps[1].numpy()
+    expected = mean_of_views(maps, made.frames[1], made.shifts)
+    assert np.array_equal(made.pixel_map[1], expected)
+    assert made.grid_map.shape == plain.grid_map.shape
+    assert made.manifest()["views"]["count"] == 4
+
+
+def test_one_view_is_what_it_was(tiny, pixels):
+    made, plain = agcam.explain(tiny, pixels, 1, views=1), agcam.explain(tiny, pixels, 1)
+    assert made.grid_map.equal(plain.grid_map)
+    assert made.view_maps is None
+    assert np.array_equal(made.pixel_map[0], plain.pixel_map[0])
+
+
+@pytest.mark.parametrize("target", [None, Top(2), lambda logits: logits[0, 1] - logits[0, 2]])
+def test_the_target_is_that_of_the_picture_itself(tiny, pixels, target):
+    made = agcam.explain(tiny, pixels, target, views=2, batch_size=1)
+    plain = agcam.explain(tiny, pixels, target)
+    assert made.target.equal(plain.target)
+    assert [[a.name for a in row] for row in made.answers] == [
+        [a.name for a in row] for row in plain.answers
+    ]
+    assert made.view_maps[:, :, 0].allclose(plain.grid_map, rtol=1e-4, atol=1e-6)
+
+
+def test_progress_counts_all_views(tiny, pixels):
+    calls = []
+    options = {"masks": 8}
+    agcam.explain(
+        tiny,
+        pixels,
+        1,
+        "rise",
+        views=4,
+        options=options,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    each = METHODS["rise"].with_options(options).pictures(Grid(4, 4, 1))
+    assert calls[-1] == (each * 3 * 4, each * 3 * 4)
+
+
+def test_refined_views_and_their_page(tiny, pixels):
+    made = agcam.explain(tiny, pixels, 1, views=4, refine=True)
+    card = agcam.explanation.card_of(made)
+    assert "mean of 4 views" in card.maps[0].caption
+    assert "guided filter" in card.maps[0].caption
+    small = made.shrunk(20)
+    assert small.pixel_map[0].shape == (1, 20, 20)
+
+
+@pytest.mark.parametrize("views", [0, 3, True, "4", 2.5, None])
+def test_other_numbers_are_refused(tiny, pixels, views):
+    with pytest.raises(PictureError, match=r"views is 1, 2, 4 or 9, not"):
+        agcam.explain(tiny, pixels, 1, views=views)
+
+
+def test_inputs_of_the_model_are_refused(tiny, pixels):
+    with pytest.raises(PictureError, match="leave views at 1"):
+        agcam.explain(tiny, pixels, 1, views=2, inputs={"mask": pixels})
