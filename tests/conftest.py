@@ -1,6 +1,7 @@
-"""What many tests share: small models, pictures, and where data may lie beside the repository."""
+"""What many tests share: small models, pictures, seeds."""
 
 import random
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("gate")
 torch.set_num_threads(1)  # the models are small: more threads only wait for each other
 
-ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / "shared"  # real annotated pictures; their licences keep them out of here
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in a shell's background: its
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # processes would ignore Ctrl+C too
 
 
 def _seed():

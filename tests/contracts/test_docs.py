@@ -16,7 +16,7 @@ from PIL import Image
 
 import agcam
 from agcam.binding import BATCH_SIZE
-from conftest import ROOT
+from places import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "how-to").glob("*.md"))]

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 import agcam
-from conftest import ROOT
+from places import ROOT
 
 SOURCE = ROOT / "src"
 EXTRAS = {  # what extras bring; timm needs torchvision and brings it itself

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import agcam
-from conftest import SHARED
+from places import SHARED
 
 pytestmark = pytest.mark.skipif(
     not (SHARED / "data").is_dir(), reason="the annotated pictures are not beside the repository"
