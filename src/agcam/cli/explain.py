@@ -55,13 +55,14 @@ def explain(
     loading: Loading,
 ) -> None:
     """Explain what a model saw in pictures, and where: overlays, maps and one HTML page."""
-    from ..explainer import explain_each
     from ..methods import METHODS
 
+    chosen = options_in(METHODS[method], options or ())  # before a model, or its library, is loaded
     paths = _existing(pictures)
-    chosen = options_in(METHODS[method], options or ())
-    drawing.check()  # what is wrong is reported before a model is loaded
+    drawing.check()
     make_folder(out)
+    from ..explainer import explain_each
+
     classifier = loading.load(model)
     groups = {**asdict(targeting), **asdict(sharpening), **asdict(drawing)}
     request = {"method": method, "options": chosen, **groups}

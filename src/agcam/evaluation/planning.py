@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 from ..errors import AgcamError, RunError
 from ..tracing import evaluation_mode
 from ..values import (
-    BoxCase,
     Classifier,
     CostCase,
     CurveCase,
@@ -19,7 +18,6 @@ from ..values import (
     Frame,
     GroupCase,
     Layout,
-    MaskCase,
     Method,
     OtherClassCase,
     RandomizedCase,
@@ -35,8 +33,6 @@ from .probing import Prober
 from .sanity import stage_count
 from .setup import Setup, key_of, load_setup
 from .shard_maps import ShardMaps
-
-TRUTHS_TRIED: Final = 20
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,6 @@ def plan_setup(setup: Setup) -> Plan:
         options = {name: some for name, some in stated.options.items() if name in names}
         named = replace(stated, methods=names, options=options)
         setup = replace(setup, methods=kept, configuration=named)
-        _check_truths(setup)
         forward_seconds, layout = _time_forward(setup)
     blocks = len(dict.fromkeys(layout.blocks))
     stages = stage_count(blocks) * bool(setup.metrics_on(RandomizedCase))
@@ -167,28 +162,6 @@ def _refusal(setup: Setup, method: Method, noise: list[Item]) -> str:
     except AgcamError as error:
         return str(error)
     return ""
-
-
-def _check_truths(setup: Setup) -> None:
-    """Refuse metrics of what the data set lacks, as far as its first samples show."""
-    on_boxes, on_masks = setup.metrics_on(BoxCase), setup.metrics_on(MaskCase)
-    if not on_boxes and not on_masks:
-        return
-    truths = []
-    for sample in setup.dataset.samples[:TRUTHS_TRIED]:
-        try:
-            truths.append(setup.dataset.truth(sample))
-        except AgcamError:
-            continue  # a bad annotation is the failure of its sample
-    boxes = any(len(truth.boxes) for truth in truths)
-    masks = any(truth.mask is not None for truth in truths)
-    for what, there, metrics in (("boxes", boxes, on_boxes), ("masks", masks, on_masks)):
-        if metrics and truths and not there:
-            names = ", ".join(metric.name for metric in metrics)
-            raise RunError(
-                f"the data set {setup.dataset.name} has no {what}, which {names} need; choose "
-                "other metrics, such as perturbation"
-            )
 
 
 def _check_scores(setup: Setup, classes: int) -> None:

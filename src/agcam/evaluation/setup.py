@@ -36,6 +36,7 @@ from ..values import (
 )
 from .configuration import PRECISIONS, Configuration, load_model
 from .match import match
+from .truths import check_truths
 
 Open = Callable[[Sample], tuple[Tensor, Frame]]
 
@@ -145,6 +146,7 @@ def load_setup(
     methods = choose_methods([*configuration.methods, *RANDOM_BASELINES], configuration.options)
     samples = dataset or DATASETS[configuration.dataset].read(configuration.root)
     samples = _limited(samples, configuration.limit)
+    check_truths(metrics, samples)  # before the model, and its library, is loaded
     found = classifier or load_model(configuration)
     if found.preparation is None:
         raise ModelError(f"{found.name}: its preparation is not known")

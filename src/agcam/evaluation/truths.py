@@ -4,16 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import AgcamError, RunError
 from ..maps import to_pixels
-from ..values import BoxCase, Frame, MaskCase, Metric, Truth
+from ..values import BoxCase, DataSet, Frame, MaskCase, Metric, Truth
 from .items import SIDES, Item
 from .rows import Rows
 from .shard_maps import Grids, ShardMaps
+
+TRIED: Final = 20
+
+
+def check_truths(metrics: Sequence[Metric], dataset: DataSet) -> None:
+    """Refuse metrics of what the data set lacks, as far as its first samples show."""
+    on_boxes = [metric for metric in metrics if metric.needs is BoxCase]
+    on_masks = [metric for metric in metrics if metric.needs is MaskCase]
+    if not on_boxes and not on_masks:
+        return
+    truths = []
+    for sample in dataset.samples[:TRIED]:
+        try:
+            truths.append(dataset.truth(sample))
+        except AgcamError:
+            continue  # a bad annotation is the failure of its sample
+    boxes = any(len(truth.boxes) for truth in truths)
+    masks = any(truth.mask is not None for truth in truths)
+    for what, there, reading in (("boxes", boxes, on_boxes), ("masks", masks, on_masks)):
+        if reading and truths and not there:
+            names = ", ".join(metric.name for metric in reading)
+            raise RunError(
+                f"the data set {dataset.name} has no {what}, which {names} need; choose "
+                "other metrics, such as perturbation"
+            )
 
 
 def judge_boxes(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..errors import RenderError
 
@@ -71,6 +70,8 @@ def mask_rule(threshold: float | None = None) -> MaskRule:
 
 def instances(relevance: NDArray[Any], rule: MaskRule) -> list[Instance]:
     """The objects in one map (height, width), the highest score first; NaN is not seen."""
+    from scipy import ndimage  # a map alone needs none of it
+
     values = _of_range(np.asarray(relevance))
     if values is None:
         return []
@@ -109,6 +110,8 @@ def _of_range(values: NDArray[Any]) -> NDArray[np.float64] | None:
 
 
 def _filled(labels: NDArray[np.int32], place: tuple[slice, slice], number: int) -> tuple[Box, Mask]:
+    from scipy import ndimage
+
     rows, columns = place
     mask = np.zeros(labels.shape, dtype=np.bool_)
     mask[place] = ndimage.binary_fill_holes(labels[place] == number)

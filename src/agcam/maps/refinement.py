@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from .pixels import PixelMap
 
@@ -74,6 +73,7 @@ def _window(side: int, patch: float) -> tuple[int, int]:
 
 def _coefficients(guide: Values, values: Values, radius: tuple[int, ...]) -> tuple[Values, Values]:
     """Slopes (target, colour, row, column) and offsets (target, row, column), both smoothed."""
+    from scipy import ndimage  # a map as it is needs none of it
 
     def mean(array: Values) -> Values:
         sides = (1,) * (array.ndim - 2) + tuple(2 * r + 1 for r in radius)
