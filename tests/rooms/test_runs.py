@@ -207,7 +207,9 @@ def test_a_configuration_is_rebuilt_from_its_names(tmp_path):
     with pytest.raises(RunError, match="none of the data set's 10 classes"):
         load_setup(configuration(folder, class_names=tuple("abcdefghij")))
     with pytest.raises(RunError, match="as many classes"):
-        load_setup(configuration(folder, class_names=(), root=str(few_classes(folder))))
+        load_setup(
+            configuration(folder, class_names=(), metrics=("abpc",), root=str(few_classes(folder)))
+        )
     with pytest.raises(RunError, match="the precision is one of as-is"):
         load_setup(configuration(folder, precision="int8"))
 
