@@ -11,6 +11,7 @@ import torch
 from hypothesis import settings
 
 import shapes
+from browser import launched
 
 shapes.check()  # before a test imports agcam
 
@@ -75,3 +76,9 @@ def authors_model(authors):
     )
     model.load_state_dict(weights)
     return model.double().eval()
+
+
+@pytest.fixture(scope="module")  # playwright's loop runs in this thread until it is closed
+def chromium():
+    with launched() as browser:
+        yield browser

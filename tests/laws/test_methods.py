@@ -13,6 +13,7 @@ from random_evidence import change, evidence
 import agcam
 from agcam.methods import METHODS
 from agcam.values import Grid, GridTrace, RulesOption, needs
+from few_passes import FEW_PASSES
 
 shapes = {
     "seed": st.integers(0, 1000),
@@ -22,7 +23,6 @@ shapes = {
         Grid, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2)
     ),
 }
-FAST = {"rise": {"masks": 40}, "smooth_grad": {"samples": 5}, "integrated_gradients": {"steps": 5}}
 OPTIONS = [
     (method.name, option)
     for method in METHODS.values()
@@ -33,7 +33,7 @@ named = [f"{name}-{option.name}" for name, option in OPTIONS]
 
 
 def fast(name):
-    return METHODS[name].with_options(FAST.get(name, {}))
+    return METHODS[name].with_options(FEW_PASSES.get(name, {}))
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -40,6 +40,7 @@ from agcam.values import (
     Sample,
     Truth,
 )
+from few_passes import FEW_PASSES
 
 PREPARATION = Preparation(size=(32, 32), mean=(0.5,) * 3, std=(0.25,) * 3)
 SQUASH = replace(PREPARATION, fit="squash")
@@ -207,16 +208,13 @@ def test_a_mask_keeps_its_classes_when_it_is_resized():
     assert nearest(mask, 2, 2).tolist() == mask.tolist()
 
 
-FEWER = {"rise": {"masks": 30}, "smooth_grad": {"samples": 3}, "integrated_gradients": {"steps": 5}}
-
-
 def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classifier, pictures):
     """From one recording of the batch, however many kinds of evidence the methods need."""
-    methods = tuple(row.with_options(FEWER.get(name, {})) for name, row in METHODS.items())
+    methods = tuple(row.with_options(FEW_PASSES.get(name, {})) for name, row in METHODS.items())
     maps = maps_of(setup_of(classifier, pictures, ["morf"], methods=methods))
     pixels = torch.stack([item.pixels for item in maps.items])
     for method in methods:
-        options = FEWER.get(method.name)
+        options = FEW_PASSES.get(method.name)
         expected = explain(classifier, pixels, [0, 1], method.name, options=options)
         expected = expected.grid_map[:, 0].numpy()
         found = maps.maps(method)

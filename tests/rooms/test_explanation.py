@@ -21,8 +21,8 @@ import agcam
 from agcam import METHODS, ModelError, PictureError, SaveError, Top, UnknownNameError
 from agcam.explanation import file_names
 from agcam.values import Classifier, Frame, Preparation
+from few_passes import FEW_PASSES
 
-FAST = {"rise": {"masks": 40}, "smooth_grad": {"samples": 5}, "integrated_gradients": {"steps": 5}}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -116,7 +116,7 @@ def test_a_batch_of_n_is_n_single_pictures(tiny, pixels, method, dtype, allowed)
         allowed **= 0.5
     if method == "agcam_focus":  # a square of differences of nearly equal numbers
         allowed *= 20
-    explain = partial(agcam.explain, model, method=method, options=FAST.get(method))
+    explain = partial(agcam.explain, model, method=method, options=FEW_PASSES.get(method))
     together = explain(pixels, [1, 2, 3])
     single = [explain(pixels[k : k + 1], k + 1) for k in range(3)]
     in_parts = explain(pixels, [1, 2, 3], batch_size=2)

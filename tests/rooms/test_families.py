@@ -16,6 +16,7 @@ from PIL import Image
 import agcam
 from agcam.families import list_models, load, timm_vit
 from agcam.images import open_picture, prepare
+from few_passes import FEW_PASSES
 
 VISION = {
     "hidden_size": 48,
@@ -33,12 +34,6 @@ TEXT = {
     "vocab_size": 300,
 }
 CLASSIFIERS = ["ViT", "DeiT", "Beit", "Data2VecVision", "Dinov2", "Dinov2WithRegisters", "ViTMSN"]
-
-FEW_PASSES = {
-    "rise": {"masks": 40},
-    "smooth_grad": {"samples": 4},
-    "integrated_gradients": {"steps": 6},
-}
 
 
 def every_way_back(model, pictures, target):

@@ -17,6 +17,7 @@ import agcam
 from agcam import LoadError, ModelError
 from agcam.families import inspection
 from agcam.families.outputs import as_logits, find
+from few_passes import FEW_PASSES
 
 few = settings(max_examples=40, deadline=None)
 
@@ -303,13 +304,6 @@ class Fixed(nn.Module):
 
 
 TABLE = torch.randn(3, 3, generator=torch.Generator().manual_seed(2)) * 3
-
-
-FEW_PASSES = {
-    "rise": {"masks": 40},
-    "smooth_grad": {"samples": 4},
-    "integrated_gradients": {"steps": 6},
-}
 
 
 @pytest.mark.parametrize("method", list(agcam.METHODS))

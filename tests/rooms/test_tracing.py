@@ -13,9 +13,9 @@ import agcam
 from agcam.methods import METHODS
 from agcam.tracing import evaluation_mode, trace, two_streams
 from agcam.values import Grid
+from few_passes import FEW_PASSES
 
 # As few passes as show that the way through the model is right; numbers have tests of their own.
-FEW = {"rise": {"masks": 12}, "smooth_grad": {"samples": 2}, "integrated_gradients": {"steps": 3}}
 
 # One of each architecture and pooling kind that timm lists, made small: its blocks are alike.
 SMALL = {"depth": 2, "embed_dim": 48, "num_heads": 3, "num_classes": 7}
@@ -129,7 +129,7 @@ def test_any_caller_any_parameters(tiny, pixels, kind, frozen, method):
 def test_half_precision_gives_a_float32_map_close_to_the_exact(name, dtype, allowed, method):
     model = timm_model(name)
     pixels = torch.randn(2, 3, 64, 64)
-    few = FEW.get(method)
+    few = FEW_PASSES.get(method)
     exact = agcam.explain(model, pixels, 3, method, options=few)
     half = agcam.explain(model.to(dtype), pixels, 3, method, options=few)
     assert half.logits.dtype == dtype
@@ -553,7 +553,7 @@ def test_every_method_runs_on_every_family(name):
     size = TIMM[name][1] or 160
     pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
     for method in METHODS:
-        explanation = agcam.explain(model, pixels, 3, method, options=FEW.get(method))
+        explanation = agcam.explain(model, pixels, 3, method, options=FEW_PASSES.get(method))
         assert explanation.grid_map.isfinite().all()
         if method not in {"grad_cam", "grad_cam_tokens", "layer_cam"}:  # a relu may leave nothing
             assert explanation.grid_map.abs().max() > 0
@@ -673,7 +673,7 @@ def test_a_batch_is_its_pictures_one_by_one(name, method):
     """The whole way, not the formula alone: blocks side by side in a batch must not be mixed up."""
     model = timm_model(name).double()
     pixels, targets = torch.randn(3, 3, 64, 64, dtype=torch.float64), [3, 0, 5]
-    few = FEW.get(method)
+    few = FEW_PASSES.get(method)
     together = agcam.explain(model, pixels, targets, method, options=few).grid_map
     for index, target in enumerate(targets):
         one = pixels[index : index + 1]

@@ -1,33 +1,6 @@
 """A browser, and the viewer's modules in it."""
 
-import shutil
-
 import pytest
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-MISSING = "these tests drive a real browser and found none: run `sudo apt-get install chromium`"
-
-
-@pytest.fixture(scope="module")  # playwright's loop runs in this thread until it is closed
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.fail(MISSING)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

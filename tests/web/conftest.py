@@ -1,7 +1,6 @@
 """The API in this process, the page in a process of its own, and a browser."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,20 +10,6 @@ import pytest
 from processes import running
 
 sys.path.insert(0, str(Path(__file__).parent))  # for web_models and web_pictures
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-MISSING = (
-    "the page's tests drive a real browser and found none: run `sudo apt-get install chromium`"
-)
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +56,6 @@ class Server:
     def files(self):
         """Every file of the server's home, temporary and working folder, with its size."""
         return {path: path.stat().st_size for path in self.home.rglob("*") if path.is_file()}
-
-
-@pytest.fixture(scope="module")  # playwright's loop runs in this thread until it is closed
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.fail(MISSING)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

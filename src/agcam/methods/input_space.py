@@ -59,3 +59,13 @@ def captum(method: str) -> Any:
             "pip install 'agcam[captum]'"
         ) from error
     return captum.attr
+
+
+def attributed(explainer: Any, query: Query) -> Float[Tensor, "batch channel height width"]:
+    """What one of captum's methods gives at the pixels, for as many pictures at once as may be."""
+    return torch.cat(
+        [
+            explainer.attribute(pixels.clone().requires_grad_(), additional_forward_args=target)
+            for pixels, target in query.parts(query.chunk)
+        ]
+    )

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import torch
 from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import Method, Query
 from ..values.needs import BlackBox
-from .input_space import CHECKED, captum, patch_sum
+from .input_space import CHECKED, attributed, captum, patch_sum
 
 
 def input_x_gradient(query: Query) -> Float[Tensor, "batch patch"]:
     """`sum over channels of x * dy/dx`, signed, summed over the pixels of each patch.
 
-    x is the prepared picture, y the target logit; by captum. At the pixels, where the paper and
-    the field's tables define it: tokens of the first block also hold position embeddings and the
-    bias of the patch embedding, which are not the picture, so that their products are not these
-    sums. A pixel of the mean colour (0 after normalization) has none.
+    x is the prepared picture, y the target logit; by captum. At the pixels, as the method was
+    published: tokens of the first block also hold position embeddings and the bias of the patch
+    embedding, which are not the picture, so that their products are not these sums. A pixel of the
+    mean colour (0 after normalization) has none.
     """
-    explainer = captum("input_x_gradient").InputXGradient(query.logit)
-    flows = [
-        explainer.attribute(pixels.clone().requires_grad_(), additional_forward_args=target)
-        for pixels, target in query.parts(query.chunk)
-    ]
-    flow = reduce(torch.cat(flows), "batch channel height width -> batch height width", "sum")
+    every = attributed(captum("input_x_gradient").InputXGradient(query.logit), query)
+    flow = reduce(every, "batch channel height width -> batch height width", "sum")
     return patch_sum(flow, query.grid)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import Method, Query
 from ..values.needs import BlackBox
-from .input_space import CHECKED, captum, patch_sum
+from .input_space import CHECKED, attributed, captum, patch_sum
 
 
 def saliency(query: Query) -> Float[Tensor, "batch patch"]:
@@ -17,12 +16,8 @@ def saliency(query: Query) -> Float[Tensor, "batch patch"]:
 
     The gradient of the target logit at the prepared picture, absolute, by captum.
     """
-    gradient = captum("saliency").Saliency(query.logit)
-    slopes = [
-        gradient.attribute(pixels.clone().requires_grad_(), additional_forward_args=target)
-        for pixels, target in query.parts(query.chunk)
-    ]
-    largest = reduce(torch.cat(slopes), "batch channel height width -> batch height width", "max")
+    every = attributed(captum("saliency").Saliency(query.logit), query)
+    largest = reduce(every, "batch channel height width -> batch height width", "max")
     return patch_sum(largest, query.grid)
 
 
