@@ -26,7 +26,7 @@ from agcam.evaluation.pictures import shown_pictures
 from agcam.metrics import METRICS
 from agcam.records import Store
 from agcam.values import Changes
-from processes import running
+from processes import SOON, running
 
 KILLS = 4
 PICTURES = 8
@@ -116,6 +116,7 @@ def test_a_run_killed_at_random_again_and_again_ends_with_the_same_rows(
             os.kill(child, signal.SIGKILL)
             seen.append(shards_of(path))
         nursery.stdin.close()
+        nursery.wait(SOON)  # and with it for the last child, which holds the run's lock
     assert seen[-1] < PICTURES, "the run was over before it had been killed so often"
     assert run_plan(made, path).finished
     with Store(path) as store:
