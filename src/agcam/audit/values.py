@@ -1,0 +1,134 @@
+"""What the parts of an audit exchange: columns of pictures and patches, reasons, what is proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+UNKNOWN: int = -1
+"""The label of a picture without a class that the model knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """One row a picture, in the data set's order; `number` is its place there.
+
+    Classes are the model's. Maps are relevance of the predicted class and of the label on the
+    patch grid, least value subtracted, summing to 1 (all 0 where the model's map is constant); the
+    label's is the predicted class's where both are the same class, or the label is UNKNOWN.
+
+    Attributes:
+        number: int32.
+        label: int32; UNKNOWN where there is none.
+        predicted: int32.
+        probability: float32 (picture, 2) of the predicted class and of the label; NaN where the
+            model has none.
+        predicted_map: float32 (picture, row, column).
+        label_map: float32 (picture, row, column).
+    """
+
+    number: Int[np.ndarray, " picture"]
+    label: Int[np.ndarray, " picture"]
+    predicted: Int[np.ndarray, " picture"]
+    probability: Float[np.ndarray, "picture 2"]
+    predicted_map: Float[np.ndarray, "picture row column"]
+    label_map: Float[np.ndarray, "picture row column"]
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """The patches with the most relevance: a fixed number of each map, strongest first.
+
+    Attributes:
+        picture: int32, a row of `Pictures`.
+        target: int32, the class of the map: the predicted one, and the label where it is another.
+        place: int32, the patch in the grid, row by row.
+        relevance: float32, its share of the map.
+        features: float16 (patch, dim), the token as the recording holds it; memory-mapped.
+    """
+
+    picture: Int[np.ndarray, " patch"]
+    target: Int[np.ndarray, " patch"]
+    place: Int[np.ndarray, " patch"]
+    relevance: Float[np.ndarray, " patch"]
+    features: Float[np.ndarray, "patch dim"]
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+@dataclass(frozen=True, eq=False)
+class Reason:
+    """One cluster of a class's patches: what speaks for the class.
+
+    Attributes:
+        target: The class.
+        number: Its place among the class's reasons, the largest share first.
+        share: Of the relevance of all the class's patches.
+        occurrence: Share of the class's pictures (predicted as it) in which it occurs.
+        patches: int64, rows of `Patches`, best example first, at most one a picture at the front.
+        places: float32 (row, column), share of its relevance at each place; sums to 1.
+        elsewhere: For other classes, in how large a share of their pictures it occurs.
+        centre: float32 (dim,), what `features` are compared with.
+        radius: A patch belongs to it if no farther from the centre, in the metric of `reasons`.
+    """
+
+    target: int
+    number: int
+    share: float
+    occurrence: float
+    patches: Int[np.ndarray, " example"]
+    places: Float[np.ndarray, "row column"]
+    elsewhere: Mapping[int, float]
+    centre: Float[np.ndarray, " dim"]
+    radius: float
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """How suspicious a reason is, 0 to 1, and why, in one sentence; `parts` are what it is of."""
+
+    score: float
+    sentence: str
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % bootstrap interval, of `count` pictures."""
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the model gives for some pictures: the share called the class, and its probability.
+
+    `called` counts, for each class, how many pictures are called it: a row of the confusion.
+    """
+
+    share: Interval
+    probability: Interval
+    called: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What a change of the pictures does: before, after, and with as many random patches changed.
+
+    `kind` is "erase" (of pictures of the class that have the reason) or "paste" (into pictures of
+    other classes that lack it); `fill` is what erased patches are filled with, empty for "paste".
+    """
+
+    kind: str
+    fill: str
+    patches: float
+    before: Outcome
+    after: Outcome
+    random: Outcome
