@@ -115,7 +115,8 @@ def test_pictures_a_folder_and_a_glob_in_a_process_of_its_own(place):
     page = Page(out / "index.html")
     for source in stems.values():
         assert str(Path(source)) in page.text
-    assert len(page.addresses) == len(page.maps) == 3
+    assert len(page.addresses) == 3
+    assert [shown["method"] for shown in page.maps] == ["agcam", "agcam_spread"] * 3
     assert all(address.startswith("data:image/") for address in page.addresses)
     assert not {"img", "link", "iframe", "object"} & set(page.tags)
     rest = page.source.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
@@ -217,8 +218,29 @@ def test_several_targets(place):
         )
     page = Page("explained/index.html")
     assert [[each["target"] for each in card["maps"]] for card in page.cards] == [
-        [place_of(card, 3), place_of(card, 0)] for card in page.cards
+        2 * [place_of(card, 3), place_of(card, 0)] for card in page.cards
     ]
+
+
+def test_several_methods_and_blocks(place):
+    names = ("--method", "agcam,rollout,agcam_spread", "--target", "3", "--blocks")
+    assert explain("cat.png", *names)[0] == 0
+    (card,) = Page("explained/index.html").cards
+    assert [(one["method"], one["target"]) for one in card["parts"]] == [
+        ("agcam", place_of(card, 3))
+    ]
+    shown = [method["name"] for method in card["methods"]]
+    assert shown == [each["method"] for each in card["maps"]] == names[1].split(",")
+    for folder in ("explained/rollout", "explained/agcam_spread", "explained"):
+        (written,) = Path(folder).glob("*.json")
+        entry = json.loads(written.read_text())
+        assert entry["method"] == (Path(folder).name if "/" in folder else "agcam")
+        for file in entry["targets"][0]["files"].values():
+            assert Path(folder, file).is_file()
+    again = explain("cat.png", *names, "--resume")
+    assert "(1 of them before)" in again[1]
+    next(Path("explained/rollout").glob("*.png")).unlink()
+    assert "of them before" not in explain("cat.png", *names, "--resume")[1]
 
 
 def test_top(place):

@@ -6,6 +6,7 @@ import errno
 import json
 import pickle
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from PIL import Image
 
 import agcam
 from agcam import METHODS, ModelError, PictureError, SaveError, Top, UnknownNameError
-from agcam.explanation import file_names
+from agcam.explanation import card_of, file_names
+from agcam.methods import USUAL
 from agcam.values import Classifier, Frame, Preparation
 from few_passes import FEW_PASSES
 
@@ -61,7 +63,7 @@ def test_what_it_holds(explanation, tiny, pixels):
     assert explanation.versions["torch"] == torch.__version__.split("+")[0]
     assert explanation.sources == ("picture-1", "picture-2", "picture-3")
     assert len(explanation) == 3
-    assert "3 pictures by agcam of VisionTransformer" in repr(explanation)
+    assert "3 pictures by agcam and agcam_spread of VisionTransformer" in repr(explanation)
 
 
 def test_it_can_be_pickled_and_copied(explanation):
@@ -71,7 +73,7 @@ def test_it_can_be_pickled_and_copied(explanation):
         assert twin.grid_map.equal(explanation.grid_map)
         assert twin.versions == explanation.versions
         assert all(np.array_equal(a, b) for a, b in zip(twin.pixel_map, maps, strict=True))
-        for field in (twin.versions, twin.options):
+        for field in (twin.versions, twin.options, twin.refused):
             with pytest.raises(TypeError):
                 field["agcam"] = "9"
 
@@ -91,6 +93,64 @@ def test_predictions(tiny, pixels):
     assert [value for _, value in pairs] == values.tolist()
     assert len(explanation.predictions(0, count=99)) == 10
     assert agcam.explain(tiny, pixels).predictions(0)[0][0].startswith("class ")
+
+
+def test_several_methods_share_one_recording(tiny, pixels):
+    passes = []
+    tiny.patch_embed.register_forward_hook(lambda *_: passes.append(1))
+    counts, made = {}, {}
+    for method in ("agcam", USUAL, ["agcam_spread", "agcam", "rollout"]):
+        agcam.explain(tiny, pixels, method=method)  # surveyed
+        passes.clear()
+        made[str(method)] = agcam.explain(tiny, pixels, agcam.Top(2), method)
+        counts[str(method)] = len(passes)
+    assert set(counts.values()) == {1}
+    one, usual, three = made.values()
+    assert (usual.method, [each.method for each in usual.beside]) == ("agcam", ["agcam_spread"])
+    assert usual.grid_map.equal(one.grid_map)
+    spread = agcam.explain(tiny, pixels, agcam.Top(2), "agcam_spread")
+    assert usual.by("agcam_spread").grid_map.equal(spread.grid_map)
+    assert three.by("agcam").grid_map.equal(one.grid_map)
+    assert [each.method for each in three.beside] == ["agcam", "rollout"]
+    with pytest.raises(
+        agcam.UnknownNameError, match="no maps by 'lrp': it has agcam_spread, agcam"
+    ):
+        three.by("lrp")
+    assert pickle.loads(pickle.dumps(three)).by("rollout").grid_map.equal(three.beside[1].grid_map)
+
+
+def test_a_method_that_is_refused_is_not_shown_and_its_reason_is_kept(tiny, pixels, monkeypatch):
+    why = "these values are not kept"
+
+    def refuse(_):
+        raise agcam.ModelError(why)
+
+    real = METHODS["agcam_spread"]
+    rows = {**METHODS, "agcam_spread": replace(real, function=refuse)}
+    monkeypatch.setattr("agcam.methods.METHODS", rows)
+    explanation = agcam.explain(tiny, pixels)
+    assert (explanation.beside, dict(explanation.refused)) == ((), {"agcam_spread": why})
+    assert explanation.manifest()["refused"] == {"agcam_spread": why}
+    with pytest.raises(agcam.UnknownNameError, match=why):
+        explanation.by("agcam_spread")
+    with pytest.raises(agcam.ModelError, match=why):  # the first one must be there
+        agcam.explain(tiny, pixels, method=["agcam_spread", "agcam"])
+    refused = card_of(explanation).methods[1]
+    assert (refused.name, refused.refusal) == ("agcam_spread", why)
+
+
+def test_blocks_and_heads_sum_to_the_map(tiny, pixels):
+    explanation = agcam.explain(tiny, pixels, agcam.Top(2), blocks=True, batch_size=2)
+    assert explanation.block_maps.shape == (3, 2, 2, 3, 4, 4)
+    assert (explanation.block_maps.sum((2, 3)) - explanation.grid_map).abs().max() < 1e-6
+    parts = card_of(explanation, 1).parts
+    assert [(one.method, one.target, one.values.shape) for one in parts] == [
+        ("agcam", 0, (2, 3, 4, 4)),
+        ("agcam", 1, (2, 3, 4, 4)),
+    ]
+    for wrong in ({"method": "rollout"}, {"views": 4}):
+        with pytest.raises(agcam.MethodError, match="blocks and heads"):
+            agcam.explain(tiny, pixels, blocks=True, **wrong)
 
 
 def test_old_names_are_answered(explanation):
@@ -421,6 +481,8 @@ def test_save_writes_what_the_manifest_names(tiny, photograph, tmp_path):
         *(
             "notes",
             "options",
+            "beside",
+            "refused",
             "refine",
             "views",
             "prediction",

@@ -22,7 +22,7 @@ from .options import (
     Sharpening,
     Targeting,
     make_folder,
-    options_in,
+    methods_in,
     takes_groups,
 )
 from .progress import Bar, bars
@@ -42,8 +42,18 @@ def explain(
     model: Model = "demo",
     *,
     targeting: Targeting,
-    method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam",
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="A name of `agcam list methods`, or several between commas, from one recording; "
+            "the first has its files in --out, each other in a folder of its name. By default "
+            "agcam, with agcam_spread beside it on the page."
+        ),
+    ] = None,
     options: MethodOptions = None,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Show on the page what each block and head adds.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("explained"),
     sharpening: Sharpening,
     drawing: SavedDrawing,
@@ -55,9 +65,7 @@ def explain(
     loading: Loading,
 ) -> None:
     """Explain what a model saw in pictures, and where: overlays, maps and one HTML page."""
-    from ..methods import METHODS
-
-    chosen = options_in(METHODS[method], options or ())  # before a model, or its library, is loaded
+    names, chosen = methods_in(method, options or ())  # before a model, or its library, is loaded
     paths = _existing(pictures)
     drawing.check()
     make_folder(out)
@@ -65,22 +73,24 @@ def explain(
 
     classifier = loading.load(model)
     groups = {**asdict(targeting), **asdict(sharpening), **asdict(drawing)}
-    request = {"method": method, "options": chosen, **groups}
-    folder = ExplainedFolder.of(out, paths, request_hash(classifier, **request), drawing, resume)
+    request = {"method": method, "options": chosen, "blocks": blocks, **groups}
+    key = request_hash(classifier, **request)
+    folder = ExplainedFolder.of(out, paths, key, drawing, resume, method is not None)
     advise("what is done is kept; the same command with --resume continues")
     with bars() as bar:
         batches = explain_each(
             classifier,
             paths,
             targeting.of(classifier, len(paths)),
-            method,
+            names,
             batch_size=batch_size,
             skip=folder.is_done,
             progress=bar("running the model"),
             options=chosen,
+            blocks=blocks,
             **vars(sharpening),
         )
-        summary = _Summary(folder, classifier, method)
+        summary = _Summary(folder, classifier, names)
         page = folder.write_page(summary.cards(batches, bar("explaining")), summary.footer)
     summary.end(page)
 
@@ -101,7 +111,7 @@ class _Summary:
 
     folder: ExplainedFolder
     classifier: Classifier
-    method: str
+    methods: str | tuple[str, ...]
     notes: dict[str, None] = field(default_factory=dict)  # in order, each once
     rows: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     failed: int = 0
@@ -116,7 +126,8 @@ class _Summary:
     @property
     def footer(self) -> str:
         """What was done, in a line."""
-        return f"{self.method} of {self.classifier.name}. {self.preparation}."
+        names = self.methods if isinstance(self.methods, str) else ", ".join(self.methods)
+        return f"{names} of {self.classifier.name}. {self.preparation}."
 
     def cards(self, batches: Iterable[Batch], progress: Bar) -> Iterator[dict[str, Any]]:
         """The page's card of each picture; its files are written before it is given."""
@@ -135,7 +146,8 @@ class _Summary:
 
     def _success(self, manifest: dict[str, Any]) -> dict[str, Any]:
         card = self.folder.card(manifest)
-        self.notes.update(dict.fromkeys(manifest["notes"]))
+        refused = (f"{name} refused: {why}" for name, why in manifest["refused"].items())
+        self.notes.update(dict.fromkeys([*manifest["notes"], *refused]))
         if card["note"]:
             self.notes[card["note"]] = None
         predicted = [f"{one.name} {one.score}" for one in map(answer_of, manifest["top"][:3])]

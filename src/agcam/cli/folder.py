@@ -68,6 +68,7 @@ class ExplainedFolder:
     """The folder that the command writes to, for one request.
 
     `stems` begin the names of each picture's files. With `resume`, pictures that are done are kept.
+    With `every`, methods beside the first have files too, in folders of their names.
     """
 
     out: Path
@@ -75,6 +76,7 @@ class ExplainedFolder:
     request: str
     drawing: SavedDrawing
     resume: bool
+    every: bool = False
     known: int = 0  # pictures that were done before
     explained: int = 0  # pictures that are on the page
     failed: int = 0
@@ -83,17 +85,23 @@ class ExplainedFolder:
 
     @classmethod
     def of(
-        cls, out: Path, paths: Sequence[Path], request: str, drawing: SavedDrawing, resume: bool
+        cls,
+        out: Path,
+        paths: Sequence[Path],
+        request: str,
+        drawing: SavedDrawing,
+        resume: bool,
+        every: bool,
     ) -> ExplainedFolder:
         """The folder for some pictures, whose files are called as they are."""
         from ..explanation import file_names
 
         names = file_names([str(path) for path in paths])
-        return cls(out, dict(zip(paths, names, strict=True)), request, drawing, resume)
+        return cls(out, dict(zip(paths, names, strict=True)), request, drawing, resume, every)
 
     def __post_init__(self) -> None:
         """Remove the file that was being written when a run was killed."""
-        for folder in (self.out, self.out / FOLDER) if self.resume else ():
+        for folder in (self.out, *self.out.glob("*/")) if self.resume else ():
             for file in folder.glob(f".{'[0-9a-f]' * 16}.part"):
                 file.unlink(missing_ok=True)
 
@@ -143,13 +151,16 @@ class ExplainedFolder:
             self._thumbnail(stem): small_file(small),
             self._card(stem): json.dumps(card, ensure_ascii=False).encode(),
         }
+        made: list[Path] = []
         more = {"request_sha256": self.request, "picture_sha256": self._hashes[path]}
         try:
             for file, data in beside.items():
                 write_atomically(file, data)
+            for one in explanation.beside if self.every else ():
+                made += one.save_one(self.out / one.method, number, stem, self.drawing.style, more)
             files = explanation.save_one(self.out, number, stem, self.drawing.style, more)
         except BaseException:
-            for file in beside:
+            for file in (*beside, *made):
                 file.unlink(missing_ok=True)
             raise
         manifest: dict[str, Any] = json.loads(files[-1].read_text(encoding="utf-8"))
@@ -159,12 +170,12 @@ class ExplainedFolder:
         """The manifest of a picture that is done: same picture, same request, all files."""
         stem = self.stems[path]
         try:
-            manifest = json.loads((self.out / f"{stem}.json").read_text(encoding="utf-8"))
+            manifest, files = _read(self.out, stem)
             same = manifest["request_sha256"] == self.request
             same = same and manifest["source"] == str(path)
-            files = [self.out / manifest["map_file"], self._thumbnail(stem), self._card(stem)]
-            for entry in manifest["targets"]:
-                files += [self.out / name for name in entry["files"].values()]
+            files += [self._thumbnail(stem), self._card(stem)]
+            for method in manifest["beside"] if self.every else ():
+                files += _read(self.out / method, stem)[1]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         if not same or not all(file.is_file() for file in files):
@@ -220,6 +231,15 @@ class ExplainedFolder:
 
     def _card(self, stem: str) -> Path:
         return self.out / FOLDER / f"{stem}.json"
+
+
+def _read(folder: Path, stem: str) -> tuple[dict[str, Any], list[Path]]:
+    """A manifest, and the files that it names."""
+    manifest = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+    files = [folder / manifest["map_file"]]
+    for entry in manifest["targets"]:
+        files += [folder / name for name in entry["files"].values()]
+    return manifest, files
 
 
 def answer_of(entry: Mapping[str, Any]) -> Answer:

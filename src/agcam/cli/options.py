@@ -26,7 +26,11 @@ Model = Annotated[
 ]
 MethodOptions = Annotated[
     list[str] | None,
-    typer.Option("--option", help="NAME=VALUE of the method, as in masks=4000; may be repeated."),
+    typer.Option(
+        "--option",
+        help="NAME=VALUE of the method, as in masks=4000 (of several methods: rise.masks=4000); "
+        "may be repeated.",
+    ),
 ]
 MethodsOptions = Annotated[
     list[str] | None,
@@ -210,6 +214,25 @@ def options_by_method(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise MethodError(f"--option takes METHOD.NAME=VALUE, rise.masks=4000, not {text!r}.")
         texts_of.setdefault(method, []).append(rest)
     return {method: options_in(METHODS[method], some) for method, some in texts_of.items()}
+
+
+def methods_in(
+    text: str | None, options: Sequence[str]
+) -> tuple[str | tuple[str, ...], dict[str, Any]]:
+    """Methods and their options as `explain` takes them: one, or several with options by method.
+
+    Raises MethodError and UnknownNameError before a model is loaded.
+    """
+    from ..methods import METHODS, USUAL, named
+
+    names = USUAL if text is None else names_in(text)
+    if len(names) == 1:
+        return names[0], options_in(METHODS[names[0]], options)
+    if text is None and not all("." in option.partition("=")[0] for option in options):
+        options_in(METHODS[names[0]], options)  # refused: it has none
+    chosen = options_by_method(options)
+    named(names, chosen)
+    return names, chosen
 
 
 def names_in(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from .assembly import versions
 from .batches import Batch, explain_each
+from .blocks import block_maps_of
 from .explain import explain, explain_in_slices, explain_recording
 from .passes import PassCounter, Progress, maps_of
 from .views import check_views
@@ -10,6 +11,7 @@ __all__ = [
     "Batch",
     "PassCounter",
     "Progress",
+    "block_maps_of",
     "check_views",
     "explain",
     "explain_each",

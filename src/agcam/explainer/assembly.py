@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -17,12 +17,13 @@ from torch import Tensor
 
 from .._version import __version__
 from ..binding import class_names
+from ..errors import AgcamError
 from ..explanation import Explanation
 from ..families import weights_hash
 from ..images import Prepared
 from ..maps import mean_of_views
 from ..values import Classifier, Frame, Method, answers_of, kind_of, probabilities_of, split
-from .passes import Maps
+from .passes import Found, Maps
 
 AT_LIMIT: Final = 1e-6
 ONE_OUTPUT: Final = (
@@ -33,9 +34,25 @@ LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_t
 
 
 def assemble(
-    classifier: Classifier, method: Method, prepared: Prepared, maps: Maps, refine: bool = False
+    classifier: Classifier,
+    methods: Sequence[Method],
+    prepared: Prepared,
+    found: Found,
+    refine: bool = False,
 ) -> Explanation:
-    """The explanation of all pictures from their maps."""
+    """The explanation of all pictures by the first method, with those by the others beside it."""
+    made = [
+        _assembled(classifier, method, prepared, maps, refine)
+        for method in methods
+        if isinstance(maps := found[method.name], Maps)
+    ]
+    refused = {name: str(one) for name, one in found.items() if isinstance(one, AgcamError)}
+    return replace(made[0], beside=tuple(made[1:]), refused=MappingProxyType(refused))
+
+
+def _assembled(
+    classifier: Classifier, method: Method, prepared: Prepared, maps: Maps, refine: bool
+) -> Explanation:
     logits, _ = split(classifier, maps.columns)
     classes = logits.shape[-1]
     kind = kind_of(classifier, classes)
@@ -74,6 +91,7 @@ def assemble(
         sources=prepared.sources,
         preparation=prepared.preparation,
         refine=refine,
+        block_maps=maps.block_maps,
     )
 
 

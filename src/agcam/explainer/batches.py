@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from ..errors import AgcamError, ModelError, PictureError
 from ..explanation import Explanation
 from ..families import load
 from ..images import list_pictures, prepare_pictures
-from ..methods import METHODS
+from ..methods import USUAL, named
 from ..targets import parse
 from ..tracing import Tracer
+from .blocks import check_blocks
 from .explain import explain_prepared
 from .passes import Progress
 from .views import check_views
@@ -35,7 +36,7 @@ def explain_each(
     model: object,
     pictures: Any,
     target: Any = None,
-    method: str = "agcam",
+    method: str | Sequence[str] = USUAL,
     *,
     batch_size: int = BATCH_SIZE,
     skip: Callable[[tuple[Any, ...]], bool] | None = None,
@@ -45,6 +46,7 @@ def explain_each(
     options: Mapping[str, Any] | None = None,
     refine: bool = False,
     views: int = 1,
+    blocks: bool = False,
 ) -> Iterator[Batch]:
     """Explain any number of pictures, a batch at a time; no picture is kept.
 
@@ -65,6 +67,7 @@ def explain_each(
         options: As in `explain`.
         refine: As in `explain`.
         views: As in `explain`.
+        blocks: As in `explain`.
 
     Yields:
         A `Batch` at a time, in the order of the pictures.
@@ -72,8 +75,10 @@ def explain_each(
     Raises:
         AgcamError: The model, the method or the target is wrong, not a picture.
     """
+    rows = named(method, options)
     check_views(views, None)
-    listed, row = list_pictures(pictures), METHODS[method].with_options(options or {})
+    check_blocks(blocks, rows, views)
+    listed = list_pictures(pictures)
     classifier = load(model, preparation=preparation)
     targets = parse(target, len(listed))
     explained = False
@@ -83,12 +88,13 @@ def explain_each(
             classifier,
             prepare_pictures(classifier, [listed[place] for place in places], places.start + 1),
             targets.part(slice(places.start, places.stop)),
-            row,
+            rows,
             batch_size=batch_size,
             tracer=tracer,
             progress=progress,
             refine=refine,
             views=views,
+            blocks=blocks,
         )
 
     for start in range(0, len(listed), batch_size):

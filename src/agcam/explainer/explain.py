@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,12 +12,13 @@ from ..errors import PictureError
 from ..explanation import Explanation
 from ..families import load
 from ..images import Prepared, prepare_pictures
-from ..methods import METHODS
+from ..methods import USUAL, named
 from ..targets import parse
 from ..tracing import Session, Tracer, evaluation_mode, restoring, trace
 from ..values import Classifier, Method, split
 from .assembly import assemble
-from .passes import Maps, PassCounter, Progress, Run, join, maps_of
+from .blocks import check_blocks
+from .passes import Maps, PassCounter, Progress, Run, found_by, join, maps_of
 from .views import check_views
 
 
@@ -26,7 +27,7 @@ def explain(
     model: object,
     pictures: Any,
     target: Any = None,
-    method: str = "agcam",
+    method: str | Sequence[str] = USUAL,
     *,
     batch_size: int = BATCH_SIZE,
     tracer: Tracer | None = None,
@@ -36,6 +37,7 @@ def explain(
     options: Mapping[str, Any] | None = None,
     refine: bool = False,
     views: int = 1,
+    blocks: bool = False,
 ) -> Explanation:
     """Explain what an image classifier saw, for any class; the model is left as it was.
 
@@ -50,7 +52,8 @@ def explain(
             output for one picture (its logits, or all that it gives if it has none) is a target
             too: a callable, `Target` to name it, `Against` (a class against another) or
             `Similarity` (to another picture); a list of those is several targets a picture.
-        method: A name in `METHODS`.
+        method: A name in `METHODS`, or several, whose maps come from one recording. The explanation
+            is the first one's; the others, or what refused them, are in its `beside` and `refused`.
         batch_size: The most pictures that the model is given at once, also by methods that run it
             on many variants of a picture.
         tracer: The way to the gradients: "full" is full autograd instead of the replay, "replay"
@@ -62,10 +65,11 @@ def explain(
             position. Tensors with one row a picture go with their pictures, all else is given
             whole.
         options: Other values of the method's options, such as {"masks": 4000} for RISE; they are
-            in `METHODS[method].options`.
+            in `METHODS[method].options`. Of several methods: {"rise": {"masks": 4000}}.
         refine: Lay maps on pixels on the picture's own edges (guided filter); `grid_map` stays raw.
         views: Average the maps of so many views of each picture, shifted by parts of a patch: 1,
             2, 4 or 9. The model runs on all of them, and once more on one picture.
+        blocks: Keep what each block and head added to the maps of `agcam`, in `block_maps`.
 
     Returns:
         The explanation of all pictures. Its maps are proved.
@@ -73,21 +77,23 @@ def explain(
     Raises:
         AgcamError: Nothing can be explained, or proved; the message names the fix.
     """
-    row = METHODS[method].with_options(options or {})
+    rows = named(method, options)
     check_views(views, inputs)
+    check_blocks(blocks, rows, views)
     loaded = load(model, preparation=preparation)
     prepared = prepare_pictures(loaded, pictures)
     return explain_prepared(
         loaded,
         prepared,
         target,
-        row,
+        rows,
         batch_size=batch_size,
         tracer=tracer,
         progress=progress,
         inputs=inputs,
         refine=refine,
         views=views,
+        blocks=blocks,
     )
 
 
@@ -96,7 +102,7 @@ def explain_prepared(
     classifier: Classifier,
     prepared: Prepared,
     target: Any,
-    method: Method,
+    methods: tuple[Method, ...],
     *,
     batch_size: int = BATCH_SIZE,
     tracer: Tracer | None = None,
@@ -104,17 +110,23 @@ def explain_prepared(
     inputs: Any = None,
     refine: bool = False,
     views: int = 1,
+    blocks: bool = False,
 ) -> Explanation:
     """What `explain` does once everything is loaded and the pictures are prepared."""
     if not isinstance(batch_size, int) or batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
     bound = bind(classifier, prepared.pixels, target, inputs, batch_size)
-    run = Run(bound, prepared.pixels, method, tracer, batch_size, PassCounter(progress), views)
-    return assemble(bound.described(), method, prepared, run.maps(), refine)
+    counter = PassCounter(progress)
+    run = Run(bound, prepared.pixels, methods, tracer, batch_size, counter, views, blocks)
+    return assemble(bound.described(), methods, prepared, run.maps(), refine)
 
 
 def explain_recording(
-    classifier: Classifier, session: Session, prepared: Prepared, target: Any, method: Method
+    classifier: Classifier,
+    session: Session,
+    prepared: Prepared,
+    target: Any,
+    methods: tuple[Method, ...],
 ) -> Explanation:
     """Explain pictures from a recording made before; call inside `evaluation_mode`.
 
@@ -123,9 +135,11 @@ def explain_recording(
     """
     logits, _ = split(classifier, session.recording.logits)
     names = class_names(classifier, logits.shape[-1])
-    columns = parse(target, len(logits)).columns(logits, names)
-    maps = maps_of(classifier, session, columns.to(logits.device), method)
-    return assemble(classifier, method, prepared, maps)
+    columns = parse(target, len(logits)).columns(logits, names).to(logits.device)
+    found = found_by(
+        methods, session, lambda session, method: maps_of(classifier, session, columns, method)
+    )
+    return assemble(classifier, methods, prepared, found)
 
 
 def explain_in_slices(
@@ -149,4 +163,4 @@ def explain_in_slices(
                 slices = torch.split(bound.columns(logits), targets_each, dim=1)
             done.append(maps_of(classifier, held[0], slices[len(done)], method))
         yield held.clear
-    return assemble(classifier, method, prepared, join(done, dim=1))
+    return assemble(classifier, (method,), prepared, {method.name: join(done, dim=1)})

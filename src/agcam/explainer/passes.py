@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..binding import BoundTarget, to_model
-from ..errors import ModelError
+from ..errors import AgcamError, ModelError
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Grid, Method, precise, split
+from .blocks import block_maps_of
 from .views import Views
 
 Progress = Callable[[int, int], None]
@@ -46,17 +47,47 @@ class Maps:
     tracer: str
     views: Views = field(default_factory=Views)
     errors: tuple[float, ...] = ()  # of completeness, if the method's evidence knows it
+    block_maps: Float[Tensor, "batch target block head rows columns"] | None = None
+
+    def chosen(self, columns: Tensor, target: Tensor) -> Maps:
+        """The maps of these targets (batch, target) among its own."""
+        places = torch.arange(len(target))[:, None], target
+        blocks = None if self.block_maps is None else self.block_maps[places]
+        return replace(
+            self,
+            columns=columns,
+            target=target,
+            grid_map=self.grid_map[places],
+            block_maps=blocks,
+        )
+
+
+Found = dict[str, Maps | AgcamError]
+"""What came of each method: its maps or, but for the first one's, what refused them."""
 
 
 def join(parts: Sequence[Maps], dim: int) -> Maps:
     """Maps of further pictures (dim 0), or of further targets of the same pictures (dim 1)."""
+    blocks = [part.block_maps for part in parts if part.block_maps is not None]
     return replace(
         parts[0],
         columns=torch.cat([part.columns for part in parts]) if dim == 0 else parts[0].columns,
         target=torch.cat([part.target for part in parts], dim),
         grid_map=torch.cat([part.grid_map for part in parts], dim),
         errors=tuple(error for part in parts for error in part.errors),
+        block_maps=torch.cat(blocks, dim) if blocks else None,
     )
+
+
+def each_method(parts: Sequence[Found], combine: Callable[[list[Maps]], Maps]) -> Found:
+    """The maps of each method, combined; a method that was refused once is refused."""
+    found: Found = {}
+    for name in parts[0]:
+        some = [part[name] for part in parts]
+        refusals = [one for one in some if isinstance(one, AgcamError)]
+        maps = [one for one in some if isinstance(one, Maps)]
+        found[name] = refusals[0] if refusals else combine(maps)
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,11 +96,12 @@ class Run:
 
     bound: BoundTarget
     pixels: Float[Tensor, "batch channel height width"]
-    method: Method
+    methods: tuple[Method, ...]  # from one recording; the first must not be refused
     tracer: str | None  # as the caller gave it: `trace` checks it
     batch_size: int
     counter: PassCounter
     count: int = 1  # views of each picture
+    blocks: bool = False  # whether the parts of agcam's maps are kept
 
     @cached_property
     def views(self) -> Views:
@@ -79,49 +111,59 @@ class Run:
         classifier, pixels = self.bound.classifier(), self.pixels[:1]
         with evaluation_mode(classifier.module):
             ready = to_model(classifier, pixels)
-            grid = trace(classifier, ready, [self.method], self.tracer).recording.grid
+            grid = trace(classifier, ready, self.methods[:1], self.tracer).recording.grid
         return Views.of(self.count, (pixels.shape[2], pixels.shape[3]), grid)
 
-    def maps(self) -> Maps:
-        """The maps of all pictures, a batch at a time; with inputs of their own, one by one.
+    def maps(self) -> Found:
+        """The maps of all pictures by each method, a batch at a time; one by one if inputs differ.
 
         A batch has all views of its pictures.
         """
         step = max(1, self.batch_size // self.count) if self.bound.inputs is None else 1
-        return join([self._batch(first, step) for first in range(0, len(self.pixels), step)], 0)
+        parts = [self._batch(first, step) for first in range(0, len(self.pixels), step)]
+        return each_method(parts, partial(join, dim=0))
 
-    def _batch(self, first: int, step: int) -> Maps:
+    def _batch(self, first: int, step: int) -> Found:
         """The maps of some pictures. Functions of the whole output have a pass each."""
         pixels = self.pixels[first : first + step]
         if not self.bound.of_output:
             return self._pass(self.bound, pixels, first)
         parts = [self._pass(bound, pixels, first) for bound in self.bound.apart]
-        values = torch.cat([part.columns[:, :1] for part in parts], 1)
+        of_first = [part[self.methods[0].name] for part in parts]
+        values = torch.cat([one.columns[:, :1] for one in of_first if isinstance(one, Maps)], 1)
         target = self.bound.columns(values[:, :0], first)
-        maps = join(parts, 1).grid_map[torch.arange(len(values))[:, None], target]
-        return replace(join(parts, 1), columns=values, target=target, grid_map=maps)
+        return each_method(parts, lambda maps: join(maps, 1).chosen(values, target))
 
-    def _pass(self, bound: BoundTarget, pixels: Tensor, first: int) -> Maps:
-        """One recording of all views, and for each target one map, or one for each view."""
-        views, batch = self.views, len(pixels)
-        classifier, counter = bound.classifier(first), self.counter
+    def _pass(self, bound: BoundTarget, pixels: Tensor, first: int) -> Found:
+        """One recording of all views, and by each method its maps."""
+        views, methods, counter = self.views, self.methods, self.counter
+        classifier = bound.classifier(first)
         with evaluation_mode(classifier.module):
             session = trace(
                 classifier,
                 to_model(classifier, views.of_pictures(pixels)),
-                [self.method],
+                methods[:1],
                 self.tracer,
                 chunk=self.batch_size,
                 report=counter.report,
+                beside=methods[1:],
             )
             logits, _ = split(classifier, session.recording.logits)
-            columns = bound.columns(logits[:batch], first)  # what is explained is the picture's
+            columns = bound.columns(logits[: len(pixels)], first)  # of the picture, not of views
             targets = len(self.bound.functions) if self.bound.of_output else columns.shape[1]
-            each = self.method.pictures(session.recording.grid) * targets
+            each = sum(method.pictures(session.recording.grid) for method in methods) * targets
             counter.total = each * len(self.pixels) * len(views)
-            every = maps_of(classifier, session, columns.repeat(len(views), 1), self.method)
+            return found_by(methods, session, partial(self._maps, classifier, columns))
+
+    def _maps(
+        self, classifier: Classifier, columns: Tensor, session: Session, method: Method
+    ) -> Maps:
+        """For each target one map, or one for each view."""
+        views, batch = self.views, len(columns)
+        every = maps_of(classifier, session, columns.repeat(len(views), 1), method)
         if len(views) == 1:
-            return every
+            blocks = block_maps_of(session, method, columns) if self.blocks else None
+            return replace(every, block_maps=blocks)
         return replace(
             every,
             columns=every.columns[:batch],
@@ -131,6 +173,23 @@ class Run:
             ),
             views=views,
         )
+
+
+def found_by(
+    methods: Sequence[Method], session: Session, make: Callable[[Session, Method], Maps]
+) -> Found:
+    """What `make` makes of one session by each method; all but the first may be refused."""
+    found: Found = {}
+    for method in methods:
+        if method.needs.source != methods[0].needs.source:
+            session = session.renewed()  # frees what the method before has made
+        try:
+            found[method.name] = make(session, method)
+        except AgcamError as error:
+            if not found:
+                raise
+            found[method.name] = error
+    return found
 
 
 def maps_of(

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from ..errors import PictureError, SaveError
+from ..errors import PictureError, SaveError, UnknownNameError
 from ..maps import Shifts, overlay
+from ..registry import did_you_mean
 from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
 from ..viewer import reduced
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
@@ -25,6 +26,9 @@ from .shown import ShownMaps
 from .view import card_of
 
 __all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "distinct", "file_names"]
+
+
+PROXIES: Final = ("versions", "options", "refused")  # mappings that nobody can change
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,10 @@ class Explanation(ShownMaps):
         view_maps: (batch, target, view, rows, columns) the maps of each view, None if there is one;
             `grid_map` is their mean at the patches.
         shifts: (right, down) of each view in shares of the input's sides; the first has none.
+        beside: The same pictures and targets by further methods, from the same recording.
+        refused: Further methods that the model does not admit, and why.
+        block_maps: (batch, target, block, head, rows, columns) what each block and head added to
+            `grid_map`, if that was requested of `agcam`; NaN where a block has fewer heads.
     """
 
     logits: Float[Tensor, "batch class"]
@@ -88,6 +96,9 @@ class Explanation(ShownMaps):
     refine: bool = False
     view_maps: Float[Tensor, "batch target view rows columns"] | None = None
     shifts: Shifts = ((0.0, 0.0),)
+    beside: tuple[Explanation, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    block_maps: Float[Tensor, "batch target block head rows columns"] | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -96,12 +107,26 @@ class Explanation(ShownMaps):
         kept = self.preparation
         if isinstance(kept, Transform):  # a program, which often cannot be pickled; nor can a proxy
             kept = replace(kept, run=_not_kept, frame=_not_kept)
-        plain = {"versions": dict(self.versions), "options": dict(self.options)}
+        plain = {name: dict(getattr(self, name)) for name in PROXIES}
         return {**self.__dict__, **plain, "preparation": kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        proxies = {name: MappingProxyType(state[name]) for name in ("versions", "options")}
+        proxies = {name: MappingProxyType(state[name]) for name in PROXIES}
         self.__dict__.update(state, **proxies)
+
+    def by(self, method: str) -> Explanation:
+        """The explanation by one of its methods: its own, or one of those `beside` it.
+
+        Raises:
+            UnknownNameError: It has no maps by this method.
+        """
+        found = {one.method: one for one in (self, *self.beside)}
+        if method in found:
+            return found[method]
+        hint = self.refused.get(method) or did_you_mean(
+            method, found, f"it has {', '.join(found)}."
+        )
+        raise UnknownNameError(f"this explanation has no maps by {method!r}: {hint}")
 
     def name_of(self, index: int) -> str:
         """The first name of a class, or its number if it has none."""
@@ -160,7 +185,8 @@ class Explanation(ShownMaps):
         pictures = tuple(reduced(picture, side) for picture in self.pictures)
         pairs = zip(self.frames, pictures, strict=True)
         frames = tuple(frame.scaled(*small.size) for frame, small in pairs)
-        return replace(self, pictures=pictures, frames=frames)
+        beside = tuple(replace(one, pictures=pictures, frames=frames) for one in self.beside)
+        return replace(self, pictures=pictures, frames=frames, beside=beside)
 
     def manifest(self, picture: int = 0) -> dict[str, Any]:
         """Everything but the pixels, ready for JSON."""

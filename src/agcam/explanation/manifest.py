@@ -30,6 +30,8 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "scores": explanation.scores,
         "method": explanation.method,
         "options": dict(explanation.options),
+        "beside": [one.method for one in explanation.beside],
+        "refused": dict(explanation.refused),
         "views": {
             "count": len(explanation.shifts),
             "shifts": [list(s) for s in explanation.shifts],
@@ -51,11 +53,12 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
 def summary(explanation: Explanation) -> str:
     """An explanation in a line or two, for its `repr`."""
     pictures = f"{len(explanation)} picture{'s' if len(explanation) != 1 else ''}"
+    methods = " and ".join(one.method for one in (explanation, *explanation.beside))
     names = [explanation.name_of(int(index)) for index in explanation.prediction if index >= 0]
     predicted = f"predicted: {_some(names)}; " if names else ""
     explained = list(dict.fromkeys(one.name for row in explanation.answers for one in row))
     return (
-        f"Explanation({pictures} by {explanation.method} of {explanation.model}; "
+        f"Explanation({pictures} by {methods} of {explanation.model}; "
         f"{predicted}explained: {_some(explained)})"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..maps import REFINEMENT
 from ..values import MEANING, preparation_text
-from ..viewer import Card, MapData, MethodData, Picture, embedded, reduced, targets_of
+from ..viewer import Card, MapData, MethodData, Parts, Picture, embedded, reduced, targets_of
 from ..viewer.data import LABELS, window_of
 
 if TYPE_CHECKING:
@@ -28,28 +29,25 @@ def card_of(
     """
     image = shown or embedded(explanation.pictures[picture], side)
     targets, places = targets_of(explanation.top(picture, TOP), explanation.answers[picture])
-    method = explanation.method
-    window, maps = _drawn(explanation, picture, image)
+    every = (explanation, *explanation.beside)
+    drawn = [_drawn(one, picture, image) for one in every]
     return Card(
         title=explanation.sources[picture],
         picture=image,
-        window=window,
+        window=drawn[0][0],
         targets=targets,
-        methods=(MethodData(method, explanation.class_specific, LABELS.get(method)),),
+        methods=tuple(_methods(explanation)),
         maps=tuple(
-            MapData(
-                method,
-                places[number] if explanation.class_specific else None,
-                maps[number],
-                caption=_caption(explanation, picture, number),
-            )
-            for number in explanation.shown
+            made
+            for one, (_, maps) in zip(every, drawn, strict=True)
+            for made in _maps(one, picture, places, maps)
         ),
+        parts=tuple(made for one in every for made in _parts(one, picture, places)),
         note=MEANING[explanation.scores],
         notes=explanation.notes,
         facts=(
             ("Model", explanation.model),
-            ("Method", method),
+            ("Method", ", ".join(one.method for one in every)),
             ("Patches", f"{explanation.grid.rows} x {explanation.grid.columns}"),
             *_sharper(explanation),
             ("Preparation of the picture", preparation_text(explanation.preparation)),
@@ -57,6 +55,29 @@ def card_of(
             ("Versions", ", ".join(f"{name} {v}" for name, v in explanation.versions.items())),
         ),
     )
+
+
+def _methods(explanation: Explanation) -> Iterator[MethodData]:
+    for one in (explanation, *explanation.beside):
+        yield MethodData(one.method, one.class_specific, LABELS.get(one.method))
+    for name, why in explanation.refused.items():
+        yield MethodData(name, class_specific=True, label=LABELS.get(name), refusal=why)
+
+
+def _maps(
+    explanation: Explanation, picture: int, places: Sequence[int], maps: NDArray[Any]
+) -> Iterator[MapData]:
+    """The maps of one method; `places` are those of the targets in the card."""
+    for number in explanation.shown:
+        place = places[number] if explanation.class_specific else None
+        caption = _caption(explanation, picture, number)
+        yield MapData(explanation.method, place, maps[number], caption=caption)
+
+
+def _parts(explanation: Explanation, picture: int, places: Sequence[int]) -> Iterator[Parts]:
+    if explanation.block_maps is not None:
+        for place, values in zip(places, explanation.block_maps[picture].numpy(), strict=True):
+            yield Parts(explanation.method, place, values)
 
 
 def _drawn(

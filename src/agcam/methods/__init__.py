@@ -6,8 +6,8 @@ it was checked against. Command line, docs and tests read this table and no othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from ..errors import MethodError
 from ..registry import Table
@@ -41,7 +41,7 @@ from . import (
     token_tm,
 )
 
-__all__ = ["METHODS"]
+__all__ = ["METHODS", "USUAL", "choose", "named"]
 
 _ROWS: Final = (
     agcam.METHOD,
@@ -97,3 +97,19 @@ def choose(
         if METHODS[name].name not in chosen:
             raise MethodError(f"options are given for {name}, which is not among the methods.")
     return tuple(METHODS[name].with_options(given.get(name, {})) for name in chosen)
+
+
+USUAL: Final = ("agcam", "agcam_spread")
+"""What `explain` shows unless it is given another method: evidence, and extent beside it."""
+
+
+def named(
+    method: str | Sequence[str], options: Mapping[str, Any] | None = None
+) -> tuple[Method, ...]:
+    """The methods that `explain` takes: one with its options, or several with theirs by method."""
+    if isinstance(method, str):
+        return (METHODS[method].with_options({} if options is None else options),)
+    rows = choose(method, options)
+    if not rows:
+        raise MethodError("name at least one method.")
+    return rows

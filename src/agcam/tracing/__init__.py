@@ -37,17 +37,19 @@ def trace(
     chunk: int = CHUNK,
     report: Report | None = None,
     lazy: bool = False,
+    beside: Sequence[Method] = (),
 ) -> Session:
     """Record one pass over `pixels` (batch channel height width) and prove it, in evaluation mode.
 
     The recording keeps what `methods` need, so that all of them share it. The model is surveyed
     at the first call for an input size, and again if it was changed since. A model that cannot be
     traced is still recorded if all methods are black-box methods. With `lazy` it always is, and
-    each kind of evidence is proved, or refused, when it is first needed. Raises ModelError or
-    ProofError rather than giving evidence that was not proved.
+    each kind of evidence is proved, or refused, when it is first needed. What the methods `beside`
+    need is recorded too, and may be refused later. Raises ModelError or ProofError rather than
+    giving evidence that was not proved.
     """
     check_tracer(tracer, methods)
-    request = _Request(classifier, pixels, methods, tracer, chunk, report, lazy)
+    request = _Request(classifier, pixels, methods, tracer, chunk, report, lazy, beside)
     layout = _layouts.get(classifier, pixels)
     if layout is not None and (request.untraced or layout.tracer != "none"):
         with suppress(LayoutMismatchError, ModelError):
@@ -81,6 +83,7 @@ class _Request:
     chunk: int
     report: Report | None
     lazy: bool
+    beside: Sequence[Method]
 
     @property
     def untraced(self) -> bool:
@@ -90,7 +93,7 @@ class _Request:
     @property
     def keep_calls(self) -> bool:
         """Whether some method needs the whole attention of every block."""
-        return any(method.needs.keeps_calls for method in self.methods)
+        return any(method.needs.keeps_calls for method in (*self.methods, *self.beside))
 
     def session(self, layout: Layout, replay: Replay | None = None) -> Session:
         """Record by this layout, and prove it; LayoutMismatchError where the model has another."""

@@ -125,14 +125,16 @@ def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> Non
         selection = await selection_of(request, limits)
         owned, first = (request.state.visitor, key), view == "card" and selection.target is None
         count = uploads.first_classes(selection.method) if first else 1
+        methods = uploads.shown_first(selection.method) if view == "card" else ()
 
         def work() -> dict[str, Any]:
             if view == "parts":
                 return card_json(Parts("agcam", *uploads.heads(owned, selection)))
-            explanation = uploads.explain(owned, selection, count)
+            explanation = uploads.explain(owned, selection, count, methods)
             return card_json(card_of(explanation)) if view == "card" else _map_of(explanation)
 
-        return JSONResponse(await queue.call(work, uploads.cost(selection, count)))
+        cost = uploads.cost(selection, count * max(1, len(methods)))
+        return JSONResponse(await queue.call(work, cost))
 
 
 def _file_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float32
@@ -17,13 +17,13 @@ from PIL import Image
 
 from ..binding import bind
 from ..errors import PictureError, TargetError, UnknownNameError
-from ..explainer import explain_in_slices, explain_recording
+from ..explainer import block_maps_of, explain_in_slices, explain_recording
 from ..explanation import Explanation
 from ..images import Prepared, open_picture, prepare_picture
-from ..methods.agcam import contributions
+from ..methods import USUAL
 from ..registry import did_you_mean
 from ..tracing import Session, evaluation_mode
-from ..values import Classifier, Method, ReadTrace
+from ..values import Classifier, Method
 from .cache import BoundedCache, Key
 from .limits import Limits
 from .recording import CachedRecording, record
@@ -94,16 +94,21 @@ class Uploads:
             return model
         return model.with_prompts(self._prompts(prompts))
 
-    def explain(self, key: Key, selection: Selection, count: int = 1) -> Explanation:
-        """One class, or the `count` most probable ones, on the picture as it is shown."""
+    def explain(
+        self, key: Key, selection: Selection, count: int = 1, methods: tuple[Method, ...] = ()
+    ) -> Explanation:
+        """One class, or the `count` most probable ones, on the picture as it is shown.
+
+        `methods` are shown together, by default the selection's alone.
+        """
         upload = self.get(key)
-        explanation = self._explain(key, upload, selection, count)
+        explanation = self._explain(key, upload, selection, count, methods)
         return replace(explanation, pictures=(upload.shown,)).shrunk(SHOWN_SIDE)
 
     def explain_original(self, key: Key, selection: Selection) -> Explanation:
         """One class on the uploaded picture's own pixels, for downloads."""
         upload = self.get(key)
-        explanation = self._explain(key, upload, selection, 1)
+        explanation = self._explain(key, upload, selection, 1, ())
         return replace(explanation, pictures=(self._open(upload.data),))
 
     def explain_once(
@@ -126,6 +131,11 @@ class Uploads:
         cost = OFFERED[selection.method].needs.cost()
         return cost.picture + classes * cost.target + len(selection.prompts) * PROMPT
 
+    def shown_first(self, method: str) -> tuple[Method, ...]:
+        """The methods whose maps the first answer holds: those that are shown unless others are."""
+        further = [name for name in USUAL if name != method] if method in USUAL else []
+        return tuple(OFFERED[name] for name in (method, *further))
+
     def first_classes(self, method: str) -> int:
         """How many maps the first answer by a method holds."""
         row = OFFERED[method]
@@ -146,13 +156,18 @@ class Uploads:
             target = (
                 logits.argmax(-1) if index is None else torch.tensor([index], device=logits.device)
             )
-            read = cast(ReadTrace, session.trace(agcam, target))
-            blocks = list(contributions(read))
-        grid = recorded.recording.grid
-        maps = torch.stack(blocks, 1)[0].float().reshape(len(blocks), -1, grid.rows, grid.columns)
-        return int(target[0]), maps.cpu().numpy()
+            maps = block_maps_of(session, agcam, target[:, None])
+        assert maps is not None, "they are agcam's"
+        return int(target[0]), maps[0, 0].numpy()
 
-    def _explain(self, key: Key, upload: Upload, selection: Selection, count: int) -> Explanation:
+    def _explain(
+        self,
+        key: Key,
+        upload: Upload,
+        selection: Selection,
+        count: int,
+        methods: tuple[Method, ...],
+    ) -> Explanation:
         method = OFFERED[selection.method]
         recorded, session = self._recorded(key, upload, selection, method)
         target: Any = selection.target
@@ -161,7 +176,7 @@ class Uploads:
             target = [logits[0].topk(min(count, logits.shape[1])).indices.tolist()]
         with evaluation_mode(recorded.classifier.module):
             return explain_recording(
-                recorded.classifier, session, recorded.prepared, target, method
+                recorded.classifier, session, recorded.prepared, target, methods or (method,)
             )
 
     def _recorded(
