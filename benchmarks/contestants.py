@@ -20,8 +20,9 @@ class Stage:
     pixels: torch.Tensor
 
     @classmethod
-    def set(cls, name, batch, size, threads):
-        torch.set_num_threads(threads)
+    def set(cls, name, batch, size, threads=None, device="cpu", dtype=torch.float32):
+        if threads is not None:
+            torch.set_num_threads(threads)
         torch.manual_seed(0)
         if name.startswith("torchvision:"):
             import torchvision
@@ -31,9 +32,9 @@ class Stage:
         else:
             sized = {"img_size": size} if size else {}
             model = timm.create_model(name, **sized)
-        model = model.eval()
+        model = model.eval().to(device, dtype)
         side = size or agcam.load(model).preparation.size[0]
-        return cls(model, torch.randn(batch, 3, side, side))
+        return cls(model, torch.randn(batch, 3, side, side).to(device, dtype))
 
 
 def plain(stage):
@@ -47,11 +48,11 @@ def plain(stage):
 def ours(name, classes=1):
     def contestant(stage):
         method, classifier = METHODS[name], agcam.load(stage.model)
-        asked = torch.arange(classes).expand(len(stage.pixels), -1)
+        targets = torch.arange(classes, device=stage.pixels.device).expand(len(stage.pixels), -1)
 
         def run():
             with evaluation_mode(stage.model):
-                trace(classifier, stage.pixels, [method]).relevance(method, asked)
+                trace(classifier, stage.pixels, [method]).relevance(method, targets)
 
         return run
 

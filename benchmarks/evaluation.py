@@ -36,7 +36,7 @@ def parse():
     return parser.parse_args()
 
 
-def lay_out(folder, pictures):
+def lay_out(folder, pictures, arch=ARCH):
     """Noise in a folder of class folders, and a file of random weights."""
     import timm
     from PIL import Image
@@ -48,7 +48,7 @@ def lay_out(folder, pictures):
         pixels = noise.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(place / f"{number}.png")
     torch.manual_seed(0)
-    model = timm.create_model(ARCH, num_classes=4).eval()
+    model = timm.create_model(arch, num_classes=4).eval()
     torch.save(model.state_dict(), folder / "weights.pt")
     (folder / "names.txt").write_text("".join(f"class {i}\n" for i in range(4)))
 

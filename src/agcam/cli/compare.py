@@ -65,7 +65,7 @@ def compare(
             names,
             options=chosen,
             batch_size=batch_size,
-            progress=bar("running the model"),
+            progress=bar("running the model", "passes"),
         )
     _show(done, *done.report(out, alpha=drawing.alpha, colormap=drawing.colormap))
     if all(column.refusal for column in done.columns):

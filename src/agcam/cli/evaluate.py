@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from ..errors import AgcamError, LoadError, RunError
 from .loading import Loading
 from .options import MethodsOptions, Model, names_in, options_by_method, takes_groups
+from .progress import bars, duration
 from .records import print_summary
 from .say import say
 from .stopping import advise
@@ -123,63 +125,54 @@ def _announce(made: Plan, workers: int) -> None:
         say(line)
     for name, reason in made.refused.items():
         say(f"skipped: {name}: {reason}")
-    time = _duration(made.seconds / workers)
+    seconds = duration(made.seconds / workers)
     say(
         f"{made.forwards:,} forward passes of {made.forward_seconds * 1000:.0f} ms, and "
-        f"{made.own_seconds:.2f} s a picture for the methods' own: about {time} with {workers} "
+        f"{made.own_seconds:.2f} s a picture for the methods' own: about {seconds} with {workers} "
         f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
     )
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 class _Progress(ExitStack):
-    """A bar of shards with the throughput; what is stored already counts as done."""
+    """A bar of pictures with the throughput; what is stored already counts as done."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._path, self._done, self._total, self._forwards = path, 0, 0, 0
+        self._path, self._done, self._shards, self._forwards = path, 0, 0, 0
 
     def start(self, made: Plan, resources: Resources) -> None:
         """Print what will be done, and show the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         from ..records import Store
 
         _announce(made, resources.workers)
-        self._total = made.setup.shards
+        self._shards, self._pictures = made.setup.shards, len(made.setup.dataset.samples)
+        self._size = made.setup.configuration.batch_size
         with Store(self._path) as store:
-            self._done = len(store.begin(made.key, made.stored, self._total))
+            self._done = len(store.begin(made.key, made.stored, self._shards))
         if self._done:
-            say(f"{self._done} of {self._total} shards are in {self._path} already; continuing")
-        columns = (
-            TextColumn("evaluating"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total} shards, {task.fields[rate]}"),
-            TimeRemainingColumn(),
-        )
+            say(f"{self._done} of {self._shards} shards are in {self._path} already; continuing")
         # a signal may come after a shard was stored and before it was counted
         self.callback(lambda: self._advise(max(self._done, _stored(self._path, made.key))))
-        self._bar = self.enter_context(Progress(*columns, console=Console(stderr=True)))
-        self._bar.add_task("", total=self._total, completed=self._done, rate="")
+        self._bar = self.enter_context(bars())("evaluating", before=self._judged)
+        self._started = time.monotonic()
+        self._bar(self._judged, self._pictures)
         self._advise(self._done)
+
+    @property
+    def _judged(self) -> int:
+        """Pictures in the shards that are stored."""
+        return min(self._done * self._size, self._pictures)
 
     def advance(self, rows: ShardRows) -> None:
         """Count a shard that was stored."""
         self._forwards, self._done = self._forwards + rows.forwards, self._done + 1
         self._advise(self._done)
-        (task,) = self._bar.tasks
-        rate = f"{self._forwards / task.elapsed:.1f} passes a second" if task.elapsed else ""
-        self._bar.update(task.id, advance=1, rate=rate)
+        rate = self._forwards / max(time.monotonic() - self._started, 1e-9)
+        self._bar(self._judged, self._pictures, f"{rate:.1f} passes a second")
 
     def _advise(self, done: int) -> None:
         advise(
-            f"{done} of {self._total} shards are in {self._path}; the same command continues from "
+            f"{done} of {self._shards} shards are in {self._path}; the same command continues from "
             "there"
         )
 

@@ -85,7 +85,7 @@ def explain(
             names,
             batch_size=batch_size,
             skip=folder.is_done,
-            progress=bar("running the model"),
+            progress=bar("running the model", "passes"),
             options=chosen,
             blocks=blocks,
             **vars(sharpening),
