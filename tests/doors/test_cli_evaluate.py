@@ -112,8 +112,8 @@ def test_runs_are_listed(evaluated):
     store, _ = evaluated
     printed = run("runs", store).output
     with Store(store) as opened:
-        assert opened.run().key[:6] in printed.replace("\n", "")
-    assert "csv (5)" in printed
+        assert f"{opened.run().key[:12]}  " in printed
+    assert "csv (5 samples)" in " ".join(printed.split())
 
 
 @pytest.mark.parametrize(

@@ -19,28 +19,22 @@ File = Annotated[Path, typer.Argument(help="The store that `agcam evaluate --sto
 def runs(store: File) -> None:
     """List the runs of a store."""
     from ..records import Store
-    from .table import print_table
+    from .table import print_entries
 
     with Store(store, create=False) as opened:
-        rows = [_line(run) for run in opened.runs()]
-    header = ("run", "started", "data set", "model", "methods", "shards", "samples", "failures")
-    print_table(header, rows)
+        print_entries(map(_entry, opened.runs()))
     _refuse(opened.damage.sentence(opened.path))
 
 
-def _line(run: Run) -> tuple[str, ...]:
+def _entry(run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    counts = f"{run.done} of {run.shards} shards, {run.samples} samples, {run.failures} failures"
+    head = run.key[:12], f"{run.started[:16].replace('T', ' ')} UTC", counts
     stored = run.configuration
-    counts = f"{run.done} of {run.shards}", str(run.samples), str(run.failures)
     if not stored:
-        return run.key[:12], run.started, "(damaged)", "(damaged)", "(damaged)", *counts
-    return (
-        run.key[:12],
-        run.started,
-        f"{stored['dataset']['name']} ({stored['dataset']['samples']})",
-        run.model,
-        ", ".join(stored["methods"]),
-        *counts,
-    )
+        return head, ("its configuration is damaged",)
+    dataset = stored["dataset"]
+    about = f"{run.model} on {dataset['name']} ({dataset['samples']} samples)"
+    return head, (about, ", ".join(stored["methods"]))
 
 
 def report(
