@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from layouts import MASK, WRITERS, grey, picture
+from layouts import MASK, WRITERS, colours, grey, picture
 
 from agcam import AgcamError
 from agcam.datasets import DATASETS
@@ -460,6 +460,61 @@ attacks(
         "a mask of 10^12 pixels": mat(
             "gt", 0, {"shape": (10**6, 10**6), "dtype": "u1", "chunks": (1000, 1000)}
         ),
+    },
+)
+
+
+S_MASK = "validation-segmentation/n01443537/ILSVRC2012_val_00000000.png"
+S_NAME = "n01443537/ILSVRC2012_val_00000000.JPEG"
+attacks(
+    "imagenet_s",
+    [S_NAME],
+    {
+        "a mask without colours": lambda root: grey(root / S_MASK, MASK),
+        "a mask that is missing": lambda root: (root / S_MASK).unlink(),
+        "a mask of another size": lambda root: colours(root / S_MASK, np.full((3, 3, 3), 2)),
+        "a mask of another class": lambda root: colours(root / S_MASK, np.full((10, 12, 3), 7)),
+        "a picture beside the folders": (put("validation/9.JPEG", ""), ["9.JPEG"]),
+    },
+)
+
+attacks(
+    "funny_birds",
+    ["1/000000.png"],
+    {
+        "a part map that is missing": lambda root: (root / "test_part_map/1/000000.png").unlink(),
+        "a part map of another size": lambda root: colours(
+            root / "test_part_map/1/000000.png", np.zeros((4, 4, 3))
+        ),
+        "a bird without a class": (
+            swap("dataset_test.json", '"class_idx": 1', '"a": 1'),
+            ["000000"],
+        ),
+        "a bird of class -1": (swap("dataset_test.json", "1", "-1"), ["000000"]),
+        "a bird of a class that is none": (swap("dataset_test.json", "1", "7"), ["7/000000.png"]),
+        "birds that are no list": (put("dataset_test.json", "7"), "set"),
+        "a part without a colour": (swap("parts.json", "beak", "nose"), "set"),
+        "parts that are no table": (put("parts.json", "[1]"), "set"),
+        "classes that do not count": (
+            swap("classes.json", '"class_idx": 1', '"class_idx": 2'),
+            "set",
+        ),
+    },
+)
+
+attacks(
+    "planted",
+    ["b.png"],
+    {
+        "a mask that is missing": lambda root: (root / "masks/b.png").unlink(),
+        "a mask of another size": lambda root: grey(root / "masks/b.png", MASK[:4]),
+        "a mask of colours": lambda root: picture(root / "masks/b.png"),
+        "a picture that is planted twice": swap(
+            "planted.csv", "a.png,a tag", "b.png,c,masks/a.png,a.png\na.png,a tag"
+        ),
+        "a plant without a class": (swap("planted.csv", "b tag", ""), ["line 2 of planted.csv"]),
+        "other columns": (swap("planted.csv", "without", "with"), "set"),
+        "an empty file": (put("planted.csv", ""), "set"),
     },
 )
 

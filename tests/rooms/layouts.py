@@ -185,6 +185,59 @@ def imagenet_segmentation(root: Path):
     return Written(str(root), names, [], MASK, "n01443537", {"pixels": pixels})
 
 
+def colours(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(values, dtype=np.uint8)).save(path, "PNG")
+
+
+def imagenet_s(root: Path):
+    """Class 2 on MASK; the first row is not judged, the last is of class 1."""
+    for number, synset in enumerate(("n01443537", "n01440764")):
+        name = f"{synset}/ILSVRC2012_val_0000000{number}"
+        picture(root / f"validation/{name}.JPEG", seed=number)
+        shades = np.zeros((10, 12, 3))
+        shades[MASK == 1, 0] = 2 - number
+        shades[0] = (1000 % 256, 1000 // 256, 0)
+        shades[-1, :, 0] = 1 + number
+        colours(root / f"validation-segmentation/{name}.png", shades)
+    mask = MASK.astype(int)
+    mask[0], mask[-1] = -1, 1
+    names = [
+        f"n0144{end}.JPEG"
+        for end in ("0764/ILSVRC2012_val_00000001", "3537/ILSVRC2012_val_00000000")
+    ]
+    return Written(
+        str(root), names, [], np.where(np.arange(10)[:, None] == 9, 0, mask), "n01440764"
+    )
+
+
+def funny_birds(root: Path):
+    """Two birds of two parts; the beak is MASK, the tail the last row."""
+    text(root / "parts.json", json.dumps({"beak": [{"model": "a"}], "tail": [{"model": "b"}]}))
+    classes = [{"class_idx": number, "parts": {"beak": 0, "tail": number}} for number in (0, 1)]
+    text(root / "classes.json", json.dumps(classes))
+    text(root / "dataset_test.json", json.dumps([{"class_idx": 1}, {"class_idx": 0}]))
+    shades = np.zeros((10, 12, 3))
+    shades[MASK == 1] = (255, 255, 0)
+    shades[-1] = (0, 0, 255)
+    for name in ("1/000000", "0/000001"):
+        picture(root / f"test/{name}.png")
+        colours(root / f"test_part_map/{name}.png", shades)
+        for left in ("beak", "tail"):
+            picture(root / f"test_interventions/{name}/body_{left}.png", seed=5)
+    return Written(str(root), ["1/000000.png", "0/000001.png"], [], None, "1")
+
+
+def planted(root: Path):
+    for name in ("b", "a"):
+        picture(root / f"{name}.png")
+        picture(root / f"without/{name}.png", seed=3)
+        grey(root / f"masks/{name}.png", MASK * 255)
+    rows = [f"{name}.png,{name} tag,masks/{name}.png,without/{name}.png" for name in "ba"]
+    text(root / "planted.csv", "\n".join(["file,class,mask,without", *rows]) + "\n")
+    return Written(str(root), ["b.png", "a.png"], [], MASK, "b tag")
+
+
 def wsol(root: Path):
     for name in ("b", "a"):
         picture(root / f"val/{name}.JPEG")
@@ -240,6 +293,9 @@ WRITERS = {
         yolo,
         tiny_imagenet,
         imagenet_segmentation,
+        imagenet_s,
+        funny_birds,
+        planted,
         wsol,
         folder,
         csv,

@@ -10,13 +10,14 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from layouts import BOX, MASK, WRITERS, picture, text, xml
+from layouts import BOX, MASK, WRITERS, colours, picture, text, xml
 
 import agcam
 from agcam.addresses import Place, open_file
 from agcam.datasets import DATASETS
 from agcam.images import open_picture
 
+TWO = np.stack([MASK * 2, MASK * 0, MASK * 0], axis=-1)  # class 2 of ImageNet-S
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 REAL = {
     "tiny_imagenet": ("tiny-imagenet", 1500, 200, 1500),
@@ -311,6 +312,34 @@ def test_segmentation_pictures_are_the_files_pixels(tmp_path):
     assert np.array_equal(opened, written.extra["pixels"])
     with pytest.raises(agcam.PictureError):
         open_picture(data.samples[0].address.replace("://0.", "://99."))
+
+
+def test_parts_are_masks_with_a_picture_without_them(tmp_path):
+    data = DATASETS["funny_birds"].read(WRITERS["funny_birds"](tmp_path / "birds").root)
+    for sample in data.samples:
+        beak, tail = data.truth(sample).parts
+        assert (beak.name, tail.name) == ("beak", "tail")
+        assert np.array_equal(beak.mask, MASK == 1)
+        assert tail.mask.sum() == 12
+        folder = tmp_path / f"birds/test_interventions/{sample.name.removesuffix('.png')}"
+        assert Path(beak.without) == folder / "body_tail.png"  # what is left is its name
+        assert Path(tail.without) == folder / "body_beak.png"
+    data = DATASETS["planted"].read(WRITERS["planted"](tmp_path / "tags").root)
+    (plant,) = data.truth(data.samples[0]).parts
+    assert np.array_equal(plant.mask, MASK == 1)
+    assert Path(plant.without) == tmp_path / "tags/without/b.png"
+
+
+def test_a_partial_copy_of_imagenet_s_is_never_another_classs_mask(tmp_path):
+    """The numbers of classes are their places among all folders."""
+    root = tmp_path / "data"
+    WRITERS["imagenet_s"](root)
+    for split in ("validation", "validation-segmentation"):
+        shutil.rmtree(root / f"{split}/n01440764")
+    data = DATASETS["imagenet_s"].read(str(root))
+    colours(root / "validation-segmentation/n01443537/ILSVRC2012_val_00000000.png", TWO)
+    with pytest.raises(agcam.DataSetError, match=r"no pixel of its class, number 1; .* of 2"):
+        data.truth(data.samples[0])
 
 
 def test_without_h5py_its_extra_is_named(tmp_path, monkeypatch):

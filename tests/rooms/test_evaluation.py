@@ -36,6 +36,7 @@ from agcam.values import (
     GroupCase,
     MaskCase,
     Metric,
+    Part,
     Preparation,
     Sample,
     Truth,
@@ -64,7 +65,9 @@ def pictures(tmp_path):
 
 def setup_of(classifier, pictures, metrics, *, truth=None, **changes):
     samples = tuple(Sample(f"p{n}", str(pictures / f"{n}.png"), n) for n in range(5))
-    box = Truth(np.array([[5.0, 5, 30, 30], [35, 2, 48, 20]]), np.eye(40, 50, dtype=int))
+    mask, beside = np.eye(40, 50, dtype=int), str(pictures / "0.png")
+    parts = tuple(Part(name, np.roll(mask, 9 * n, 1) > 0, beside) for n, name in enumerate("abc"))
+    box = Truth(np.array([[5.0, 5, 30, 30], [35, 2, 48, 20]]), mask, parts)
     dataset = DataSet("few", tuple((f"c{n}",) for n in range(5)), samples, truth or (lambda _: box))
     size = changes.pop("batch_size", 3)
     standard = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from ..addresses import MOST_BYTES, Place, open_file
 from ..errors import AgcamError, DataSetError
 from ..orientation import upright_size
-from ..values import Sample, Truth
+from ..values import Part, Sample, Truth
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 INCLUSIVE: Final = np.array([0, 0, 1, 1])  # added where right and bottom are the last pixel
@@ -24,7 +24,7 @@ _SLACK = 1.0  # pixels that a box may reach beyond the picture: rounding, or cou
 
 @dataclass(frozen=True)
 class Annotation:
-    """Boxes and mask of a sample, as `values.Truth` has them but not yet checked.
+    """Boxes, mask and parts of a sample, as `values.Truth` has them but not yet checked.
 
     `size` is (width, height) of the picture as the file states it; None, or 0, is not stated.
     """
@@ -32,6 +32,7 @@ class Annotation:
     boxes: Any = ()
     mask: NDArray[Any] | None = None
     size: tuple[int, int] | None = None
+    parts: Sequence[Part] = ()
 
 
 def no_annotation(sample: Sample) -> Annotation:
@@ -54,12 +55,14 @@ def check(sample: Sample, annotation: Annotation) -> Truth:
             f"{sample.name}: its annotation is of a picture of {size[0]} x {size[1]} pixels, "
             f"but the picture has {width} x {height} (after EXIF rotation)"
         )
-    if mask is not None and mask.shape != (height, width):
-        raise DataSetError(
-            f"{sample.name}: its mask has {mask.shape[1]} x {mask.shape[0]} pixels, the picture "
-            f"{width} x {height}"
-        )
-    return Truth(_check_boxes(annotation.boxes, width, height, sample.name), mask)
+    for one in (mask, *(part.mask for part in annotation.parts)):
+        if one is not None and one.shape != (height, width):
+            raise DataSetError(
+                f"{sample.name}: its mask has {one.shape[1]} x {one.shape[0]} pixels, the picture "
+                f"{width} x {height}"
+            )
+    boxes = _check_boxes(annotation.boxes, width, height, sample.name)
+    return Truth(boxes, mask, tuple(annotation.parts))
 
 
 def _check_boxes(boxes: Any, width: int, height: int, name: str) -> NDArray[np.float64]:
@@ -93,6 +96,16 @@ def read_mask(address: str) -> NDArray[Any]:
         if image.mode not in {"1", "L", "P", "I", "I;16"}:
             raise DataSetError(f"{address} is not a mask: it has colours ({image.mode})")
         return np.array(image).astype(np.int32)
+
+
+def read_colours(address: str) -> NDArray[np.uint8]:
+    """A picture's red, green and blue, (height, width, 3). Raises DataSetError."""
+    with _opened(address) as image:
+        if image.mode not in {"RGB", "RGBA"}:
+            raise DataSetError(
+                f"{address} has no colours ({image.mode}), which state what is where"
+            )
+        return np.array(image)[..., :3]
 
 
 @contextmanager

@@ -23,11 +23,14 @@ from ..values import (
     MaskCase,
     Metric,
     OtherClassCase,
+    PartCase,
+    PictureMaskCase,
     RandomizedCase,
 )
 from .configuration import Configuration
 from .cost import judge_cost
 from .items import Item, read_truth
+from .parts import Parts
 from .perturbation import Perturbation
 from .probing import Prober
 from .rows import Rows
@@ -37,7 +40,7 @@ from .shard_maps import ShardMaps
 from .truths import judge_boxes, judge_masks
 
 Judge = Callable[[ShardMaps, Sequence[Metric], Rows], None]
-ON_TRUTH: Final = (BoxCase, MaskCase)
+ON_TRUTH: Final = (BoxCase, MaskCase, PictureMaskCase, PartCase)
 
 
 def start_evaluator(configuration: Configuration, key: str) -> Evaluator:
@@ -66,7 +69,8 @@ class Evaluator:
         perturbation = Perturbation(prober)
         judges: list[tuple[tuple[type[Case], ...], Judge]] = [
             ((BoxCase,), judge_boxes),
-            ((MaskCase,), judge_masks),
+            ((MaskCase, PictureMaskCase), judge_masks),
+            ((PartCase,), Parts(setup.open, prober).judge),
             ((CurveCase, AccuracyCase), perturbation.judge_curves),
             ((LogitCase,), perturbation.judge_patches),
             ((GroupCase,), perturbation.judge_groups),

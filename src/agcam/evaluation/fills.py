@@ -13,18 +13,26 @@ from torch import Tensor
 from ..errors import ModelError
 from ..registry import Table
 from ..values import Classifier, precise
+from .imputation import imputed, noise
 
 BLUR: Final = 10 / 224  # standard deviation of the blur, as a share of the shorter side
+
+
+def put(pixels: Tensor, filling: Tensor, gone: Tensor) -> Tensor:
+    """Each pixel that is gone is that of the filling."""
+    return torch.where(gone[:, None], filling, pixels)
 
 
 class Fill(NamedTuple):
     """A fill: `function(pixels, classifier)` gives what replaces each pixel, in their shape.
 
-    `uniform` is whether it is one colour, the same for all pictures.
+    `uniform` is whether it is one colour, the same for all pictures. `replace(pixels, filling,
+    gone)` gives pictures without the pixels (picture, row, column) that are gone.
     """
 
     function: Callable[[Tensor, Classifier], Tensor]
     uniform: bool
+    replace: Callable[[Tensor, Tensor, Tensor], Tensor] = put
 
 
 def zero(pixels: Tensor, _: Classifier) -> Tensor:
@@ -56,6 +64,11 @@ def black(pixels: Tensor, classifier: Classifier) -> Tensor:
     return torch.from_numpy(shades)[:, None, None].to(pixels).expand(pixels.shape)
 
 
+def noisy_mean(pixels: Tensor, classifier: Classifier) -> Tensor:
+    """Each picture's own mean colour with ROAD's noise: of a picture that is wholly replaced."""
+    return mean(pixels, classifier) + noise(pixels)
+
+
 FILLS: Final = Table(
     "fill",
     {
@@ -63,5 +76,6 @@ FILLS: Final = Table(
         "mean": Fill(mean, uniform=False),
         "blur": Fill(blur, uniform=False),
         "black": Fill(black, uniform=True),
+        "road": Fill(noisy_mean, uniform=False, replace=imputed),
     },
 )

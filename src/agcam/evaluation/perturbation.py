@@ -91,7 +91,7 @@ class Perturbation:
         spans = [(0, count) for count in counts]
         axes = {"order": len(ORDERS), "method": len(maps.methods)}
         inner = rearrange(
-            self._without(maps, filling, ranks, spans, rows, answers),
+            self._without(maps, fill, filling, ranks, spans, rows, answers),
             "answer (order method picture step) -> answer order method picture step",
             **axes,
             step=len(spans),
@@ -118,7 +118,7 @@ class Perturbation:
         for fill, some in _by_fill(metrics):
             filling = FILLS[fill].function(maps.pixels, maps.classifier)
             spans = list(pairwise(edges))
-            without = self._without(maps, filling, ranks, spans, rows, _answers)[PROBABILITY]
+            without = self._without(maps, fill, filling, ranks, spans, rows, _answers)[PROBABILITY]
             whole = _answers(maps, self._untouched(maps, rows), range(len(maps.items)))[PROBABILITY]
             drops = whole[:, None] - without.reshape(len(maps.methods), -1, GROUPS)
             for line, method in enumerate(maps.methods):
@@ -130,6 +130,7 @@ class Perturbation:
     def _without(
         self,
         maps: ShardMaps,
+        fill: str,
         filling: Tensor,
         ranks: Tensor,
         spans: Sequence[tuple[int, int]],
@@ -143,7 +144,7 @@ class Perturbation:
             for span in spans
         ]
         rows.forwards += len(probes)
-        logits = self.prober.logits(maps.pixels, filling, ranks, probes)
+        logits = self.prober.logits(maps.pixels, filling, ranks, probes, FILLS[fill].replace)
         return answers(maps, logits, [probe.picture for probe in probes])
 
     def _untouched(self, maps: ShardMaps, rows: Rows) -> Tensor:

@@ -20,6 +20,7 @@ from ..values import (
     Layout,
     Method,
     OtherClassCase,
+    PartCase,
     RandomizedCase,
     Sample,
     kind_of,
@@ -28,6 +29,7 @@ from .configuration import Configuration, torch_threads
 from .cost import PASSES
 from .items import Item
 from .match import match_report
+from .parts import part_passes
 from .perturbation import passes
 from .probing import Prober
 from .sanity import stage_count
@@ -115,6 +117,8 @@ def plan_setup(setup: Setup) -> Plan:
     stages = stage_count(blocks) * bool(setup.metrics_on(RandomizedCase))
     each = 1 + stages + PASSES * len(kept) * bool(setup.metrics_on(CostCase))
     each += passes(setup.metrics, len(kept), layout.grid.patches, setup.precision is not None)
+    if setup.metrics_on(PartCase):
+        each += part_passes(setup.dataset)
     return Plan(
         setup=setup,
         description=setup.description(),

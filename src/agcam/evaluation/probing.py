@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,6 +16,9 @@ from ..errors import ModelError
 from ..maps import resize_map
 from ..metrics.boxes import normalized
 from ..values import Classifier, precise
+from .fills import put
+
+Replace = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Probe(NamedTuple):
@@ -36,11 +39,16 @@ class Prober:
     precision: torch.dtype | None = None
 
     def logits(
-        self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
+        self,
+        pixels: Tensor,
+        filling: Tensor,
+        ranks: Tensor,
+        probes: Sequence[Probe],
+        replace: Replace = put,
     ) -> Tensor:
         """Logits (probe, class) of each perturbed picture."""
         with self._cast(pixels.device.type):  # around all of them: weights are cast once
-            return torch.cat(list(self._parts(pixels, filling, ranks, probes)))
+            return torch.cat(list(self._parts(pixels, filling, ranks, probes, replace)))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits of pictures as they are, in the chosen precision."""
@@ -55,14 +63,19 @@ class Prober:
         return torch.cat([self.forward(part) for part in torch.split(pixels, self.batch_size)])
 
     def _parts(
-        self, pixels: Tensor, filling: Tensor, ranks: Tensor, probes: Sequence[Probe]
+        self,
+        pixels: Tensor,
+        filling: Tensor,
+        ranks: Tensor,
+        probes: Sequence[Probe],
+        replace: Replace,
     ) -> Iterator[Tensor]:
         table = torch.tensor(probes, device=pixels.device)
         for some in torch.split(table, self.batch_size):
             picture, rank, first, last = some.unbind(1)
             at = ranks[rank]
             gone = (at >= first[:, None, None]) & (at < last[:, None, None])
-            yield self.forward(torch.where(gone[:, None], filling[picture], pixels[picture]))
+            yield self.forward(replace(pixels[picture], filling[picture], gone))
 
     def _cast(self, device: str) -> AbstractContextManager[Any]:
         return nullcontext() if self.precision is None else torch.autocast(device, self.precision)

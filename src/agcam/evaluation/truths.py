@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from ..errors import AgcamError, RunError
 from ..maps import to_pixels
-from ..values import BoxCase, DataSet, Frame, MaskCase, Metric, Truth
+from ..values import (
+    BoxCase,
+    DataSet,
+    Frame,
+    MaskCase,
+    Metric,
+    PartCase,
+    PictureMaskCase,
+    Truth,
+)
 from .items import SIDES, Item
 from .rows import Rows
 from .shard_maps import Grids, ShardMaps
@@ -22,8 +31,9 @@ TRIED: Final = 20
 def check_truths(metrics: Sequence[Metric], dataset: DataSet) -> None:
     """Refuse metrics of what the data set lacks, as far as its first samples show."""
     on_boxes = [metric for metric in metrics if metric.needs is BoxCase]
-    on_masks = [metric for metric in metrics if metric.needs is MaskCase]
-    if not on_boxes and not on_masks:
+    on_masks = [metric for metric in metrics if metric.needs in (MaskCase, PictureMaskCase)]
+    on_parts = [metric for metric in metrics if metric.needs is PartCase]
+    if not on_boxes and not on_masks and not on_parts:
         return
     truths = []
     for sample in dataset.samples[:TRIED]:
@@ -31,9 +41,12 @@ def check_truths(metrics: Sequence[Metric], dataset: DataSet) -> None:
             truths.append(dataset.truth(sample))
         except AgcamError:
             continue  # a bad annotation is the failure of its sample
-    boxes = any(len(truth.boxes) for truth in truths)
-    masks = any(truth.mask is not None for truth in truths)
-    for what, there, reading in (("boxes", boxes, on_boxes), ("masks", masks, on_masks)):
+    known = (
+        ("boxes", any(len(truth.boxes) for truth in truths), on_boxes),
+        ("masks", any(truth.mask is not None for truth in truths), on_masks),
+        ("pictures without a part", any(truth.parts for truth in truths), on_parts),
+    )
+    for what, there, reading in known:
         if reading and truths and not there:
             names = ", ".join(metric.name for metric in reading)
             raise RunError(
@@ -58,8 +71,14 @@ def judge_masks(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
     for picture, item in enumerate(maps.items):
         truth = item.truth
         if isinstance(truth, Truth) and truth.mask is not None:
-            mask = nearest(np.asarray(truth.mask), *maps.size)
-            _score(maps, picture, metrics, rows, partial(_mask_case, item, mask))
+            mask = np.asarray(truth.mask)
+            cases: dict[type[MaskCase], Callable[[Grids], MaskCase]] = {
+                MaskCase: partial(_mask_case, item, nearest(mask, *maps.size)),
+                PictureMaskCase: partial(_picture_mask_case, item, mask),
+            }
+            for kind, to_case in cases.items():
+                some = [metric for metric in metrics if metric.needs is kind]
+                _score(maps, picture, some, rows, to_case)
         else:
             why = truth if isinstance(truth, str) else "no mask was drawn for it"
             rows.fail(item.number, item.sample, "masks", why)
@@ -92,6 +111,10 @@ def box_case(item: Item, truth: Truth, grid: Grids) -> BoxCase:
 
 def _mask_case(item: Item, mask: NDArray[Any], grid: Grids) -> MaskCase:
     return MaskCase(on_whole_picture(grid, item), mask)
+
+
+def _picture_mask_case(item: Item, mask: NDArray[Any], grid: Grids) -> PictureMaskCase:
+    return PictureMaskCase(np.asarray(to_pixels(grid[None], item.frame)[0]), mask)
 
 
 def on_whole_picture(grid: Grids, item: Item) -> Grids:

@@ -15,12 +15,17 @@ from ..values import Metric
 from .localization import Localization
 from .table_localization import ON_BOXES, ON_MASKS
 from .table_model import ON_THE_MODEL
+from .table_parts import ON_PARTS
 from .table_perturbation import FILLS, ON_REPLACED_PIXELS, perturbation_names
 
 __all__ = ["BUNDLES", "METRICS", "PAPER_LOCALIZATION", "choose"]
 
 METRICS: Table[Metric] = Table(
-    "metric", {row.name: row for row in (*ON_BOXES, *ON_MASKS, *ON_REPLACED_PIXELS, *ON_THE_MODEL)}
+    "metric",
+    {
+        row.name: row
+        for row in (*ON_BOXES, *ON_MASKS, *ON_PARTS, *ON_REPLACED_PIXELS, *ON_THE_MODEL)
+    },
 )
 
 PAPER_LOCALIZATION: Final = tuple(f"paper_{name}" for name in Localization._fields)
@@ -39,6 +44,9 @@ BUNDLES: Final[dict[str, tuple[str, ...]]] = {
     "pxap": ("set_pixel_average_precision", "pixel_average_precision"),
     "pointing": ("pointing_game", "energy_pointing_game"),
     "instances": ("instances_covered", "instances_found"),
+    "mass": ("attribution_localization", "mask_share"),
+    "planted": ("attribution_localization", "mask_share", "part_drop"),
+    "funny_birds": ("single_deletion", "part_drop"),
     "perturbation": perturbation_names("zero"),
     **{f"perturbation_{fill}": perturbation_names(fill) for fill in FILLS if fill != "zero"},
     "relevance_gain": ("mif", "lif", "srg"),

@@ -35,6 +35,7 @@ FILLS: Final = {
     "mean": "the picture's mean colour",
     "blur": "the blurred picture",
     "black": "black",
+    "road": "what noisy linear imputation makes of the pixels around them",
 }
 
 _EITHER_WAY: Final = (-1.0, 1.0)

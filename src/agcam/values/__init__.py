@@ -10,6 +10,8 @@ from .cases import (
     LogitCase,
     MaskCase,
     OtherClassCase,
+    PartCase,
+    PictureMaskCase,
     RandomizedCase,
 )
 from .changes import Changes, scaled_resize
@@ -43,7 +45,7 @@ from .preparation import (
     preparation_text,
 )
 from .recording import AttentionCall, BlockRecord, Recording
-from .samples import DataSet, Reader, Sample, Truth
+from .samples import DataSet, Part, Reader, Sample, Truth
 from .scores import (
     MEANING,
     Answer,
@@ -91,6 +93,9 @@ __all__ = [
     "Needs",
     "Option",
     "OtherClassCase",
+    "Part",
+    "PartCase",
+    "PictureMaskCase",
     "Preparation",
     "Query",
     "RandomizedCase",

@@ -36,6 +36,24 @@ class MaskCase:
     mask: NDArray[Any]
 
 
+class PictureMaskCase(MaskCase):
+    """The same at the picture's own size, not at that of the model's input."""
+
+
+@dataclass(frozen=True, eq=False)
+class PartCase:
+    """The parts of an object that pictures without them exist of.
+
+    Attributes:
+        relevance: (part,), the sum of the map's relevance in each part.
+        drops: (part,), the logit of the label that is lost without each part.
+
+    """
+
+    relevance: NDArray[Any]
+    drops: NDArray[Any]
+
+
 @dataclass(frozen=True, eq=False)
 class CurveCase:
     """The label's probability while pixels are replaced, from the whole picture to none of it.
@@ -101,6 +119,8 @@ class CostCase:
 Case = (
     BoxCase
     | MaskCase
+    | PictureMaskCase
+    | PartCase
     | CurveCase
     | AccuracyCase
     | LogitCase

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -30,17 +31,33 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of what a picture shows, of which there is a picture without it.
+
+    Attributes:
+        mask: (height, width): where the part is, in pixels of the original picture.
+        without: The address of the same picture without the part.
+    """
+
+    name: str
+    mask: NDArray[np.bool_]
+    without: str
+
+
+@dataclass(frozen=True)
 class Truth:
-    """What people annotated of one sample: boxes of its class, and a mask if there is one.
+    """What is known of one sample: boxes of its class, a mask and removable parts if there are any.
 
     Attributes:
         boxes: (box, 4): left, top, right, bottom in pixels of the original picture (after EXIF
             rotation), right and bottom exclusive; there may be none.
         mask: (height, width): 1 on the class, 0 off it, -1 where nothing is judged.
+        parts: What was removed in other pictures of the sample, one part at a time.
     """
 
     boxes: NDArray[Any]
     mask: NDArray[Any] | None = None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
