@@ -3,9 +3,9 @@
     explanation = agcam.explain(model, pictures, target=None, method="agcam")
 
 The functions are those of the command line: `explain` (`explain_each` for any number of pictures),
-`compare`, `evaluate`, `list_models`, and `load` for what is stated of a model. `METHODS`, `METRICS`
-and `DATASETS` list what there is. Names are imported when first used, so that `import agcam` costs
-nothing.
+`compare`, `evaluate`, `annotate`, `audit`, `list_models`, and `load` for what is stated of a model.
+`METHODS`, `METRICS` and `DATASETS` list what there is. Names are imported when first used, so that
+`import agcam` costs nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .annotations import FORMATS, Annotation, annotate
     from .attribution import Attribution
+    from .auditing import Audit, audit
     from .comparison import Comparison, compare
     from .datasets import DATASETS
     from .evaluation import Evaluation, evaluate
@@ -51,6 +52,7 @@ _LAZY = {
     "Against": "targets",
     "Annotation": "annotations",
     "Attribution": "attribution",
+    "Audit": "auditing",
     "Batch": "explainer",
     "Classifier": "values",
     "Comparison": "comparison",
@@ -61,6 +63,7 @@ _LAZY = {
     "Target": "targets",
     "Top": "targets",
     "annotate": "annotations",
+    "audit": "auditing",
     "compare": "comparison",
     "evaluate": "evaluation",
     "explain": "explainer",
@@ -78,6 +81,7 @@ __all__ = [
     "AgcamError",
     "Annotation",
     "Attribution",
+    "Audit",
     "Batch",
     "Classifier",
     "Comparison",
@@ -100,6 +104,7 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "annotate",
+    "audit",
     "compare",
     "evaluate",
     "explain",

@@ -18,6 +18,7 @@ PAIRS = {
     agcam.explain: COMMANDS["explain"],
     agcam.explain_each: COMMANDS["explain"],
     agcam.annotate: COMMANDS["annotate"],
+    agcam.audit: COMMANDS["audit"],
     agcam.compare: COMMANDS["compare"],
     agcam.evaluate: COMMANDS["evaluate"],
     agcam.list_models: COMMANDS["list"].commands["models"],
@@ -44,6 +45,7 @@ COMMAND_ONLY = {
     "kind": "Explanation.save",
     "side": "Explanation.save",
     "resume": "skip",
+    "fail_on": "Audit.fails",
     **dict.fromkeys(PREPARATION, "preparation"),
 }
 
@@ -58,7 +60,7 @@ def test_a_parameter_has_its_option_or_is_for_python_only(function):
     assert parameters - options(PAIRS[function]) <= set(PYTHON_ONLY)
 
 
-@pytest.mark.parametrize("name", ["annotate", "explain", "compare", "evaluate"])
+@pytest.mark.parametrize("name", ["annotate", "audit", "explain", "compare", "evaluate"])
 def test_an_option_has_its_parameter_or_another_place_in_python(name):
     parameters = {key for one in PAIRS for key in inspect.signature(one).parameters}
     assert options(COMMANDS[name]) - parameters <= set(COMMAND_ONLY)

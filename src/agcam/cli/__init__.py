@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from .._version import __version__
 from ..errors import AgcamError
 from .annotate import annotate
+from .audit import audit
 from .compare import compare
 from .evaluate import evaluate
 from .explain import explain
@@ -50,6 +51,7 @@ app.command()(explain)
 app.command()(compare)
 app.command()(evaluate)
 app.command()(annotate)
+app.command()(audit)
 app.command()(report)
 app.command()(runs)
 app.add_typer(lists, name="list")

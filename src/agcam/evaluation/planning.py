@@ -130,7 +130,7 @@ def plan_setup(setup: Setup) -> Plan:
     )
 
 
-def _noise(setup: Setup, pictures: int) -> list[Item]:
+def noise_items(setup: Setup, pictures: int) -> list[Item]:
     """Pictures of noise, to try methods on and to measure with."""
     preparation = setup.classifier.preparation
     assert preparation is not None, "load_setup refuses a model without one"
@@ -145,7 +145,7 @@ def _try_methods(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
     """Seconds that each method takes for one picture; why the model refuses the others."""
     seconds: dict[str, float] = {}
     refused: dict[str, str] = {}
-    noise = _noise(setup, 1)
+    noise = noise_items(setup, 1)
     _refusal(setup, setup.methods[0], noise)  # the survey of the model is no method's time
     for method in setup.methods:
         start = time.perf_counter()
@@ -187,7 +187,7 @@ def _time_forward(setup: Setup) -> tuple[float, Layout]:
     pictures = min(setup.configuration.batch_size, len(setup.dataset.samples))
     prober = Prober(setup.classifier, setup.configuration.batch_size, setup.precision)
     with evaluation_mode(setup.classifier.module):
-        maps = ShardMaps(setup.classifier, _noise(setup, pictures), setup.methods[:1])
+        maps = ShardMaps(setup.classifier, noise_items(setup, pictures), setup.methods[:1])
         _check_scores(setup, maps.logits.shape[-1])
         start = time.perf_counter()
         prober.forward(maps.pixels)

@@ -14,12 +14,14 @@ from filelock import FileLock, Timeout
 from ..engines import ENGINES, Engine, Resources
 from ..errors import LoadError, RunError
 from ..families import class_names, load
+from ..metrics import choose
 from ..records import Run, ShardRows, Store
 from ..values import Changes, Classifier, DataSet
 from .configuration import AS_THE_MODEL_HAS_IT, Configuration, torch_threads
 from .evaluator import Evaluator, start_evaluator
 from .outcome import Evaluation
 from .planning import Plan, plan
+from .setup import Setup
 
 OnPlan = Callable[[Plan, Resources], None]
 OnShard = Callable[[ShardRows], None]
@@ -79,13 +81,10 @@ def evaluate(
     Raises:
         AgcamError: One that names the fix; nothing that was stored is lost.
     """
-    _ = ENGINES[engine]  # refused before the model is loaded
+    _ = ENGINES[engine], choose(metrics)  # refused before the model is loaded
     if Path(store).exists():
         Store(store).close()
-    named = isinstance(model, str) and isinstance(preparation, Changes | None)
-    classifier = None
-    if not named:
-        classifier = _loaded(model, device, arch, classes, preparation, scores)
+    classifier = loaded_unless_named(model, device, arch, classes, preparation, scores)
     configuration = Configuration(
         dataset=dataset if isinstance(dataset, str) else dataset.name,
         root=str(root),
@@ -104,25 +103,28 @@ def evaluate(
         threads=threads,
     )
     made = plan(configuration, classifier, None if isinstance(dataset, str) else dataset)
-    resources = _resources(made, workers, threads, address)
+    resources = resources_for(made.setup, workers, threads, address)
     if on_plan is not None:
         on_plan(made, resources)
     run = run_plan(made, store, engine, resources, on_shard or (lambda rows: None))
     return Evaluation(Path(store), run)
 
 
-def _loaded(
+def loaded_unless_named(
     model: object, device: str | None, arch: str | None, classes: Any, preparation: Any, scores: Any
-) -> Classifier:
+) -> Classifier | None:
+    """The model where other processes cannot load it by its name; None where they can."""
+    if isinstance(model, str) and isinstance(preparation, Changes | None):
+        return None
     if device is not None:
         raise LoadError("a loaded model stays where it is: move it yourself, or leave device out.")
     return load(model, arch=arch, classes=classes, preparation=preparation, scores=scores)
 
 
-def _resources(made: Plan, workers: int, threads: int, address: str) -> Resources:
+def resources_for(setup: Setup, workers: int, threads: int, address: str) -> Resources:
     """The workers; one where there is a GPU, which several would only share."""
-    device = made.description["model"]["device"]
-    several = device == "cpu" and made.setup.portable
+    device = setup.device
+    several = device == "cpu" and setup.portable
     usual = max(1, (os.cpu_count() or 1) // threads) if several else 1
     return Resources(workers or usual, threads, gpus=float(device == "cuda"), address=address)
 
@@ -142,7 +144,7 @@ def run_plan(
     chosen = ENGINES[engine](resources or Resources())
     setup = made.setup
     threads = torch_threads(setup.configuration.threads) if chosen.in_process else nullcontext()
-    with Store(path) as store, _locked(path, made.key):
+    with Store(path) as store, locked(path, made.key):
         done = store.begin(made.key, made.stored, setup.shards)
         left = [shard for shard in range(setup.shards) if shard not in done]
         with threads, closing(chosen.run(_start(made, chosen), left)) as finished:
@@ -165,7 +167,7 @@ def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows
 
 
 @contextmanager
-def _locked(path: str | Path, key: str) -> Iterator[None]:
+def locked(path: str | Path, key: str) -> Iterator[None]:
     """Hold the lock of a run, which the system releases when the process ends, however it ends.
 
     The empty file stays: were it removed, one process could lock the removed file and another a

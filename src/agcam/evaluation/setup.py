@@ -73,6 +73,12 @@ class Setup:
         return PRECISIONS[self.configuration.precision]
 
     @property
+    def device(self) -> str:
+        """The kind of device that the model is on."""
+        parameter = next(self.classifier.module.parameters(), None)
+        return "cpu" if parameter is None else parameter.device.type
+
+    @property
     def known(self) -> int:
         """How many samples have a class that the model knows."""
         samples = (sample for sample in self.dataset.samples if not sample.problem)
@@ -85,7 +91,6 @@ class Setup:
     def description(self) -> dict[str, Any]:
         """All that the numbers depend on, ready for JSON; its hash is the run's key."""
         classifier, dataset = self.classifier, self.dataset
-        parameter = next(classifier.module.parameters(), None)
         preparation = classifier.preparation
         options = {method.name: method.settings() for method in self.methods if method.chosen}
         return {
@@ -97,7 +102,7 @@ class Setup:
             "model": {
                 "name": classifier.name,
                 "weights_sha256": weights_hash(classifier.module),
-                "device": "cpu" if parameter is None else parameter.device.type,
+                "device": self.device,
                 "preparation": None if preparation is None else preparation.numbers(),
                 **({} if classifier.scores == "softmax" else {"scores": classifier.scores}),
             },
@@ -142,7 +147,7 @@ def load_setup(
     Raises:
         AgcamError: One that names the fix.
     """
-    metrics = choose(configuration.metrics)
+    metrics = choose(configuration.metrics) if configuration.metrics else ()  # an audit
     methods = choose_methods([*configuration.methods, *RANDOM_BASELINES], configuration.options)
     samples = dataset or DATASETS[configuration.dataset].read(configuration.root)
     samples = _limited(samples, configuration.limit)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..binding import to_model
 from ..tracing import trace
-from ..values import Classifier, Method, precise, predicted, probabilities_of
+from ..values import Classifier, Method, Recording, precise, predicted, probabilities_of
 from .items import Item
 
 Grids = NDArray[np.floating[Any]]
@@ -38,6 +38,11 @@ class ShardMaps:
         self._predicted: dict[str, Grids] = {}
 
     @property
+    def recording(self) -> Recording:
+        """The one pass behind all maps."""
+        return self._session.recording
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the input."""
         height, width = self.pixels.shape[-2:]
@@ -61,14 +66,18 @@ class ShardMaps:
 
     def maps_of(self, method: Method, target: Tensor) -> Grids:
         """Maps (picture, row, column), raw, of one class for each picture."""
+        return np.asarray(self.maps_of_several(method, target[:, None])[:, 0])
+
+    def maps_of_several(self, method: Method, targets: Tensor) -> Grids:
+        """Maps (picture, target, row, column), raw, of several classes for each picture."""
         grid = self.layout.grid
         if not method.needs.light:
             self._hold(method.needs.source)
-        relevance = precise(self._session.relevance(method, target[:, None]))
-        maps = np.asarray(relevance.reshape(-1, grid.rows, grid.columns).cpu().numpy())
-        finite = np.isfinite(maps).all(axis=(1, 2))
+        relevance = precise(self._session.relevance(method, targets))
+        maps = np.asarray(relevance.reshape(*targets.shape, grid.rows, grid.columns).cpu().numpy())
+        finite = np.isfinite(maps).all(axis=(1, 2, 3))
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
-        return np.where(finite[:, None, None], maps, 0)
+        return np.where(finite[:, None, None, None], maps, 0)
 
     def _hold(self, source: str) -> None:
         """One kind of graph at a time: those of a batch together do not fit into memory."""

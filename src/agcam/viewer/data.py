@@ -129,13 +129,14 @@ class Document:
     """A page without its cards: how it begins, how its maps are shown at first.
 
     `view` is the viewer's first state (opacity, colormap, ...). `layout` "sheet" shows the first
-    card as a table of methods and targets. `blocks` are tables, curves and texts of a report.
+    card as a table of methods and targets. `blocks` are tables, curves and texts of a report;
+    those of an audit follow a block of its classes and reasons.
     """
 
     title: str = ""
     lead: str = ""
     footer: str = ""
-    layout: Literal["viewer", "sheet", "report"] = "viewer"
+    layout: Literal["viewer", "sheet", "report", "audit"] = "viewer"
     view: Mapping[str, Any] | None = None
     blocks: Sequence[Mapping[str, Any]] = ()
 
@@ -169,9 +170,10 @@ def table_block(
     note: str = "",
     marks: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A table that can be sorted: a cell is a text, or {text, sort, notes: [{text, kind}], best}.
+    """A table that can be sorted.
 
-    `marks` are the style classes of the rows.
+    A cell is a text, or {text, sort, notes: [{text, kind}], best, href}; `marks` are the style
+    classes of the rows.
     """
     made = {"kind": "table", "title": title, "note": note, "head": head, "rows": rows}
     return {**made, "marks": list(marks)}

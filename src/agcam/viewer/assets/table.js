@@ -1,10 +1,11 @@
 // Tables that are sorted by pressing a column's head.
 
 import { button, element } from "./dom.js";
+import { linked } from "./reason.js";
 
 /**
  * @typedef {string | {text: string, sort?: number | null, notes?: {text: string, kind?: string}[],
- *   best?: boolean}} Cell
+ *   best?: boolean, href?: string}} Cell
  * @param {{title?: string, note?: string, head: Cell[], rows: Cell[][], marks?: string[],
  *   terms?: [string, string][]}} given
  *   `marks` are classes of the rows, `terms` explain columns
@@ -56,7 +57,7 @@ function line(row, mark = "") {
 	const cells = row.map((cell, column) => {
 		const tag = column ? "td" : "th";
 		const { notes = [], best = false } = typeof cell === "string" ? {} : cell;
-		const text = best ? element("b", {}, textOf(cell)) : textOf(cell);
+		const text = best ? element("b", {}, linked(cell)) : linked(cell);
 		const given = column ? {} : { scope: "row" };
 		return element(
 			tag,

@@ -1,5 +1,6 @@
 // One viewer: pictures, maps and predictions in, a page to work with out.
 
+import { Audit } from "./audit.js";
 import { Card } from "./card.js";
 import { Colours } from "./colours.js";
 import { overviewControls } from "./controls.js";
@@ -14,7 +15,7 @@ import { nameCards } from "./words.js";
 /**
  * @typedef {import("./card.js").CardData} CardData
  * @typedef {import("./card.js").Target} Target
- * @typedef {{title?: string, lead?: string, footer?: string, layout?: "viewer" | "sheet" | "report",
+ * @typedef {{title?: string, lead?: string, footer?: string, layout?: "viewer" | "sheet" | "report" | "audit",
  *   view?: Partial<import("./state.js").State>, colormaps: Record<string, string>,
  *   cards: CardData[], blocks?: any[]}} Document
  * @typedef {{
@@ -44,7 +45,7 @@ export function mount(place, given, hooks = {}) {
 	};
 }
 
-const OVERVIEWS = { sheet: Sheet, report: Report };
+const OVERVIEWS = { sheet: Sheet, report: Report, audit: Audit };
 
 class Viewer {
 	constructor(place, hooks) {

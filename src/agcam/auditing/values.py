@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
-UNKNOWN: int = -1
+from ..records import Estimate
+
+UNKNOWN: Final = -1
 """The label of a picture without a class that the model knows."""
 
 
@@ -28,6 +31,10 @@ class Pictures:
             model has none.
         predicted_map: float32 (picture, row, column).
         label_map: float32 (picture, row, column).
+        truth: float32 (picture, row, column), the part of each patch that is on the labelled object
+            as people annotated it; NaN where nobody did.
+        tone: float32 (picture, 6), mean and standard deviation of the input's red, green and blue,
+            0 to 1.
     """
 
     number: Int[np.ndarray, " picture"]
@@ -36,6 +43,16 @@ class Pictures:
     probability: Float[np.ndarray, "picture 2"]
     predicted_map: Float[np.ndarray, "picture row column"]
     label_map: Float[np.ndarray, "picture row column"]
+    truth: Float[np.ndarray, "picture row column"]
+    tone: Float[np.ndarray, "picture 6"]
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    @property
+    def right(self) -> Bool[np.ndarray, " picture"]:
+        """Where the label is predicted."""
+        return np.asarray(self.label == self.predicted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +65,8 @@ class Patches:
         place: int32, the patch in the grid, row by row.
         relevance: float32, its share of the map.
         features: float16 (patch, dim), the token as the recording holds it; memory-mapped.
+        colours: uint8 (patch, 48), the input below it, averaged to 4 x 4 pixels of red, green and
+            blue.
     """
 
     picture: Int[np.ndarray, " patch"]
@@ -55,6 +74,7 @@ class Patches:
     place: Int[np.ndarray, " patch"]
     relevance: Float[np.ndarray, " patch"]
     features: Float[np.ndarray, "patch dim"]
+    colours: UInt8[np.ndarray, "patch 48"]
 
     def __len__(self) -> int:
         return len(self.place)
@@ -97,24 +117,14 @@ class Suspicion:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean with its 95 % bootstrap interval, of `count` pictures."""
-
-    mean: float
-    low: float
-    high: float
-    count: int
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What the model gives for some pictures: the share called the class, and its probability.
 
     `called` counts, for each class, how many pictures are called it: a row of the confusion.
     """
 
-    share: Interval
-    probability: Interval
+    share: Estimate
+    probability: Estimate
     called: Mapping[int, int]
 
 

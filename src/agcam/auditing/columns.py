@@ -1,0 +1,115 @@
+"""From maps, tokens and pixels of a batch to the columns of pictures and patches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import ModelError
+from ..values import Classifier, Recording
+from .reasons import LAYER, TOP_K
+
+COLOURS: Final = 4  # pixels a side of what is kept of the input below a patch
+RGB: Final = 3
+SCHEMA: Final = {"version": 1, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
+"""All that columns depend on beside model, data set and method."""
+LARGEST: Final = float(np.finfo(np.float16).max)
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+def joined(parts: Sequence[Columns]) -> dict[str, NDArray[Any]]:
+    """Columns of several batches one below the other; `picture` counts on."""
+    if not parts:
+        return {}
+    starts = np.cumsum([0, *(len(part["number"]) for part in parts[:-1])])
+    counted = [
+        {**part, "picture": part["picture"] + np.int32(start)}
+        for part, start in zip(parts, starts, strict=True)
+    ]
+    return {name: np.concatenate([part[name] for part in counted]) for name in counted[0]}
+
+
+def shares(maps: NDArray[Any]) -> NDArray[np.float32]:
+    """Maps (..., row, column), least value subtracted, summing to 1; a constant one is all 0."""
+    above = maps - maps.min(axis=(-2, -1), keepdims=True)
+    total = above.sum(axis=(-2, -1), keepdims=True)
+    return np.asarray(above / np.where(total > 0, total, 1), dtype=np.float32)
+
+
+def tokens(recording: Recording, layer: float = LAYER) -> Tensor:
+    """What the patches hold at a share of the depth: values of that block, (batch, patch, dim)."""
+    grid = recording.grid
+    fitting = [one.value for one in recording.blocks if one.value.shape[-2] == grid.tokens]
+    if not fitting:
+        raise ModelError("no block of the model has one token for each patch of its map.")
+    value = fitting[min(int(layer * len(fitting)), len(fitting) - 1)]
+    return rearrange(value[:, :, grid.places], "batch head patch dim -> batch patch (head dim)")
+
+
+def strongest(
+    maps: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    features: Tensor,
+    pixels: NDArray[np.float32],
+    good: Sequence[int],
+) -> dict[str, NDArray[Any]]:
+    """The patches with the most relevance of each map (picture, target, row, column).
+
+    A picture whose two `targets` are one class has one map. `good` are the pictures that are kept;
+    `picture` counts among them.
+    """
+    count, rows, columns = len(maps), *maps.shape[-2:]
+    flat = maps.reshape(count, -1, rows * columns)
+    several = [(row, n, 0) for row, n in enumerate(good)]
+    if targets.shape[1] > 1:
+        several += [(row, n, 1) for row, n in enumerate(good) if targets[n, 0] != targets[n, 1]]
+    row, number, column = np.array(sorted(several), np.int32).reshape(-1, 3).T
+    chosen = flat[number, column]
+    place = np.argsort(-chosen, axis=1, kind="stable")[:, :TOP_K].astype(np.int32)
+    at = torch.from_numpy(place).long()
+    held = features.detach().cpu().float()[torch.from_numpy(number).long()[:, None], at]
+    held = held.clamp(-LARGEST, LARGEST)
+    each = place.shape[1]
+    return {
+        "picture": np.repeat(row, each),
+        "target": np.repeat(targets[number, column].astype(np.int32), each),
+        "place": place.ravel(),
+        "relevance": np.take_along_axis(chosen, place, axis=1).ravel(),
+        "features": held.flatten(0, 1).numpy().astype(np.float16),
+        "colours": _thumbnails(pixels, rows, columns)[number[:, None], place].reshape(
+            -1, RGB * COLOURS**2
+        ),
+    }
+
+
+def in_colour(pixels: Tensor, classifier: Classifier) -> NDArray[np.float32]:
+    """The input as red, green and blue (picture, 3, height, width) from 0 to 1."""
+    preparation = classifier.preparation
+    assert preparation is not None, "load_setup refuses a model without one"
+    mean, std = (
+        torch.tensor(one).reshape(1, -1, 1, 1) for one in (preparation.mean, preparation.std)
+    )
+    shown = (pixels.cpu().float() * std + mean).clamp(0, 1)
+    shown = shown[:, :RGB] if shown.shape[1] >= RGB else shown[:, :1].expand(-1, RGB, -1, -1)
+    return np.asarray(shown.numpy())
+
+
+def _thumbnails(pixels: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.uint8]:
+    """(picture, patch, 48): what lies below each patch, averaged to 4 x 4 pixels."""
+    size = rows * COLOURS, columns * COLOURS
+    small = F.adaptive_avg_pool2d(torch.from_numpy(pixels), size)
+    cut = rearrange(
+        small,
+        "picture colour (row y) (column x) -> picture (row column) (y x colour)",
+        row=rows,
+        column=columns,
+    )
+    return np.asarray((cut * 255).round().to(torch.uint8).numpy())

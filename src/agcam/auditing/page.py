@@ -1,0 +1,178 @@
+"""An audit as one page of the viewer, sorted by what needs attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..values import preparation_text
+from ..viewer import Document, page, table_block
+from .findings import Findings
+from .shown import Shown
+from .values import Reason
+
+ATTENTION: Final = 0.5  # a score from which a reason is shown first
+FIRST: Final = 12  # reasons shown first, at most
+CROPS: Final = 8
+REASONS: Final = 4  # of a class, in the table of classes
+ELSEWHERE: Final = 3
+FAILURES: Final = 200
+
+
+def audit_page(found: Findings, out: Path, key: str) -> str:
+    """The page; its pictures are written beside it."""
+    made = _Page(found, Shown(found, out))
+    audit = made.data(key)
+    document = Document(
+        title=f"Audit of {found.setup.classifier.name}",
+        lead=made.lead(),
+        footer=made.footer(),
+        layout="audit",
+        blocks=[audit, *made.tables()],
+    )
+    return page(document, made.shown.cards)
+
+
+class _Page:
+    """The parts of a page."""
+
+    def __init__(self, found: Findings, shown: Shown) -> None:
+        self.found, self.shown = found, shown
+        self.ranked = sorted(found.classes, key=lambda one: -found.attention(one))
+
+    def lead(self) -> str:
+        """The result in two sentences."""
+        found = self.found
+        accuracy = found.accuracy()
+        first = [one for one in found.ranked if found.score(one) >= ATTENTION]
+        names = list(dict.fromkeys(found.name(one.target) for one in first))
+        what = (
+            f"Look at {', '.join(names[:3])}{' ...' if len(names) > 3 else ''} first: what "
+            "speaks for it may not be the object."
+            if names
+            else "No reason is suspicious."
+        )
+        return (
+            f"{what} {len(found.pictures)} pictures of {len(found.classes)} classes; "
+            f"{100 * accuracy.mean:.1f} % are predicted rightly ({100 * accuracy.low:.1f} to "
+            f"{100 * accuracy.high:.1f})."
+        )
+
+    def footer(self) -> str:
+        """How it was made."""
+        setup = self.found.setup
+        return (
+            f"Maps by {setup.methods[0].name}, one recorded pass a picture; preparation: "
+            f"{preparation_text(setup.classifier.preparation)}. Intervals are 95 % bootstrap "
+            "intervals. summary.json, reasons.csv and pictures.csv hold every number."
+        )
+
+    def data(self, key: str) -> dict[str, Any]:
+        """What the viewer's overview is made of."""
+        found = self.found
+        first = [one for one in found.ranked if found.score(one) >= ATTENTION][:FIRST]
+        reasons = {one: self.reason(one) for one in (*first, *found.ranked)}
+        return {
+            "kind": "audit",
+            "key": key,
+            "first": [_id(one) for one in first],
+            "reasons": {_id(one): data for one, data in reasons.items()},
+            "classes": [self.class_(target) for target in self.ranked],
+            "lists": self.shown.lists,
+        }
+
+    def class_(self, target: int) -> dict[str, Any]:
+        """One class."""
+        found, link = self.found, self.shown.link
+        labelled, called = found.labelled(target), found.called(target)
+        right, name = found.pictures.right, found.name(target)
+        accuracy = found.accuracy(target)
+        lost = [row for row in labelled if not right[row]]
+        gained = [row for row in called if not right[row]]
+        return {
+            "id": f"class-{target}",
+            "name": name,
+            "score": _number(found.attention(target)),
+            "reasons": [_id(one) for one in found.reasons.get(target, ())],
+            "facts": [
+                ["pictures", link(str(len(labelled)), f"{name}: its pictures", labelled)],
+                ["predicted rightly", _interval(accuracy) if accuracy.number else "-"],
+                [
+                    "predicted as another",
+                    link(str(len(lost)), f"{name}: called another", lost),
+                ],
+                ["others predicted as it", link(str(len(gained)), f"Others called {name}", gained)],
+            ],
+        }
+
+    def reason(self, reason: Reason) -> dict[str, Any]:
+        """One reason."""
+        found, shown = self.found, self.shown
+        name, rows = found.name(reason.target), found.rows_of(reason)
+        title = f"{name}, reason {reason.number + 1}"
+        suspicion = found.suspicion[reason.target, reason.number]
+        count = shown.link(str(len(rows)), title, rows, shown.caption)
+        elsewhere = sorted(reason.elsewhere.items(), key=lambda one: -one[1])[:ELSEWHERE]
+        facts = [
+            ["of the class's relevance", _percent(reason.share)],
+            ["of its pictures", _percent(reason.occurrence)],
+            ["pictures", count],
+            *([f"in pictures of {found.name(n)}", _percent(share)] for n, share in elsewhere),
+        ]
+        return {
+            "id": _id(reason),
+            "title": title,
+            "class": f"class-{reason.target}",
+            "name": name,
+            "number": reason.number + 1,
+            "score": _number(suspicion.score),
+            "sentence": suspicion.sentence,
+            "crops": self._crops(reason, rows),
+            "list": count.get("href", ""),
+            "places": np.round(reason.places / max(reason.places.max(), 1e-9), 3).tolist(),
+            "facts": facts,
+            "tests": [],
+            "examples": [found.sample(row).name for row in rows[:12]],
+        }
+
+    def _crops(self, reason: Reason, rows: Any) -> list[dict[str, Any]]:
+        crops = []
+        for row in rows[:CROPS].tolist():
+            place = self.shown.place(row)
+            if place is not None and self.shown.cards[place].picture is not None:
+                crops.append({"card": place, "cut": list(self.shown.cut(reason, row))})
+        return crops
+
+    def tables(self) -> list[Mapping[str, Any]]:
+        """What stands below the classes."""
+        found = self.found
+        tables: list[Mapping[str, Any]] = []
+        if found.without_pictures:
+            texts = [", ".join(found.without_pictures)]
+            title = "Classes without pictures"
+            tables.append({"kind": "text", "title": title, "paragraphs": texts})
+        if found.failures:
+            rows = [[one.name, one.metric, one.message] for one in found.failures[:FAILURES]]
+            rest = len(found.failures) - FAILURES
+            note = f"{rest} more are in failures.csv." if rest > 0 else ""
+            tables.append(table_block("Failures", ["picture", "what", "why"], rows, note))
+        return tables
+
+
+def _id(reason: Reason) -> str:
+    return f"reason-{reason.target}-{reason.number}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _number(value: float) -> float:
+    return round(float(value), 3)
+
+
+def _interval(estimate: Any) -> str:
+    return f"{100 * estimate.mean:.0f} % ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"

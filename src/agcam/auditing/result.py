@@ -1,0 +1,75 @@
+"""An audit that is done: its numbers, and the folder that it is written to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import RunError
+from ..maps import write_atomically
+from .findings import Findings
+from .page import audit_page
+from .summary import summary
+
+SUMMARY: Final = "summary.json"
+PAGE: Final = "audit.html"
+LIMITS: Final = ("suspicious", "accuracy", "failures")
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What was found, in the folder `out`; `key` names the scan."""
+
+    out: Path
+    found: Findings
+    key: str
+
+    def __repr__(self) -> str:
+        """One line."""
+        found = self.found
+        return (
+            f"<Audit of {found.setup.classifier.name}: {len(found.pictures)} pictures, "
+            f"{len(found.classes)} classes, suspicious up to {self.summary['suspicious']}; "
+            f"{self.page}>"
+        )
+
+    @property
+    def page(self) -> Path:
+        """The page."""
+        return self.out / PAGE
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """All numbers, ready for JSON."""
+        return summary(self.found)
+
+    def fails(self, limits: Mapping[str, float]) -> list[str]:
+        """A sentence for each limit that is not kept.
+
+        Args:
+            limits: "suspicious" and "failures": the least that fails; "accuracy": all below fails.
+
+        Raises:
+            RunError: A limit has another name.
+        """
+        unknown = [name for name in limits if name not in LIMITS]
+        if unknown:
+            raise RunError(f"a limit is {', '.join(LIMITS)}, not {unknown[0]!r}")
+        sentences = []
+        for name, limit in limits.items():
+            value = self.summary[name]
+            value = value["mean"] if name == "accuracy" else value
+            if value is not None and (value < limit if name == "accuracy" else value >= limit):
+                sentences.append(f"{name} is {value:g}, and the limit is {limit:g}")
+        return sentences
+
+    def written(self) -> Audit:
+        """The same, after its files are written."""
+        text = json.dumps(self.summary, indent=1, ensure_ascii=True) + "\n"
+        write_atomically(self.out / SUMMARY, text.encode())
+        write_atomically(self.page, audit_page(self.found, self.out, self.key).encode())
+        return self

@@ -1,0 +1,153 @@
+"""An audit: planned, scanned shard by shard by an engine, and what is found written to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from ..engines import ENGINES, Engine, Resources
+from ..errors import RunError
+from ..evaluation import Configuration, Setup, load_setup
+from ..evaluation.configuration import AS_THE_MODEL_HAS_IT, torch_threads
+from ..evaluation.run import loaded_unless_named, locked, resources_for
+from ..evaluation.setup import key_of
+from ..families import class_names
+from ..values import Changes, DataSet
+from .findings import Findings, find
+from .price import Plan, plan
+from .reasons import METHOD
+from .result import Audit
+from .scan import Scanned, Scanner, start_scanner
+from .shards import Shards
+
+OnPlan = Callable[[Plan, Resources, int], None]
+Progress = Callable[[str, int, int], None]
+SCANS: Final = "scans"
+
+
+def audit(
+    data: str | Path | DataSet,
+    model: object = "demo",
+    *,
+    layout: str = "folder",
+    out: str | Path = Path("audited"),
+    method: str = METHOD,
+    options: Mapping[str, Any] | None = None,
+    limit: int = 0,
+    batch_size: int = 8,
+    arch: str | None = None,
+    classes: Any = None,
+    preparation: Any = None,
+    scores: str | None = None,
+    device: str | None = None,
+    engine: str = "local",
+    address: str = "",
+    workers: int = 0,
+    threads: int = 1,
+    on_plan: OnPlan | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Find out what each class of a data set is recognized by, and what of it is suspicious.
+
+    One recorded pass a picture gives prediction, maps and patches. The same call goes on where a
+    stopped one was.
+
+    Args:
+        data: The pictures: a folder with a folder for each class, or what `layout` reads, or a data
+            set that one of `agcam.DATASETS` has read.
+        model: As in `explain`.
+        layout: A name of `agcam.DATASETS`. Where it has boxes or masks they are used.
+        out: The folder for the page, the numbers, and the scan.
+        method: Whose maps show what speaks for a class.
+        options: As in `explain`.
+        limit: So many pictures, spread evenly over the data set; 0: all.
+        batch_size: Pictures in one pass, and in one file of the scan.
+        arch: As in `agcam.load`.
+        classes: As in `agcam.load`.
+        preparation: As in `agcam.load`.
+        scores: As in `agcam.load`.
+        device: Where a model that is loaded by its name runs; a loaded one stays where it is.
+        engine: As in `evaluate`.
+        address: As in `evaluate`.
+        workers: As in `evaluate`.
+        threads: As in `evaluate`.
+        on_plan: Called with the plan, the workers, and how many pictures were scanned before, once
+            before the scan starts.
+        progress: Called as `progress(what, done, total)`.
+
+    Raises:
+        AgcamError: One that names the fix; what was scanned is kept.
+    """
+    _ = ENGINES[engine]  # refused before the model is loaded
+    classifier = loaded_unless_named(model, device, arch, classes, preparation, scores)
+    configuration = Configuration(
+        dataset=data.name if isinstance(data, DataSet) else layout,
+        root="" if isinstance(data, DataSet) else str(data),
+        model=str(model) if classifier is None else classifier.name,
+        methods=(method,),
+        metrics=(),
+        options={method: dict(options)} if options else {},
+        arch=arch,
+        class_names=() if classes is None else tuple(class_names(classes)),
+        preparation=preparation if isinstance(preparation, Changes) else AS_THE_MODEL_HAS_IT,
+        scores=scores or "",
+        device=device or "cpu",
+        limit=limit,
+        batch_size=batch_size,
+        threads=threads,
+    )
+    setup = load_setup(configuration, classifier, data if isinstance(data, DataSet) else None)
+    resources = resources_for(setup, workers, threads, address)
+    report = progress or (lambda what, done, total: None)
+    found, key = _scanned(setup, Path(out), engine, resources, on_plan, report)
+    return Audit(Path(out), found, key).written()
+
+
+def _scanned(
+    setup: Setup,
+    out: Path,
+    engine: str,
+    resources: Resources,
+    on_plan: OnPlan | None,
+    progress: Progress,
+) -> tuple[Findings, str]:
+    """Scan what is left of a data set, and find."""
+    made = plan(setup, tests=0)
+    shards = Shards(out / SCANS / made.key[:12], setup.shards)
+    if on_plan is not None:
+        on_plan(made, resources, len(shards.done()))
+    (out / SCANS).mkdir(parents=True, exist_ok=True)
+    with locked(out / SCANS / "scan", made.key):
+        scan(made, shards, ENGINES[engine](resources), partial(progress, "scanning"))
+    pictures, patches = shards.columns()
+    progress("finding reasons", 0, 1)
+    return find(setup, pictures, patches, tuple(shards.failures())), made.key[:12]
+
+
+def scan(made: Plan, shards: Shards, engine: Engine, progress: Callable[[int, int], None]) -> None:
+    """Scan the shards that are not there yet; only this process writes. Raises AgcamError."""
+    done = shards.done()
+    left = [shard for shard in range(shards.count) if shard not in done]
+    threads = made.setup.configuration.threads
+    inside = torch_threads(threads) if engine.in_process else nullcontext()
+    samples, size = len(made.setup.dataset.samples), made.setup.configuration.batch_size
+    progress(min(len(done) * size, samples), samples)
+    with inside, closing(engine.run(_start(made, engine), left)) as finished:
+        for count, (shard, scanned) in enumerate(finished, start=len(done) + 1):
+            shards.write(shard, scanned)
+            progress(min(count * size, samples), samples)
+
+
+def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], Scanned]]:
+    """What makes a worker's function, where the worker is."""
+    setup = made.setup
+    if engine.in_process:
+        return partial(Scanner, setup)
+    if not setup.portable:
+        raise RunError(
+            "a model or data set without a name cannot be sent to other processes: use one worker"
+        )
+    return partial(start_scanner, setup.configuration, key_of(setup.description()))

@@ -1,0 +1,102 @@
+"""From a shard's number to its columns: one recording gives predictions, maps and patch tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..evaluation import Configuration, Evaluator, Setup
+from ..evaluation.evaluator import start_evaluator
+from ..evaluation.items import Item, read_truth
+from ..evaluation.rows import Rows
+from ..evaluation.shard_maps import ShardMaps
+from ..records import Failure
+from ..values import Grid, Metric, Truth
+from .columns import Columns, in_colour, joined, shares, strongest, tokens
+from .truth import coverage
+
+
+@dataclass(frozen=True, eq=False)
+class Scanned:
+    """One shard.
+
+    Attributes:
+        columns: The fields of `Pictures` and of `Patches` by name; `picture` counts in the shard.
+        failures: What could not be scanned, and why.
+        forwards: Forward passes of one picture.
+    """
+
+    columns: Columns
+    failures: tuple[Failure, ...]
+    forwards: int
+
+
+class Scanner:
+    """Turns shards into columns; a picture that cannot be scanned becomes a failure."""
+
+    def __init__(self, setup: Setup, evaluator: Evaluator | None = None) -> None:
+        self.setup = setup
+        self._evaluator = evaluator or Evaluator(setup)
+        self._evaluator.judges = [((), self._keep)]
+        self._kept: list[dict[str, NDArray[Any]]] = []
+
+    def __call__(self, shard: int) -> Scanned:
+        """All columns of a shard."""
+        self._kept = []
+        rows = self._evaluator(shard)
+        return Scanned(joined(self._kept), rows.failures, rows.forwards)
+
+    def _keep(self, maps: ShardMaps, _: Sequence[Metric], rows: Rows) -> None:
+        """Keep the columns of some pictures, all from their one recording."""
+        grid, labels = maps.layout.grid, maps.labels
+        explained = maps.logits.argmax(-1)
+        targets = torch.stack([explained, labels], 1)
+        if torch.equal(explained, labels):
+            targets = targets[:, :1]
+        method = maps.methods[0]
+        found = shares(maps.maps_of_several(method, targets))
+        good = [n for n in range(len(maps.items)) if (n, method.name) not in maps.broken]
+        truths = np.stack([self._truth(item, grid, rows) for item in maps.items])
+        pixels = in_colour(maps.pixels, self.setup.classifier)
+        made = {
+            "number": np.array([item.number for item in maps.items], np.int32),
+            "label": labels.cpu().numpy().astype(np.int32),
+            "predicted": np.array(maps.prediction, np.int32),
+            "probability": _probabilities(maps, explained),
+            "predicted_map": found[:, 0],
+            "label_map": found[:, -1],
+            "truth": truths,
+            "tone": np.concatenate([pixels.mean((2, 3)), pixels.std((2, 3))], 1),
+        }
+        pictures = {name: column[good] for name, column in made.items()}
+        features = tokens(maps.recording)
+        patches = strongest(found, targets.cpu().numpy(), features, pixels, good)
+        self._kept.append(pictures | patches)
+
+    def _truth(self, item: Item, grid: Grid, rows: Rows) -> NDArray[np.float32]:
+        """How much of each patch is on the object; what is wrong with an annotation is recorded."""
+        truth = read_truth(self.setup.dataset.truth, item.sample, item.frame)
+        if isinstance(truth, str):
+            rows.fail(item.number, item.sample, "truth", truth)
+            truth = Truth(np.zeros((0, 4)))
+        return coverage(truth, item.frame, grid)
+
+
+def start_scanner(configuration: Configuration, key: str) -> Scanner:
+    """A scanner in another process, as `start_evaluator` makes an evaluator there."""
+    evaluator = start_evaluator(configuration, key)
+    return Scanner(evaluator.setup, evaluator)
+
+
+def _probabilities(maps: ShardMaps, explained: Tensor) -> NDArray[np.float32]:
+    """(picture, 2): of the predicted class and of the label; NaN where there are none."""
+    if maps.probabilities is None:
+        return np.full((len(maps.items), 2), np.nan, np.float32)
+    both = torch.stack([explained, maps.labels], 1)
+    return np.asarray(maps.probabilities.gather(1, both).cpu().numpy(), dtype=np.float32)

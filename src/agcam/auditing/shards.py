@@ -1,0 +1,124 @@
+"""The scan on disk: one file a shard, written once; then columns that are memory-mapped."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from ..errors import RunError
+from ..maps import write_atomically
+from ..records import Failure
+from .scan import Scanned
+from .values import Patches, Pictures
+
+FOLDER: Final = 1000  # files of shards in one folder
+OF_PICTURES: Final = tuple(field.name for field in fields(Pictures))
+OF_PATCHES: Final = tuple(field.name for field in fields(Patches))
+DAMAGE: Final = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+class Shards:
+    """The shards of one scan in a folder of its own; a killed process leaves only whole files."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder, self.count = folder, count
+
+    def done(self) -> set[int]:
+        """The shards that are there; whether a file can be read is seen when it is."""
+        return {shard for shard in range(self.count) if self._path(shard).exists()}
+
+    def write(self, shard: int, scanned: Scanned) -> None:
+        """Keep a shard."""
+        buffer = io.BytesIO()
+        about = {"failures": scanned.failures, "forwards": scanned.forwards}
+        columns: dict[str, Any] = {**scanned.columns, "about": _as_bytes(about)}
+        np.savez(buffer, **columns)
+        (self.folder / "columns" / "complete").unlink(missing_ok=True)
+        write_atomically(self._path(shard), buffer.getvalue())
+
+    def read(self, shard: int) -> Scanned:
+        """A shard; RunError, after its file is removed, where that is damaged."""
+        path = self._path(shard)
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+                columns = {name: file[name] for name in file.files if name != "about"}
+                about = json.loads(file["about"].tobytes())
+        except DAMAGE as error:
+            path.unlink(missing_ok=True)
+            raise RunError(
+                f"{path} was damaged ({error}) and is removed; run the same command to scan its "
+                "pictures again"
+            ) from error
+        failures = tuple(Failure(*row) for row in about["failures"])
+        return Scanned(columns, failures, about["forwards"])
+
+    def failures(self) -> list[Failure]:
+        """What could not be scanned, in the data set's order."""
+        return [failure for scanned in self._each() for failure in scanned.failures]
+
+    def columns(self) -> tuple[Pictures, Patches]:
+        """All shards one below the other, memory-mapped; RunError if no picture was scanned."""
+        target = self.folder / "columns"
+        if not (target / "complete").exists():
+            shutil.rmtree(target, ignore_errors=True)
+            self._merge(target)
+        found = {
+            name: np.load(target / f"{name}.npy", mmap_mode="r")
+            for name in (*OF_PICTURES, *OF_PATCHES)
+        }
+        return (
+            Pictures(**{name: found[name] for name in OF_PICTURES}),
+            Patches(**{name: found[name] for name in OF_PATCHES}),
+        )
+
+    def _merge(self, target: Path) -> None:
+        pictures = patches = 0
+        first: Scanned | None = None
+        for scanned in self._each():
+            pictures += len(scanned.columns.get("number", ()))
+            patches += len(scanned.columns.get("picture", ()))
+            first = scanned if first is None and scanned.columns else first
+        if first is None:
+            raise RunError("no picture could be scanned")
+        target.mkdir(parents=True, exist_ok=True)
+        made = {
+            name: _room(
+                target / f"{name}.npy", column, pictures if name in OF_PICTURES else patches
+            )
+            for name, column in first.columns.items()
+        }
+        row = patch = 0
+        for scanned in self._each():
+            count, some = (len(scanned.columns.get(name, ())) for name in ("number", "picture"))
+            for name, column in scanned.columns.items():
+                start, stop = (row, row + count) if name in OF_PICTURES else (patch, patch + some)
+                made[name][start:stop] = column + row if name == "picture" else column
+            row, patch = row + count, patch + some
+        for column in made.values():
+            column.flush()
+        write_atomically(target / "complete", b"")
+
+    def _each(self) -> Iterator[Scanned]:
+        return (self.read(shard) for shard in sorted(self.done()))
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f"{shard // FOLDER:04}" / f"{shard:07}.npz"
+
+
+def _room(path: Path, column: NDArray[Any], rows: int) -> Any:
+    return open_memmap(path, mode="w+", dtype=column.dtype, shape=(rows, *column.shape[1:]))
+
+
+def _as_bytes(value: Any) -> NDArray[np.uint8]:
+    text = json.dumps(value).encode()
+    return np.frombuffer(text, dtype=np.uint8)

@@ -1,0 +1,154 @@
+"""The pictures of the page: a small file and a card for each, and lists of them to link to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import numpy as np
+
+from ..errors import AgcamError
+from ..evaluation.items import SIDES, read_truth
+from ..images import open_picture
+from ..maps import write_atomically
+from ..values import Frame, percent
+from ..viewer import SMALL, Card, MapData, MethodData, Picture, TargetData, reduced, small_file
+from .findings import Findings
+from .values import Reason
+
+FOLDER: Final = "pictures"
+SIDE: Final = 480  # pixels of a picture's longer side
+MOST: Final = 1500  # pictures of a page
+EACH: Final = 24  # pictures of a list
+AROUND: Final = 1  # patches shown around what is cut out
+WIDEST: Final = 5  # patches of a side of what is cut out as a whole
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass
+class Shown:
+    """Cards and lists while a page is made."""
+
+    found: Findings
+    out: Path
+    cards: list[Card] = field(default_factory=list)
+    lists: list[dict[str, Any]] = field(default_factory=list)
+    _places: dict[int, int] = field(default_factory=dict)
+    _windows: dict[int, Box] = field(default_factory=dict)
+
+    def place(self, row: int) -> int | None:
+        """The place of a picture's card; None where the page has no room for more."""
+        if row not in self._places:
+            if len(self.cards) >= MOST:
+                return None
+            self.cards.append(self._card(row))
+            self._places[row] = len(self.cards) - 1
+        return self._places[row]
+
+    def link(
+        self,
+        text: str,
+        title: str,
+        rows: Iterable[int],
+        caption: Callable[[int], str] | None = None,
+        sort: float | None = None,
+    ) -> dict[str, Any]:
+        """A cell that leads to a list of pictures; a text where there are none."""
+        every = [int(row) for row in rows]
+        items = [
+            {"card": place, "caption": caption(row) if caption else ""}
+            for row in every[:EACH]
+            if (place := self.place(row)) is not None
+        ]
+        if not items:
+            return {"text": text, "sort": sort}
+        more = len(every) > len(items)
+        note = f"{len(items)} of {len(every)}; all are in pictures.csv." if more else ""
+        self.lists.append({"title": title, "note": note, "items": items})
+        return {"text": text, "sort": sort, "href": f"#list-{len(self.lists) - 1}"}
+
+    def cut(self, reason: Reason, row: int) -> Box:
+        """Where a reason lies in a picture: left, top, width, height, as shares of the picture."""
+        patches, grid = self.found.patches, self.found.grid
+        mine = reason.patches[patches.picture[reason.patches] == row]
+        best = mine[int(patches.relevance[mine].argmax())]
+        places = patches.place[mine] if _is_compact(patches.place[mine], grid.columns) else None
+        chosen = patches.place[best : best + 1] if places is None else places
+        y, x = np.divmod(np.asarray(chosen), grid.columns)
+        left, top = x.min() - AROUND, y.min() - AROUND
+        side = max(x.max() - x.min(), y.max() - y.min()) + 1 + 2 * AROUND
+        start, above, end, below = self._windows[row]
+        across, down = (end - start) / grid.columns, (below - above) / grid.rows
+        width, height = min(side * across, 1.0), min(side * down, 1.0)
+        return (
+            float(np.clip(start + left * across, 0, 1 - width)),
+            float(np.clip(above + top * down, 0, 1 - height)),
+            float(width),
+            float(height),
+        )
+
+    def _card(self, row: int) -> Card:
+        found, pictures = self.found, self.found.pictures
+        sample = found.sample(row)
+        label, predicted = int(pictures.label[row]), int(pictures.predicted[row])
+        targets = [self._target(predicted, pictures.probability[row, 0])] if predicted >= 0 else []
+        if label != predicted:
+            targets.append(self._target(label, pictures.probability[row, 1]))
+        method = found.setup.methods[0]
+        card = Card(
+            sample.name,
+            targets=tuple(targets),
+            methods=(MethodData.of(method),),
+            caption=self.caption(row),
+        )
+        try:
+            _, frame = found.setup.open(sample)
+            picture = reduced(open_picture(sample.address), SIDE)
+        except AgcamError as error:
+            return replace(card, error=str(error))
+        name = f"{int(pictures.number[row]):07}.{SMALL}"
+        write_atomically(self.out / FOLDER / name, small_file(picture))
+        window = frame.scaled(*picture.size).window
+        width, height = picture.size
+        left, top, right, bottom = window
+        self._windows[row] = left / width, top / height, right / width, bottom / height
+        maps = (pictures.predicted_map[row], pictures.label_map[row])[-len(targets) :]
+        return replace(
+            card,
+            picture=Picture(quote(f"{FOLDER}/{name}"), width, height),
+            window=window,
+            maps=tuple(MapData(method.name, n, np.asarray(one)) for n, one in enumerate(maps)),
+            boxes=self._boxes(row, frame, picture.size),
+        )
+
+    def caption(self, row: int) -> str:
+        """Label and prediction of a picture."""
+        pictures = self.found.pictures
+        label, predicted = int(pictures.label[row]), int(pictures.predicted[row])
+        name = self.found.name(label)
+        return name if label == predicted else f"{name}, predicted {self.found.name(predicted)}"
+
+    def _target(self, number: int, probability: float) -> TargetData:
+        known = None if np.isnan(probability) else float(probability)
+        score = "" if known is None else percent(known)
+        return TargetData(self.found.name(number), number, None, known, score, score)
+
+    def _boxes(self, row: int, frame: Frame, size: tuple[int, int]) -> tuple[Box, ...]:
+        if np.isnan(self.found.pictures.truth[row]).all():
+            return ()
+        truth = read_truth(self.found.setup.dataset.truth, self.found.sample(row), frame)
+        if isinstance(truth, str):
+            return ()
+        scale = np.tile([size[0] / frame.width, size[1] / frame.height], 2)
+        boxes = np.reshape(truth.boxes, (-1, SIDES)) * scale
+        return tuple((a, b, c, d) for a, b, c, d in boxes.tolist())
+
+
+def _is_compact(places: Any, columns: int) -> bool:
+    """Whether patches lie within a small square."""
+    y, x = np.divmod(np.asarray(places), columns)
+    return bool(max(np.ptp(x), np.ptp(y)) < WIDEST)

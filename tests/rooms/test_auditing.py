@@ -1,0 +1,189 @@
+"""An audit of a tiny model: what it writes, how it goes on, what it does with bad input."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image, ImageDraw
+
+import agcam
+from agcam.auditing.columns import shares
+from agcam.auditing.truth import coverage
+from agcam.errors import RunError
+from agcam.values import Frame, Grid, Truth
+from pages import Page
+from processes import SOON
+
+NAMES = ("ant", "bee", "cow")
+EACH = 6
+
+
+def lay_out(folder, classes=NAMES, each=EACH):
+    """A folder of class folders with pictures of noise, one of them with a mark in a corner."""
+    generator = np.random.default_rng(0)
+    for name in classes:
+        (folder / name).mkdir(parents=True)
+        for number in range(each):
+            low = generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+            picture = Image.fromarray(low).resize((96, 72))
+            if name == NAMES[0]:
+                ImageDraw.Draw(picture).rectangle((4, 50, 20, 66), fill="yellow")
+            picture.save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return lay_out(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    module = timm.create_model("test_vit", num_classes=len(NAMES)).eval()
+    return agcam.load(module, classes=NAMES)
+
+
+@pytest.fixture(scope="module")
+def done(folder, model, tmp_path_factory):
+    return agcam.audit(folder, model, out=tmp_path_factory.mktemp("out"), batch_size=4)
+
+
+def test_the_summary_counts_what_there_is(done):
+    made = json.loads((done.out / "summary.json").read_text())
+    assert made == done.summary
+    assert made["pictures"] == EACH * len(NAMES)
+    assert made["failures"] == 0
+    assert {one["name"] for one in made["classes"]} <= set(NAMES)
+    assert sum(one["pictures"] for one in made["classes"]) == made["pictures"]
+    scores = [one["suspicious"] for one in made["classes"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_predictions_and_maps_are_those_of_explain(done, folder, model):
+    pictures = done.found.pictures
+    row = 7
+    path = done.found.sample(row).address
+    explained = agcam.explain(model, path, int(pictures.label[row]), "agcam_focus")
+    expected = shares(explained.grid_map[0, 0].numpy())
+    np.testing.assert_allclose(pictures.label_map[row], expected, atol=1e-5)
+    best = agcam.explain(model, path).answers[0][0]
+    assert best.index == pictures.predicted[row]
+    assert best.probability == pytest.approx(pictures.probability[row, 0], abs=1e-5)
+
+
+def test_patches_are_the_strongest_of_their_maps(done):
+    pictures, patches = done.found.pictures, done.found.patches
+    for row in range(len(pictures)):
+        of_predicted = (patches.picture == row) & (patches.target == pictures.predicted[row])
+        flat = np.sort(pictures.predicted_map[row].ravel())[::-1]
+        relevance = np.asarray(patches.relevance[of_predicted])
+        np.testing.assert_array_equal(relevance, flat[: len(relevance)])
+        places = patches.place[of_predicted]
+        np.testing.assert_array_equal(pictures.predicted_map[row].ravel()[places], relevance)
+
+
+def test_the_page_shows_every_class_and_its_pictures(done):
+    read = Page(done.page)
+    audit = read.document["blocks"][0]
+    assert {one["name"] for one in audit["classes"]} == {
+        done.found.name(one) for one in done.found.classes
+    }
+    for one in audit["lists"]:
+        assert all(0 <= item["card"] < len(read.cards) for item in one["items"])
+    for address in read.addresses:
+        with Image.open(done.out / address) as picture:
+            picture.verify()
+
+
+def test_a_second_call_scans_nothing(done, folder, model, monkeypatch):
+    monkeypatch.setattr("agcam.auditing.scan.Scanner.__call__", None)
+    again = agcam.audit(folder, model, out=done.out, batch_size=4)
+    assert again.summary == done.summary
+
+
+def test_bad_pictures_and_unknown_classes_are_failures(folder, model, tmp_path):
+    pictures = lay_out(tmp_path / "pictures", (*NAMES[:2], "zebra"), 3)
+    (pictures / "ant" / "torn.png").write_bytes(b"no picture")
+    (pictures / "ant" / "1.png").write_bytes((pictures / "ant" / "0.png").read_bytes()[:200])
+    found = agcam.audit(pictures, model, out=tmp_path / "out").found
+    assert len(found.pictures) == 5
+    messages = {failure.name: failure.message for failure in found.failures}
+    assert "does not know zebra" in messages["zebra/0.png"]
+    assert set(messages) == {"ant/1.png", "ant/torn.png", *(f"zebra/{n}.png" for n in range(3))}
+
+
+def test_one_picture_a_class_is_audited(model, tmp_path):
+    pictures = lay_out(tmp_path / "pictures", each=1)
+    made = agcam.audit(pictures, model, out=tmp_path / "out")
+    assert made.summary["pictures"] == len(NAMES)
+
+
+def test_no_class_of_the_model_is_refused(model, tmp_path):
+    pictures = lay_out(tmp_path / "pictures", ("x", "y"), 1)
+    with pytest.raises(RunError, match="none of the data set's 2 classes"):
+        agcam.audit(pictures, model, out=tmp_path / "out")
+
+
+def test_a_damaged_shard_is_removed_and_scanned_again(folder, model, tmp_path):
+    first = agcam.audit(folder, model, out=tmp_path, batch_size=4).summary
+    shard = next((tmp_path / "scans").glob("*/0000/0000001.npz"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    next((tmp_path / "scans").glob("*/columns/complete")).unlink()
+    with pytest.raises(RunError, match="run the same command"):
+        agcam.audit(folder, model, out=tmp_path, batch_size=4)
+    assert agcam.audit(folder, model, out=tmp_path, batch_size=4).summary == first
+
+
+def test_limits(done):
+    assert done.fails({"suspicious": 2, "accuracy": 0, "failures": 1}) == []
+    assert len(done.fails({"suspicious": 0, "accuracy": 2, "failures": 0})) == 3
+    with pytest.raises(RunError, match="a limit is"):
+        done.fails({"purple": 1})
+
+
+def test_coverage_is_exact_for_boxes_on_patch_borders():
+    frame = Frame(80, 60, (10.0, 0.0, 70.0, 60.0))
+    truth = Truth(np.array([[10, 0, 40, 30], [25, 0, 40, 60]]))
+    found = coverage(truth, frame, Grid(2, 4, 0))
+    np.testing.assert_allclose(found, [[1, 1, 0, 0], [0, 1, 0, 0]])
+    mask = np.zeros((60, 80), int)
+    mask[:30, 10:40] = 1
+    np.testing.assert_allclose(
+        coverage(Truth(np.zeros((0, 4)), mask), frame, Grid(2, 4, 0)), [[1, 1, 0, 0], [0, 0, 0, 0]]
+    )
+    assert np.isnan(coverage(Truth(np.zeros((0, 4))), frame, Grid(2, 2, 0))).all()
+
+
+def test_the_command_is_killed_and_goes_on(folder, tmp_path):
+    """By SIGKILL, in a process of its own; what was scanned is not scanned again."""
+    torch.manual_seed(0)
+    module = timm.create_model("test_vit", num_classes=len(NAMES))
+    torch.save(module.state_dict(), tmp_path / "weights.pth")
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    command = [sys.executable, "-m", "agcam", "audit", str(folder), "--model", "weights.pth"]
+    command += ["--arch", "timm:test_vit", "--classes", "names.txt", "--batch-size", "1"]
+    command += ["--workers", "1", "--out"]
+    running = subprocess.Popen([*command, "killed"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+    def shards():
+        return list((tmp_path / "killed").glob("scans/*/*/*.npz"))
+
+    until = time.monotonic() + 10 * SOON
+    while len(shards()) < 3 and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    kept = {path: path.stat().st_mtime_ns for path in shards()}
+    assert kept
+    subprocess.run([*command, "killed"], cwd=tmp_path, check=True, capture_output=True)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    subprocess.run([*command, "whole"], cwd=tmp_path, check=True, capture_output=True)
+    summaries = [(tmp_path / name / "summary.json").read_text() for name in ("killed", "whole")]
+    assert summaries[0] == summaries[1]
