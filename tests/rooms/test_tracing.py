@@ -86,7 +86,7 @@ def test_replay_is_full_autograd(name):
 @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "resnet18", "convnext_atto"])
 def test_hierarchical_models_are_refused_in_a_sentence(name):
     model = timm.create_model(name, num_classes=7)
-    with pytest.raises(agcam.ModelError, match="hierarchical") as refusal:
+    with pytest.raises(agcam.ModelError, match="hierarchical|no softmax attention") as refusal:
         agcam.explain(model, torch.randn(1, 3, 224, 224))
     assert "\n" not in str(refusal.value)
 
@@ -230,12 +230,6 @@ class _ChangedAttention(nn.Module):
         return self.proj(self.change(scores, v).transpose(1, 2).flatten(2))
 
 
-def _in_place(scores, value):
-    attention = scores.softmax(-1)
-    attention *= attention.mean((-1, -2), keepdim=True) + 0.5
-    return attention @ value
-
-
 def _through_a_view(scores, value):
     attention = scores.softmax(-1)
     attention[..., 1:] *= 2
@@ -258,25 +252,19 @@ def _one_lost_one_twice(scores, value):
     return lost @ value + attention @ value + attention @ value.relu()
 
 
-def _talking(scores, value):
-    return scores.softmax(-1).roll(1, dims=1) @ value
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        _in_place,
         _through_a_view,
         _scores_overwritten,
         _two_products,
         _one_lost_one_twice,
-        _talking,
     ],
 )
-def test_attention_that_is_changed_or_used_twice_is_refused(tiny, pixels, change):
+def test_attention_that_is_used_twice_or_overwritten_is_refused(tiny, pixels, change):
     for block in tiny.blocks:
         block.attn = _ChangedAttention(block.attn, change)
-    with pytest.raises(agcam.ModelError, match="changes its attention"):
+    with pytest.raises(agcam.ModelError, match="uses its attention for more"):
         agcam.explain(tiny, pixels, 3)
     assert agcam.explain(tiny, pixels, 3, "random").grid_map.isfinite().all()
 
@@ -345,7 +333,7 @@ class _AttentionInTheHead(nn.Module):
 
 
 def test_a_head_that_reads_attention_itself_is_refused(tiny, pixels):
-    _refused(_AttentionInTheHead(tiny), pixels, "uses it for more than that")
+    _refused(_AttentionInTheHead(tiny), pixels, "uses its attention for more")
 
 
 class _GatedMixing(nn.Module):
@@ -487,11 +475,11 @@ def test_an_explanation_computes_less_than_a_plain_pass():
         img_size=56, patch_size=8, embed_dim=96, depth=12, num_heads=3, num_classes=10
     )
     pixels = torch.randn(2, 3, 56, 56)
-    agcam.explain(model, pixels, 3)  # surveyed
+    agcam.explain(model, pixels, 3, "agcam")  # surveyed
     with FlopCounterMode(display=False) as plain, torch.no_grad():
         model.eval()(pixels)
     with FlopCounterMode(display=False) as explained:
-        agcam.explain(model, pixels, 3)
+        agcam.explain(model, pixels, 3, "agcam")
     assert explained.get_total_flops() < plain.get_total_flops()
 
 

@@ -8,7 +8,7 @@ of scores and its product with values in the model's own code, is captured by `e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,26 +20,33 @@ from ..undo import Undo
 from ..values import AttentionCall
 from .explicit import Answer, ExplicitAttention, drop_closed
 from .patches import Patch, Patches, open_mode
+from .products import Folding
+
+
+class Capture(NamedTuple):
+    """Who replies to the attention calls of a pass, and how their axes are folded."""
+
+    answer: Answer
+    folding: Folding
 
 
 def capture_attention(
-    undo: Undo, answer: Answer, explicit_batch: int = 0
+    undo: Undo, answer: Answer, folding: Folding, *, explicit: bool, prove: bool = False
 ) -> ExplicitAttention | None:
     """Let `answer` reply to every attention call of this thread until `undo` is closed.
 
-    With `explicit_batch`, the number of pictures in the pass, explicit attention is captured too,
-    and torch's function where a model imported it by name. That takes a look at every operation,
-    so it is for the models that need it.
+    With `explicit`, explicit attention is captured too, and torch's function where a model imported
+    it by name. That takes a look at every operation, so it is for the models that need it.
     """
-    _patches.activate(undo, answer)
-    if not explicit_batch:
+    _patches.activate(undo, Capture(answer, folding))
+    if not explicit:
         return None
     drop_closed()
     original = _patches.original("scaled_dot_product_attention")
-    explicit = ExplicitAttention(answer, {original: _attention}, explicit_batch)
-    undo.add(explicit.close)
-    open_mode(undo, explicit)
-    return explicit
+    mode = ExplicitAttention(answer, {original: _attention}, folding, prove)
+    undo.add(mode.close)
+    open_mode(undo, mode)
+    return mode
 
 
 def is_capturing() -> bool:
@@ -73,7 +80,29 @@ def _attention(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     mask = _causal(query, key) if is_causal else attn_mask
     with own_operations():
-        return handler(AttentionCall(query, key, value, mask, scale), as_torch)
+        if query.ndim == 4:
+            return handler.answer(AttentionCall(query, key, value, mask, scale), as_torch)
+        return _folded(handler, (query, key, value), mask, scale, as_torch)
+
+
+def _folded(
+    capture: Capture,
+    given: tuple[Tensor, Tensor, Tensor],
+    mask: Tensor | None,
+    scale: float,
+    as_torch: Callable[[], Tensor],
+) -> Tensor:
+    """A call with more axes than `batch head row dim`, or fewer."""
+    outer = given[0].shape[:-2]
+    shape = capture.folding.shape(outer)
+
+    def fold(tensor: Tensor) -> Tensor:
+        return tensor.expand(*outer, *tensor.shape[-2:]).reshape(*shape, *tensor.shape[-2:])
+
+    query, key, value = (fold(tensor) for tensor in given)
+    call = AttentionCall(query, key, value, None if mask is None else fold(mask), scale)
+    found = capture.answer(call, lambda: fold(as_torch()))
+    return found.reshape(*outer, *found.shape[-2:])
 
 
 def _causal(query: Tensor, key: Tensor) -> Tensor:
@@ -122,7 +151,7 @@ _GENERATORS: Final = (
     "_checkpoint_without_reentrant_generator_impl",  # torch 2.14
     "_checkpoint_without_reentrant_generator",
 )
-_patches: Final[Patches[Answer]] = Patches(
+_patches: Final[Patches[Capture]] = Patches(
     "attention",
     [
         Patch(F, "scaled_dot_product_attention", _attention),

@@ -67,7 +67,6 @@ def find_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) ->
         for block in blocks_of(classifier, layout):
             wrap_forward(undo, block, cut.run_block)
         explicit = capture(undo, layout, pixels, cut.answer)
-        softmaxes = explicit.keep_nodes() if explicit is not None else []
         open_mode(undo, cut.watch)
         logits = classifier.predict(pixels.clone())
         cut.watch.in_tower = False
@@ -84,7 +83,7 @@ def find_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) ->
         chained=cut.chained(),
         steered=cut.watch.steered,
         in_order=cut.in_order,
-        only_mixes=nodes_leading_to(logits).isdisjoint(softmaxes),
+        only_mixes=nodes_leading_to(logits).isdisjoint(explicit.nodes() if explicit else ()),
         mixed=mixed,
     )
 

@@ -1,14 +1,13 @@
 """Explicit attention: a softmax of scores and its product with values, in the model's own code.
 
-Captured at the product: the scores of a softmax over the last axis are remembered, through what
-does not change it (dropout that is off, another precision, another view), until it meets values.
+Captured at the product: what is derived from a softmax is followed, by whatever views, casts, gates
+or mixtures of heads, until it meets values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -16,77 +15,52 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ..own_operations import end_own_operations, is_own_operation
+from ..own_operations import end_own_operations, is_own_operation, own_operations
 from ..values import AttentionCall
+from .derivation import Attention, Derived, Softmax, derive, in_place
+from .mixing import call_of
+from .products import Folding, Product, is_product, operands, product_of
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """Replies to an attention call; the second argument replies as torch would."""
 
+_EXPONENTIALS: Final = frozenset({torch.exp, Tensor.exp, Tensor.exp_, torch.exp_})
 _SOFTMAX: Final = frozenset({torch.softmax, F.softmax, Tensor.softmax, torch.special.softmax})
-_DROPOUT: Final = frozenset({F.dropout, torch.dropout})
-_UNCHANGED: Final = frozenset(
-    {
-        *(Tensor.to, Tensor.type_as, Tensor.type, Tensor.float, Tensor.half, Tensor.bfloat16),
-        *(Tensor.double, Tensor.contiguous, Tensor.clone, torch.clone),
-        *(Tensor.view, Tensor.reshape, torch.reshape, Tensor.flatten, torch.flatten),
-    }
-)
-_MATMUL: Final = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm})
-
-
-class Product(NamedTuple):
-    """A product of attention and values with its axes in our order, and the way there and back."""
-
-    value: Tensor  # batch head token dim
-    scores: Tensor  # batch head row token
-    to_ours: Callable[[Tensor], Tensor]  # the model's product -> batch head row dim
-    to_models: Callable[[Tensor], Tensor]
-
-
-@dataclass
-class _Uses:
-    """How many products with values a softmax has met."""
-
-    products: int = 0
-
-
-class _Attention(NamedTuple):
-    """What is known of a tensor that holds a softmax; versions count what is written in place."""
-
-    scores: Tensor
-    scores_version: int
-    version: int
-    uses: _Uses
 
 
 class ExplicitAttention(TorchFunctionMode):
     """Sends each product of a softmax with values to `answer`.
 
     `replaced` are functions that a model may have imported by name, with what is called instead;
-    `by_name` counts those calls. `folded`: heads and pictures share an axis.
+    `by_name` counts those calls. `softmaxes` counts those that it saw. `folded`: heads and
+    pictures share an axis. With `prove`, each derivation is repeated and compared.
     """
 
     def __init__(
-        self, answer: Answer, replaced: Mapping[Callable[..., Any], Callable[..., Any]], batch: int
+        self,
+        answer: Answer,
+        replaced: Mapping[Callable[..., Any], Callable[..., Any]],
+        folding: Folding,
+        prove: bool = False,
     ) -> None:
         super().__init__()
-        self._answer, self._replaced, self._batch = answer, replaced, batch
-        self._attention: Any = WeakTensorKeyDictionary()  # tensor -> _Attention
-        self._square: list[_Uses] = []  # of the softmaxes over a square
-        self._nodes: list[Any] | None = None
-        self.by_name = 0
+        self._answer, self._replaced, self._folding = answer, replaced, folding
+        self._prove = prove
+        self._held: Any = WeakTensorKeyDictionary()  # tensor -> (Attention, its version)
+        self._known: list[Softmax] = []
+        self.by_hand: list[Softmax] = []  # exponentials that may be part of a softmax
+        self.by_name = self.softmaxes = 0
         self.folded = False
         self.closed = False
 
     @property
     def changed(self) -> bool:
-        """Whether some softmax over a square did not meet values, as it was, exactly once."""
-        return any(uses.products != 1 for uses in self._square)
+        """Whether some softmax met values in a way that is not followed."""
+        return any(softmax.misused for softmax in self._known)
 
-    def keep_nodes(self) -> list[Any]:
-        """A list to which every softmax from now on adds its node of autograd's graph."""
-        self._nodes = []
-        return self._nodes
+    def nodes(self) -> list[Any]:
+        """The places of the softmaxes over a square in autograd's graph."""
+        return [softmax.node for softmax in self._known if softmax.square]
 
     def close(self) -> None:
         """Capture nothing more: an interrupt may have made torch put a mode back on its stack."""
@@ -102,80 +76,102 @@ class ExplicitAttention(TorchFunctionMode):
         if func in self._replaced:
             self.by_name += 1
             return self._replaced[func](*args, **kwargs)
-        if func in _SOFTMAX:
-            return self._softmax(func, args, kwargs)
-        if not len(self._attention):
+        if func in _SOFTMAX or func in _EXPONENTIALS:
+            made = self._softmax if func in _SOFTMAX else self._exponentials
+            return made(func, args, kwargs)
+        held = self._held_among(args, kwargs) if len(self._held) else {}
+        if not held:
             return func(*args, **kwargs)
-        product = self._product(func, args)
-        if product is not None:
-            call = AttentionCall(product.scores, None, product.value, None, 1.0)
-            return product.to_models(
-                self._answer(call, lambda: product.to_ours(func(*args, **kwargs)))
+        if is_product(func) and (found := self._product(func, args, held)) is not None:
+            product, call = found
+            return product.out_to_models(
+                self._answer(call, lambda: product.out_to_ours(func(*args, **kwargs)))
             )
-        held = self._held_by(args[0]) if args else None
-        result = func(*args, **kwargs)
-        if held is not None and isinstance(result, Tensor) and _unchanged(func, args, result):
-            self._attention[result] = held._replace(version=_version(result))
-        return result
+        return self._derived(func, args, kwargs, held)
 
     def _softmax(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         scores = args[0] if args else kwargs["input"]
         before = _version(scores)
         result = func(*args, **kwargs)
+        self.softmaxes += result.ndim > 2
         axis = args[1] if len(args) > 1 else kwargs.get("dim")
-        if scores.ndim in (3, 4) and axis in (-1, scores.ndim - 1):
-            uses = _Uses()
-            self._attention[result] = _Attention(scores, before, _version(result), uses)
-            if scores.shape[-1] == scores.shape[-2] > 1:
-                self._square.append(uses)
-                if self._nodes is not None:
-                    self._nodes.append(result.grad_fn)
+        if scores.ndim >= 3 and isinstance(axis, int):
+            softmax = Softmax(scores, axis % scores.ndim, before, result.dtype, result.grad_fn)
+            self._known.append(softmax)
+            self._hold(result, softmax)
         return result
 
-    def _held_by(self, tensor: Any) -> _Attention | None:
-        """The attention that a tensor holds; None where it, or its scores, were overwritten."""
-        held: _Attention | None = None
-        if isinstance(tensor, Tensor):
-            held = self._attention.get(tensor)
-        if held is None:
-            return None
-        same = held.version == _version(tensor) and held.scores_version == _version(held.scores)
-        return held if same else None
+    def _exponentials(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """They may become a softmax, which would be missed: nothing but a product shows it."""
+        result = func(*args, **kwargs)
+        if result.ndim >= 3 and list(result.shape).count(result.shape[-1]) > 1 < result.shape[-1]:
+            self.by_hand.append(Softmax(result, -1, _version(result), result.dtype))
+            self._hold(result, Derived.lost(result.shape, (self.by_hand[-1],)))
+        return result
 
-    def _product(self, func: Any, args: Sequence[Any]) -> Product | None:
-        if func is torch.einsum:
-            operands = args[1] if isinstance(args[1], list | tuple) else args[1:]
-            held = self._held_by(operands[0])
-            if held is None or len(operands) != 2:
-                return None
-            product = _einsum(args[0], held.scores, operands[1])
-        else:
-            held = self._held_by(args[0]) if func in _MATMUL else None
+    def _hold(self, tensor: Tensor, attention: Attention) -> None:
+        self._held[tensor] = attention, _version(tensor)
+
+    def _held_among(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> dict[int, tuple[Tensor, Attention]]:
+        """The tensors that hold attention, by id. Where they were overwritten, it is lost."""
+        found: dict[int, tuple[Tensor, Attention]] = {}
+        for tensor in _tensors((*args, *kwargs.values())):
+            held = self._held.get(tensor)
             if held is None:
-                return None
-            product = self._matmul(held.scores, *args[:2])
-        held.uses.products += product is not None
-        return product
+                continue
+            attention, version = held
+            overwritten = version != _version(tensor)
+            if overwritten or any(s.version != _version(s.scores) for s in attention.sources):
+                attention = Derived.lost(tensor.shape, attention.sources)
+            found[id(tensor)] = tensor, attention
+        return found
 
-    def _matmul(self, scores: Tensor, attention: Tensor, value: Tensor) -> Product | None:
-        if value.ndim != attention.ndim or attention.ndim not in (3, 4):
+    def _product(
+        self, func: Any, args: Sequence[Any], held: dict[int, tuple[Tensor, Attention]]
+    ) -> tuple[Product, AttentionCall] | None:
+        """A product with values, and its attention call."""
+        both = operands(func, args)
+        if len(both) != 2 or not all(isinstance(one, Tensor) for one in both):
             return None
-        if attention.ndim == 4:
-            heads = (attention[..., 0, 0] + value[..., 0, 0]).shape
-            value = value.expand(*heads, *value.shape[-2:])
-            scores = scores.reshape(attention.shape).expand(*heads, *attention.shape[-2:])
-            return Product(value, scores, _same, _same)
-        if len(attention) % self._batch:
+        of_attention = [one for one in both if id(one) in held]
+        if len(of_attention) != 1 or any(isinstance(one, torch.nn.Parameter) for one in both):
             return None
-        self.folded |= len(attention) != self._batch
+        ((tensor, attention),) = (held[id(one)] for one in of_attention)
+        (value,) = (one for one in both if one is not tensor)
+        product = product_of(func, args, tensor, value, self._folding)
+        if product is None:
+            return None
+        with own_operations():
+            call = call_of(attention, product, value, tensor if self._prove else None)
+        if call is None:
+            return None
+        self.folded |= self._folding.shares_an_axis(product.sizes)
+        return product, call
 
-        def unfold(tensor: Tensor) -> Tensor:
-            return tensor.reshape(self._batch, -1, *tensor.shape[-2:])
-
-        shape = attention.shape
-        return Product(
-            unfold(value), unfold(scores.reshape(shape)), unfold, lambda found: found.flatten(0, 1)
-        )
+    def _derived(
+        self,
+        func: Any,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        held: dict[int, tuple[Tensor, Attention]],
+    ) -> Any:
+        first = args[0] if args and isinstance(args[0], Tensor) else None
+        before = None if first is None else _version(first)
+        result = func(*args, **kwargs)
+        attentions = {number: attention for number, (_, attention) in held.items()}
+        with own_operations():
+            if first is not None and _version(first) != before:
+                self._hold(first, derive(in_place(func), args, kwargs, attentions)(first, None))
+                return result
+            make = derive(func, args, kwargs, attentions)
+            several = isinstance(result, list | tuple)
+            for part, one in enumerate(result if several else [result]):
+                fresh = isinstance(one, Tensor) and id(one) not in held
+                if fresh and one.is_floating_point():
+                    self._hold(one, make(one, part if several else None))
+        return result
 
 
 def drop_closed() -> None:
@@ -191,41 +187,11 @@ def _version(tensor: Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 
-def _same(tensor: Tensor) -> Tensor:
-    return tensor
-
-
-def _unchanged(func: Any, args: Sequence[Any], result: Tensor) -> bool:
-    """Whether a function returns the numbers that it was given, in another form."""
-    if func in _DROPOUT:
-        return result is args[0] or torch.equal(result, args[0])
-    return func in _UNCHANGED and result.numel() == args[0].numel()
-
-
-def _einsum(equation: str, scores: Tensor, value: Tensor) -> Product | None:
-    """Axes by their letters: the softmax's last is the token, the one before it the row."""
-    outside = "YZ"[: scores.ndim - 2] if "..." in equation else ""
-    equation = equation.replace(" ", "").replace("...", outside)
-    left, arrow, out = equation.partition("->")
-    of_attention, _, of_value = left.partition(",")
-    *outer, row, token = list(of_attention) if len(of_attention) > 1 else ["?", "?"]
-    (dim,) = letters if len(letters := set(of_value) - set(of_attention)) == 1 else ("",)
-    common = "".join(outer)
-    fits = arrow and dim and token in of_value and row in out and dim in out
-    complete = len(of_attention) == scores.ndim and len(of_value) == value.ndim == scores.ndim
-    if not fits or not complete or {*out} != {*common, row, dim} or len(common) > 2:
-        return None
-    one_head = len(common) == 1
-    ours = f"{common}{row}{dim}"
-
-    def to_ours(tensor: Tensor) -> Tensor:
-        named = torch.einsum(f"{out}->{ours}", tensor)
-        return named[:, None] if one_head else named
-
-    def to_models(tensor: Tensor) -> Tensor:
-        return torch.einsum(f"{ours}->{out}", tensor[:, 0] if one_head else tensor)
-
-    named = torch.einsum(f"{of_value}->{common}{token}{dim}", value)
-    if one_head:
-        return Product(named[:, None], scores[:, None], to_ours, to_models)
-    return Product(named, scores, to_ours, to_models)
+def _tensors(values: Sequence[Any]) -> list[Tensor]:
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += [item for item in value if isinstance(item, Tensor)]
+    return found

@@ -13,8 +13,18 @@ from ..values import AttentionCall, Classifier
 from .attention import capture_attention
 from .explicit import ExplicitAttention
 from .hooks import first_tensor
+from .patches import open_mode
+from .products import Folding
 from .record import try_out
-from .untraceable import CHANGED, NO_ATTENTION, NOT_ISOTROPIC, UntraceableError
+from .untraceable import (
+    CHANGED,
+    EXPONENTIALS,
+    HIDDEN,
+    NO_ATTENTION,
+    NOT_ISOTROPIC,
+    UntraceableError,
+)
+from .watch import Softmaxes
 
 
 class Call(NamedTuple):
@@ -25,6 +35,7 @@ class Call(NamedTuple):
     queries: int
     keys: int
     explicit: bool
+    mixed: bool
 
 
 class Observation:
@@ -36,6 +47,7 @@ class Observation:
         self.maps: list[tuple[int, int]] = []  # heights and widths of convolutions' outputs
         self.sequences: dict[str, tuple[int, ...]] = {}  # batch and tokens that a module takes
         self.explicit: ExplicitAttention | None = None
+        self.softmaxes = Softmaxes()
         self.logits = torch.empty(0)
         self._inside: list[str] = []  # paths of the modules that are running
 
@@ -61,21 +73,30 @@ class Observation:
         explicit = call.key is None
         module = self._inside[-1] if self._inside else ""
         sizes = call.query.shape[0], call.query.shape[-2], call.value.shape[-2]
-        self.calls.append(Call(module, *sizes, explicit))
+        self.calls.append(Call(module, *sizes, explicit, call.mix is not None))
         if explicit:
             self.explicit_scores.append(call.query)
         return as_torch()
 
+    def not_followed(self) -> str | None:
+        """Why some attention of the model is not captured as it is: a sentence."""
+        if self.explicit is None:
+            return None
+        if self.softmaxes.count > self.explicit.softmaxes:
+            return HIDDEN
+        if any(softmax.wrong for softmax in self.explicit.by_hand):
+            return EXPONENTIALS
+        return CHANGED if self.explicit.changed else None
+
     def token_count(self, name: str) -> int:
         """The one length of all self-attention; UntraceableError where there is none."""
+        if (sentence := self.not_followed()) is not None:
+            raise UntraceableError(sentence.format(name=name))
         own = [call for call in self.calls if call.queries == call.keys > 1]
-        changed = self.explicit is not None and self.explicit.changed
         if not own:
-            raise UntraceableError((CHANGED if changed else NO_ATTENTION).format(name=name))
+            raise UntraceableError(NO_ATTENTION.format(name=name))
         if (why := self._not_isotropic(own)) is not None:
             raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
-        if changed:
-            raise UntraceableError(CHANGED.format(name=name))
         return own[0].queries
 
     def _not_isotropic(self, own: list[Call]) -> str | None:
@@ -99,6 +120,9 @@ def observe(classifier: Classifier, pixels: Tensor) -> Observation:
         for path, part in classifier.vision.named_modules():
             if not isinstance(part, torch.jit.ScriptModule):  # takes no hooks
                 hook(undo, part, seen.enter(path), seen.leave)
-        seen.explicit = capture_attention(undo, seen.attend, len(pixels))
+        seen.explicit = capture_attention(
+            undo, seen.attend, Folding(len(pixels)), explicit=True, prove=True
+        )
+        open_mode(undo, seen.softmaxes)
         seen.logits = try_out(classifier, pixels)
     return seen

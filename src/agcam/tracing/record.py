@@ -15,6 +15,7 @@ from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
 from .attention import capture_attention
 from .explicit import Answer, ExplicitAttention
 from .hooks import LayoutMismatchError
+from .products import Folding
 
 
 def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ def no_reads() -> Tensor:
 
 def capture(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> ExplicitAttention | None:
     """Capture the attention of a pass over `pixels`, explicit attention where the layout has it."""
-    return capture_attention(undo, answer, len(pixels) if layout.explicit else 0)
+    return capture_attention(undo, answer, Folding(len(pixels)), explicit=layout.explicit)
 
 
 def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:

@@ -139,9 +139,10 @@ class _Blocks(Sequence[ReadBlock]):
         for record, flow in zip(self.records, self.flows(self.outputs), strict=True):
             scores = record.scores
             rows = rearrange(flow, "target batch head read dim -> batch head (target read) dim")
-            gradients = rearrange(
+            by_target = rearrange(
                 rows.to(scores.dtype) @ record.value.to(scores.dtype).mT,
-                "batch head (target read) token -> (batch target) head read token",
+                "batch head (target read) token -> target batch head read token",
                 target=self.targets,
             )
-            yield ReadBlock(scores.repeat_interleave(self.targets, 0), gradients)
+            gradients = torch.stack([record.at_softmax(one) for one in by_target], dim=1)
+            yield ReadBlock(scores.repeat_interleave(self.targets, 0), gradients.flatten(0, 1))

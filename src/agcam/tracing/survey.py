@@ -31,6 +31,7 @@ from .untraceable import (
     NOT_TOKENS,
     QUANTISED,
     STEERED,
+    TALKING,
     UntraceableError,
 )
 
@@ -57,6 +58,8 @@ def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
     grid = find_grid(seen.maps, entry, token_dim, pixels, name)
     calls = tuple(is_own for _, is_own in captured)
     layout = Layout(grid, calls, blocks, (), grid.tokens, token_dim, explicit=explicit)
+    if any(call.mixed for call, is_own in captured if is_own):
+        layout = replace(layout, tracer="full", why=TALKING)
     if seen.explicit is not None and seen.explicit.folded:
         layout = replace(layout, heads_first=_heads_first(classifier, pixels, seen))
     return _with_dependencies(classifier, pixels, layout), seen.logits
@@ -93,4 +96,4 @@ def _with_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -
     if branches or found.mixed:
         around = BYPASSED if found.bypassed else BRANCHES if found.branches else STEERED
         return replace(layout, tracer="full", why=around if branches else MIXED)
-    return replace(layout, kept=found.kept)
+    return layout if layout.tracer == "full" else replace(layout, kept=found.kept)

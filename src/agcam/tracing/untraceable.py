@@ -10,14 +10,21 @@ INSTEAD = (
     "saliency, smooth_grad."
 )
 NO_ATTENTION = (
-    "{name}: no attention was found, neither torch's scaled_dot_product_attention nor a softmax "
-    "over tokens and its product with values, so there is nothing to trace: it is a convolutional "
-    "or hierarchical model, or a library of its own computes its attention. " + INSTEAD
+    "{name}: no softmax attention was found, so there is nothing to trace: the model mixes tokens "
+    "by convolutions, pooling, MLPs or linear attention, or a library of its own computes its "
+    "attention. " + INSTEAD
+)
+HIDDEN = (
+    "{name} computes a softmax in compiled code (torch.jit, a library's kernels), where it cannot "
+    "be captured: explain the model as it was before it was compiled. " + INSTEAD
+)
+EXPONENTIALS = (
+    "{name} computes a softmax out of exponentials, which cannot be captured: write it with "
+    "torch.softmax. " + INSTEAD
 )
 CHANGED = (
-    "{name} changes its attention between the softmax and the product with values, or uses it for "
-    "more than that (talking heads, differential attention), which agcam does not follow. "
-    + INSTEAD
+    "{name} uses its attention for more than its product with values, or detaches, cuts or "
+    "overwrites it on the way, which agcam does not follow. " + INSTEAD
 )
 NO_GRADIENT = (
     "{name}: its logits have no gradient at the tokens of its last block (quantized layers, "
@@ -50,6 +57,7 @@ QUANTISED = (
 # why a replay does not follow a model, and full autograd does
 BRANCHES = "its classifier reads the tokens of several blocks"
 BYPASSED = "its tokens go around its blocks (a sum outside of them), or to its classifier"
+TALKING = "its attention is changed on its way to the values (talking heads, gates)"
 STEERED = "it branches on numbers that it computes, so each picture may take its own way"
 MIXED = "its blocks mix tokens outside attention, or count them"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ SWALLOWING_NAN: Final = frozenset(
         *("copysign", "heaviside", "histc"),
     }
 )
+
+
+COMPUTING_SOFTMAX: Final = re.compile(r"^_(safe_)?softmax$|attention|attn|encoder_layer")
 
 
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -42,6 +46,25 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.steered |= name in STEERING
             if self.in_head:
                 self.hidden |= name in SWALLOWING_NAN or _became_truths(args, result)
+        return result
+
+
+class Softmaxes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts what computes a softmax over three axes or more, in whatever code it stands."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Compute as torch would, and count."""
+        del types
+        result = func(*args, **(kwargs or {}))
+        name = str(func.overloadpacket.__name__)
+        if not is_own_operation() and COMPUTING_SOFTMAX.search(name):
+            self.count += any(tensor.ndim > 2 for tensor in _tensors(args))
         return result
 
 

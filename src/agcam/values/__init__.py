@@ -44,7 +44,7 @@ from .preparation import (
     preparation_notes,
     preparation_text,
 )
-from .recording import AttentionCall, BlockRecord, Recording
+from .recording import AttentionCall, BlockRecord, Mix, Recording
 from .samples import DataSet, Part, Reader, Sample, Truth
 from .scores import (
     MEANING,
@@ -90,6 +90,7 @@ __all__ = [
     "MaskCase",
     "Method",
     "Metric",
+    "Mix",
     "Needs",
     "Option",
     "OtherClassCase",

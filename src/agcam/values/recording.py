@@ -15,26 +15,50 @@ from .precision import precise
 
 
 @dataclass(frozen=True)
+class Mix:
+    """What a model makes of its softmaxes before they meet values: talking heads, gates.
+
+    `attention` gives what meets the values, `batch head row token`; `pull_back` the gradient at the
+    softmaxes, the heads of all side by side, of a gradient at that attention.
+    """
+
+    attention: Callable[[], Tensor]
+    pull_back: Callable[[Tensor], Tensor]
+
+    def only(self, rows: slice | Tensor) -> Mix:
+        """The same for some of the rows."""
+
+        def pull_back(gradient: Tensor) -> Tensor:
+            whole = gradient.new_zeros(self.attention().shape)
+            whole[..., rows, :] = gradient
+            return self.pull_back(whole)[..., rows, :]
+
+        return Mix(lambda: self.attention()[..., rows, :], pull_back)
+
+
+@dataclass(frozen=True)
 class AttentionCall:
     """One attention as the model computes it: after rotary embedding, q/k norm, with mask.
 
     The attention matrix is kept as its factors; its rows are made when they are needed. Where a
     model computes its softmax explicitly there are no factors: `key` is None, `query` holds the
-    scores.
+    scores. `mix`: they are scores of softmaxes that do not meet the values as they are.
     """
 
     query: Float[Tensor, "batch head row dim"]
     key: Float[Tensor, "batch head token dim"] | None
-    value: Float[Tensor, "batch head token value_dim"]
+    value: Float[Tensor, "batch value_head token value_dim"]  # as many heads, unless mixed
     mask: Tensor | None
     scale: float
+    mix: Mix | None = None
 
     def only(self, rows: slice | Tensor) -> AttentionCall:
         """The same call for some of its query rows."""
         mask = self.mask
         if mask is not None and mask.shape[-2] == self.query.shape[-2]:
             mask = mask[..., rows, :]
-        return replace(self, query=self.query[..., rows, :], mask=mask)
+        mix = None if self.mix is None else self.mix.only(rows)
+        return replace(self, query=self.query[..., rows, :], mask=mask, mix=mix)
 
     def detach(self) -> AttentionCall:
         """The same call, cut off from what computed it."""
@@ -58,8 +82,8 @@ class AttentionCall:
         return scores + precise(self.mask)
 
     def attention(self) -> Float[Tensor, "batch head row token"]:
-        """`A = softmax(S)`; at least float32."""
-        return self.scores().softmax(-1)
+        """`A = softmax(S)`, or what was made of it; at least float32."""
+        return self.scores().softmax(-1) if self.mix is None else precise(self.mix.attention())
 
 
 @dataclass(frozen=True)
@@ -77,6 +101,11 @@ class BlockRecord:
     def scores(self) -> Float[Tensor, "batch head read token"]:
         """Scores of the read rows, before softmax, after scale and bias."""
         return self.rows if isinstance(self.rows, Tensor) else self.rows.scores()
+
+    def at_softmax(self, gradients: Float[Tensor, "batch head read token"]) -> Tensor:
+        """Gradients at the softmax, of those at what meets the values."""
+        mix = None if isinstance(self.rows, Tensor) else self.rows.mix
+        return gradients if mix is None else mix.pull_back(gradients)
 
 
 @dataclass(frozen=True)
