@@ -1,12 +1,8 @@
 // Making elements: text is always text, never markup.
 
 /**
- * An element with properties, attributes and children.
- * @param {string} tag
- * @param {string | Record<string, any>} [given] a class; or `class`, `on` ({event: listener}),
- *   `style` ({property: value}), ARIA and data attributes, and properties
- * @param {...(Node | string | null | undefined | false)} children
- * @returns {any}
+ * An element. `given` is a class, or properties and attributes: `class`, `on` ({event: listener}),
+ * `style` ({property: value}), ARIA, data. Children that are null or false are left out.
  */
 export function element(tag, given = {}, ...children) {
 	const made = document.createElement(tag);
