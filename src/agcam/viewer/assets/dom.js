@@ -41,6 +41,16 @@ export function drawing(tag, attributes = {}, ...children) {
 	return made;
 }
 
+/** A text, or a link where it has an address. */
+export function linked(value) {
+	if (typeof value === "string" || !value.href) return textOf(value);
+	return element("a", { href: value.href }, value.text);
+}
+
+export function textOf(value) {
+	return typeof value === "string" ? value : value.text;
+}
+
 let names = 0;
 
 /** A name for `id` that no other element has. */

@@ -1,7 +1,6 @@
 // Tables that are sorted by pressing a column's head.
 
-import { button, element } from "./dom.js";
-import { linked } from "./reason.js";
+import { button, element, linked, textOf } from "./dom.js";
 
 /** A table as `table_block` of agcam's viewer/data.py describes it; `terms` explain columns. */
 export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
@@ -30,10 +29,6 @@ export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
 
 function term([name, text]) {
 	return [element("dt", {}, name), element("dd", {}, text)];
-}
-
-function textOf(cell) {
-	return typeof cell === "string" ? cell : cell.text;
 }
 
 function sortKey(cell) {

@@ -1,6 +1,5 @@
 // One viewer: pictures, maps and predictions in, a page to work with out.
 
-import { Audit } from "./audit.js";
 import { Card } from "./card.js";
 import { Colours } from "./colours.js";
 import { overviewControls } from "./controls.js";
@@ -41,7 +40,8 @@ export function mount(place, given, hooks = {}) {
 	};
 }
 
-const OVERVIEWS = { sheet: Sheet, report: Report, audit: Audit };
+/** What is shown first for a document's layout; a page that has more of them adds them. */
+export const OVERVIEWS = { sheet: Sheet, report: Report };
 
 class Viewer {
 	constructor(place, hooks) {
