@@ -18,7 +18,7 @@ from .reasons import LAYER, TOP_K
 
 COLOURS: Final = 4  # pixels a side of what is kept of the input below a patch
 RGB: Final = 3
-SCHEMA: Final = {"version": 1, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
+SCHEMA: Final = {"version": 2, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
 """All that columns depend on beside model, data set and method."""
 LARGEST: Final = float(np.finfo(np.float16).max)
 

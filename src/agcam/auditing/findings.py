@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 from ..errors import RunError
 from ..evaluation import Setup
 from ..records import Estimate, Failure
-from ..records.summary import estimates
-from ..values import Grid, Sample, name_of
+from ..values import Frame, Grid, Sample, name_of
+from .mistakes import Pair, Suspect, label_suspects, outliers, pairs
 from .reasons import reasons_of
 from .suspicion import suspicions
-from .values import Patches, Pictures, Reason, Suspicion
+from .truth import Groups, groups
+from .values import Intervention, Patches, Pictures, Reason, Suspicion, mean_of
+from .verdicts import Verdict, matched
+
+SUSPICIOUS: Final = 0.5  # a score from which a reason is tested, and shown first
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +32,8 @@ class Findings:
         reasons: By class, the largest share first.
         suspicion: By class and number of the reason.
         failures: What could not be scanned, and why.
+        verdicts: By class and number, what a reader made of reasons.
+        interventions: By class and number, of the most suspicious reasons.
     """
 
     setup: Setup
@@ -35,6 +42,8 @@ class Findings:
     reasons: Mapping[int, tuple[Reason, ...]]
     suspicion: Mapping[tuple[int, int], Suspicion]
     failures: tuple[Failure, ...]
+    verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
+    interventions: Mapping[tuple[int, int], tuple[Intervention, ...]] = field(default_factory=dict)
 
     @cached_property
     def grid(self) -> Grid:
@@ -63,6 +72,11 @@ class Findings:
         """The sample of a row of `pictures`."""
         return self.setup.dataset.samples[int(self.pictures.number[row])]
 
+    def frame(self, row: int) -> Frame:
+        """What the model saw of a picture."""
+        width, height, left, top, right, bottom = self.pictures.frame[row].tolist()
+        return Frame(round(width), round(height), (left, top, right, bottom))
+
     def labelled(self, target: int) -> NDArray[np.intp]:
         """Rows of the pictures of a class."""
         return np.flatnonzero(self.pictures.label == target)
@@ -85,9 +99,47 @@ class Findings:
         """How suspicious a reason is."""
         return self.suspicion[reason.target, reason.number].score
 
+    def is_suspicious(self, reason: Reason) -> bool:
+        """Whether a reason is to be tested, and shown first."""
+        return self.score(reason) >= SUSPICIOUS and not self.is_fine(reason)
+
+    def is_fine(self, reason: Reason) -> bool:
+        """Whether a reader found that it is the object."""
+        verdict = self.verdicts.get((reason.target, reason.number))
+        return verdict is not None and verdict.verdict == "fine"
+
+    def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Findings:
+        """The same, with what a reader made of the reasons."""
+        examples = {
+            one: tuple(self.sample(row).name for row in self.rows_of(one)) for one in self.ranked
+        }
+        names = {one.target: self.name(one.target) for one in self.ranked}
+        return replace(self, verdicts=matched(verdicts, examples, names))
+
     def attention(self, target: int) -> float:
-        """How suspicious a class is: its most suspicious reason."""
-        return max((self.score(one) for one in self.reasons.get(target, ())), default=0.0)
+        """How suspicious a class is: its most suspicious reason that nobody found fine."""
+        reasons = self.reasons.get(target, ())
+        return max((self.score(one) for one in reasons if not self.is_fine(one)), default=0.0)
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs of classes that are confused most often."""
+        return pairs(self.pictures)
+
+    @cached_property
+    def label_suspects(self) -> tuple[Suspect, ...]:
+        """Labels that may be wrong."""
+        return label_suspects(self.pictures)
+
+    @cached_property
+    def outliers(self) -> tuple[Suspect, ...]:
+        """Pictures most unlike their class."""
+        return outliers(self.pictures, self.patches)
+
+    def groups(self, target: int | None = None) -> Groups | None:
+        """Right and wrong, inside and outside the annotated object, of a class or of all."""
+        every = np.arange(len(self.pictures))
+        return groups(self.pictures, every if target is None else self.labelled(target))
 
     def rows_of(self, reason: Reason) -> NDArray[np.intp]:
         """Rows of the pictures in which a reason occurs, best example first."""
@@ -116,8 +168,3 @@ def find(
         raise RunError(f'an audit needs {error.name}: pip install "agcam[audit]"') from error
     weighed = suspicions(reasons, pictures, patches)
     return Findings(setup, pictures, patches, reasons, weighed, failures)
-
-
-def mean_of(values: NDArray[np.generic]) -> Estimate:
-    """The mean of some pictures' numbers, NaN left aside, with a 95 % bootstrap interval."""
-    return estimates(np.asarray(values, dtype=np.float64)[:, None])[0]

@@ -9,17 +9,18 @@ from typing import Any, Final
 import numpy as np
 
 from ..values import preparation_text
-from ..viewer import Document, page, table_block
+from ..viewer import Document, page
 from .findings import Findings
+from .sections import failures_table, outliers_table, pairs_table, suspects_table, truth_table
 from .shown import Shown
+from .summary import interval_text, intervention_text, percent_text
 from .values import Reason
+from .verdicts import Verdict
 
-ATTENTION: Final = 0.5  # a score from which a reason is shown first
 FIRST: Final = 12  # reasons shown first, at most
 CROPS: Final = 8
 REASONS: Final = 4  # of a class, in the table of classes
 ELSEWHERE: Final = 3
-FAILURES: Final = 200
 
 
 def audit_page(found: Findings, out: Path, key: str) -> str:
@@ -47,7 +48,7 @@ class _Page:
         """The result in two sentences."""
         found = self.found
         accuracy = found.accuracy()
-        first = [one for one in found.ranked if found.score(one) >= ATTENTION]
+        first = [one for one in found.ranked if found.is_suspicious(one)]
         names = list(dict.fromkeys(found.name(one.target) for one in first))
         what = (
             f"Look at {', '.join(names[:3])}{' ...' if len(names) > 3 else ''} first: what "
@@ -73,7 +74,7 @@ class _Page:
     def data(self, key: str) -> dict[str, Any]:
         """What the viewer's overview is made of."""
         found = self.found
-        first = [one for one in found.ranked if found.score(one) >= ATTENTION][:FIRST]
+        first = [one for one in found.ranked if found.is_suspicious(one)][:FIRST]
         reasons = {one: self.reason(one) for one in (*first, *found.ranked)}
         return {
             "kind": "audit",
@@ -99,7 +100,7 @@ class _Page:
             "reasons": [_id(one) for one in found.reasons.get(target, ())],
             "facts": [
                 ["pictures", link(str(len(labelled)), f"{name}: its pictures", labelled)],
-                ["predicted rightly", _interval(accuracy) if accuracy.number else "-"],
+                ["predicted rightly", interval_text(accuracy) if accuracy.number else "-"],
                 [
                     "predicted as another",
                     link(str(len(lost)), f"{name}: called another", lost),
@@ -113,14 +114,15 @@ class _Page:
         found, shown = self.found, self.shown
         name, rows = found.name(reason.target), found.rows_of(reason)
         title = f"{name}, reason {reason.number + 1}"
-        suspicion = found.suspicion[reason.target, reason.number]
+        key = reason.target, reason.number
+        suspicion = found.suspicion[key]
         count = shown.link(str(len(rows)), title, rows, shown.caption)
         elsewhere = sorted(reason.elsewhere.items(), key=lambda one: -one[1])[:ELSEWHERE]
         facts = [
-            ["of the class's relevance", _percent(reason.share)],
-            ["of its pictures", _percent(reason.occurrence)],
+            ["of the class's relevance", percent_text(reason.share)],
+            ["of its pictures", percent_text(reason.occurrence)],
             ["pictures", count],
-            *([f"in pictures of {found.name(n)}", _percent(share)] for n, share in elsewhere),
+            *([f"in pictures of {found.name(n)}", percent_text(share)] for n, share in elsewhere),
         ]
         return {
             "id": _id(reason),
@@ -134,7 +136,8 @@ class _Page:
             "list": count.get("href", ""),
             "places": np.round(reason.places / max(reason.places.max(), 1e-9), 3).tolist(),
             "facts": facts,
-            "tests": [],
+            "tests": [intervention_text(name, one) for one in found.interventions.get(key, ())],
+            "verdict": _verdict(found.verdicts.get(key)),
             "examples": [found.sample(row).name for row in rows[:12]],
         }
 
@@ -148,31 +151,18 @@ class _Page:
 
     def tables(self) -> list[Mapping[str, Any]]:
         """What stands below the classes."""
-        found = self.found
-        tables: list[Mapping[str, Any]] = []
-        if found.without_pictures:
-            texts = [", ".join(found.without_pictures)]
-            title = "Classes without pictures"
-            tables.append({"kind": "text", "title": title, "paragraphs": texts})
-        if found.failures:
-            rows = [[one.name, one.metric, one.message] for one in found.failures[:FAILURES]]
-            rest = len(found.failures) - FAILURES
-            note = f"{rest} more are in failures.csv." if rest > 0 else ""
-            tables.append(table_block("Failures", ["picture", "what", "why"], rows, note))
-        return tables
+        parts = (truth_table, pairs_table, suspects_table, outliers_table, failures_table)
+        made = (part(self.found, self.shown) for part in parts)
+        return [one for one in made if one is not None]
 
 
 def _id(reason: Reason) -> str:
     return f"reason-{reason.target}-{reason.number}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
 def _number(value: float) -> float:
     return round(float(value), 3)
 
 
-def _interval(estimate: Any) -> str:
-    return f"{100 * estimate.mean:.0f} % ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"
+def _verdict(verdict: Verdict | None) -> dict[str, str]:
+    return {} if verdict is None else {"verdict": verdict.verdict, "note": verdict.note}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..maps import write_atomically
+from .exports import files, to_fiftyone
 from .findings import Findings
 from .page import audit_page
 from .summary import summary
@@ -67,9 +68,22 @@ class Audit:
                 sentences.append(f"{name} is {value:g}, and the limit is {limit:g}")
         return sentences
 
+    def to_fiftyone(self, name: str | None = None) -> Any:
+        """A FiftyOne data set: pictures with label, prediction, map, and reasons as boxes.
+
+        Args:
+            name: Of the data set; by default FiftyOne chooses one.
+
+        Raises:
+            RunError: FiftyOne is not installed.
+        """
+        return to_fiftyone(self.found, name)
+
     def written(self) -> Audit:
         """The same, after its files are written."""
         text = json.dumps(self.summary, indent=1, ensure_ascii=True) + "\n"
         write_atomically(self.out / SUMMARY, text.encode())
+        for name, content in files(self.found):
+            write_atomically(self.out / name, content)
         write_atomically(self.page, audit_page(self.found, self.out, self.key).encode())
         return self

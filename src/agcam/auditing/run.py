@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from ..engines import ENGINES, Engine, Resources
 from ..errors import RunError
-from ..evaluation import Configuration, Setup, load_setup
+from ..evaluation import Configuration, load_setup
 from ..evaluation.configuration import AS_THE_MODEL_HAS_IT, torch_threads
 from ..evaluation.run import loaded_unless_named, locked, resources_for
 from ..evaluation.setup import key_of
 from ..families import class_names
 from ..values import Changes, DataSet
 from .findings import Findings, find
+from .interventions import PASSES, prove
 from .price import Plan, plan
 from .reasons import METHOD
 from .result import Audit
 from .scan import Scanned, Scanner, start_scanner
 from .shards import Shards
+from .verdicts import read_verdicts
 
 OnPlan = Callable[[Plan, Resources, int], None]
 Progress = Callable[[str, int, int], None]
@@ -35,6 +38,8 @@ def audit(
     layout: str = "folder",
     out: str | Path = Path("audited"),
     method: str = METHOD,
+    tests: int = 3,
+    verdicts: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     limit: int = 0,
     batch_size: int = 8,
@@ -62,6 +67,8 @@ def audit(
         layout: A name of `agcam.DATASETS`. Where it has boxes or masks they are used.
         out: The folder for the page, the numbers, and the scan.
         method: Whose maps show what speaks for a class.
+        tests: How many of the most suspicious reasons are tested by changing pictures.
+        verdicts: A file that the page exported; what is fine in it is no longer suspicious.
         options: As in `explain`.
         limit: So many pictures, spread evenly over the data set; 0: all.
         batch_size: Pictures in one pass, and in one file of the scan.
@@ -82,6 +89,7 @@ def audit(
         AgcamError: One that names the fix; what was scanned is kept.
     """
     _ = ENGINES[engine]  # refused before the model is loaded
+    read = () if verdicts is None else read_verdicts(verdicts)
     classifier = loaded_unless_named(model, device, arch, classes, preparation, scores)
     configuration = Configuration(
         dataset=data.name if isinstance(data, DataSet) else layout,
@@ -102,29 +110,25 @@ def audit(
     setup = load_setup(configuration, classifier, data if isinstance(data, DataSet) else None)
     resources = resources_for(setup, workers, threads, address)
     report = progress or (lambda what, done, total: None)
-    found, key = _scanned(setup, Path(out), engine, resources, on_plan, report)
-    return Audit(Path(out), found, key).written()
-
-
-def _scanned(
-    setup: Setup,
-    out: Path,
-    engine: str,
-    resources: Resources,
-    on_plan: OnPlan | None,
-    progress: Progress,
-) -> tuple[Findings, str]:
-    """Scan what is left of a data set, and find."""
-    made = plan(setup, tests=0)
-    shards = Shards(out / SCANS / made.key[:12], setup.shards)
+    made = plan(setup, tests * PASSES)
+    folder = Path(out) / SCANS / made.key[:12]
+    shards = Shards(folder, setup.shards)
     if on_plan is not None:
         on_plan(made, resources, len(shards.done()))
-    (out / SCANS).mkdir(parents=True, exist_ok=True)
-    with locked(out / SCANS / "scan", made.key):
-        scan(made, shards, ENGINES[engine](resources), partial(progress, "scanning"))
+    found = _found(made, shards, ENGINES[engine](resources), report).with_verdicts(read)
+    proved = prove(found, tests, folder / "tests", partial(report, "testing reasons"))
+    return Audit(Path(out), replace(found, interventions=proved), made.key[:12]).written()
+
+
+def _found(made: Plan, shards: Shards, engine: Engine, progress: Progress) -> Findings:
+    """Scan what is left of a data set, and find."""
+    scans = shards.folder.parent
+    scans.mkdir(parents=True, exist_ok=True)
+    with locked(scans / "scan", made.key):
+        scan(made, shards, engine, partial(progress, "scanning"))
     pictures, patches = shards.columns()
     progress("finding reasons", 0, 1)
-    return find(setup, pictures, patches, tuple(shards.failures())), made.key[:12]
+    return find(made.setup, pictures, patches, tuple(shards.failures()))
 
 
 def scan(made: Plan, shards: Shards, engine: Engine, progress: Callable[[int, int], None]) -> None:

@@ -17,7 +17,7 @@ from ..evaluation.items import Item, read_truth
 from ..evaluation.rows import Rows
 from ..evaluation.shard_maps import ShardMaps
 from ..records import Failure
-from ..values import Grid, Metric, Truth
+from ..values import Frame, Grid, Metric, Truth
 from .columns import Columns, in_colour, joined, shares, strongest, tokens
 from .truth import coverage
 
@@ -72,6 +72,7 @@ class Scanner:
             "predicted_map": found[:, 0],
             "label_map": found[:, -1],
             "truth": truths,
+            "frame": np.array([_sides(item.frame) for item in maps.items], np.float32),
             "tone": np.concatenate([pixels.mean((2, 3)), pixels.std((2, 3))], 1),
         }
         pictures = {name: column[good] for name, column in made.items()}
@@ -100,3 +101,8 @@ def _probabilities(maps: ShardMaps, explained: Tensor) -> NDArray[np.float32]:
         return np.full((len(maps.items), 2), np.nan, np.float32)
     both = torch.stack([explained, maps.labels], 1)
     return np.asarray(maps.probabilities.gather(1, both).cpu().numpy(), dtype=np.float32)
+
+
+def _sides(frame: Frame) -> tuple[float, ...]:
+    """A frame as `Pictures` has it."""
+    return frame.width, frame.height, *frame.window

@@ -72,24 +72,16 @@ class Shown:
         return {"text": text, "sort": sort, "href": f"#list-{len(self.lists) - 1}"}
 
     def cut(self, reason: Reason, row: int) -> Box:
-        """Where a reason lies in a picture: left, top, width, height, as shares of the picture."""
-        patches, grid = self.found.patches, self.found.grid
-        mine = reason.patches[patches.picture[reason.patches] == row]
-        best = mine[int(patches.relevance[mine].argmax())]
-        places = patches.place[mine] if _is_compact(patches.place[mine], grid.columns) else None
-        chosen = patches.place[best : best + 1] if places is None else places
-        y, x = np.divmod(np.asarray(chosen), grid.columns)
-        left, top = x.min() - AROUND, y.min() - AROUND
-        side = max(x.max() - x.min(), y.max() - y.min()) + 1 + 2 * AROUND
+        """What shows a reason in a picture: left, top, width, height, shares of the picture."""
+        columns, rows = self.found.grid.columns, self.found.grid.rows
+        left, top, right, bottom = patches_box(self.found, reason, row)
+        side = max(right - left, bottom - top) + 2 * AROUND
         start, above, end, below = self._windows[row]
-        across, down = (end - start) / grid.columns, (below - above) / grid.rows
+        across, down = (end - start) / columns, (below - above) / rows
         width, height = min(side * across, 1.0), min(side * down, 1.0)
-        return (
-            float(np.clip(start + left * across, 0, 1 - width)),
-            float(np.clip(above + top * down, 0, 1 - height)),
-            float(width),
-            float(height),
-        )
+        x = start + (left + right) / 2 * across - width / 2
+        y = above + (top + bottom) / 2 * down - height / 2
+        return float(np.clip(x, 0, 1 - width)), float(np.clip(y, 0, 1 - height)), width, height
 
     def _card(self, row: int) -> Card:
         found, pictures = self.found, self.found.pictures
@@ -106,12 +98,12 @@ class Shown:
             caption=self.caption(row),
         )
         try:
-            _, frame = found.setup.open(sample)
             picture = reduced(open_picture(sample.address), SIDE)
         except AgcamError as error:
             return replace(card, error=str(error))
         name = f"{int(pictures.number[row]):07}.{SMALL}"
         write_atomically(self.out / FOLDER / name, small_file(picture))
+        frame = found.frame(row)
         window = frame.scaled(*picture.size).window
         width, height = picture.size
         left, top, right, bottom = window
@@ -148,7 +140,26 @@ class Shown:
         return tuple((a, b, c, d) for a, b, c, d in boxes.tolist())
 
 
-def _is_compact(places: Any, columns: int) -> bool:
-    """Whether patches lie within a small square."""
-    y, x = np.divmod(np.asarray(places), columns)
-    return bool(max(np.ptp(x), np.ptp(y)) < WIDEST)
+def patches_box(found: Findings, reason: Reason, row: int) -> Box:
+    """Where a reason lies in a picture, in patches: left, top, right, bottom.
+
+    The box of all its patches where they lie close together, else of the strongest.
+    """
+    patches, columns = found.patches, found.grid.columns
+    mine = reason.patches[patches.picture[reason.patches] == row]
+    y, x = np.divmod(np.asarray(patches.place[mine]), columns)
+    if max(np.ptp(x), np.ptp(y)) >= WIDEST:
+        best = int(patches.relevance[mine].argmax())
+        y, x = y[best : best + 1], x[best : best + 1]
+    return float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
+
+
+def patch_box(found: Findings, reason: Reason, row: int) -> list[float]:
+    """The same in pixels of the original picture: left, top, width, height."""
+    frame = found.frame(row)
+    left, top, right, bottom = frame.window
+    across, down = (right - left) / found.grid.columns, (bottom - top) / found.grid.rows
+    x0, y0, x1, y1 = patches_box(found, reason, row)
+    sides = np.array([left + x0 * across, top + y0 * down, left + x1 * across, top + y1 * down])
+    x0, y0, x1, y1 = np.clip(sides, 0, [frame.width, frame.height] * 2).tolist()
+    return [x0, y0, x1 - x0, y1 - y0]

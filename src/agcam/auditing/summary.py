@@ -10,7 +10,8 @@ import numpy as np
 from ..explainer import versions
 from ..records import Estimate
 from .findings import Findings
-from .values import Reason
+from .mistakes import Suspect
+from .values import Intervention, Reason
 
 DIGITS: Final = 4
 
@@ -30,6 +31,17 @@ def summary(found: Findings) -> dict[str, Any]:
         "accuracy": estimate(found.accuracy()),
         "suspicious": rounded(max((found.attention(one) for one in ranked), default=0.0)),
         "classes": [class_summary(found, target) for target in ranked],
+        "truth": truth_summary(found, None),
+        "mistakes": [
+            {
+                "label": found.name(one.label),
+                "predicted": found.name(one.predicted),
+                "pictures": [found.sample(row).name for row in one.rows],
+            }
+            for one in found.pairs
+        ],
+        "label_suspects": [_suspect(found, one) for one in found.label_suspects],
+        "unlike_their_class": [_suspect(found, one) for one in found.outliers],
         "classes_without_pictures": list(found.without_pictures),
     }
 
@@ -43,6 +55,7 @@ def class_summary(found: Findings, target: int) -> dict[str, Any]:
         "predicted": len(found.called(target)),
         "accuracy": estimate(found.accuracy(target)),
         "suspicious": rounded(found.attention(target)),
+        "truth": truth_summary(found, target),
         "reasons": [reason_summary(found, one) for one in found.reasons.get(target, ())],
     }
 
@@ -61,8 +74,67 @@ def reason_summary(found: Findings, reason: Reason) -> dict[str, Any]:
         "parts": {name: rounded(value) for name, value in suspicion.parts.items()},
         "most_often_at": {"row": int(row) + 1, "column": int(column) + 1},
         "elsewhere": {found.name(n): rounded(share) for n, share in reason.elsewhere.items()},
+        "interventions": [
+            {"text": intervention_text(found.name(reason.target), one), **intervention(found, one)}
+            for one in found.interventions.get((reason.target, reason.number), ())
+        ],
         "examples": [found.sample(row).name for row in found.rows_of(reason)[:12]],
     }
+
+
+def truth_summary(found: Findings, target: int | None) -> dict[str, Any] | None:
+    """Where the relevance lies beside what people annotated, of a class or of all."""
+    made = found.groups(target)
+    if made is None:
+        return None
+    return {
+        "inside": estimate(made.inside),
+        "random_baseline": estimate(made.random),
+        "centre_baseline": estimate(made.centre),
+        **{
+            f"{'right' if right else 'wrong'}_{'inside' if inside else 'outside'}": len(rows)
+            for (right, inside), rows in made.rows.items()
+        },
+    }
+
+
+def _suspect(found: Findings, one: Suspect) -> dict[str, Any]:
+    label = int(found.pictures.label[one.row])
+    return {
+        "picture": found.sample(one.row).name,
+        "label": found.name(label),
+        "class": found.name(one.other),
+        "score": rounded(one.score),
+    }
+
+
+def intervention(found: Findings, one: Intervention) -> dict[str, Any]:
+    """One test of a reason."""
+    made: dict[str, Any] = {"kind": one.kind, "patches": rounded(one.patches)}
+    for name, outcome in (("before", one.before), ("after", one.after), ("random", one.random)):
+        made[name] = {
+            "share": estimate(outcome.share),
+            "probability": estimate(outcome.probability),
+            "called": {found.name(number): count for number, count in outcome.called.items()},
+        }
+    return made
+
+
+def intervention_text(name: str, one: Intervention) -> str:
+    """What a test showed, in one sentence; `name` is the class."""
+    before, after, random = (
+        f"{100 * outcome.share.mean:.0f} %" for outcome in (one.before, one.after, one.random)
+    )
+    count = one.after.share.number
+    if one.kind == "erase":
+        return (
+            f"Erased from {count} pictures, {name} falls from {before} to {after}; as many random "
+            f"patches: {random}."
+        )
+    return (
+        f"Pasted into {count} other pictures, {after} are called {name}, before {before}; as many "
+        f"random patches: {random}."
+    )
 
 
 def estimate(found: Estimate) -> dict[str, Any]:
@@ -74,3 +146,15 @@ def estimate(found: Estimate) -> dict[str, Any]:
 def rounded(value: float) -> float | None:
     """A number as JSON has it."""
     return round(float(value), DIGITS) if math.isfinite(value) else None
+
+
+def percent_text(share: float) -> str:
+    """A share as text."""
+    return f"{100 * share:.0f} %"
+
+
+def interval_text(found: Estimate) -> str:
+    """A share with its interval, as text."""
+    if not found.number:
+        return "-"
+    return f"{100 * found.mean:.0f} % ({100 * found.low:.0f} to {100 * found.high:.0f})"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from jaxtyping import Int
 from numpy.typing import NDArray
 
+from ..records import Estimate
 from ..values import Frame, Grid, Truth
+from .values import Pictures, mean_of
 
 POINTS: Final = 8  # a side of each patch: where it is asked whether the object is there
 
@@ -47,3 +52,46 @@ def _in_mask(
     )
     found = mask[rows.clip(0, mask.shape[0] - 1)[:, None], columns.clip(0, mask.shape[1] - 1)]
     return np.asarray(known & (found == 1))
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Pictures with an annotated object, by prediction and by where most of the relevance lies.
+
+    Attributes:
+        inside: Mean share of the predicted class's map on the object.
+        random: The same of a map that is the same everywhere: the object's share of the picture.
+        centre: The same of a Gaussian in the middle.
+        rows: Rows of `Pictures` by (right, inside).
+    """
+
+    inside: Estimate
+    random: Estimate
+    centre: Estimate
+    rows: Mapping[tuple[bool, bool], Int[np.ndarray, " picture"]]
+
+
+def groups(pictures: Pictures, rows: Int[np.ndarray, " picture"]) -> Groups | None:
+    """Right and wrong, inside and outside, of some pictures; None if none of them is annotated.
+
+    A picture is inside if more of its map is on the object than of a map that is the same
+    everywhere.
+    """
+    rows = rows[~np.isnan(pictures.truth[rows]).any(axis=(1, 2))]
+    if not len(rows):
+        return None
+    truth = np.asarray(pictures.truth[rows])
+    energy = (pictures.predicted_map[rows] * truth).sum(axis=(1, 2))
+    area, middle = truth.mean(axis=(1, 2)), (_gaussian(truth.shape[1:]) * truth).sum(axis=(1, 2))
+    inside, right = energy > area, pictures.right[rows]
+    sides = {
+        (a, b): rows[(right == a) & (inside == b)] for a in (True, False) for b in (False, True)
+    }
+    return Groups(mean_of(energy), mean_of(area), mean_of(middle), sides)
+
+
+def _gaussian(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A bump in the middle, of a quarter of the sides, summing to 1."""
+    y, x = (((np.arange(n) + 0.5) / n - 0.5) / 0.25 for n in shape)
+    bump = np.exp(-(y[:, None] ** 2 + x**2) / 2)
+    return np.asarray(bump / bump.sum())

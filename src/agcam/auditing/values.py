@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
+from numpy.typing import NDArray
 
 from ..records import Estimate
+from ..records.summary import estimates
 
 UNKNOWN: Final = -1
 """The label of a picture without a class that the model knows."""
@@ -33,6 +35,8 @@ class Pictures:
         label_map: float32 (picture, row, column).
         truth: float32 (picture, row, column), the part of each patch that is on the labelled object
             as people annotated it; NaN where nobody did.
+        frame: float32 (picture, 6), width and height of the picture, and left, top, right and
+            bottom of the part of it that the model saw.
         tone: float32 (picture, 6), mean and standard deviation of the input's red, green and blue,
             0 to 1.
     """
@@ -44,6 +48,7 @@ class Pictures:
     predicted_map: Float[np.ndarray, "picture row column"]
     label_map: Float[np.ndarray, "picture row column"]
     truth: Float[np.ndarray, "picture row column"]
+    frame: Float[np.ndarray, "picture 6"]
     tone: Float[np.ndarray, "picture 6"]
 
     def __len__(self) -> int:
@@ -92,6 +97,8 @@ class Reason:
         patches: int64, rows of `Patches`, best example first, at most one a picture at the front.
         places: float32 (row, column), share of its relevance at each place; sums to 1.
         elsewhere: For other classes, in how large a share of their pictures it occurs.
+        centre: float32 (dim,), what `features` are compared with.
+        radius: A patch belongs to it if no farther from the centre, in the metric of `reasons`.
     """
 
     target: int
@@ -101,6 +108,8 @@ class Reason:
     patches: Int[np.ndarray, " example"]
     places: Float[np.ndarray, "row column"]
     elsewhere: Mapping[int, float]
+    centre: Float[np.ndarray, " dim"]
+    radius: float
 
 
 @dataclass(frozen=True)
@@ -138,3 +147,8 @@ class Intervention:
     before: Outcome
     after: Outcome
     random: Outcome
+
+
+def mean_of(values: NDArray[np.generic]) -> Estimate:
+    """The mean of some pictures' numbers, NaN left aside, with a 95 % bootstrap interval."""
+    return estimates(np.asarray(values, dtype=np.float64)[:, None])[0]

@@ -34,6 +34,14 @@ class Examining:
 
     layout: Annotated[str, typer.Option(help="Of the data; see `agcam list datasets`.")] = "folder"
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam_focus"
+    tests: Annotated[
+        int,
+        typer.Option(min=0, help="How many suspicious reasons are tested by changing pictures."),
+    ] = 3
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(help="Verdicts that the page exported; what is fine is not suspicious."),
+    ] = None
     limit: Annotated[
         int, typer.Option(min=0, help="Number of pictures, evenly spread; 0 for all.")
     ] = 0

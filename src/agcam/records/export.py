@@ -27,15 +27,17 @@ def csv_files(store: Store, results: Results, columns: Sequence[Column]) -> dict
         for method, found in column.means.items()
     )
     return {
-        "rows.csv": _csv(COLUMNS, (row[:-1] for row in exported_rows(store, results))),
-        "failures.csv": _csv(("sample", "name", "method", "metric", "message"), results.failures),
-        "summary.csv": _csv(("metric", "method", "mean", "low", "high", "number"), summary),
+        "rows.csv": csv_text(COLUMNS, (row[:-1] for row in exported_rows(store, results))),
+        "failures.csv": csv_text(
+            ("sample", "name", "method", "metric", "message"), results.failures
+        ),
+        "summary.csv": csv_text(("metric", "method", "mean", "low", "high", "number"), summary),
     }
 
 
 def salvaged_csv(store: Store) -> str:
     """Every row of every run that can still be read, where the runs themselves cannot be."""
-    return _csv(("run", *COLUMNS, "message"), _salvaged(store))
+    return csv_text(("run", *COLUMNS, "message"), _salvaged(store))
 
 
 def _salvaged(store: Store) -> Iterator[tuple[Any, ...]]:
@@ -51,15 +53,20 @@ def _salvaged(store: Store) -> Iterator[tuple[Any, ...]]:
 
 def parquet_bytes(store: Store, results: Results) -> bytes | None:
     """Every number with its curve; None where pyarrow is not installed (`agcam[parquet]`)."""
+    return parquet_table((*COLUMNS, "curve"), list(exported_rows(store, results)))
+
+
+def parquet_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes | None:
+    """A table as Parquet; None where pyarrow is not installed (`agcam[parquet]`)."""
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         return None
-    columns = zip(
-        (*COLUMNS, "curve"), zip(*exported_rows(store, results), strict=True), strict=False
+    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
+    table = pyarrow.table(
+        {name: list(map(_plain, values)) for name, values in zip(header, columns, strict=True)}
     )
-    table = pyarrow.table({name: list(map(_plain, values)) for name, values in columns})
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(table, sink)
     return bytes(sink.getvalue())
@@ -77,7 +84,8 @@ def exported_rows(store: Store, results: Results) -> Iterator[tuple[Any, ...]]:
         yield (*known[:4], record.method, record.metric, record.value, curve)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -48,13 +48,12 @@ def page_pieces(
     cards are there. Raises UnknownNameError for an unknown colour map.
     """
     first = document_json(document)
-    styled, program = style(document.layout), script(document.layout)
     yield _HEAD.format(
         policy=f"default-src 'none'; img-src data: blob: 'self' file:; "
-        f"style-src '{_hash(styled)}'; script-src '{_hash(program)}'",
+        f"style-src '{_hash(style())}'; script-src '{_hash(script())}'",
         title=html.escape(printable(document.title)),
-        style=styled,
-        script=program,
+        style=style(),
+        script=script(),
     )
     yield _data("document", first)
     for card in cards:

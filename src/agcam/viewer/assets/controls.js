@@ -1,11 +1,18 @@
 // The controls: each shows the state, and changes it.
 
 import { element, newId } from "./dom.js";
-import { MODES } from "./state.js";
+
+const MODE_NAMES = {
+	overlay: "Overlay",
+	map: "Map",
+	original: "Picture",
+	side: "Side by side",
+	slider: "Slider",
+};
 
 /** A control: its node, and how it shows a state. @typedef {{node: any, show: (state: any) => void}} Control */
 
-/** One of several, as buttons beside each other. */
+/** One of several, as buttons beside each other. @returns {Control} */
 function choice(store, name, label, options) {
 	const group = newId(name);
 	const inputs = options.map(({ value, text }) =>
@@ -27,7 +34,7 @@ function choice(store, name, label, options) {
 	};
 }
 
-/** One of many, as a list that opens. */
+/** One of many, as a list that opens. @returns {Control} */
 function list(store, name, label, options) {
 	const select = element(
 		"select",
@@ -40,7 +47,7 @@ function list(store, name, label, options) {
 	return { node, show: (state) => (select.value = state[name]) };
 }
 
-/** A number within [0, 1]. */
+/** A number within [0, 1]. @returns {Control} */
 function slider(store, name, label) {
 	const output = element("output");
 	const input = element("input", {
@@ -59,7 +66,7 @@ function slider(store, name, label) {
 	return { node: element("div", "agcam-field", head, input), show };
 }
 
-/** Yes or no. */
+/** Yes or no. @returns {Control} */
 function tick(store, name, label) {
 	const input = element("input", {
 		type: "checkbox",
@@ -71,7 +78,7 @@ function tick(store, name, label) {
 
 /**
  * The choice of a method. Those that are explained in plain words have buttons, as few have; others
- * are in a list. Refused ones cannot be chosen.
+ * are in a list. Refused ones cannot be chosen. @returns {Control}
  */
 export function methodControl(store, methods) {
 	const option = (method) => ({
@@ -91,39 +98,40 @@ export function methodControl(store, methods) {
 	]);
 }
 
-/** Several controls as one. */
+/** Several controls as one. @returns {Control} */
 function together(name, controls) {
 	const node = element("div", { class: name }, ...controls.map((control) => control.node));
 	return { node, show: (state) => controls.forEach((control) => control.show(state)) };
 }
 
-function colourList(store, { names }) {
-	return list(store, "colormap", "Colours", names.map((name) => ({ value: name, text: name })));
-}
-
-/** How all small maps of an overview are drawn. */
+/** How all small maps of an overview are drawn. @returns {Control} */
 export function overviewControls(store, colours) {
 	return together("agcam-toolbar", [
-		choice(store, "mode", "View", MODES.slice(0, 3)),
+		choice(store, "mode", "View", modes().slice(0, 3)),
 		slider(store, "opacity", "Opacity of the map"),
-		colourList(store, colours),
+		list(store, "colormap", "Colours", tables(colours)),
 	]);
 }
 
-/**
- * Everything about how a map is drawn; `truth` where there are true boxes, `two` where there are
- * two methods.
- */
-export function viewControls(store, colours, truth, two) {
+function modes() {
+	return Object.entries(MODE_NAMES).map(([value, text]) => ({ value, text }));
+}
+
+function tables(colours) {
+	return colours.names.map((name) => ({ value: name, text: name }));
+}
+
+/** Everything about how a map is drawn. @returns {Control} */
+export function viewControls(store, colours, truth) {
 	const ticks = [
 		tick(store, "boxes", "Boxes above the threshold"),
 		tick(store, "contour", "Contour at the threshold"),
 		...(truth ? [tick(store, "truth", "True boxes")] : []),
 	];
 	return together("agcam-controls", [
-		choice(store, "mode", "View", MODES.slice(0, two ? 6 : 5)),
+		choice(store, "mode", "View", modes()),
 		slider(store, "opacity", "Opacity of the map"),
-		colourList(store, colours),
+		list(store, "colormap", "Colours", tables(colours)),
 		slider(store, "threshold", "Threshold"),
 		together("agcam-ticks", ticks),
 	]);

@@ -25,7 +25,10 @@ function look(mark, place) {
 	return { stroke: COLOURS[place % COLOURS.length], "stroke-width": 1.6, "stroke-dasharray": dash };
 }
 
-/** Curves as viewer/report.py of agcam describes them; a value of null is a gap. */
+/**
+ * @param {{title: string, note?: string, across: string, up: string, points: number[],
+ *   lines: {name: string, values: (number | null)[], mark?: string}[]}} given
+ */
 export function curves({ title, note, across, up, points, lines }) {
 	const scales = scalesOf(points, lines);
 	const text = `${title}: ${up} over ${across}`;

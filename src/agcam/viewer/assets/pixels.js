@@ -17,12 +17,17 @@ export function roundEven(number) {
 	return number + EVEN - EVEN;
 }
 
-/** The numbers of a map: base64 of little-endian float32, or nested lists. */
+/**
+ * The numbers of a map: base64 of little-endian float32, or nested lists.
+ * @param {string | any[]} values
+ * @returns {Float32Array}
+ */
 export function decodeFloats(values) {
 	if (typeof values !== "string") return Float32Array.from(values.flat(Infinity));
 	return new Float32Array(decodeBytes(values).buffer);
 }
 
+/** @param {string} text base64 */
 export function decodeBytes(text) {
 	return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
@@ -49,7 +54,12 @@ function weigh(pixels, start, stop, cells) {
 	return side;
 }
 
-/** Spread relevance over pixels, bilinearly between the patches' centres, constant beyond them. */
+/**
+ * Spread relevance over pixels, bilinearly between the patches' centres, constant beyond them.
+ * @param {Grid} grid
+ * @param {Frame} frame
+ * @returns {PixelMap}
+ */
 export function toPixels(grid, frame) {
 	const [rows, columns] = grid.shape;
 	const [left, top, right, bottom] = frame.window;
@@ -87,7 +97,11 @@ function spreadRows(grid, across, width) {
 	return lines;
 }
 
-/** Lowest and highest number. */
+/**
+ * Lowest and highest number.
+ * @param {Float32Array} values
+ * @returns {[number, number]}
+ */
 export function rangeOf(values) {
 	let low = Infinity;
 	let high = -Infinity;
@@ -99,7 +113,12 @@ export function rangeOf(values) {
 	return low > high ? [0, 0] : [low, high];
 }
 
-/** Colour levels 0 ... 255 of relevance between `low` and `high`; 0 where all relevance is the same. */
+/**
+ * Colour levels 0 ... 255 of relevance between `low` and `high`; 0 where all relevance is the same.
+ * @param {Float32Array} values
+ * @param {[number, number]} range
+ * @returns {Uint8Array}
+ */
 export function levelsOf(values, [low, high]) {
 	const levels = new Uint8Array(values.length);
 	const spread = round32(round32(high) - round32(low));
@@ -114,7 +133,9 @@ export function levelsOf(values, [low, high]) {
 
 /**
  * The same window where `width` x `height` pixels show a part of the picture.
+ * @param {Frame} frame
  * @param {{x: number, y: number, width: number, height: number}} part in the picture's pixels
+ * @returns {Frame}
  */
 export function frameOf(frame, width, height, part) {
 	const [left, top, right, bottom] = frame.window;

@@ -6,7 +6,8 @@ const OFFERED = 50;
 
 /**
  * A field that finds other classes by their names; one is taken by its whole name, or by Enter.
- * find(text) gives targets, or a promise of them; choose(target) takes one.
+ * @param {(text: string) => any} find targets for a text, or a promise of them
+ * @param {(target: any) => void} choose
  */
 export function searchField(find, choose) {
 	const found = element("datalist", { id: newId("found") });

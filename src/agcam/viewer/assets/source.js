@@ -1,7 +1,12 @@
 // Where maps come from: the card has them, or a hook fetches them, once.
 
+/**
+ * @typedef {import("./card.js").Card} Card
+ * @typedef {import("./viewer.js").Hooks} Hooks
+ */
+
 export class Source {
-	/** `card` is a Card, `hooks` as in viewer.js. */
+	/** @param {Card} card @param {Hooks} hooks */
 	constructor(card, hooks) {
 		this.card = card;
 		this.hooks = hooks;

@@ -9,9 +9,8 @@ function read(kind) {
 	);
 }
 
-/** Show what the page holds. */
-export function start() {
+const place = document.querySelector("[data-agcam-viewer]");
+if (place instanceof HTMLElement) {
 	const [given] = read("document");
-	const shown = { ...given, ...read("end")[0], cards: read("card") };
-	mount(document.querySelector("[data-agcam-viewer]"), shown);
+	mount(place, { ...given, ...read("end")[0], cards: read("card") });
 }

@@ -27,9 +27,14 @@ export class Verdicts {
 		}
 	}
 
+	/** The verdict on a reason; what the audit was given counts until it is changed here. */
+	of(reason) {
+		return this.kept[reason.id] ?? reason.verdict ?? {};
+	}
+
 	set(reason, some) {
 		const { name, number, examples } = reason;
-		const before = this.kept[reason.id] ?? { class: name, reason: number, verdict: "", note: "" };
+		const before = { class: name, reason: number, verdict: "", note: "", ...this.of(reason) };
 		this.kept[reason.id] = { ...before, examples, ...some };
 		try {
 			window.localStorage.setItem(this.key, JSON.stringify(this.kept));
@@ -40,7 +45,7 @@ export class Verdicts {
 
 	/** Choose a verdict for a reason, and note something. */
 	control(reason) {
-		const kept = this.kept[reason.id] ?? {};
+		const kept = this.of(reason);
 		const options = Object.entries(CHOICES).map(([value, text]) =>
 			element("option", { value, selected: (kept.verdict ?? "") === value }, text),
 		);

@@ -1,0 +1,132 @@
+"""The tables of the page: truth, mistakes, failures. Every number leads to its pictures."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from ..viewer import table_block
+from .findings import Findings
+from .mistakes import Pair
+from .shown import Shown
+from .summary import interval_text
+
+FAILURES: Final = 200
+SIDES: Final = {
+    (True, False): "right, outside",
+    (False, False): "wrong, outside",
+    (True, True): "right, inside",
+    (False, True): "wrong, inside",
+}
+"""The right for the wrong reason first."""
+
+Table = dict[str, Any]
+
+
+def truth_table(found: Findings, shown: Shown) -> Table | None:
+    """Right and wrong, inside and outside what people annotated; None where nothing is."""
+    if found.groups() is None:
+        return None
+    rows = []
+    for target in (None, *found.classes):
+        made = found.groups(target)
+        if made is None:
+            continue
+        name = "all" if target is None else found.name(target)
+        cells = [
+            shown.link(str(len(some)), f"{name}: {text}", some, shown.caption, sort=len(some))
+            for side, text in SIDES.items()
+            for some in [made.rows[side]]
+        ]
+        means = (made.inside, made.random, made.centre)
+        rows.append([name, *cells, *({"text": interval_text(m), "sort": m.mean} for m in means)])
+    note = (
+        "Of the pictures with boxes or masks. Inside: more of the map is on the object than of a "
+        "map that is the same everywhere (random)."
+    )
+    head = ["class", *SIDES.values(), "relevance inside", "random", "Gaussian in the middle"]
+    return table_block("Right for the right reason", head, rows, note)
+
+
+def pairs_table(found: Findings, shown: Shown) -> Table | None:
+    """Which classes are confused, and where the wrong one was spoken for."""
+    if not found.pairs:
+        return None
+    rows = [
+        [f"{found.name(pair.label)} called {found.name(pair.predicted)}", *cells]
+        for pair in found.pairs
+        for cells in [_pair_cells(found, shown, pair)]
+    ]
+    note = (
+        "Grouped by where the map of the called class is above that of the label (class A minus "
+        "class B)."
+    )
+    return table_block("Mistakes", ["pair", "pictures", "the wrong class speaks at"], rows, note)
+
+
+def _pair_cells(found: Findings, shown: Shown, pair: Pair) -> list[Any]:
+    title = f"{found.name(pair.label)} called {found.name(pair.predicted)}"
+    count = len(pair.rows)
+    notes = []
+    for number, difference in enumerate(pair.difference):
+        rows = pair.rows[pair.group == number]
+        notes.append({"text": f"{len(rows)} of {count}: {place_text(difference)}"})
+    every = shown.link(str(count), title, pair.rows, shown.caption, sort=count)
+    return [every, {"text": notes[0]["text"], "notes": notes[1:]}]
+
+
+def place_text(values: Any) -> str:
+    """The third of the picture where a map is highest, as text."""
+    rows, columns = values.shape
+    y, x = np.unravel_index(int(np.argmax(values)), values.shape)
+    down = ("upper", "middle", "lower")[min(2, int(3 * (y + 0.5) / rows))]
+    across = ("left", "centre", "right")[min(2, int(3 * (x + 0.5) / columns))]
+    return f"{down} {across}"
+
+
+def suspects_table(found: Findings, shown: Shown) -> Table | None:
+    """The labels most likely to be wrong."""
+    if not found.label_suspects:
+        return None
+    rows = [
+        [
+            shown.link(found.sample(one.row).name, "A label that may be wrong", [one.row]),
+            found.name(int(found.pictures.label[one.row])),
+            found.name(one.other),
+            {"text": f"{one.score:.2f}", "sort": one.score},
+        ]
+        for one in found.label_suspects
+    ]
+    note = (
+        "The model is at least as sure of another class as it is on average in that class's own "
+        "pictures; the difference is of the two probabilities."
+    )
+    return table_block("Labels that may be wrong", ["picture", "label", "called", "by"], rows, note)
+
+
+def outliers_table(found: Findings, shown: Shown) -> Table | None:
+    """The pictures most unlike their class."""
+    if not found.outliers:
+        return None
+    rows = [
+        [
+            shown.link(found.sample(one.row).name, "A picture unlike its class", [one.row]),
+            found.name(one.other),
+            {"text": f"{one.score:.1f}", "sort": one.score},
+        ]
+        for one in found.outliers
+    ]
+    note = "How far its patches are from those of its class, over the class's median."
+    return table_block("Pictures unlike their class", ["picture", "label", "times"], rows, note)
+
+
+def failures_table(found: Findings, _: Shown) -> Table | None:
+    """What could not be scanned, and classes that have no pictures."""
+    missing = [[name, "class", "no picture was scanned"] for name in found.without_pictures]
+    rows = missing + [[one.name, one.metric, one.message] for one in found.failures[:FAILURES]]
+    if not rows:
+        return None
+    rest = len(found.failures) - FAILURES
+    note = f"{rest} more are in failures.csv." if rest > 0 else ""
+    return table_block("Failures", ["name", "what", "why"], rows, note)

@@ -1,5 +1,0 @@
-// The script of a page.
-
-import { start } from "./start.js";
-
-start();

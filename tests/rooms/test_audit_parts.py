@@ -1,0 +1,240 @@
+"""Parts of an audit on values made by hand: interventions, mistakes, verdicts, exports."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from agcam.auditing.editing import elsewhere, erased, on_pixels, pasted, patch_set
+from agcam.auditing.exports import coco, tables
+from agcam.auditing.findings import Findings
+from agcam.auditing.interventions import Trial, prove
+from agcam.auditing.mistakes import label_suspects, outliers, pairs
+from agcam.auditing.summary import summary
+from agcam.auditing.truth import groups
+from agcam.auditing.values import Patches, Pictures, Reason, Suspicion
+from agcam.auditing.verdicts import Verdict, matched, read_verdicts
+from agcam.errors import RunError
+from agcam.evaluation import Configuration
+from agcam.values import Classifier, DataSet, Frame, Grid, Preparation, Sample, Truth
+
+SIDE, CELLS = 32, 8
+CORNER = (CELLS - 1) * CELLS  # the patch at the lower left
+NAMES = ("ketch", "ferry")
+
+
+def pictures_of(label, predicted, probability=None, maps=None, truth=None):
+    count = len(label)
+    maps = np.zeros((count, CELLS, CELLS), np.float32) if maps is None else maps
+    shape = (count, CELLS, CELLS)
+    return Pictures(
+        number=np.arange(count, dtype=np.int32),
+        label=np.array(label, np.int32),
+        predicted=np.array(predicted, np.int32),
+        probability=np.array(
+            [[0.9, 0.9 if a == b else 0.1] for a, b in zip(label, predicted, strict=True)]
+            if probability is None
+            else probability,
+            np.float32,
+        ),
+        predicted_map=maps,
+        label_map=maps,
+        truth=np.full(shape, np.nan, np.float32) if truth is None else truth,
+        frame=np.array([[SIDE, SIDE, 0, 0, SIDE, SIDE]] * count, np.float32),
+        tone=np.zeros((count, 6), np.float32),
+    )
+
+
+def patches_of(picture, target, place, features=None):
+    count = len(picture)
+    return Patches(
+        picture=np.array(picture, np.int32),
+        target=np.array(target, np.int32),
+        place=np.array(place, np.int32),
+        relevance=np.full(count, 0.5, np.float32),
+        features=np.ones((count, 4), np.float16) if features is None else features,
+        colours=np.zeros((count, 48), np.uint8),
+    )
+
+
+@pytest.fixture
+def found():
+    """Eight ketches, each with a bright corner, and eight ferries without; the corner decides."""
+
+    def opened(sample):
+        pixels = torch.zeros(3, SIDE, SIDE)
+        if sample.label == 0:
+            pixels[:, -4:, :4] = 1
+        return pixels, Frame.whole(SIDE, SIDE)
+
+    def predict(pixels):
+        corner = pixels[:, :, -4:, :4].mean((1, 2, 3))
+        return torch.stack([corner, 1 - corner], 1) * 8
+
+    label = [0] * 8 + [1] * 8
+    samples = tuple(Sample(f"{n:02}.png", "", one) for n, one in enumerate(label))
+    preparation = Preparation((SIDE, SIDE), (0.0,) * 3, (1.0,) * 3)
+    module = nn.Linear(1, 1)
+    dataset = DataSet(
+        "made", tuple((n,) for n in NAMES), samples, lambda _: Truth(np.zeros((0, 4)))
+    )
+    setup = SimpleNamespace(
+        classifier=Classifier(module, predict, "made", "made", preparation, NAMES),
+        configuration=Configuration("made", "", "made", ("agcam_focus",), (), batch_size=4),
+        dataset=dataset,
+        classes=(0, 1),
+        open=opened,
+        methods=(SimpleNamespace(name="agcam_focus"),),
+    )
+    places = np.zeros((CELLS, CELLS), np.float32)
+    places[-1, 0] = 1
+    reason = Reason(0, 0, 0.8, 1.0, np.arange(8), places, {1: 0.0}, np.ones(4, np.float32), 1.0)
+    return Findings(
+        setup,
+        pictures_of(label, label),
+        patches_of(range(8), [0] * 8, [CORNER] * 8),
+        {0: (reason,), 1: ()},
+        {(0, 0): Suspicion(0.9, "It is always in the same corner.")},
+        (),
+    )
+
+
+def test_erasing_and_pasting_show_what_the_model_uses(found, tmp_path):
+    (erase, paste) = prove(found, 3, tmp_path, lambda done, total: None)[0, 0]
+    for one, shares in ((erase, (1, 0, 1)), (paste, (0, 1, 0))):
+        outcomes = (one.before, one.after, one.random)
+        assert tuple(outcome.share.mean for outcome in outcomes) == shares
+        assert all(outcome.share.number == 8 for outcome in outcomes)
+    assert paste.after.called == {0: 8}
+    assert erase.after.called == {1: 8}
+
+
+def test_a_test_is_made_once(found, tmp_path, monkeypatch):
+    first = prove(found, 3, tmp_path, lambda done, total: None)
+    monkeypatch.setattr(Trial, "erase", None)
+    assert prove(found, 3, tmp_path, lambda done, total: None) == first
+
+
+def test_nothing_is_pasted_where_every_picture_has_the_reason(found):
+    only = {name: column[:8] for name, column in vars(found.pictures).items()}
+    few = Findings(**{**vars(found), "pictures": Pictures(**only)})
+    assert Trial(few, few.reasons[0][0]).paste() is None
+
+
+@given(
+    st.lists(st.integers(0, 63), min_size=1, max_size=12, unique=True), st.integers(0, 2**32 - 1)
+)
+def test_random_patches_are_as_many(places, seed):
+    some = patch_set(np.array(places), Grid(8, 8, 0))
+    moved = elsewhere(some, np.random.default_rng(seed))
+    assert moved.sum() == some.sum()
+    if some.sum() <= 12:
+        assert (moved & some).sum() <= some.sum() / 2
+
+
+def test_only_the_patches_change():
+    patches = np.zeros((4, 4), bool)
+    patches[1, 2] = True
+    pixels, source = torch.rand(3, 16, 16), torch.rand(3, 16, 16)
+    there = torch.from_numpy(on_pixels(patches, (16, 16)))
+    assert there.sum() == 16
+    for made in (erased(pixels, patches), pasted(pixels, source, patches)):
+        assert torch.equal(made[:, ~there], pixels[:, ~there])
+    assert torch.equal(pasted(pixels, source, patches)[:, there], source[:, there])
+
+
+def test_erased_patches_look_like_what_surrounds_them():
+    pixels = torch.full((3, 32, 32), 0.25)
+    pixels[:, 8:16, 8:16] = 1
+    patches = np.zeros((4, 4), bool)
+    patches[1, 1] = True
+    assert torch.allclose(erased(pixels, patches), torch.full((3, 32, 32), 0.25))
+
+
+def test_confused_pairs_are_grouped_by_where_the_wrong_class_speaks():
+    maps = np.zeros((9, CELLS, CELLS), np.float32)
+    maps[:5, 0, 0] = 1
+    maps[5:8, 7, 7] = 1
+    label = [0] * 8 + [1]
+    made = pictures_of(label, [1] * 9, maps=maps)
+    made = Pictures(**{**vars(made), "label_map": np.zeros_like(maps)})
+    (pair,) = pairs(made)
+    assert (pair.label, pair.predicted, len(pair.rows)) == (0, 1, 8)
+    assert sorted(np.bincount(pair.group).tolist()) == [3, 5]
+    assert pair.difference[0].argmax() == 0
+
+
+def test_a_wrong_label_is_suspected_and_an_unsure_mistake_is_not():
+    label = [1, 1, 1, 1, 0, 0, 0]
+    predicted = [1, 1, 1, 0, 0, 0, 1]
+    sure = [0.9] * 3 + [0.97] + [0.9] * 2 + [0.55]
+    probability = [
+        [p, p if a == b else 1 - p] for p, a, b in zip(sure, label, predicted, strict=True)
+    ]
+    suspects = label_suspects(pictures_of(label, predicted, probability))
+    assert [one.row for one in suspects] == [3]
+
+
+def test_the_picture_unlike_its_class_is_first():
+    features = np.tile(np.array([1, 0, 0, 0], np.float16), (6, 1))
+    features[4] = [0, 1, 0, 0]
+    features += np.random.default_rng(0).normal(0, 0.05, features.shape).astype(np.float16)
+    made = outliers(pictures_of([0] * 6, [0] * 6), patches_of(range(6), [0] * 6, [0] * 6, features))
+    assert made[0].row == 4
+
+
+def test_groups_of_right_and_wrong_inside_and_outside():
+    maps = np.zeros((4, CELLS, CELLS), np.float32)
+    maps[[0, 1], 0, 0] = 1
+    maps[[2, 3], 7, 7] = 1
+    truth = np.zeros_like(maps)
+    truth[:, :2, :2] = 1
+    truth[3] = np.nan
+    made = groups(pictures_of([0, 0, 0, 0], [0, 1, 0, 0], maps=maps, truth=truth), np.arange(4))
+    sides = {key: rows.tolist() for key, rows in made.rows.items()}
+    assert sides == {(True, True): [0], (False, True): [1], (True, False): [2], (False, False): []}
+    assert made.inside.mean == pytest.approx(2 / 3)
+    assert made.random.mean == pytest.approx(4 / 64)
+
+
+def test_what_a_reader_found_fine_is_no_longer_suspicious(found, tmp_path):
+    path = tmp_path / "verdicts.json"
+    one = {
+        "class": "ketch",
+        "reason": 7,
+        "verdict": "fine",
+        "note": "a flag",
+        "examples": ["00.png"],
+    }
+    path.write_text(json.dumps({"verdicts": [one]}))
+    assert summary(found)["suspicious"] == 0.9
+    judged = found.with_verdicts(read_verdicts(path))
+    assert summary(judged)["suspicious"] == 0
+    assert prove(judged, 3, tmp_path, lambda done, total: None) == {}
+    assert tables(judged)["reasons"][1][0][-2:] == ("fine", "a flag")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"verdicts": [{}]}', '{"verdicts": 3}', "nothing"])
+def test_a_file_without_verdicts_is_refused(tmp_path, text):
+    path = tmp_path / "verdicts.json"
+    path.write_text(text)
+    with pytest.raises(RunError, match="holds no verdicts"):
+        read_verdicts(path)
+
+
+def test_a_verdict_of_other_pictures_fits_no_reason(found):
+    examples = {found.reasons[0][0]: ("a", "b")}
+    other = Verdict("ketch", "fine", examples=("c", "d", "a", "e", "f"))
+    assert matched((other,), examples, {0: "ketch"}) == {}
+
+
+def test_coco_has_a_box_where_each_reason_lies(found):
+    made = coco(found)
+    assert len(made["annotations"]) == len(made["images"]) == 8
+    assert made["annotations"][0]["bbox"] == [0, SIDE - 4, 4, 4]
+    assert made["categories"][0]["name"] == "ketch: reason 1"
