@@ -33,7 +33,7 @@ PYTHON_ONLY = {
     "skip": "a function; the command has --resume",
     "tracer": "for checks of the proof: None is always right",
 }
-OTHER_FORM = {"methods", "metrics", "pattern", "root", "store", "target"}  # lists, paths
+OTHER_FORM = {"method", "methods", "metrics", "pattern", "root", "store", "target"}  # lists, paths
 COMMAND_ONLY = {
     "against": "Against",
     "top": "Top",

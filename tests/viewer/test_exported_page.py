@@ -20,6 +20,7 @@ from agcam.viewer import (
     embedded,
     framed,
     page,
+    script,
     targets_of,
 )
 from agcam.viewer.data import window_of
@@ -41,7 +42,13 @@ def card(title="cat.png", name="tabby <cat>"):
 
 
 def test_the_viewer_is_small_and_loads_nothing():
-    assert sum(len(file.read_bytes()) for file in ASSETS.iterdir()) < 120_000
+    sizes = {file.name: len(file.read_bytes()) for file in ASSETS.iterdir()}
+    audits = {
+        name: size for name, size in sizes.items() if f"${name.split('.')[0]} " not in script()
+    }
+    assert set(audits) == {"audit.js", "reason.js", "verdicts.js", "audit_page.js", "audit.css"}
+    assert sum(sizes.values()) - sum(audits.values()) < 100_000
+    assert sum(audits.values()) < 20_000  # in pages of audits alone
     assert max(len(file.read_text("utf-8").splitlines()) for file in ASSETS.iterdir()) <= 250
     made = page(Document("cats"), [card()])
     head = made.replace("http://www.w3.org/2000/svg", "").split("</head>")[0]

@@ -12,6 +12,7 @@ from web_models import NAMES
 from web_pictures import black, png
 
 from agcam.web.selection import OFFERED
+from browser import serious
 
 CAPTION = "#viewer .agcam-caption"
 BARS = "#viewer .agcam-targets button"
@@ -81,7 +82,14 @@ def test_upload_and_three_classes_without_another_request(visit):
     maps = {press(page, number): pixels(page) for number in (1, 2, 0)}
     assert len(maps) == len(set(maps.values())) == 3
     assert first in maps
-    assert requested == []  # the first answer holds the maps of the five classes
+    extent = page.get_by_label("agcam_spread – extent: the whole object")
+    before = pixels(page)
+    extent.check()
+    await_caption(page, f"what speaks for {first} (")
+    assert "by agcam_spread – extent: the whole object" in page.inner_text(CAPTION)
+    assert pixels(page) != before
+    assert requested == []  # the first answer holds the maps of five classes by both methods
+    page.get_by_label("agcam – evidence: what the classifier read").check()
     text = page.get_attribute("#viewer .agcam-panes", "aria-label")
     assert re.match(rf"Heat map by agcam, what speaks for {re.escape(first)} .*: highest", text)
 
@@ -457,6 +465,23 @@ def drop(page, event, field, data):
         }""",
         [data, event, field],
     )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_everybody_can_use_the_page_and_the_description_of_the_api(visit, width):
+    page = visit(width=width)
+    assert serious(page) == []
+    give(page, png(0))
+    shown(page)
+    for closed in page.locator("summary:visible").all():
+        closed.click()
+    page.wait_for_selector("#viewer .agcam-parts")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_selector("#compared .agcam-tiles")
+    assert serious(page) == []
+    page.goto(page.url.split("?")[0] + "docs")
+    page.wait_for_selector("#addresses section")
+    assert serious(page) == []
 
 
 def test_the_api_is_shown(visit):

@@ -2,21 +2,123 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .reasons import LEAST, Features, directions
 from .values import Patches, Pictures, Reason, Suspicion
+
+# Logistic in `strength`, fitted on the tuning half of benchmarks/audit.py.
+MIDDLE: Final = 0.45
+WIDTH: Final = 0.04
+
+EXAMPLES: Final = 64  # pictures of a reason that are compared
+OTHERS: Final = 32  # pictures of each other class
+CLASSES: Final = 30  # other classes
 
 
 def suspicions(
     reasons: Mapping[int, Sequence[Reason]], pictures: Pictures, patches: Patches
 ) -> dict[tuple[int, int], Suspicion]:
-    """For each reason, by its class and number, how suspicious it is."""
-    del pictures, patches
-    found = {}
-    for target, some in reasons.items():
-        for number, reason in enumerate(some):
-            top = float(reason.places.max())
-            found[target, number] = Suspicion(
-                min(top, 1.0), f"{100 * top:.0f} % of it lies at one place.", {"place": top}
-            )
-    return found
+    """For each reason, by its class and number, how suspicious it is.
+
+    Parts of a planted mark look the same whatever else is in the picture; parts of objects differ.
+    `alike` is the mean, over the pictures of a reason, of the greatest cosine between its best
+    patch and those of another picture of the class; `elsewhere` the same with pictures of other
+    classes (median class). `strength = (alike - elsewhere) * sqrt(share)`.
+    """
+    features = directions(patches, np.arange(len(patches)))
+    seen = _Seen(features, patches.picture, _by_class(pictures))
+    return {
+        (target, reason.number): _weighed(reason, seen)
+        for target, some in reasons.items()
+        for reason in some
+    }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """All patches: directions, the picture of each, and the pictures predicted as each class."""
+
+    features: Features
+    picture: NDArray[np.int32]
+    classes: Mapping[int, NDArray[np.intp]]
+
+    def best(self, rows: NDArray[np.intp], pictures: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(row, picture): the greatest cosine between a patch and those of a picture."""
+        order = np.argsort(self.picture, kind="stable")
+        first = np.searchsorted(self.picture[order], pictures)
+        end = np.searchsorted(self.picture[order], pictures, side="right")
+        return np.stack(
+            [
+                (self.features[rows] @ self.features[order[a:b]].T).max(1)
+                for a, b in zip(first, end, strict=True)
+            ],
+            axis=1,
+        )
+
+
+def _by_class(pictures: Pictures) -> dict[int, NDArray[np.intp]]:
+    return {
+        number: np.flatnonzero(pictures.predicted == number)
+        for number in np.unique(pictures.predicted).tolist()
+        if number >= 0
+    }
+
+
+def _weighed(reason: Reason, seen: _Seen) -> Suspicion:
+    picture = seen.picture[reason.patches]
+    first = np.sort(np.unique(picture, return_index=True)[1])[:EXAMPLES]
+    rows = reason.patches[first]
+    alike = _alike(rows, seen)
+    others = [number for number in seen.classes if number != reason.target]
+    elsewhere = [
+        float(seen.best(rows, _some(seen.classes[number], OTHERS)).mean())
+        for number in _some(np.array(others, dtype=np.intp), CLASSES).tolist()
+    ]
+    usual = float(np.median(elsewhere)) if elsewhere else 0.0
+    strength = (alike - usual) * math.sqrt(reason.share)
+    score = 1 / (1 + math.exp((MIDDLE - strength) / WIDTH))
+    parts = {
+        "alike": alike,
+        "elsewhere": usual,
+        "share": reason.share,
+        "occurrence": reason.occurrence,
+        "one place": _one_place(reason, len(rows)),
+        "strength": strength,
+    }
+    return Suspicion(score, _sentence(parts), parts)
+
+
+def _alike(rows: NDArray[np.intp], seen: _Seen) -> float:
+    """Mean greatest cosine with another picture of the reason; 0 where two look alike by chance."""
+    if len(rows) < LEAST:
+        return 0.0
+    best = seen.best(rows, seen.picture[rows].astype(np.intp))
+    return float(best[~np.eye(len(rows), dtype=np.bool_)].mean())
+
+
+def _one_place(reason: Reason, count: int) -> float:
+    """1 where all relevance is at one place, 0 where it is spread as widely as it could be."""
+    places = reason.places[reason.places > 0].astype(np.float64)
+    most = math.log(max(2, min(reason.places.size, len(reason.patches), max(count, 2))))
+    return float(max(0.0, 1 + (places * np.log(places)).sum() / most))
+
+
+def _some(numbers: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """At most so many, evenly spaced."""
+    return numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), most)).astype(np.intp)]
+
+
+def _sentence(parts: Mapping[str, float]) -> str:
+    where = ", nearly always at the same place" if parts["one place"] > 0.5 else ""
+    return (
+        f"{parts['share']:.0%} of the class's relevance, in {parts['occurrence']:.0%} of its "
+        f"pictures{where}, is on patches that are {parts['alike']:.0%} alike; the most similar "
+        f"patches of other classes are {max(parts['elsewhere'], 0):.0%} alike."
+    )

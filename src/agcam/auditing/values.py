@@ -97,8 +97,6 @@ class Reason:
         patches: int64, rows of `Patches`, best example first, at most one a picture at the front.
         places: float32 (row, column), share of its relevance at each place; sums to 1.
         elsewhere: For other classes, in how large a share of their pictures it occurs.
-        centre: float32 (dim,), what `features` are compared with.
-        radius: A patch belongs to it if no farther from the centre, in the metric of `reasons`.
     """
 
     target: int
@@ -108,8 +106,6 @@ class Reason:
     patches: Int[np.ndarray, " example"]
     places: Float[np.ndarray, "row column"]
     elsewhere: Mapping[int, float]
-    centre: Float[np.ndarray, " dim"]
-    radius: float
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,27 @@ from typing import Final
 
 ASSETS: Final = files(__package__).joinpath("assets")
 """The folder of the viewer's modules and style, for a server."""
-ENTRY: Final = "start"
+LAYOUTS: Final = {"audit": ("audit_page", ("viewer.css", "audit.css"))}
+"""The script and the style sheets of the layouts that have more than others."""
+USUAL: Final = ("page", ("viewer.css",))
 _IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:function|class|const) (\w+))", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
 
 
 @cache
-def script() -> str:
+def script(layout: str = "viewer") -> str:
     """All modules in one: each is a function of its own, its imports are what others returned."""
     made: dict[str, str] = {}
-    _add(ENTRY, made)
+    _add(LAYOUTS.get(layout, USUAL)[0], made)
     return "".join(made.values())
 
 
 @cache
-def style() -> str:
-    """The viewer's style sheet."""
-    return ASSETS.joinpath("viewer.css").read_text(encoding="utf-8")
+def style(layout: str = "viewer") -> str:
+    """The viewer's style, as one sheet."""
+    sheets = LAYOUTS.get(layout, USUAL)[1]
+    return "".join(ASSETS.joinpath(sheet).read_text(encoding="utf-8") for sheet in sheets)
 
 
 def _add(name: str, made: dict[str, str]) -> None:

@@ -48,12 +48,13 @@ def page_pieces(
     cards are there. Raises UnknownNameError for an unknown colour map.
     """
     first = document_json(document)
+    styled, program = style(document.layout), script(document.layout)
     yield _HEAD.format(
         policy=f"default-src 'none'; img-src data: blob: 'self' file:; "
-        f"style-src '{_hash(style())}'; script-src '{_hash(script())}'",
+        f"style-src '{_hash(styled)}'; script-src '{_hash(program)}'",
         title=html.escape(printable(document.title)),
-        style=style(),
-        script=script(),
+        style=styled,
+        script=program,
     )
     yield _data("document", first)
     for card in cards:

@@ -3,19 +3,7 @@
 import { decodeFloats, frameOf, rangeOf, sizeFor, toPixels } from "./pixels.js";
 import { squareOf } from "./regions.js";
 
-/**
- * @typedef {{index: number | null, name: string, value: number, probability: number | null,
- *   score: string, judged?: string}} Target
- * @typedef {{name: string, label?: string, class_specific: boolean, refusal?: string | null,
- *   note?: string}} Method
- * @typedef {{method: string, target: number | null, shape: [number, number], values: string | any[],
- *   range?: [number, number], caption?: string}} MapData
- * @typedef {{method: string, target: number | null, shape: number[], values: string | any[]}} Parts
- * @typedef {{title: string, picture: {src: string, width: number, height: number} | null,
- *   window: import("./pixels.js").Window, targets: Target[], methods: Method[], maps: MapData[],
- *   parts?: Parts[], boxes?: number[][], note?: string, notes?: string[], error?: string | null,
- *   facts?: string[][], caption?: string}} CardData
- */
+/** A card, as agcam's viewer/data.py describes it. @typedef {Record<string, any>} CardData */
 
 export class Card {
 	/** @param {CardData} data */
@@ -34,7 +22,7 @@ export class Card {
 		this.frame = { width, height, window: data.window ?? [0, 0, width, height] };
 	}
 
-	/** @returns {Method | undefined} */
+	/** What is known of a method. */
 	method(name) {
 		return this.methods.find((method) => method.name === name);
 	}
@@ -48,6 +36,12 @@ export class Card {
 	/** The map of a method for a target; a method that knows no classes has one for all. */
 	map(method, target) {
 		return this.places.get(`${target} ${method}`) ?? this.places.get(`null ${method}`);
+	}
+
+	/** The name of another method than this one, those in plain words first; null if there is none. */
+	other(name = this.methods[0]?.name) {
+		const others = this.methods.filter((method) => method.name !== name && !method.refusal);
+		return (others.find((method) => method.label) ?? others[0])?.name ?? null;
 	}
 
 	/** Blocks and heads of a map. */
@@ -99,9 +93,15 @@ export class Card {
 		const some = head === null ? [...Array(heads).keys()] : [head];
 		for (const one of some) {
 			const start = (block * heads + one) * size;
-			for (let place = 0; place < size; place++) values[place] += all[start + place];
+			for (let place = 0; place < size; place++) values[place] += all[start + place] || 0;
 		}
 		return { values, shape: [rows, columns] };
+	}
+
+	/** Whether a block has this head: numbers of one that it lacks are none. */
+	hasHead(parts, block, head) {
+		const [, heads, rows, columns] = parts.shape;
+		return !Number.isNaN(this.partNumbers(parts)[(block * heads + head) * rows * columns]);
 	}
 
 	partNumbers(parts) {

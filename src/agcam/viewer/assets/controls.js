@@ -1,18 +1,11 @@
 // The controls: each shows the state, and changes it.
 
 import { element, newId } from "./dom.js";
-
-const MODE_NAMES = {
-	overlay: "Overlay",
-	map: "Map",
-	original: "Picture",
-	side: "Side by side",
-	slider: "Slider",
-};
+import { MODES } from "./state.js";
 
 /** A control: its node, and how it shows a state. @typedef {{node: any, show: (state: any) => void}} Control */
 
-/** One of several, as buttons beside each other. @returns {Control} */
+/** One of several, as buttons beside each other. */
 function choice(store, name, label, options) {
 	const group = newId(name);
 	const inputs = options.map(({ value, text }) =>
@@ -34,7 +27,7 @@ function choice(store, name, label, options) {
 	};
 }
 
-/** One of many, as a list that opens. @returns {Control} */
+/** One of many, as a list that opens. */
 function list(store, name, label, options) {
 	const select = element(
 		"select",
@@ -47,7 +40,7 @@ function list(store, name, label, options) {
 	return { node, show: (state) => (select.value = state[name]) };
 }
 
-/** A number within [0, 1]. @returns {Control} */
+/** A number within [0, 1]. */
 function slider(store, name, label) {
 	const output = element("output");
 	const input = element("input", {
@@ -66,7 +59,7 @@ function slider(store, name, label) {
 	return { node: element("div", "agcam-field", head, input), show };
 }
 
-/** Yes or no. @returns {Control} */
+/** Yes or no. */
 function tick(store, name, label) {
 	const input = element("input", {
 		type: "checkbox",
@@ -78,7 +71,7 @@ function tick(store, name, label) {
 
 /**
  * The choice of a method. Those that are explained in plain words have buttons, as few have; others
- * are in a list. Refused ones cannot be chosen. @returns {Control}
+ * are in a list. Refused ones cannot be chosen.
  */
 export function methodControl(store, methods) {
 	const option = (method) => ({
@@ -98,40 +91,39 @@ export function methodControl(store, methods) {
 	]);
 }
 
-/** Several controls as one. @returns {Control} */
+/** Several controls as one. */
 function together(name, controls) {
 	const node = element("div", { class: name }, ...controls.map((control) => control.node));
 	return { node, show: (state) => controls.forEach((control) => control.show(state)) };
 }
 
-/** How all small maps of an overview are drawn. @returns {Control} */
+function colourList(store, { names }) {
+	return list(store, "colormap", "Colours", names.map((name) => ({ value: name, text: name })));
+}
+
+/** How all small maps of an overview are drawn. */
 export function overviewControls(store, colours) {
 	return together("agcam-toolbar", [
-		choice(store, "mode", "View", modes().slice(0, 3)),
+		choice(store, "mode", "View", MODES.slice(0, 3)),
 		slider(store, "opacity", "Opacity of the map"),
-		list(store, "colormap", "Colours", tables(colours)),
+		colourList(store, colours),
 	]);
 }
 
-function modes() {
-	return Object.entries(MODE_NAMES).map(([value, text]) => ({ value, text }));
-}
-
-function tables(colours) {
-	return colours.names.map((name) => ({ value: name, text: name }));
-}
-
-/** Everything about how a map is drawn. @returns {Control} */
-export function viewControls(store, colours, truth) {
+/**
+ * Everything about how a map is drawn; `truth` where there are true boxes, `two` where there are
+ * two methods.
+ */
+export function viewControls(store, colours, truth, two) {
 	const ticks = [
 		tick(store, "boxes", "Boxes above the threshold"),
 		tick(store, "contour", "Contour at the threshold"),
 		...(truth ? [tick(store, "truth", "True boxes")] : []),
 	];
 	return together("agcam-controls", [
-		choice(store, "mode", "View", modes()),
+		choice(store, "mode", "View", MODES.slice(0, two ? 6 : 5)),
 		slider(store, "opacity", "Opacity of the map"),
-		list(store, "colormap", "Colours", tables(colours)),
+		colourList(store, colours),
 		slider(store, "threshold", "Threshold"),
 		together("agcam-ticks", ticks),
 	]);

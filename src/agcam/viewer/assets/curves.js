@@ -25,10 +25,7 @@ function look(mark, place) {
 	return { stroke: COLOURS[place % COLOURS.length], "stroke-width": 1.6, "stroke-dasharray": dash };
 }
 
-/**
- * @param {{title: string, note?: string, across: string, up: string, points: number[],
- *   lines: {name: string, values: (number | null)[], mark?: string}[]}} given
- */
+/** Curves as viewer/report.py of agcam describes them; a value of null is a gap. */
 export function curves({ title, note, across, up, points, lines }) {
 	const scales = scalesOf(points, lines);
 	const text = `${title}: ${up} over ${across}`;

@@ -87,7 +87,7 @@ export class Detail {
 		this.controls = [
 			new TargetList(card, this.targetOptions()),
 			methodControl(this.store, card.methods),
-			viewControls(this.store, this.colours, Boolean(card.data.boxes?.length)),
+			viewControls(this.store, this.colours, Boolean(card.data.boxes?.length), card.other() !== null),
 		];
 		this.panel.replaceChildren(...this.controls.map((one) => one.node).filter(Boolean));
 		this.load(card);
@@ -178,11 +178,26 @@ export class Detail {
 		const grid = shown && this.parts.gridOf(card, shown, store.state.part);
 		const own = grid ?? (shown && card.grid(shown));
 		const text = shown ? describe(card, shown, own) : card.title;
-		this.stage.draw({ grid: own, square: shown && !grid ? card.square(shown) : null, text });
+		const square = shown && !grid ? card.square(shown) : null;
+		const name = shown && methodText(card, shown.method);
+		this.stage.draw({ grid: own, square, text, name, beside: this.beside() });
 		this.legend.show(own, store.state.colormap, store.state.mode);
 		this.caption.textContent = this.captionText(shown);
 		this.files.replaceChildren(...links(this));
 		this.parts.update(this, store.state);
+	}
+
+	/** The map of another method beside the shown one, for the view of two methods. */
+	beside() {
+		const { card, shown, source, store } = this;
+		const other = store.state.mode === "methods" && shown && card.other(shown.method);
+		if (!other) return null;
+		const { target } = store.state;
+		const map = source.known(other, target);
+		if (map) return { grid: card.grid(map), square: card.square(map), name: methodText(card, other) };
+		const draw = () => card === this.card && this.draw();
+		if (source.fetches) source.map(other, target).then(draw, (error) => this.report(error.message));
+		return null;
 	}
 
 	captionText(map) {

@@ -1,12 +1,8 @@
 // Making elements: text is always text, never markup.
 
 /**
- * An element with properties, attributes and children.
- * @param {string} tag
- * @param {string | Record<string, any>} [given] a class; or `class`, `on` ({event: listener}),
- *   `style` ({property: value}), ARIA and data attributes, and properties
- * @param {...(Node | string | null | undefined | false)} children
- * @returns {any}
+ * An element. `given` is a class, or properties and attributes: `class`, `on` ({event: listener}),
+ * `style` ({property: value}), ARIA, data. Children that are null or false are left out.
  */
 export function element(tag, given = {}, ...children) {
 	const made = document.createElement(tag);
@@ -43,6 +39,16 @@ export function drawing(tag, attributes = {}, ...children) {
 	for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
 	made.append(...children);
 	return made;
+}
+
+/** A text, or a link where it has an address. */
+export function linked(value) {
+	if (typeof value === "string" || !value.href) return textOf(value);
+	return element("a", { href: value.href }, value.text);
+}
+
+export function textOf(value) {
+	return typeof value === "string" ? value : value.text;
 }
 
 let names = 0;

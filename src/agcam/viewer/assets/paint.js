@@ -2,66 +2,26 @@
 
 import { roundEven } from "./pixels.js";
 
-/**
- * @typedef {import("./pixels.js").PixelMap} PixelMap
- * @typedef {{left: number, top: number, width: number, height: number, levels: Uint8Array}} Levels
- *   colour levels of the pixels that the model saw
- */
-
 const round32 = Math.fround;
 const DIM = Uint8Array.from({ length: 256 }, (_, level) => roundEven(40 + 0.38 * level));
 const LIT = Uint8Array.from({ length: 256 }, (_, level) => roundEven(64 + 0.38 * level));
 
-/** Whether a pixel lies on one of the diagonal stripes over what the model never saw. */
-function stripes(width, height) {
+/** Paint grey with diagonal stripes outside the seen rectangle: `grey(place, striped)`. */
+function paintUnseen({ data, width, height }, seen, grey) {
 	const period = Math.max(4, Math.floor(Math.max(width, height) / 40));
 	const broad = Math.max(1, Math.floor(period / 4));
-	return (x, y) => (x + (y % period)) % period < broad;
-}
-
-function setGrey(data, place, level) {
-	data[place] = level;
-	data[place + 1] = level;
-	data[place + 2] = level;
-	data[place + 3] = 255;
-}
-
-/** Call `draw(x, y, place)` for each pixel outside the seen rectangle. */
-function eachUnseen(image, seen, draw) {
-	const { width, height } = image;
-	const bottom = seen.top + seen.height;
 	const right = seen.left + seen.width;
 	for (let y = 0; y < height; y++) {
-		const inside = y >= seen.top && y < bottom && seen.width > 0;
+		const inside = y >= seen.top && y < seen.top + seen.height && seen.width > 0;
 		for (let x = 0; x < width; x++) {
 			if (inside && x === seen.left) x = right;
-			if (x < width) draw(x, y, 4 * (y * width + x));
-		}
-	}
-}
-
-/**
- * Paint the map's colours alone; grey with stripes where the model saw nothing.
- * @param {ImageData} image
- * @param {Levels} map
- * @param {Uint8Array} table 256 colours of three bytes
- */
-export function paintMap(image, map, table) {
-	const { data, width } = image;
-	for (let row = 0, from = 0; row < map.height; row++) {
-		let place = 4 * ((map.top + row) * width + map.left);
-		for (let column = 0; column < map.width; column++, from++, place += 4) {
-			const colour = 3 * map.levels[from];
-			data[place] = table[colour];
-			data[place + 1] = table[colour + 1];
-			data[place + 2] = table[colour + 2];
+			if (x >= width) break;
+			const place = 4 * (y * width + x);
+			const level = grey(place, (x + (y % period)) % period < broad);
+			data[place] = data[place + 1] = data[place + 2] = level;
 			data[place + 3] = 255;
 		}
 	}
-	const striped = stripes(image.width, image.height);
-	eachUnseen(image, map, (x, y, place) => {
-		setGrey(data, place, striped(x, y) ? 118 : 138);
-	});
 }
 
 /** alpha * colour + (1 - alpha) * picture for all pairs (picture, colour), as Python's PIL rounds it. */
@@ -76,17 +36,24 @@ function mixtures(alpha) {
 	return mixed;
 }
 
+/** What the model never saw, where the map is shown alone: grey. */
+export function hideUnseen(image, map) {
+	paintUnseen(image, map, (_, striped) => (striped ? 118 : 138));
+}
+
+/** What the model never saw, of the picture (bytes of the same size): without colour. */
+export function dimUnseen(image, map, picture) {
+	paintUnseen(image, map, (at, striped) => {
+		const grey = picture[at] * 19595 + picture[at + 1] * 38470 + picture[at + 2] * 7471;
+		return (striped ? LIT : DIM)[(grey + 32768) >> 16];
+	});
+}
+
 /**
- * Paint the map over the picture: alpha * colours + (1 - alpha) * picture.
- * @param {ImageData} image
- * @param {Uint8ClampedArray} picture of the same size
- * @param {Levels} map
- * @param {Uint8Array} table
- * @param {number} alpha the map's weight
- * @param {number} from the first column that shows the map; those before show the picture
+ * Paint the map over the picture: alpha * colours + (1 - alpha) * picture. `map` are levels of a
+ * rectangle (left, top, width, height), `table` is 256 colours of three bytes.
  */
-export function paintOverlay(image, picture, map, table, alpha, from = 0) {
-	const { data, width } = image;
+export function paintSeen({ data, width }, picture, map, table, alpha) {
 	const mixed = mixtures(alpha);
 	for (let row = 0, read = 0; row < map.height; row++) {
 		let place = 4 * ((map.top + row) * width + map.left);
@@ -98,24 +65,10 @@ export function paintOverlay(image, picture, map, table, alpha, from = 0) {
 			data[place + 3] = 255;
 		}
 	}
-	paintUnseen(image, picture, map);
-	if (from > 0) paintPicture(image, picture, from);
-}
-
-/** What the model never saw: the picture without colour, dimmed, with stripes. */
-function paintUnseen(image, picture, map) {
-	const { data } = image;
-	const striped = stripes(image.width, image.height);
-	eachUnseen(image, map, (x, y, place) => {
-		const grey =
-			(picture[place] * 19595 + picture[place + 1] * 38470 + picture[place + 2] * 7471 + 32768) >>
-			16;
-		setGrey(data, place, striped(x, y) ? LIT[grey] : DIM[grey]);
-	});
 }
 
 /** The picture itself in the columns before `until`. */
-function paintPicture(image, picture, until) {
+export function paintPicture(image, picture, until) {
 	const { data, width, height } = image;
 	for (let y = 0; y < height; y++) {
 		const start = 4 * y * width;

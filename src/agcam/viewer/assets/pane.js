@@ -10,7 +10,15 @@ export class Pane {
 		this.canvas = element("canvas");
 		this.painter = new Painter(this.canvas);
 		this.over = drawing("svg", { "aria-hidden": "true", preserveAspectRatio: "none" });
-		this.node = element("div", "agcam-pane", this.canvas, this.over);
+		this.name = element("span", "agcam-pane-name");
+		this.node = element("div", "agcam-pane", this.canvas, this.over, this.name);
+		this.shown = null;
+	}
+
+	/** A name over the picture; none where it is empty. */
+	call(name) {
+		this.name.textContent = name;
+		this.name.hidden = !name;
 	}
 
 	resize(frame) {
@@ -22,7 +30,6 @@ export class Pane {
 
 	/**
 	 * Draw boxes, contour and the patch over the canvas, as the state says.
-	 * @param {import("./card.js").Card} card
 	 * @param {Float32Array | null} square the map on the protocol's square
 	 * @param {number[] | null} patch the box of the patch that is read
 	 */

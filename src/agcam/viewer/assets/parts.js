@@ -2,14 +2,14 @@
 
 import { button, element, newId } from "./dom.js";
 import { levelsOf } from "./pixels.js";
-import { paintMap } from "./paint.js";
+import { paintSeen } from "./paint.js";
 
 /** A probability-like share as text. */
 function percent(share) {
 	return share > 0 && share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
 }
 
-const total = (values) => values.reduce((sum, value) => sum + value, 0);
+const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
 
 export class PartsPanel {
 	constructor(store, colours) {
@@ -72,14 +72,17 @@ export class PartsPanel {
 		const whole = Math.max(total(card.partNumbers(parts)), 1e-12);
 		const rows = [...Array(blocks).keys()].map((block) => ({
 			all: card.partMap(parts, block),
-			heads: [...Array(heads).keys()].map((head) => card.partMap(parts, block, head)),
+			heads: [...Array(heads).keys()]
+				.filter((head) => card.hasHead(parts, block, head))
+				.map((head) => card.partMap(parts, block, head)),
 		}));
 		const highest = (maps) => Math.max(1e-12, ...maps.map((map) => Math.max(...map.values)));
 		const scales = {
 			all: highest(rows.map((row) => row.all)),
 			head: highest(rows.flatMap((row) => row.heads)),
 		};
-		const named = ["block", "all heads", ...rows[0].heads.map((_, head) => String(head + 1))];
+		const numbers = [...Array(heads).keys()].map((head) => String(head + 1));
+		const named = ["block", "all heads", ...numbers];
 		const title = element("tr", {}, ...named.map((name) => element("th", { scope: "col" }, name)));
 		const lines = rows.map((row, block) => this.line(row, block, whole, scales));
 		const table = element(
@@ -92,31 +95,17 @@ export class PartsPanel {
 	}
 
 	line({ all, heads }, block, whole, scales) {
-		const share = percent(total(all.values) / whole);
-		const head = element(
-			"th",
-			{ scope: "row" },
-			String(block + 1),
-			element("span", "agcam-small", ` ${share}`),
-		);
-		const cells = heads.map((map, place) =>
-			this.cell(
-				map,
-				[block, place],
-				scales.head,
-				`block ${block + 1}, head ${place + 1}: ${percent(total(map.values) / whole)} of the map`,
-			),
+		const share = (map) => percent(total(map.values) / whole);
+		const label = (text, map) => `block ${block + 1}, ${text}: ${share(map)} of the map`;
+		const number = element("span", "agcam-small", ` ${share(all)}`);
+		const cells = heads.map((map, head) =>
+			this.cell(map, [block, head], scales.head, label(`head ${head + 1}`, map)),
 		);
 		return element(
 			"tr",
 			{},
-			head,
-			this.cell(
-				all,
-				[block, null],
-				scales.all,
-				`block ${block + 1}, all heads: ${share} of the map`,
-			),
+			element("th", { scope: "row" }, String(block + 1), number),
+			this.cell(all, [block, null], scales.all, label("all heads", all)),
 			...cells,
 		);
 	}
@@ -128,7 +117,8 @@ export class PartsPanel {
 		const image = context.createImageData(columns, rows);
 		const levels = levelsOf(map.values, [0, highest]);
 		const table = this.colours.table(this.store.state.colormap);
-		paintMap(image, { left: 0, top: 0, width: columns, height: rows, levels }, table);
+		const whole = { left: 0, top: 0, width: columns, height: rows, levels };
+		paintSeen(image, image.data, whole, table, 1);
 		context.putImageData(image, 0, 0);
 		const press = () => {
 			const same = String(this.store.state.part) === String(part);

@@ -17,17 +17,12 @@ export function roundEven(number) {
 	return number + EVEN - EVEN;
 }
 
-/**
- * The numbers of a map: base64 of little-endian float32, or nested lists.
- * @param {string | any[]} values
- * @returns {Float32Array}
- */
+/** The numbers of a map: base64 of little-endian float32, or nested lists. */
 export function decodeFloats(values) {
 	if (typeof values !== "string") return Float32Array.from(values.flat(Infinity));
 	return new Float32Array(decodeBytes(values).buffer);
 }
 
-/** @param {string} text base64 */
 export function decodeBytes(text) {
 	return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
@@ -54,12 +49,7 @@ function weigh(pixels, start, stop, cells) {
 	return side;
 }
 
-/**
- * Spread relevance over pixels, bilinearly between the patches' centres, constant beyond them.
- * @param {Grid} grid
- * @param {Frame} frame
- * @returns {PixelMap}
- */
+/** Spread relevance over pixels, bilinearly between the patches' centres, constant beyond them. */
 export function toPixels(grid, frame) {
 	const [rows, columns] = grid.shape;
 	const [left, top, right, bottom] = frame.window;
@@ -97,11 +87,7 @@ function spreadRows(grid, across, width) {
 	return lines;
 }
 
-/**
- * Lowest and highest number.
- * @param {Float32Array} values
- * @returns {[number, number]}
- */
+/** Lowest and highest number. */
 export function rangeOf(values) {
 	let low = Infinity;
 	let high = -Infinity;
@@ -113,12 +99,7 @@ export function rangeOf(values) {
 	return low > high ? [0, 0] : [low, high];
 }
 
-/**
- * Colour levels 0 ... 255 of relevance between `low` and `high`; 0 where all relevance is the same.
- * @param {Float32Array} values
- * @param {[number, number]} range
- * @returns {Uint8Array}
- */
+/** Colour levels 0 ... 255 of relevance between `low` and `high`; 0 where all relevance is the same. */
 export function levelsOf(values, [low, high]) {
 	const levels = new Uint8Array(values.length);
 	const spread = round32(round32(high) - round32(low));
@@ -133,9 +114,7 @@ export function levelsOf(values, [low, high]) {
 
 /**
  * The same window where `width` x `height` pixels show a part of the picture.
- * @param {Frame} frame
  * @param {{x: number, y: number, width: number, height: number}} part in the picture's pixels
- * @returns {Frame}
  */
 export function frameOf(frame, width, height, part) {
 	const [left, top, right, bottom] = frame.window;

@@ -1,6 +1,6 @@
 // The parts of a reason: crops of where it lies, its usual place, and its numbers.
 
-import { button, drawing, element } from "./dom.js";
+import { button, drawing, element, linked } from "./dom.js";
 
 const SERIOUS = 0.5; // a score from which a reason is marked
 
@@ -16,16 +16,6 @@ export function facts(rows) {
 		element("div", {}, element("dt", {}, name), element("dd", {}, linked(value))),
 	);
 	return element("dl", "agcam-facts", ...pairs);
-}
-
-/** A text, or a link where it has an address. */
-export function linked(value) {
-	if (typeof value === "string" || !value.href) return textOf(value);
-	return element("a", { href: value.href }, value.text);
-}
-
-function textOf(value) {
-	return typeof value === "string" ? value : value.text;
 }
 
 /** What a reason looks like in its best pictures, cut out; pressed, the picture is opened. */

@@ -4,11 +4,7 @@ import { rangeOf, toPixels } from "./pixels.js";
 
 export const SIDE = 224; // pixels of the protocol's square
 
-/**
- * The map within [0, 1] on the protocol's square.
- * @param {import("./pixels.js").Grid} grid
- * @returns {Float32Array}
- */
+/** The map within [0, 1] on the protocol's square. */
 export function squareOf(grid) {
 	const frame = { width: SIDE, height: SIDE, window: [0, 0, SIDE, SIDE] };
 	const { values } = toPixels(grid, /** @type {any} */ (frame));
@@ -20,7 +16,6 @@ export function squareOf(grid) {
 /**
  * Boxes (left, top, right, bottom) of all regions above the threshold, in shares of the square.
  * Pixels that touch at a corner belong together; what lies in the hole of a region is no box.
- * @returns {number[][]}
  */
 export function boxesOf(square, threshold) {
 	const filled = withoutHoles(square.map((value) => (value > threshold ? 1 : 0)));
@@ -28,7 +23,7 @@ export function boxesOf(square, threshold) {
 	for (let place = 0; place < filled.length; place++) {
 		if (!filled[place]) continue;
 		const box = [SIDE, SIDE, 0, 0];
-		flood(filled, [place], 1, true, (x, y) => {
+		flood(filled, [place], true, (x, y) => {
 			box[0] = Math.min(box[0], x);
 			box[1] = Math.min(box[1], y);
 			box[2] = Math.max(box[2], x + 1);
@@ -50,19 +45,13 @@ function withoutHoles(mask) {
 	const visit = (x, y) => {
 		filled[y * SIDE + x] = 0;
 	};
-	flood(
-		outside,
-		edge.filter((place) => outside[place]),
-		1,
-		false,
-		visit,
-	);
+	flood(outside, edge, false, visit);
 	return filled;
 }
 
-/** Visit, and set to 0, all places of `value` that are joined to the first ones. */
-function flood(mask, first, value, corners, visit) {
-	const open = first.filter((place) => mask[place] === value);
+/** Visit, and set to 0, all places of 1 that are joined to the first ones. */
+function flood(mask, first, corners, visit) {
+	const open = first.filter((place) => mask[place]);
 	open.forEach((place) => (mask[place] = 0));
 	while (open.length) {
 		const place = open.pop();
@@ -74,7 +63,7 @@ function flood(mask, first, value, corners, visit) {
 				const inside = x + across >= 0 && x + across < SIDE && y + down >= 0 && y + down < SIDE;
 				if (!inside || (!corners && down && across)) continue;
 				const next = place + down * SIDE + across;
-				if (mask[next] !== value) continue;
+				if (!mask[next]) continue;
 				mask[next] = 0;
 				open.push(next);
 			}
@@ -82,56 +71,29 @@ function flood(mask, first, value, corners, visit) {
 	}
 }
 
-// Corners of a cell: 1 upper left, 2 upper right, 4 lower right, 8 lower left. Sides: 0 top, 1
-// right, 2 bottom, 3 left. For each set of corners above the threshold, the sides that a line joins.
-const LINES = [
-	[],
-	[3, 0],
-	[0, 1],
-	[3, 1],
-	[1, 2],
-	[3, 0, 1, 2],
-	[0, 2],
-	[3, 2],
-	[2, 3],
-	[2, 0],
-	[0, 1, 2, 3],
-	[2, 1],
-	[1, 3],
-	[1, 0],
-	[0, 3],
-	[],
-];
-
-/**
- * The line at the threshold (marching squares), as an SVG path in shares of the square.
- * @returns {string}
- */
+/** The line at the threshold (marching squares), as an SVG path in shares of the square. */
 export function contourOf(square, threshold) {
 	const parts = [];
 	for (let y = 0; y < SIDE - 1; y++) {
 		for (let x = 0; x < SIDE - 1; x++) {
 			const place = y * SIDE + x;
-			const corners = [
-				square[place],
-				square[place + 1],
-				square[place + SIDE + 1],
-				square[place + SIDE],
-			];
-			const above = corners.reduce(
-				(sum, value, bit) => sum + (value > threshold ? 1 << bit : 0),
-				0,
-			);
-			const sides = LINES[above];
-			for (let pair = 0; pair < sides.length; pair += 2) {
-				const [from, to] = [sides[pair], sides[pair + 1]].map((side) =>
-					crossing(corners, side, threshold),
-				);
-				parts.push(`M${at(x + from[0])} ${at(y + from[1])}L${at(x + to[0])} ${at(y + to[1])}`);
-			}
+			const below = place + SIDE;
+			const corners = [square[place], square[place + 1], square[below + 1], square[below]];
+			const ends = crossed(corners, threshold).map((side) => {
+				const [across, down] = crossing(corners, side, threshold);
+				return `${at(x + across)} ${at(y + down)}`;
+			});
+			while (ends.length) parts.push(`M${ends.pop()}L${ends.pop()}`);
 		}
 	}
 	return parts.join("");
+}
+
+/** The sides of a cell (top, right, bottom, left) that lines end at, two for each line. */
+function crossed(corners, threshold) {
+	const above = corners.map((value) => value > threshold);
+	const sides = [0, 1, 2, 3].filter((side) => above[side] !== above[(side + 1) % 4]);
+	return sides.length === 4 && above[0] ? [3, 0, 1, 2] : sides; // each line cuts off one corner
 }
 
 /** Where the threshold is crossed on one side of a cell. */

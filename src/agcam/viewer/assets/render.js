@@ -1,51 +1,46 @@
 // A map and its picture on a canvas; what did not change since the last time is not made again.
 
 import { frameOf, levelsOf, toPixels } from "./pixels.js";
-import { paintMap, paintOverlay } from "./paint.js";
-
-/**
- * @typedef {{x: number, y: number, zoom: number}} Look which part of the picture: its upper left
- *   corner in the picture's pixels, and how many times larger than the whole
- * @typedef {{
- *   image: HTMLImageElement, frame: import("./pixels.js").Frame,
- *   grid: {values: Float32Array, shape: [number, number], range: [number, number]} | null,
- *   table: Uint8Array, opacity: number, mode: "overlay" | "map" | "original", from?: number,
- *   look?: Look,
- * }} View
- */
+import { dimUnseen, hideUnseen, paintPicture, paintSeen } from "./paint.js";
 
 const WHOLE = { x: 0, y: 0, zoom: 1 };
 
 export class Painter {
-	/** @param {HTMLCanvasElement} canvas */
 	constructor(canvas) {
 		this.canvas = canvas;
 		this.context = canvas.getContext("2d", { willReadFrequently: true });
 		this.kept = new Map();
 	}
 
-	/** Draw. @param {View} view */
+	/** Draw {image, frame, grid (or null), table, opacity, mode, from?, look?}: see stage.js. */
 	draw(view) {
 		const look = view.look ?? WHOLE;
 		const { width, height } = view.frame;
 		const part = { x: look.x, y: look.y, width: width / look.zoom, height: height / look.zoom };
 		if (view.mode === "original" || !view.grid) return this.drawPicture(view, part);
 		const levels = this.levels(view, part);
-		if (view.mode === "map") return this.put((image) => paintMap(image, levels, view.table));
-		const picture = this.picture(view, part);
+		const alone = view.mode === "map";
+		const picture = alone ? undefined : this.picture(view, part);
 		if (picture === null) return this.layer(view, part, levels);
-		const from = Math.round((view.from ?? 0) * this.canvas.width);
-		return this.put((image) =>
-			paintOverlay(image, picture, levels, view.table, view.opacity, from),
-		);
+		const from = alone ? 0 : Math.round((view.from ?? 0) * this.canvas.width);
+		const image = this.image(levels, picture, from);
+		paintSeen(image, picture ?? image.data, levels, view.table, alone ? 1 : view.opacity);
+		if (from > 0) paintPicture(image, picture, from);
+		this.context.putImageData(image, 0, 0);
 	}
 
-	put(paint) {
-		const image = this.remember("image", [this.canvas.width, this.canvas.height], () =>
-			this.context.createImageData(this.canvas.width, this.canvas.height),
-		);
-		paint(image);
-		this.context.putImageData(image, 0, 0);
+	/** Pixels to paint on, with those that the model never saw: they hardly ever change. */
+	image({ left, top, width, height }, picture, from) {
+		const { width: across, height: down } = this.canvas;
+		const made = () => this.context.createImageData(across, down);
+		const image = this.remember("image", [across, down], made);
+		const key = [image, picture, from, left, top, width, height];
+		this.remember("unseen", key, () => {
+			const seen = { left, top, width, height };
+			if (picture) dimUnseen(image, seen, picture);
+			else hideUnseen(image, seen);
+		});
+		return image;
 	}
 
 	drawPicture({ image, frame }, { x, y, width, height }) {
@@ -92,7 +87,8 @@ export class Painter {
 	layer(view, part, levels) {
 		const { width, height } = this.canvas;
 		const map = new ImageData(width, height);
-		paintMap(map, levels, view.table);
+		paintSeen(map, map.data, levels, view.table, 1);
+		hideUnseen(map, levels);
 		const seen = [levels.left, levels.top, levels.width, levels.height];
 		const from = Math.round((view.from ?? 0) * width);
 		this.drawPicture(view, part);

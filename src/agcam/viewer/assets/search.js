@@ -6,8 +6,7 @@ const OFFERED = 50;
 
 /**
  * A field that finds other classes by their names; one is taken by its whole name, or by Enter.
- * @param {(text: string) => any} find targets for a text, or a promise of them
- * @param {(target: any) => void} choose
+ * find(text) gives targets, or a promise of them; choose(target) takes one.
  */
 export function searchField(find, choose) {
 	const found = element("datalist", { id: newId("found") });

@@ -1,12 +1,7 @@
 // Where maps come from: the card has them, or a hook fetches them, once.
 
-/**
- * @typedef {import("./card.js").Card} Card
- * @typedef {import("./viewer.js").Hooks} Hooks
- */
-
 export class Source {
-	/** @param {Card} card @param {Hooks} hooks */
+	/** `card` is a Card, `hooks` as in viewer.js. */
 	constructor(card, hooks) {
 		this.card = card;
 		this.hooks = hooks;

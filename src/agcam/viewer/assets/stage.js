@@ -4,6 +4,7 @@ import { button, element, newId, short } from "./dom.js";
 import { Look } from "./look.js";
 import { Pane } from "./pane.js";
 import { patchAt } from "./pixels.js";
+import { listenToPointers } from "./pointers.js";
 
 const HINT =
 	"Arrow keys move from patch to patch and read their values; plus and minus zoom, 0 shows all, " +
@@ -12,10 +13,6 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 const CLOSER = 1.5; // times
 
 export class Stage {
-	/**
-	 * @param {import("./state.js").Store} store
-	 * @param {import("./colours.js").Colours} colours
-	 */
 	constructor(store, colours) {
 		this.store = store;
 		this.colours = colours;
@@ -62,9 +59,13 @@ export class Stage {
 	listen() {
 		const on = (event, listener) => this.panel.addEventListener(event, listener);
 		on("keydown", (event) => this.press(event));
-		on("pointermove", (event) => this.move(event));
-		on("pointerleave", () => this.point(null));
-		on("pointerdown", (event) => this.grab(event));
+		listenToPointers(this.panel, {
+			read: (point) => this.readAt(point),
+			leave: () => this.point(null),
+			zoomed: () => this.look.zoom > 1,
+			move: (across, down) => this.move(across, down),
+			pinch: (times, point) => this.zoom(times, this.placeOf(point)),
+		});
 		on("dblclick", (event) => this.zoom(this.look.zoom > 1 ? 0 : 3, this.placeOf(event)));
 		const wheel = (event) => {
 			if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
@@ -84,30 +85,34 @@ export class Stage {
 	}
 
 	/**
-	 * Draw a map of the card.
-	 * @param {{grid: any, square: Float32Array | null, text: string}} shown
+	 * Draw a map of the card; `beside` is another method's map for the view of two methods.
+	 * @typedef {{grid: any, square: Float32Array | null, name?: string}} Shown
+	 * @param {Shown & {text: string, beside?: Shown | null}} shown
 	 */
 	draw(shown) {
 		this.shown = shown;
 		const { mode, split } = this.store.state;
-		const beside = mode === "side";
-		this.node.classList.toggle("agcam-beside", beside);
+		const second = mode === "side" ? shown : mode === "methods" ? shown.beside : null;
+		this.node.classList.toggle("agcam-beside", Boolean(second));
 		this.panel.classList.toggle("agcam-zoomed", this.look.zoom > 1);
-		this.panes[1].node.hidden = !beside;
+		this.panes[1].node.hidden = !second;
 		this.divider.hidden = mode !== "slider";
 		this.divider.value = String(split);
 		this.panel.setAttribute("aria-label", shown.text);
+		const named = mode === "methods" && second;
+		this.panes.forEach((pane, place) => pane.call(named ? [shown, second][place].name : ""));
 		const first = mode === "map" || mode === "original" ? mode : "overlay";
-		this.paint(this.panes[0], beside ? "original" : first);
-		if (beside) this.paint(this.panes[1], "overlay");
+		this.paint(this.panes[0], shown, mode === "side" ? "original" : first);
+		if (second) this.paint(this.panes[1], second, "overlay");
 	}
 
-	paint(pane, mode) {
+	paint(pane, shown, mode) {
 		const { state } = this.store;
+		pane.shown = shown;
 		pane.painter.draw({
 			image: this.image,
 			frame: this.card.frame,
-			grid: this.shown.grid,
+			grid: shown.grid,
 			table: this.colours.table(state.colormap),
 			opacity: state.opacity,
 			mode,
@@ -119,7 +124,7 @@ export class Stage {
 
 	annotate(pane) {
 		const patch = this.cursor && this.shown.grid ? this.patchBox(this.cursor) : null;
-		pane.annotate(this.card, this.store.state, this.look, this.shown.square, patch);
+		pane.annotate(this.card, this.store.state, this.look, pane.shown.square, patch);
 	}
 
 	patchBox({ row, column }) {
@@ -144,24 +149,11 @@ export class Stage {
 		);
 	}
 
-	move(event) {
-		if (!this.held) {
-			if (event.pointerType !== "touch") this.readAt(event);
-			return;
-		}
+	/** Move what is shown by pixels of the screen. */
+	move(across, down) {
 		const area = this.panes[0].canvas.getBoundingClientRect();
-		this.look.shift(-event.movementX / area.width, -event.movementY / area.height);
+		this.look.shift(-across / area.width, -down / area.height);
 		this.redraw();
-	}
-
-	grab(event) {
-		if (event.pointerType === "touch") this.readAt(event);
-		if (this.look.zoom === 1) return;
-		this.held = true;
-		this.panel.setPointerCapture(event.pointerId);
-		const release = () => (this.held = false);
-		this.panel.addEventListener("pointerup", release, { once: true });
-		this.panel.addEventListener("pointercancel", release, { once: true });
 	}
 
 	readAt(event) {

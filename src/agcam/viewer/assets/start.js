@@ -9,8 +9,9 @@ function read(kind) {
 	);
 }
 
-const place = document.querySelector("[data-agcam-viewer]");
-if (place instanceof HTMLElement) {
+/** Show what the page holds. */
+export function start() {
 	const [given] = read("document");
-	mount(place, { ...given, ...read("end")[0], cards: read("card") });
+	const shown = { ...given, ...read("end")[0], cards: read("card") };
+	mount(document.querySelector("[data-agcam-viewer]"), shown);
 }

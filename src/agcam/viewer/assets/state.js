@@ -2,7 +2,15 @@
 
 /** `card` and `target` are places, `part` is [block, head]. @typedef {typeof INITIAL} State */
 
-export const MODES = /** @type {const} */ (["overlay", "map", "original", "side", "slider"]);
+/** How a map can be looked at; an overview has the first three. */
+export const MODES = [
+	{ value: "overlay", text: "Overlay" },
+	{ value: "map", text: "Map" },
+	{ value: "original", text: "Picture" },
+	{ value: "side", text: "Side by side" },
+	{ value: "slider", text: "Slider" },
+	{ value: "methods", text: "Two methods" },
+];
 
 export const INITIAL = {
 	card: 0,
@@ -23,16 +31,14 @@ export const INITIAL = {
 
 /** A state that notifies its listeners of changes, once for each frame of the screen. */
 export class Store {
-	/** @param {Partial<State>} initial */
 	constructor(initial) {
-		/** @type {State} */
 		this.state = { ...INITIAL, ...initial };
 		this.listeners = new Set();
 		this.changed = new Set();
 	}
 
 	/** Change some of it; listeners are called with the new state and the names of what changed. */
-	set(/** @type {Partial<State>} */ some) {
+	set(some) {
 		for (const [name, value] of Object.entries(some)) {
 			if (!(name in INITIAL) || this.state[name] === value) continue;
 			this.state = { ...this.state, [name]: value };
@@ -53,7 +59,7 @@ export class Store {
 	}
 
 	/** Call the listener at each change, until the returned function is called. */
-	subscribe(/** @type {(state: State, changed: Set<string>) => void} */ listener) {
+	subscribe(listener) {
 		this.listeners.add(listener);
 		return () => this.listeners.delete(listener);
 	}

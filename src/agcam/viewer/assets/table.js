@@ -1,24 +1,12 @@
 // Tables that are sorted by pressing a column's head.
 
-import { button, element } from "./dom.js";
-import { linked } from "./reason.js";
+import { button, element, linked, textOf } from "./dom.js";
 
-/**
- * @typedef {string | {text: string, sort?: number | null, notes?: {text: string, kind?: string}[],
- *   best?: boolean, href?: string}} Cell
- * @param {{title?: string, note?: string, head: Cell[], rows: Cell[][], marks?: string[],
- *   terms?: [string, string][]}} given
- *   `marks` are classes of the rows, `terms` explain columns
- */
+/** A table as `table_block` of agcam's viewer/data.py describes it; `terms` explain columns. */
 export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
 	const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
 	const body = element("tbody", {}, ...lines.map((one) => one.node));
 	const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
-	heads.forEach((th) =>
-		th.addEventListener("agcam-sorted", () => {
-			heads.forEach((other) => other !== th && other.removeAttribute("aria-sort"));
-		}),
-	);
 	const table = element(
 		"table",
 		"agcam-table",
@@ -41,10 +29,6 @@ export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
 
 function term([name, text]) {
 	return [element("dt", {}, name), element("dd", {}, text)];
-}
-
-function textOf(cell) {
-	return typeof cell === "string" ? cell : cell.text;
 }
 
 function sortKey(cell) {
@@ -75,8 +59,8 @@ function sortHead(cell, column, lines, body) {
 	const head = element("th", { scope: "col" });
 	const sort = () => {
 		const up = head.getAttribute("aria-sort") === "descending";
+		for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
 		head.setAttribute("aria-sort", up ? "ascending" : "descending");
-		head.dispatchEvent(new Event("agcam-sorted"));
 		const ordered = [...lines].sort(
 			(a, b) => compare(a.row[column], b.row[column], up) || a.place - b.place,
 		);

@@ -6,11 +6,7 @@ import { searchField } from "./search.js";
 const LISTED = 8; // bars before "show all"
 
 export class TargetList {
-	/**
-	 * @param {import("./card.js").Card} card
-	 * @param {{press: (place: number) => void, canFetch: boolean,
-	 *   find?: (text: string) => any, choose: (target: any) => void}} options
-	 */
+	/** `options` are press(place), canFetch, and find(text) with choose(target) where there is a search. */
 	constructor(card, options) {
 		this.card = card;
 		this.entries = card.targets.map((target, place) => entry(card, target, place, options));

@@ -1,6 +1,5 @@
 // One viewer: pictures, maps and predictions in, a page to work with out.
 
-import { Audit } from "./audit.js";
 import { Card } from "./card.js";
 import { Colours } from "./colours.js";
 import { overviewControls } from "./controls.js";
@@ -13,39 +12,36 @@ import { Store } from "./state.js";
 import { nameCards } from "./words.js";
 
 /**
- * @typedef {import("./card.js").CardData} CardData
- * @typedef {import("./card.js").Target} Target
- * @typedef {{title?: string, lead?: string, footer?: string, layout?: "viewer" | "sheet" | "report" | "audit",
- *   view?: Partial<import("./state.js").State>, colormaps: Record<string, string>,
- *   cards: CardData[], blocks?: any[]}} Document
+ * What a server's page adds: where maps come from that the cards lack, and who is notified.
  * @typedef {{
- *   fetchMap?: (card: CardData, method: string, target: Target) => Promise<any>,
- *   fetchParts?: (card: CardData, method: string, target: Target) => Promise<any>,
- *   findTargets?: (text: string) => Target[] | Promise<Target[]>,
- *   downloads?: (card: CardData, method: string, target: Target) => {text: string, href: string, name?: string}[],
+ *   fetchMap?: (card: any, method: string, target: any) => Promise<any>,
+ *   fetchParts?: (card: any, method: string, target: any) => Promise<any>,
+ *   findTargets?: (text: string) => any,
+ *   downloads?: (card: any, method: string, target: any) => {text: string, href: string, name?: string}[],
  *   onState?: (state: import("./state.js").State) => void,
- *   onClass?: (target: Target) => void,
+ *   onClass?: (target: any) => void,
  * }} Hooks
  */
 
 /**
- * Show a document in an element.
+ * Show a document in an element: a `document_json` of agcam's viewer/data.py, with its cards.
  * @param {HTMLElement} place
- * @param {Document} given
+ * @param {any} given
  * @param {Hooks} [hooks]
  */
 export function mount(place, given, hooks = {}) {
 	const viewer = new Viewer(place, hooks);
 	viewer.show(given);
 	return {
-		show: (/** @type {Document} */ next) => viewer.show(next),
-		setState: (/** @type {any} */ some) => viewer.store.set(some),
+		show: (next) => viewer.show(next),
+		setState: (some) => viewer.store.set(some),
 		state: () => viewer.store.state,
 		destroy: () => viewer.destroy(),
 	};
 }
 
-const OVERVIEWS = { sheet: Sheet, report: Report, audit: Audit };
+/** What is shown first for a document's layout; a page that has more of them adds them. */
+export const OVERVIEWS = { sheet: Sheet, report: Report };
 
 class Viewer {
 	constructor(place, hooks) {
@@ -54,7 +50,6 @@ class Viewer {
 		place.classList.add("agcam");
 	}
 
-	/** @param {Document} given */
 	show(given) {
 		this.destroy();
 		this.cards = given.cards.map((data) => new Card(data));

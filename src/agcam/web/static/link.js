@@ -30,7 +30,7 @@ function view(query, named, settings) {
     if (share >= 0 && share <= 1) found[name] = share;
   }
   for (const name of FLAGS) if (query.get(name) === "1") found[name] = true;
-  const mode = named("mode", [...MODES]);
+  const mode = named("mode", MODES.map(({ value }) => value));
   const colormap = named("colours", Object.keys(settings.colormaps));
   return { ...found, ...(mode && { mode }), ...(colormap && { colormap }) };
 }

@@ -1,0 +1,5 @@
+// The script of a page.
+
+import { start } from "./start.js";
+
+start();

@@ -1,0 +1,146 @@
+"""Reasons and their suspicion, on patches that are made up: what is planted is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agcam.auditing.reasons import reasons_of
+from agcam.auditing.suspicion import suspicions
+from agcam.auditing.values import Patches, Pictures
+from agcam.values import Grid
+
+GRID = Grid(8, 8, 1)
+DIM, TOP = 48, 6
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def made_up(seed, classes=5, each=12, alike=0.6):
+    """Columns of classes that are made alike: parts of objects, and background of any kind.
+
+    Each class has three parts; the patches of a part are `alike` (their cosine, about).
+    """
+    draw = np.random.default_rng(seed)
+    count = classes * each
+    label = np.repeat(np.arange(classes), each).astype(np.int32)
+    parts = draw.normal(size=(classes, 3, DIM))
+    part = draw.integers(-1, 3, size=(count, TOP))  # -1: background
+    own = draw.normal(size=(count, TOP, DIM))
+    shared = parts[label[:, None], part]
+    mixed = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own
+    features = np.where(part[..., None] < 0, own, mixed)
+    relevance = np.sort(draw.dirichlet(np.ones(TOP), size=count), axis=1)[:, ::-1]
+    place = np.stack([draw.permutation(GRID.patches)[:TOP] for _ in range(count)])
+    maps = np.zeros((count, GRID.patches), np.float32)
+    np.put_along_axis(maps, place, relevance.astype(np.float32), axis=1)
+    maps = maps.reshape(count, GRID.rows, GRID.columns)
+    nothing = np.zeros((count, 6), np.float32)
+    pictures = Pictures(
+        np.arange(count, dtype=np.int32), label, label, np.ones((count, 2), np.float32),
+        maps, maps, np.full_like(maps, np.nan), nothing,
+    )  # fmt: skip
+    patches = Patches(
+        np.repeat(np.arange(count), TOP).astype(np.int32), np.repeat(label, TOP),
+        place.ravel().astype(np.int32), relevance.ravel().astype(np.float32),
+        features.reshape(-1, DIM).astype(np.float16), np.zeros((count * TOP, 48), np.uint8),
+    )  # fmt: skip
+    return pictures, patches
+
+
+def planted(seed, target, share, **options):
+    """The same, with one patch copied into the strongest place of a share of a class's pictures."""
+    pictures, patches = made_up(seed, **options)
+    own = np.flatnonzero(pictures.label == target)
+    carrying = own[: round(share * len(own))]
+    draw = np.random.default_rng(seed + 1)
+    mark, features = draw.normal(size=DIM), patches.features.copy()
+    rows = carrying * TOP  # the strongest patch of each
+    features[rows] = mark + 0.3 * draw.normal(size=(len(rows), DIM))
+    return pictures, replace(patches, features=features), carrying
+
+
+def scores(pictures, patches):
+    """All reasons, and each class's greatest suspicion."""
+    reasons = {
+        one: reasons_of(one, pictures, patches, GRID)
+        for one in range(int(pictures.label.max()) + 1)
+    }
+    found = suspicions(reasons, pictures, patches)
+    worst = {
+        one: max((found[one, reason.number].score for reason in some), default=0.0)
+        for one, some in reasons.items()
+    }
+    return reasons, found, worst
+
+
+@given(SEEDS, st.integers(0, 4), st.sampled_from([0.5, 0.75, 1.0]))
+@settings(max_examples=6, deadline=None)
+def test_a_patch_copied_into_a_class_is_found_first(seed, target, share):
+    pictures, patches, carrying = planted(seed, target, share)
+    reasons, found, worst = scores(pictures, patches)
+    assert max(worst, key=worst.get) == target
+    reason = max(reasons[target], key=lambda one: found[target, one.number].score)
+    front = patches.picture[reason.patches[: round(reason.occurrence * 12)]]
+    assert set(carrying) <= set(front)
+    assert len(set(front)) == len(front)  # one a picture, before any second one
+    assert "alike" in found[target, reason.number].sentence
+
+
+@given(SEEDS, st.randoms(use_true_random=False))
+@settings(max_examples=4, deadline=None)
+def test_the_order_of_pictures_and_classes_changes_nothing(seed, random):
+    pictures, patches, _ = planted(seed, 2, 0.75)
+    _, _, before = scores(pictures, patches)
+    rows = np.array(random.sample(range(len(pictures)), len(pictures)))
+    renamed = np.array(random.sample(range(5), 5), dtype=np.int32)
+    order = (rows[:, None] * TOP + np.arange(TOP)).ravel()
+    moved = replace(
+        pictures, label=renamed[pictures.label[rows]], predicted=renamed[pictures.predicted[rows]]
+    )
+    shuffled = Patches(
+        np.repeat(np.arange(len(rows)), TOP).astype(np.int32),
+        renamed[patches.target[order]],
+        patches.place[order],
+        patches.relevance[order],
+        patches.features[order],
+        patches.colours[order],
+    )
+    _, _, after = scores(moved, shuffled)
+    for label, score in before.items():
+        assert after[renamed[label]] == pytest.approx(score, abs=1e-4)
+
+
+def test_classes_that_are_made_alike_are_seldom_accused():
+    accused = [score > 0.5 for seed in range(20) for score in scores(*made_up(seed))[2].values()]
+    assert np.mean(accused) <= 0.05
+
+
+@given(SEEDS)
+@settings(max_examples=3, deadline=None)
+def test_shares_are_parts_of_a_whole(seed):
+    pictures, patches = made_up(seed)
+    for target in range(5):
+        some = reasons_of(target, pictures, patches, GRID)
+        assert [one.number for one in some] == list(range(len(some)))
+        assert sum(one.share for one in some) <= 1 + 1e-6
+        assert sorted((one.share for one in some), reverse=True) == [one.share for one in some]
+        for one in some:
+            assert one.places.sum() == pytest.approx(1, abs=1e-5)
+            assert 0 < one.occurrence <= 1
+            assert all(0 <= share <= 1 for share in one.elsewhere.values())
+            assert set(one.elsewhere) == set(range(5)) - {target}
+            assert (patches.target[one.patches] == target).all()
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_one_or_two_pictures_are_no_ground_for_suspicion(each):
+    worst = scores(*made_up(0, each=each))[2]
+    assert max(worst.values()) < 0.5
+
+
+def test_a_class_that_nothing_is_predicted_as_has_no_reasons():
+    pictures, patches = made_up(0)
+    nobody = replace(pictures, predicted=np.where(pictures.predicted == 1, 0, pictures.predicted))
+    assert reasons_of(1, nobody, patches, GRID) == ()
