@@ -375,7 +375,7 @@ def test_names_are_escaped_on_the_page(place):
         (("--target", "-1"), "class -1 is out of range"),
         (("--classes", "names.txt", "--target", "dalmatain"), "did you mean dalmatian?"),
         (("--method", "agcan"), "no method is called 'agcan'; did you mean agcam?"),
-        (("--method", "xyzzy"), "known: agcam, agcam_spread, agcam_focus"),
+        (("--method", "xyzzy"), "known: agcam, agcam_spread, agcam_focus, "),
         (("--method", "rise", "--option", "masks"), "--option takes NAME=VALUE, as in masks=4000"),
         (("--method", "rise", "--option", "masks=0"), "masks=0 is not a whole number from"),
         (("--method", "rise", "--option", "masks=4.5"), "masks=4.5 is not a whole number"),

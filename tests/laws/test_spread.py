@@ -1,6 +1,7 @@
 """What agcam_spread and agcam_focus promise beside their formula: chunks, memory, price."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import timm
@@ -41,6 +42,19 @@ def test_focus_shows_the_strongest_patches_of_spread_in_their_order():
     assert 0 < shown.sum() <= (spread > 0).sum() < len(spread)
     assert (spread[shown].min() > spread[~shown]).all()
     assert (focus[shown].argsort() == spread[shown].argsort()).all()
+
+
+def test_evidence_is_signed_and_the_same_however_large_the_logit():
+    trace = reach(Grid(5, 6, 2))
+    evidence = METHODS["agcam_evidence"].function
+    relevance = evidence(trace)[0]
+    assert relevance.min() < 0 < relevance.max()
+    roots = relevance.sign() * relevance.abs() ** (1 / 3)
+    assert float(roots.mean()) == pytest.approx(0, abs=1e-9)
+    larger = replace(trace, blocks=[replace(b, gradients=7 * b.gradients) for b in trace.blocks])
+    torch.testing.assert_close(evidence(larger)[0], relevance)
+    nothing = replace(trace, blocks=[replace(b, gradients=0 * b.gradients) for b in trace.blocks])
+    assert not evidence(nothing).any()
 
 
 def test_in_chunks_is_at_once(monkeypatch):

@@ -51,7 +51,7 @@ def test_a_constant_map_stays_constant_and_what_is_unseen_stays_unseen():
     assert np.array_equal(np.unique(mean[~np.isnan(mean)]), [np.float32(0.25)])
 
 
-@pytest.mark.parametrize("method", ["agcam", "agcam_spread", "rollout"])
+@pytest.mark.parametrize("method", ["agcam", "agcam_spread", "rollout", "res_lrp"])
 def test_each_view_is_explained_as_any_picture(tiny, pixels, method):
     made = agcam.explain(tiny, pixels, [[1, 2]] * 3, method, views=4)
     plain = agcam.explain(tiny, pixels, [[1, 2]] * 3, method)

@@ -14,6 +14,7 @@ from ..registry import Table
 from ..values import Method
 from . import (
     agcam,
+    agcam_evidence,
     agcam_focus,
     agcam_spread,
     attcat,
@@ -47,6 +48,7 @@ _ROWS: Final = (
     agcam.METHOD,
     agcam_spread.METHOD,
     agcam_focus.METHOD,
+    agcam_evidence.METHOD,
     raw_attention.METHOD,
     rollout.METHOD,
     grad_cam.METHOD,

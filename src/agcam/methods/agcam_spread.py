@@ -53,15 +53,27 @@ def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target
 
     What belongs together does not depend on the class: links are made once for all targets.
     """
-    blocks, grid = len(trace.calls), trace.grid
-    sixth = max(1, round(blocks / 6))
-    relevance = above_mean(trace.of_targets(lambda blocks: signed(blocks[-sixth:], grid)))
-    behind_middle = trace.calls[blocks // 2 : blocks // 2 + sixth]
-    last = trace.calls[-max(1, round(blocks / 3)) :]
-    attention = [partial(_attention, call, grid) for call in behind_middle]
-    likeness = [partial(_likeness, call, grid, temperature) for call in last]
-    spread = _spread(_spread(relevance, partial(_mean, attention)), partial(_mean, likeness))
+    last = trace.calls[-max(1, round(len(trace.calls) / 3)) :]
+    likeness = [partial(_likeness, call, trace.grid, temperature) for call in last]
+    relevance = over_attention(above_mean(signed_evidence(trace)), trace)
+    spread = _spread(relevance, partial(_mean, likeness))
     return rearrange(spread, "batch target patch -> (batch target) patch")
+
+
+def signed_evidence(trace: ReadTrace) -> Float[Tensor, "batch target patch"]:
+    """`e`, as above: what each patch adds to the target's logit in the last sixth of the blocks."""
+    sixth = max(1, round(len(trace.calls) / 6))
+    return trace.of_targets(lambda blocks: signed(blocks[-sixth:], trace.grid))
+
+
+def over_attention(
+    relevance: Float[Tensor, "batch target patch"], trace: ReadTrace
+) -> Float[Tensor, "batch target patch"]:
+    """`A relevance`, as above: means over the patches that each attends to behind the middle."""
+    blocks = len(trace.calls)
+    behind_middle = trace.calls[blocks // 2 : blocks // 2 + max(1, round(blocks / 6))]
+    attention = [partial(_attention, call, trace.grid) for call in behind_middle]
+    return _spread(relevance, partial(_mean, attention))
 
 
 def above_mean(relevance: Tensor, share: float = 1) -> Tensor:

@@ -1,6 +1,6 @@
 """Each method again, slowly, in float64 numpy loops, from the papers' formulas: `SLOW`."""
 
-from slow.better import agcam_focus, agcam_spread
+from slow.better import agcam_evidence, agcam_focus, agcam_spread
 from slow.outside import grad_cam_tokens, input_x_gradient, layer_cam, occlusion, rise, saliency
 from slow.peers import agcam, attcat, gae, gaussian, grad_cam, legrad, raw_attention, rollout
 from slow.relevance import attn_lrp, libra_attcat, libra_xgrad_cam_plus, lrp, res_lrp
@@ -13,6 +13,7 @@ __all__ = ["SLOW", "SlowViT"]
 SLOW = {
     "agcam": agcam,
     "agcam_spread": agcam_spread,
+    "agcam_evidence": agcam_evidence,
     "agcam_focus": agcam_focus,
     "rollout": rollout,
     "raw_attention": raw_attention,

@@ -27,8 +27,30 @@ def agcam_focus(vit, picture, target, temperature=0.2):
     return above_mean(reached(vit, picture, target, temperature)) ** 2
 
 
-def reached(vit, picture, target, temperature, step=1e-5):
+def agcam_evidence(vit, picture, target):
+    evidence, attention, _ = parts(vit, picture, target)
+    both = (evidence, spread(attention, evidence))
+    return sum((x - x.mean()) / x.std() for x in both) ** 3
+
+
+def reached(vit, picture, target, temperature):
     """Signed contributions of the last sixth, spread by attention, then by likeness of values."""
+    evidence, attention, values = parts(vit, picture, target)
+    likeness = 0.0
+    for value in values:
+        tokens = np.concatenate([head[1:] for head in value], axis=1)
+        tokens = tokens - tokens.mean(0)
+        cosine = np.eye(len(tokens))
+        for i, one in enumerate(tokens):
+            for j, other in enumerate(tokens):
+                cosine[i, j] = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+        np.fill_diagonal(cosine, -1)
+        likeness = likeness + softmax(cosine / temperature)
+    return spread(likeness, spread(attention, above_mean(evidence)))
+
+
+def parts(vit, picture, target, step=1e-5):
+    """Evidence of the last sixth, attention behind the middle, values of the last third."""
     scores, values, _ = vit.run(picture)
     attentions, depth = [softmax(s) for s in scores], vit.depth
     sixth, third = max(1, round(depth / 6)), max(1, round(depth / 3))
@@ -43,16 +65,5 @@ def reached(vit, picture, target, temperature, step=1e-5):
         row = attentions[block][:, 0]
         evidence += (row * slope(logit, row, step)).sum(0)
     behind_middle = attentions[depth // 2 : depth // 2 + sixth]
-    likeness = 0.0
-    for value in values[depth - third :]:
-        tokens = np.concatenate([head[1:] for head in value], axis=1)
-        tokens = tokens - tokens.mean(0)
-        cosine = np.eye(len(tokens))
-        for i, one in enumerate(tokens):
-            for j, other in enumerate(tokens):
-                cosine[i, j] = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
-        np.fill_diagonal(cosine, -1)
-        likeness = likeness + softmax(cosine / temperature)
-    relevance = above_mean(evidence[1:])
-    relevance = spread(sum(a[:, 1:, 1:].mean(0) for a in behind_middle), relevance)
-    return spread(likeness, relevance)
+    attention = sum(a[:, 1:, 1:].mean(0) for a in behind_middle)
+    return evidence[1:], attention, values[depth - third :]
