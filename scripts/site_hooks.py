@@ -1,9 +1,11 @@
-"""What mkdocs.yml needs beside mkdocs: pages that lie outside docs/, under the links they have.
+"""What mkdocs.yml needs beside mkdocs: pages that lie outside docs/, under the links they have;
+notebooks as pages.
 
 Every link in a Markdown file is right where the file lies, so that it works in the repository. For
 the site, links are rewritten to where their pages are published.
 """
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -23,10 +25,22 @@ def outside() -> list[str]:
 
 
 def on_files(files, config):
-    """Add the pages outside docs/."""
+    """Add the pages outside docs/, and a page for each notebook."""
     for name in outside():
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        page = f"notebooks/{path.stem}.md"
+        files.append(File.generated(config, page, content=_notebook_page(path)))
     return files
+
+
+def _notebook_page(path: Path) -> str:
+    """A notebook to read: its texts and programs, and the file itself to download."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    title, *rest = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    parts = [title[1], f"[Download this notebook]({path.name})"]
+    parts += [f"```python\n{text}\n```" if kind == "code" else text for kind, text in rest]
+    return "\n\n".join(parts) + "\n"
 
 
 def on_page_markdown(markdown, page, **_):

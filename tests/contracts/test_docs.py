@@ -6,12 +6,15 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import numpy as np
 import pytest
 import timm
 import yaml
+from nbclient import NotebookClient
 from PIL import Image
 
 import agcam
@@ -30,18 +33,24 @@ class Links(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.loaded, self.anchors = [], [], set()
+        self.links, self.of_text, self.loaded, self.anchors = [], [], [], set()
+        self.inside = False
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         found = dict(attrs)
         self.anchors.add(found.get("id"))
+        self.inside |= tag == "article"
         if tag == "a" and found.get("href"):
             self.links.append(found["href"])
+            self.of_text += [found["href"]] * self.inside
         if tag in {"script", "img", "iframe"} and found.get("src"):
             self.loaded.append(found["src"])
         if tag == "link" and found.get("rel") != "canonical":
             self.loaded.append(found["href"])
+
+    def handle_endtag(self, tag):
+        self.inside &= tag != "article"
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +96,64 @@ def test_every_public_name_is_in_the_reference(site):
     assert f"`BATCH_SIZE` is {BATCH_SIZE}" in text  # signatures name it
 
 
-def test_every_how_to_is_two_clicks_from_the_front_page():
+TASKS = {
+    "timm": "my own fine-tuned model",
+    "hugging-face": "of Hugging Face",
+    "lightning": "of Lightning",
+    "transform": "my own transform",
+    "clip": "prompts",
+    "masks": "masks and pseudo-labels",
+    "evaluation": "evaluate",
+    "training": "in a training loop",
+    "cluster": "on a cluster",
+    "web": "a server",
+    "notebook": "in a notebook",
+}
+
+
+def test_every_how_to_is_two_clicks_from_the_front_page(site):
+    """By links in the text of the pages: their navigation has all of them, too."""
+    root = next(iter(site)).parents[0]
+    while not (root / "index.html").is_file():
+        root = root.parent
+    front = root / "index.html"
+    first = clicks(site, front)
+    reached = first.union(*(clicks(site, page) for page in first if page in site))
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
     sections = {title: pages for section in nav for title, pages in section.items()}
     how_to = [next(iter(p.values())) for p in sections["How to"] if isinstance(p, dict)]
-    for page in ("index.md", "how-to/index.md"):
-        base = (DOCS / page).parent
-        links = re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text(encoding="utf-8"))
-        linked = {(base / link).resolve() for link in links}
-        assert {(DOCS / name).resolve() for name in how_to} <= linked, page
+    for page in how_to:
+        assert root / page.replace(".md", ".html") in reached, page
+    for name, task in TASKS.items():
+        assert any(Path(page).stem == name for page in how_to), task
+
+
+def clicks(site, page):
+    """The pages that the text of a page leads to."""
+    links = (urlsplit(link) for link in site[page].of_text)
+    return {(page.parent / unquote(link.path)).resolve() for link in links if not link.scheme}
+
+
+def test_the_notebook_runs():
+    """Every cell, as a reader runs them, with the demo model and a photograph of scikit-image."""
+    for path in (DOCS / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, 4)
+        assert not [cell for cell in notebook.cells if cell.get("outputs")], "stored as it is run"
+        NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        shown = [output.get("data", {}) for cell in code for output in cell.outputs]
+        assert sum("<iframe" in one.get("text/html", "") for one in shown) == 2  # the viewer
+
+
+def test_the_site_is_published_as_it_is_built_here():
+    path = ROOT / ".github" / "workflows" / "site.yml"
+    job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["publish"]
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs == ['pip install ".[docs]"', "mkdocs build --strict"]
+    folder = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["site_dir"]
+    assert folder in [
+        step["with"]["path"] for step in job["steps"] if "path" in step.get("with", {})
+    ]
 
 
 def test_links_of_the_readme_lead_somewhere():

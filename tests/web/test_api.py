@@ -24,6 +24,7 @@ from web_models import LIMITS, NAMES, models
 from web_pictures import black, picture, png
 
 import agcam
+from agcam.errors import LoadError
 from agcam.web import Limits, application
 from agcam.web.bodies import body_of
 from agcam.web.refusals import TooLargeError, TooSlowError
@@ -244,6 +245,22 @@ def test_the_page_calls_nobody_and_sets_a_cookie(api):
 
 
 # Many at once
+
+
+def test_a_page_of_another_site_may_show_this_one_if_it_is_named(api):
+    origin = "https://huggingface.co"
+    app = application(api.models, LIMITS, frames=[origin])
+    cross = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    with TestClient(app) as client:
+        answer = client.get("/", headers=cross)
+        assert answer.headers["content-security-policy"].endswith(
+            f"frame-ancestors 'self' {origin}"
+        )
+        assert answer.headers["set-cookie"].endswith("SameSite=None; Secure; Partitioned")
+        assert client.post("/explain", headers={"origin": origin}).status_code == 403
+    for wrong in ("huggingface.co", "http://x.org", "https://a.org; script-src *", "*"):
+        with pytest.raises(LoadError, match="is not an origin"):
+            application(api.models, LIMITS, frames=[wrong])
 
 
 def test_uploads_never_touch_the_disk(api, monkeypatch):

@@ -39,6 +39,13 @@ class Serving:
             "several times."
         ),
     ] = None
+    embed: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An origin whose pages may show this one in a frame, as https://huggingface.co; "
+            "visitors must then come by HTTPS. May be given several times."
+        ),
+    ] = None
 
     @property
     def limits(self) -> Limits:
@@ -69,13 +76,14 @@ def serve(
 
     The loading options apply to every --model; --arch to those that are files.
     """
-    from ..web import application, listen, warm
+    from ..web import application, check_origins, listen, warm
     from ..web import serve as serve_
 
     host, port = serving.host, serving.port
+    check_origins(serving.embed or ())
     listener = listen(host, port)  # a port that is taken is reported before models are loaded
     models = _loaded(model or ["demo"], loading)
-    app = application(models, serving.limits, serving.public_name or ())
+    app = application(models, serving.limits, serving.public_name or (), serving.embed or ())
     warm(models)
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     typer.echo(f"agcam serves {', '.join(models)} on http://{shown}:{port} (Ctrl+C stops it)")

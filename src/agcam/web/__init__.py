@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from socket import AddressFamily, create_server, socket
-from typing import Any
+from typing import Any, Final
 
 from ..errors import LoadError
 from ..values import Classifier
 from .limits import Limits
 
-__all__ = ["Limits", "application", "listen", "serve", "warm"]
+__all__ = ["Limits", "application", "check_origins", "listen", "serve", "warm"]
+
+ORIGIN: Final = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
 
 
 def application(
-    models: Mapping[str, Classifier], limits: Limits | None = None, names: Collection[str] = ()
+    models: Mapping[str, Classifier],
+    limits: Limits | None = None,
+    names: Collection[str] = (),
+    frames: Collection[str] = (),
 ) -> Any:
     """The page at `/` and the API beside it, as an ASGI application (FastAPI).
 
     Visitors choose among `models`; the first is the default. `names` are host names under which a
     proxy passes requests on; without them, a connection from this machine must use one of this
-    machine's own names. Raises LoadError where the extra `agcam[app]` is not installed.
+    machine's own names. Pages of the origins `frames` may show the page in a frame; the cookie then
+    needs HTTPS. Raises LoadError where the extra `agcam[app]` is not installed, and for what is no
+    origin.
     """
+    check_origins(frames)
     try:
         from .app import assemble
     except ImportError as error:
         raise LoadError(f"{error.name} is not installed; run: pip install 'agcam[app]'") from error
-    return assemble(models, limits or Limits(), names)
+    return assemble(models, limits or Limits(), names, frames)
+
+
+def check_origins(frames: Collection[str]) -> None:
+    """Raise LoadError for what is not the origin of pages that come by HTTPS."""
+    for origin in frames:
+        if not ORIGIN.fullmatch(origin):
+            raise LoadError(f"{origin!r} is not an origin such as https://huggingface.co.")
 
 
 def listen(host: str, port: int) -> socket:

@@ -25,7 +25,10 @@ SWEEPS: Final = 30  # times that old uploads are looked for within the time that
 
 
 def assemble(
-    models: Mapping[str, Classifier], limits: Limits, names: Collection[str] = ()
+    models: Mapping[str, Classifier],
+    limits: Limits,
+    names: Collection[str] = (),
+    frames: Collection[str] = (),
 ) -> FastAPI:
     """The whole application."""
     uploads, queue = Uploads(models, limits), WorkQueue(limits)
@@ -42,7 +45,7 @@ def assemble(
     app.include_router(page.routes(uploads, queue))
     for path, folder in (("/static/viewer", ASSETS), ("/static", files(__package__) / "static")):
         app.mount(path, StaticFiles(directory=str(folder)))
-    app.add_middleware(SecurityMiddleware, names=names)
+    app.add_middleware(SecurityMiddleware, names=names, frames=frames)
     app.add_middleware(RequestMiddleware, budget=MemoryBudget(limits.held_bytes))
     app.state.uploads, app.state.queue = uploads, queue
     return app

@@ -22,12 +22,11 @@ from .context import COOKIE, App, Message, Receive, Scope, Send, visitor_of
 COOKIE_PATHS: Final = ("/", "/uploads")  # a program that asks /explain needs none
 HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 FORWARDED: Final = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-original-.*")
-POLICY: Final = (
+POLICY: Final = (  # the page can call nobody but its own server
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 HEADERS: Final = {
-    "content-security-policy": POLICY,  # the page can call nobody but its own server
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
@@ -43,11 +42,14 @@ class SecurityMiddleware:
     """ASGI middleware: refuses other sites, and gives every answer cookie and headers.
 
     `names` are those under which visitors reach the server, beside its own address. Headers in
-    which a proxy, or anybody, claims another address or name are dropped.
+    which a proxy, or anybody, claims another address or name are dropped. `frames` are origins
+    whose pages may show this one in a frame; then the cookie needs HTTPS.
     """
 
-    def __init__(self, app: App, names: Collection[str] = ()) -> None:
+    def __init__(self, app: App, names: Collection[str] = (), frames: Collection[str] = ()) -> None:
         self.app, self.names = app, {name.lower() for name in names}
+        self._headers = {**HEADERS, "content-security-policy": " ".join((POLICY, *frames))}
+        self._cookie = "SameSite=None; Secure; Partitioned" if frames else "SameSite=Lax"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -58,7 +60,7 @@ class SecurityMiddleware:
         if not visitor and scope["path"] in COOKIE_PATHS:
             visitor = cookie = secrets.token_urlsafe(24)
         scope.setdefault("state", {})["visitor"] = visitor
-        secured = _secured(send, cookie, static=scope["path"].startswith("/static/"))
+        secured = self._secured(send, cookie, static=scope["path"].startswith("/static/"))
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, secured)
@@ -67,6 +69,26 @@ class SecurityMiddleware:
             pair for pair in scope["headers"] if not FORWARDED.fullmatch(pair[0].lower())
         ]
         await self.app(scope, receive, secured)
+
+    def _secured(self, send: Send, cookie: str | None, static: bool) -> Send:
+        """Sends every answer with our headers, and without any that lets another site read it."""
+        ours = {**self._headers, "cache-control": "no-cache" if static else "no-store"}
+        if cookie is not None:
+            ours["set-cookie"] = f"{COOKIE}={cookie}; Path=/; HttpOnly; {self._cookie}"
+        added = [(name.encode(), value.encode()) for name, value in ours.items()]
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                kept = [
+                    (name, value)
+                    for name, value in message.get("headers", [])
+                    if name.decode("latin-1").lower() not in ours
+                    and not name.lower().startswith(b"access-control-")
+                ]
+                message = {**message, "headers": [*kept, *added]}
+            await send(message)
+
+        return secured
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         host = Headers(scope=scope).get("host", "")
@@ -95,27 +117,6 @@ class SecurityMiddleware:
         except ValueError:
             return True
         return place != host.lower() and _name_of(place) not in self.names
-
-
-def _secured(send: Send, cookie: str | None, static: bool) -> Send:
-    """Sends every answer with our headers, and without any that lets another site read it."""
-    ours = {**HEADERS, "cache-control": "no-cache" if static else "no-store"}
-    if cookie is not None:
-        ours["set-cookie"] = f"{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Lax"
-    added = [(name.encode(), value.encode()) for name, value in ours.items()]
-
-    async def secured(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            kept = [
-                (name, value)
-                for name, value in message.get("headers", [])
-                if name.decode("latin-1").lower() not in ours
-                and not name.lower().startswith(b"access-control-")
-            ]
-            message = {**message, "headers": [*kept, *added]}
-        await send(message)
-
-    return secured
 
 
 def _name_of(host: str) -> str:
