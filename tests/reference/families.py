@@ -53,6 +53,21 @@ def made(name, **options):
     return make
 
 
+def without_neighbours(make):
+    """Position convolutions between blocks that read their own token alone, so keys lie on it."""
+
+    def made():
+        model = make()
+        for part in model.modules():
+            if isinstance(part, nn.Conv2d) and part.groups == part.in_channels > 1:
+                mask = torch.zeros(3, 3, dtype=part.weight.dtype)
+                mask[1, 1] = 1
+                part.weight.data *= mask
+        return model
+
+    return made
+
+
 def stirred(model):
     """Random numbers wherever a model begins with zeros or ones, so that everything shows."""
     with torch.no_grad():
@@ -117,23 +132,27 @@ CASES = {
         tnt,
     ),
     "pvt": Case(
-        made(
-            "twins_pcpvt_small",
-            img_size=64,
-            embed_dims=(8, 8, 16, 16),
-            depths=(1, 1, 1, 1),
-            num_heads=(1, 1, 2, 2),
+        without_neighbours(
+            made(
+                "twins_pcpvt_small",
+                img_size=64,
+                embed_dims=(8, 8, 16, 16),
+                depths=(1, 1, 1, 1),
+                num_heads=(1, 1, 2, 2),
+            )
         ),
         (64, 64),
         lambda: pvt(16, (8, 4, 2, 1)),
     ),
     "twins": Case(
-        made(
-            "twins_svt_small",
-            img_size=64,
-            embed_dims=(8, 8, 16, 16),
-            depths=(2, 2, 2, 2),
-            num_heads=(1, 1, 2, 2),
+        without_neighbours(
+            made(
+                "twins_svt_small",
+                img_size=64,
+                embed_dims=(8, 8, 16, 16),
+                depths=(2, 2, 2, 2),
+                num_heads=(1, 1, 2, 2),
+            )
         ),
         (64, 64),
         lambda: twins(16),

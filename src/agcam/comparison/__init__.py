@@ -72,9 +72,7 @@ def compare(
         bench = _Bench(classifier, pixels, rows, batch_size, counter)
         logits, _ = split(classifier, bench.given)
         targets = bound.columns(logits)[0]
-        counter.total = len(targets) * sum(
-            row.pictures(bench.session.recording.grid) for row in rows
-        )
+        counter.total = len(targets) * sum(row.pictures(bench.session.grid(row)) for row in rows)
         columns = {column.method.name: column for column in bench.columns(targets)}
     best = logits[0].topk(min(TOP, logits.shape[1])).indices
     return Comparison(

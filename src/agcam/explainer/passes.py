@@ -151,7 +151,7 @@ class Run:
             logits, _ = split(classifier, session.recording.logits)
             columns = bound.columns(logits[: len(pixels)], first)  # of the picture, not of views
             targets = len(self.bound.functions) if self.bound.of_output else columns.shape[1]
-            each = sum(method.pictures(session.recording.grid) for method in methods) * targets
+            each = sum(method.pictures(session.grid(method)) for method in methods) * targets
             counter.total = each * len(self.pixels) * len(views)
             return found_by(methods, session, partial(self._maps, classifier, columns))
 

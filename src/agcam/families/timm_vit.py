@@ -21,15 +21,15 @@ FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
 EXPLAINED: Final = frozenset(
     {"vision_transformer", "vision_transformer_relpos", "vision_transformer_hybrid", "beit", "deit"}
     | {"eva", "naflexvit", "deepseek_vit", "gemma4_vit", "qwen3_vit", "vitamin"}
+    | {"swin_transformer", "swin_transformer_v2", "crossvit", "tnt", "pvt_v2", "mvitv2", "pit"}
+    | {"gcvit", "mobilevit", "efficientformer", "nextvit"}
 )
 """timm's files of architectures that docs/models.md found to be explained, one by one."""
 REFUSED: Final = frozenset(
-    {"cait", "crossvit", "vision_transformer_sam", "volo", "xcit", "maxxvit", "hiera", "twins"}
-    | {"swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr", "hieradet_sam2"}
-    | {"pvt_v2", "mvitv2", "davit", "convit", "tnt", "levit", "pit", "visformer", "nest", "coat"}
-    | {"tiny_vit"}
+    {"cait", "vision_transformer_sam", "volo", "xcit", "hiera", "twins", "davit", "convit"}
+    | {"swin_transformer_v2_cr", "hieradet_sam2", "levit", "nest", "coat"}
 )
-"""Those that were refused: hierarchies, windows, attention over channels or of another kind."""
+"""Those that were refused: attention over channels, or of another kind."""
 
 
 def owns(module: nn.Module) -> bool:

@@ -26,8 +26,8 @@ def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
     for block in trace.blocks:
         terms = block.scores.sigmoid() * block.gradients.relu()
         rows = reduce(terms, "batch head read token -> batch read token", "sum")
-        maps.append(block.mean_of_rows(rows))
-    return over_blocks(maps)[:, trace.grid.places]
+        maps.append(block.on_grid(block.mean_of_rows(rows), trace.grid))
+    return over_blocks(maps)
 
 
 def contributions(trace: ReadTrace) -> Iterator[Float[Tensor, "batch head patch"]]:
@@ -37,9 +37,13 @@ def contributions(trace: ReadTrace) -> Iterator[Float[Tensor, "batch head patch"
     """
     for block in trace.blocks:
         terms = block.mean_of_rows(block.scores.sigmoid() * block.gradients.relu())
-        yield terms[..., trace.grid.places]
+        yield block.on_grid(terms, trace.grid)
 
 
 METHOD = Method(
-    "agcam", agcam, Replay(), "Leem and Seo, Attention Guided CAM, AAAI 2024, arXiv 2402.04563"
+    "agcam",
+    agcam,
+    Replay(),
+    "Leem and Seo, Attention Guided CAM, AAAI 2024, arXiv 2402.04563",
+    several_grids=True,
 )

@@ -40,8 +40,8 @@ def signed(
     for block in blocks:
         terms = (block.scores / temperature).softmax(-1) * block.gradients
         rows = reduce(terms, "batch head read token -> batch read token", "sum")
-        maps.append(block.mean_of_rows(rows))
-    return over_blocks(maps)[:, grid.places]
+        maps.append(block.on_grid(block.mean_of_rows(rows), grid))
+    return over_blocks(maps)
 
 
 METHOD = Method(
@@ -49,6 +49,7 @@ METHOD = Method(
     bicam,
     Replay(),
     "after Su and Luo, BiCAM, PAKDD 2026, arXiv 2603.01605; formula not checked",
+    several_grids=True,
     options=(
         Option(
             "skipped", SKIPPED, 0, 0.99, "of the blocks", "the first blocks, which do not count"

@@ -15,8 +15,9 @@ from torch import Tensor
 from ..errors import ModelError
 from ..undo import restoring
 from ..values import Classifier, Layout, Method
-from .black_box import Report
+from .black_box import Report, coarse_grid
 from .evaluation_mode import evaluation_mode
+from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
 from .layouts import Layouts, find_layout, fit_layout
 from .record import logits_of, record
@@ -50,13 +51,17 @@ def trace(
     """
     check_tracer(tracer, methods)
     request = _Request(classifier, pixels, methods, tracer, chunk, report, lazy, beside)
-    layout = _layouts.get(classifier, pixels)
-    if layout is not None and (request.untraced or layout.tracer != "none"):
+    layout = request.fitting(_layouts.get(classifier, pixels))
+    if layout is not None:
         with suppress(LayoutMismatchError, ModelError):
             return request.session(layout)
         # perhaps a part of the model was changed since: survey it again
     layout, replay = find_layout(
-        classifier, pixels[:1], keep_calls=request.keep_calls, untraced=request.untraced
+        classifier,
+        pixels[:1],
+        keep_calls=request.keep_calls,
+        untraced=request.untraced,
+        black_box=request.black_box,
     )
     _layouts.put(classifier, pixels, layout)
     with suppress(LayoutMismatchError):
@@ -86,6 +91,12 @@ class _Request:
     beside: Sequence[Method]
 
     @property
+    def black_box(self) -> bool:
+        """Whether nothing inside the model is read."""
+        every = (*self.methods, *self.beside)
+        return not self.lazy and all(method.needs.any_classifier for method in every)
+
+    @property
     def untraced(self) -> bool:
         """Whether a model that cannot be traced will do."""
         return self.lazy or all(method.needs.any_classifier for method in self.methods)
@@ -95,10 +106,24 @@ class _Request:
         """Whether some method needs the whole attention of every block."""
         return any(method.needs.keeps_calls for method in (*self.methods, *self.beside))
 
-    def session(self, layout: Layout, replay: Replay | None = None) -> Session:
+    def fitting(self, known: Layout | None) -> Layout | None:
+        """A known layout, if it serves this request."""
+        if known is not None and known.places and self.black_box:
+            return Layout.black_box(coarse_grid(self.pixels), known.why)
+        missing = (
+            known is not None
+            and known.tracer == "none"
+            and not (self.black_box or (self.untraced and not known.why))
+        )
+        return None if missing else known
+
+    def session(self, layout: Layout, replay: Replay | Hierarchy | None = None) -> Session:
         """Record by this layout, and prove it; LayoutMismatchError where the model has another."""
         layout = fit_layout(self.classifier, layout, self.tracer, len(self.pixels))
-        if layout.tracer != "replay":
+        if layout.places:
+            replay = Hierarchy(self.classifier, self.pixels, layout, self.keep_calls)
+            recording = replay.recording
+        elif layout.tracer != "replay":
             replay = None
             recording = record(self.classifier, self.pixels, layout, self.keep_calls)
         else:

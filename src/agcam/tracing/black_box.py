@@ -29,6 +29,7 @@ class BlackBox:
         self, classifier: Classifier, recording: Recording, chunk: int, report: Report | None
     ) -> None:
         self.recording, self.chunk = recording, chunk
+        self.grid = grid_of(recording)
         self._classifier, self._report = classifier, report
         parts = [logits_of(classifier, part) for part in torch.split(recording.pixels, chunk)]
         prove(classifier.name, recording.logits, torch.cat(parts), recording.pixels.dtype)
@@ -38,7 +39,7 @@ class BlackBox:
         recording = self.recording
         target = target.to(recording.pixels.device)
         return Query(
-            recording.pixels, target, recording.grid, self.chunk, self._logit, self._probability
+            recording.pixels, target, self.grid, self.chunk, self._logit, self._probability
         )
 
     def _logit(self, pixels: Tensor, target: Tensor) -> Tensor:
@@ -79,6 +80,19 @@ class BlackBox:
                 f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
                 "batch_size=1 gives it one at a time."
             ) from error
+
+
+def grid_of(recording: Recording) -> Grid:
+    """The patches that black-box methods change: the finest of several grids has too many."""
+    return coarse_grid(recording.pixels) if recording.layout.places else recording.grid
+
+
+def on_grid(relevance: Tensor, coarse: Grid, grid: Grid) -> Tensor:
+    """Relevance of coarse patches (batch target patch) on a finer grid: that of the nearest."""
+    maps = relevance.reshape(*relevance.shape[:2], coarse.rows, coarse.columns)
+    rows = (2 * torch.arange(grid.rows) + 1) * coarse.rows // (2 * grid.rows)
+    columns = (2 * torch.arange(grid.columns) + 1) * coarse.columns // (2 * grid.columns)
+    return maps[:, :, rows][..., columns].flatten(2)
 
 
 def coarse_grid(pixels: Tensor) -> Grid:

@@ -17,7 +17,7 @@ from .hooks import LayoutMismatchError
 from .prove import prove_logits
 from .replay import Replay
 from .survey import survey
-from .untraceable import MIXED, UntraceableError
+from .untraceable import MIXED, SEVERAL_GRIDS, NotOneGridError, UntraceableError
 
 _Key = tuple[tuple[int, ...], Hashable, int]  # channels, height, width; variant; fingerprint
 
@@ -54,16 +54,21 @@ def _key(classifier: Classifier, pixels: Tensor) -> _Key:
 
 
 def find_layout(
-    classifier: Classifier, picture: Tensor, *, keep_calls: bool, untraced: bool
+    classifier: Classifier, picture: Tensor, *, keep_calls: bool, untraced: bool, black_box: bool
 ) -> tuple[Layout, Replay | None]:
     """Survey a model with one picture, and choose its tracer: a replay wherever that works.
 
     Here, once, the logits of a replay are compared with those of an ordinary pass; the replay is
     returned too. Where it fails, the tracer is full autograd. A model that cannot be traced gets a
-    coarse grid if it may go `untraced`, and UntraceableError otherwise.
+    coarse grid if it may go `untraced`, and UntraceableError otherwise. So does one of several
+    grids if all methods are `black_box` ones, for which its positions would be too many.
     """
     try:
-        layout, logits = survey(classifier, picture)
+        layout, logits = survey(classifier, picture, several_grids=not black_box)
+    except NotOneGridError:
+        if not black_box:
+            raise
+        return Layout.black_box(coarse_grid(picture), SEVERAL_GRIDS), None
     except UntraceableError:
         if not untraced:
             raise

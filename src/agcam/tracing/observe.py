@@ -21,7 +21,7 @@ from .untraceable import (
     EXPONENTIALS,
     HIDDEN,
     NO_ATTENTION,
-    NOT_ISOTROPIC,
+    NotOneGridError,
     UntraceableError,
 )
 from .watch import Softmaxes
@@ -89,18 +89,23 @@ class Observation:
         return CHANGED if self.explicit.changed else None
 
     def token_count(self, name: str) -> int:
-        """The one length of all self-attention; UntraceableError where there is none."""
+        """The one length of all self-attention; UntraceableError where there is none.
+
+        NotOneGridError, with the reason, where there are several, or windows.
+        """
         if (sentence := self.not_followed()) is not None:
             raise UntraceableError(sentence.format(name=name))
         own = [call for call in self.calls if call.queries == call.keys > 1]
-        if not own:
+        if not own and not any(call.queries > 1 and call.keys > 1 for call in self.calls):
             raise UntraceableError(NO_ATTENTION.format(name=name))
         if (why := self._not_isotropic(own)) is not None:
-            raise UntraceableError(NOT_ISOTROPIC.format(name=name, why=why))
+            raise NotOneGridError(why)
         return own[0].queries
 
     def _not_isotropic(self, own: list[Call]) -> str | None:
         """Why the self-attention calls do not all attend over one grid of patches."""
+        if not own:
+            return "its attentions have other rows than keys"
         before_last = self.calls[: len(self.calls) - self.calls[::-1].index(own[-1])]
         for call in before_last:
             if call not in own and min(call.queries, call.keys) > 1:

@@ -92,8 +92,12 @@ def no_reads() -> Tensor:
 
 
 def capture(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> ExplicitAttention | None:
-    """Capture the attention of a pass over `pixels`, explicit attention where the layout has it."""
-    return capture_attention(undo, answer, Folding(len(pixels)), explicit=layout.explicit)
+    """Capture the attention of a pass over `pixels`, explicit attention where the layout has it.
+
+    Without blocks, what shares an axis with the pictures may be windows.
+    """
+    folding = Folding(len(pixels), heads=bool(layout.blocks))
+    return capture_attention(undo, answer, folding, explicit=layout.explicit)
 
 
 def blocks_of(classifier: Classifier, layout: Layout) -> list[nn.Module]:

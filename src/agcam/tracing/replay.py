@@ -145,4 +145,6 @@ class _Blocks(Sequence[ReadBlock]):
                 target=self.targets,
             )
             gradients = torch.stack([record.at_softmax(one) for one in by_target], dim=1)
-            yield ReadBlock(scores.repeat_interleave(self.targets, 0), gradients.flatten(0, 1))
+            yield ReadBlock(
+                scores.repeat_interleave(self.targets, 0), gradients.flatten(0, 1), record.places
+            )

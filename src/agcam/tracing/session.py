@@ -13,6 +13,7 @@ from ..errors import ModelError, UnknownNameError
 from ..values import (
     AttentionTrace,
     Classifier,
+    Grid,
     GridTrace,
     Method,
     Needs,
@@ -21,9 +22,10 @@ from ..values import (
     Trace,
 )
 from ..values import needs as kinds
-from .black_box import BlackBox, Report
+from .black_box import BlackBox, Report, grid_of, on_grid
 from .blocks import BlockScores
 from .full import FullAutograd, FullGraph
+from .hierarchy import Hierarchy
 from .record import as_weights
 from .relevance import Tapes
 from .replay import Replay
@@ -59,7 +61,7 @@ class Session:
         self,
         classifier: Classifier,
         recording: Recording,
-        replay: Replay | None = None,
+        replay: Replay | Hierarchy | None = None,
         *,
         chunk: int = CHUNK,
         report: Report | None = None,
@@ -87,7 +89,13 @@ class Session:
             relevance = method.function(self.trace(method, targets[:, 0]))
             return relevance[:, None].expand(-1, count, -1)
         maps = [method.function(trace) for trace in self._traces(method, targets)]
-        return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
+        relevance = torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in maps], dim=1)
+        changed, grid = self.grid(method), self.recording.grid
+        return relevance if changed == grid else on_grid(relevance, changed, grid)
+
+    def grid(self, method: Method) -> Grid:
+        """The patches that a method gives relevance to, or changes."""
+        return grid_of(self.recording) if method.needs.black_box else self.recording.grid
 
     def _traces(self, method: Method, targets: Tensor) -> Iterator[Any]:
         if isinstance(method.needs, kinds.Replay):
@@ -132,6 +140,11 @@ class Session:
 
     def _check(self, method: Method) -> None:
         layout = self.recording.layout
+        if layout.places and not (method.several_grids or method.needs.any_classifier):
+            raise ModelError(
+                f"{self.classifier.name}: {layout.why}, and {method.name} is defined for one grid "
+                "of tokens; choose agcam, or a black-box method (occlusion)."
+            )
         if layout.bypassed and not method.needs.light and not method.needs.any_classifier:
             raise ModelError(
                 f"{self.classifier.name}: {layout.why or BYPASSED}, so the gradients that "

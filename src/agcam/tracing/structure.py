@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..undo import hook, undoing
 from ..values import Classifier, Grid
 from .hooks import first_tensor
-from .untraceable import NOT_A_SEQUENCE, SCATTERED, UntraceableError
+from .untraceable import SCATTERED, NotOneGridError, UntraceableError
 
 
 def find_blocks(tower: nn.Module, paths: list[str], takers: set[str]) -> tuple[str, ...]:
@@ -84,8 +84,7 @@ def tokens_entering(
                 classifier.predict(picture)
     dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []
     if not dims or found[0].ndim != 3:
-        sentence = NOT_A_SEQUENCE.format(name=classifier.name, block=block, tokens=tokens)
-        raise UntraceableError(sentence)
+        raise NotOneGridError(f"{block} does not take a sequence of {tokens} tokens")
     return (found[0], found[1]), dims[-1]
 
 

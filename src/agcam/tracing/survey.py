@@ -7,6 +7,7 @@ at which the logits have a gradient. Every replay proves the result again.
     observe       an ordinary pass: attention calls, the modules around them, feature maps
     structure     blocks, tokens that enter them, the grid
     dependencies  a pass under autograd: what the logits are made of
+    positions     where keys lie, in models whose attention is not over one sequence of tokens
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..values import Classifier, Layout
 from .dependencies import find_dependencies
 from .hooks import LayoutMismatchError
 from .observe import Observation, observe
+from .several_grids import several
 from .structure import find_blocks, find_grid, has_quantised_layers, negative, tokens_entering
 from .untraceable import (
     BRANCHES,
@@ -32,20 +34,34 @@ from .untraceable import (
     QUANTISED,
     STEERED,
     TALKING,
+    NotOneGridError,
     UntraceableError,
 )
 
 
-def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
+def survey(
+    classifier: Classifier, pixels: Tensor, *, several_grids: bool = True
+) -> tuple[Layout, Tensor]:
     """Find the layout for inputs of the size of `pixels` (1 channel height width), and the logits.
 
-    Raises UntraceableError, naming the reason, for models that are not isotropic ViT classifiers,
-    and ModelError for those that do not run.
+    Raises UntraceableError, naming the reason, for models without attention over positions of the
+    picture, NotOneGridError for hierarchies unless `several_grids`, and ModelError for models that
+    do not run.
     """
-    tower, name = classifier.vision, classifier.name
     if has_quantised_layers(classifier.module):
-        raise UntraceableError(QUANTISED.format(name=name))
+        raise UntraceableError(QUANTISED.format(name=classifier.name))
     seen = observe(classifier, pixels)
+    try:
+        return _one_grid(classifier, pixels, seen), seen.logits
+    except NotOneGridError as error:
+        if not several_grids:
+            raise
+        return several(classifier, pixels, seen, str(error)), seen.logits
+
+
+def _one_grid(classifier: Classifier, pixels: Tensor, seen: Observation) -> Layout:
+    """The layout of an isotropic Vision Transformer; NotOneGridError for other shapes."""
+    tower, name = classifier.vision, classifier.name
     tokens = seen.token_count(name)
     own = [call.queries == call.keys == tokens for call in seen.calls]
     both = list(zip(seen.calls, own, strict=True))
@@ -62,7 +78,7 @@ def survey(classifier: Classifier, pixels: Tensor) -> tuple[Layout, Tensor]:
         layout = replace(layout, tracer="full", why=TALKING)
     if seen.explicit is not None and seen.explicit.folded:
         layout = replace(layout, heads_first=_heads_first(classifier, pixels, seen))
-    return _with_dependencies(classifier, pixels, layout), seen.logits
+    return _with_dependencies(classifier, pixels, layout)
 
 
 def _heads_first(classifier: Classifier, pixels: Tensor, seen: Observation) -> bool:

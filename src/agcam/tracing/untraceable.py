@@ -40,13 +40,9 @@ NOT_TOKENS = (
     "over channels, tokens that are shifted or shuffled before it), so agcam cannot tell where on "
     "the picture its attention lies. " + INSTEAD
 )
-NOT_ISOTROPIC = (
-    "{name} is a hierarchical model ({why}); agcam explains isotropic Vision Transformers, whose "
-    "blocks all attend over one grid of patches and read their output from it. " + INSTEAD
-)
-NOT_A_SEQUENCE = (
-    "{name}: block {block!r} does not take a sequence of {tokens} tokens; this architecture cannot "
-    "be traced. " + INSTEAD
+NO_POSITIONS = (
+    "{name} is a hierarchical model ({why}), and where on the picture its attention lies cannot be "
+    "proved: {cause}. " + INSTEAD
 )
 SCATTERED = "{name}: its patch tokens do not lie side by side in the sequence. " + INSTEAD
 QUANTISED = (
@@ -54,6 +50,7 @@ QUANTISED = (
     "to trace: explain the model as it was before it was quantised, or choose occlusion or rise."
 )
 
+SEVERAL_GRIDS = "its attention lies on several grids, or in windows"
 # why a replay does not follow a model, and full autograd does
 BRANCHES = "its classifier reads the tokens of several blocks"
 BYPASSED = "its tokens go around its blocks (a sum outside of them), or to its classifier"
@@ -64,3 +61,7 @@ MIXED = "its blocks mix tokens outside attention, or count them"
 
 class UntraceableError(ModelError):
     """The model runs, but there is nothing in it to trace; black-box methods explain it."""
+
+
+class NotOneGridError(UntraceableError):
+    """Its attention is not over one sequence of tokens from its first block to its last."""

@@ -36,6 +36,7 @@ from .metric import Axes, Metric
 from .model import Classifier, Family, Layout, Scalar, Scores
 from .options import Option, RulesOption
 from .picture import Frame, Grid
+from .places import Places
 from .precision import precise
 from .preparation import (
     Preparation,
@@ -97,6 +98,7 @@ __all__ = [
     "Part",
     "PartCase",
     "PictureMaskCase",
+    "Places",
     "Preparation",
     "Query",
     "RandomizedCase",

@@ -12,15 +12,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .picture import Grid
+from .places import Places
 from .recording import AttentionCall
 
 
 @dataclass(frozen=True)
 class ReadBlock:
-    """One block: scores, and gradients of the target's logit, at the read rows."""
+    """One block: scores, and gradients of the target's logit, at the read rows.
+
+    `places`: where its keys lie; None where they are the tokens of the grid. Then `batch` counts
+    the items of the attention (windows of pictures).
+    """
 
     scores: Float[Tensor, "batch head read token"]
     gradients: Float[Tensor, "batch head read token"]
+    places: Places | None = None
 
     def mean_of_rows(
         self, terms: Float[Tensor, "batch *head read token"]
@@ -31,6 +37,12 @@ class ReadBlock:
         return reduce(terms, "batch ... read token -> batch ... token", "sum") / rows.reshape(
             -1, *(1,) * (terms.ndim - 2)
         )
+
+    def on_grid(
+        self, keys: Float[Tensor, "batch *head token"], grid: Grid
+    ) -> Float[Tensor, "picture *head patch"]:
+        """Relevance of the keys where they lie on the grid; that of other tokens is dropped."""
+        return keys[..., grid.places] if self.places is None else self.places.on_grid(keys)
 
 
 if TYPE_CHECKING:

@@ -29,6 +29,7 @@ class Method:
         class_specific: Whether its map depends on the target.
         from_last_block: Whether the formula starts at the rows of the last block that the
             classifier reads, so that it says nothing of a classifier that reads other blocks too.
+        several_grids: Whether the formula holds where attentions lie on grids of their own.
         checked: What numbers it was compared with, beside its slow twin in the tests.
         options: Its parameters.
         chosen: The options that were given a value, with the value.
@@ -40,6 +41,7 @@ class Method:
     cite: str
     class_specific: bool = True
     from_last_block: bool = False
+    several_grids: bool = False
     checked: str = ""
     options: tuple[Option | RulesOption, ...] = ()
     chosen: tuple[tuple[str, Any], ...] = ()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from .picture import Grid
+from .places import Places
 from .preparation import Preparation, Transform, preparation_text
 
 Scores = Literal["softmax", "sigmoid", "none", "probability"]
@@ -115,7 +116,7 @@ class Layout:
         token_dim: The axis of the tokens in the sequence (batch or token first).
         tracer: "none" where there is only a grid over the picture of a model that cannot be traced,
             "full" where a replay would miss something.
-        why: What a replay would miss.
+        why: What a replay would miss, or why a model that could be traced was not.
         branches: The classifier reads other blocks than the last, or may.
         bypassed: What enters the first block goes around it too, so a graph that begins there is
             not complete.
@@ -123,6 +124,8 @@ class Layout:
             name of its own.
         heads_first: Heads and pictures are folded into one axis in such an order that only one
             picture can be explained at a time.
+        places: Where the keys of each attention lie, of those that `calls` counts (None: on no
+            position), in models that are not one grid of tokens. Empty in those that are.
 
     """
 
@@ -138,8 +141,9 @@ class Layout:
     bypassed: bool = False
     explicit: bool = False
     heads_first: bool = False
+    places: tuple[Places | None, ...] = ()
 
     @classmethod
-    def black_box(cls, grid: Grid) -> Layout:
-        """Nothing but a grid over the picture: for models that cannot be traced."""
-        return cls(grid, calls=(), blocks=(), reads=(), kept=0, token_dim=1, tracer="none")
+    def black_box(cls, grid: Grid, why: str = "") -> Layout:
+        """Nothing but a grid over the picture: for models that cannot be traced, or were not."""
+        return cls(grid, calls=(), blocks=(), reads=(), kept=0, token_dim=1, tracer="none", why=why)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .model import Layout
 from .picture import Grid
+from .places import Places
 from .precision import precise
 
 
@@ -91,11 +92,13 @@ class BlockRecord:
     """What is kept of one block: the values, and the scores of the kept tokens' rows.
 
     Where only prefix tokens are kept so are their scores; where every token is they would grow
-    with tokens squared, so they are made from the call, one block at a time.
+    with tokens squared, so they are made from the call, one block at a time. `places` as in
+    ReadBlock.
     """
 
     value: Float[Tensor, "batch head token value_dim"]
     rows: Tensor | AttentionCall
+    places: Places | None = None
 
     @property
     def scores(self) -> Float[Tensor, "batch head read token"]:

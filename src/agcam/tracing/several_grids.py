@@ -1,0 +1,81 @@
+"""The layout of models whose attention is not over one sequence of tokens.
+
+Windows, pooled keys, stages of coarser grids, several grids side by side: where each attention's
+keys lie is measured (`positions.py`), and full autograd follows the logits back to all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..values import Classifier, Grid, Layout
+from .graph import leaves_leading_to
+from .hierarchy import Hierarchy
+from .hooks import LayoutMismatchError
+from .observe import Observation
+from .positions import find_positions
+from .probe import PositionsError
+from .untraceable import NO_GRADIENT, NO_POSITIONS, SEVERAL_GRIDS, UntraceableError
+
+
+def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str) -> Layout:
+    """The layout of such a model; UntraceableError, with the cause, where it cannot be proved."""
+    explicit = seen.explicit is not None and (
+        seen.explicit.by_name > 0 or any(call.explicit for call in seen.calls)
+    )
+    count = sum(explicit or not call.explicit for call in seen.calls)
+    layout = Layout(
+        Grid(1, 1, 0),
+        calls=(True,) * count,
+        blocks=(),
+        reads=(),
+        kept=0,
+        token_dim=1,
+        tracer="full",
+        why=SEVERAL_GRIDS,
+        explicit=explicit,
+    )
+    name = classifier.name
+    try:
+        layout = replace(layout, calls=_own(seen, layout))
+        _refuse_without_gradient(classifier, pixels, layout)
+        cells, places = find_positions(classifier, pixels, layout, seen)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except PositionsError as error:
+        raise UntraceableError(NO_POSITIONS.format(name=name, why=why, cause=error)) from error
+    except (LayoutMismatchError, RuntimeError) as error:
+        raise UntraceableError(NO_GRADIENT.format(name=name)) from error
+    holding = iter(one is not None for one in places)
+    return replace(
+        layout,
+        grid=_grid(cells),
+        calls=tuple(own and next(holding) for own in layout.calls),
+        places=tuple(one for one in places if one is not None),
+    )
+
+
+def _grid(cells: tuple[int, ...]) -> Grid:
+    rows, columns = cells
+    return Grid(rows, columns, prefix=0)
+
+
+def _own(seen: Observation, layout: Layout) -> tuple[bool, ...]:
+    """Which calls are attention of the tower.
+
+    Attention of one row behind the last of several rows (a class token, a pool) belongs to the
+    classifier: gradients pass through it.
+    """
+    captured = [call for call in seen.calls if layout.explicit or not call.explicit]
+    last = max(i for i, call in enumerate(captured) if call.batch * call.queries > 1)
+    return tuple(index <= last for index in range(len(captured)))
+
+
+def _refuse_without_gradient(classifier: Classifier, pixels: Tensor, layout: Layout) -> None:
+    graph = Hierarchy(classifier, pixels, layout, keep_calls=False)
+    reached = leaves_leading_to(graph.logits)
+    if not any(id(leaf) in reached for leaf in graph.outputs):
+        raise LayoutMismatchError
