@@ -66,13 +66,15 @@ def authors(classifier, files, methods):
     import agcam
     from agcam.evaluation.probing import relevance_on_input
     from agcam.images import prepare_pictures
+    from agcam.maps import resize_map
 
     areas = []
     for file in files:
         pixels = prepare_pictures(classifier, str(file)).pixels[0]
         for method in methods:
             explained = agcam.explain(classifier, pixels[None], int(file.parent.name[-1]), method)
-            relevance = relevance_on_input(explained.grid_map[0].numpy(), pixels.shape[-2:])[0] - 1
+            maps = resize_map(explained.grid_map[0].numpy(), pixels.shape[-2:])
+            relevance = relevance_on_input(maps)[0] - 1
             total = 0.0
             for share in SHARES:
                 for sign in (1, -1):

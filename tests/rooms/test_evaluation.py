@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from slow_perturbation import slow_area, slow_curve, slow_groups, slowly_replaced
 
-from agcam import ModelError, RunError
+from agcam import ModelError, PictureError, RunError
 from agcam.evaluation import Configuration, Evaluator, Setup, plan_setup
 from agcam.evaluation.cost import _Held
 from agcam.evaluation.fills import FILLS
@@ -19,7 +19,7 @@ from agcam.evaluation.items import Item
 from agcam.evaluation.perturbation import passes
 from agcam.evaluation.probing import relevance_on_input
 from agcam.evaluation.sanity import Randomization
-from agcam.evaluation.setup import open_sample
+from agcam.evaluation.setup import key_of, open_sample
 from agcam.evaluation.shard_maps import ShardMaps
 from agcam.evaluation.truths import box_case, check_truths, nearest
 from agcam.explainer import explain
@@ -33,6 +33,7 @@ from agcam.values import (
     Classifier,
     CostCase,
     DataSet,
+    Frame,
     GroupCase,
     MaskCase,
     Metric,
@@ -104,11 +105,12 @@ def maps_of(setup):
     items = []
     for number in (0, 1):
         sample = setup.dataset.samples[number]
-        pixels, frame = setup.open(sample)
+        pixels, frame, picture = setup.open(sample)
         truth = setup.dataset.truth(sample)
-        items.append(Item(number, sample, number, pixels, frame, truth))
+        items.append(Item(number, sample, number, pixels, frame, truth, picture))
+    views = setup.views
     with evaluation_mode(setup.classifier.module):
-        maps = ShardMaps(setup.classifier, items, setup.methods)
+        maps = ShardMaps(setup.classifier, items, setup.methods, views)
         for method in setup.methods:
             maps.maps(method)
     return maps
@@ -143,7 +145,7 @@ def test_box_numbers_are_the_metrics_own(classifier, pictures):
     _, records, _ = evaluated(setup)
     maps = maps_of(setup)
     for picture, item in enumerate(maps.items):
-        case = box_case(item, item.truth, maps.maps(METHODS["agcam"])[picture])
+        case = box_case(item, item.truth, maps.label_maps(METHODS["agcam"])[picture])
         assert case.relevance.shape == (32, 32)
         assert np.isnan(case.relevance[:, :3]).all()
         assert np.isnan(case.relevance[:, -3:]).all()
@@ -163,7 +165,7 @@ def test_box_numbers_are_the_metrics_own(classifier, pictures):
 def test_a_squashed_picture_is_judged_on_the_input_itself(classifier, pictures):
     squashed = replace(classifier, preparation=SQUASH)
     maps = maps_of(setup_of(squashed, pictures, ["iou"]))
-    case = box_case(maps.items[0], maps.items[0].truth, maps.maps(METHODS["agcam"])[0])
+    case = box_case(maps.items[0], maps.items[0].truth, maps.label_maps(METHODS["agcam"])[0])
     assert not np.isnan(case.relevance).any()
     assert case.boxes.max() <= 32
 
@@ -225,6 +227,80 @@ def test_maps_are_those_of_explain_for_every_method_and_no_graph_is_left(classif
     assert set(maps._session._sources) <= {"replay"}
 
 
+# Sharper maps
+
+
+def sharper(classifier, pictures, metrics, *, refine=True, views=2, **changes):
+    opened = partial(open_sample, preparation=classifier.preparation, keep=refine)
+    setup = setup_of(classifier, pictures, metrics, open=opened, **changes)
+    return configured(setup, refine=refine, views=views)
+
+
+@pytest.mark.parametrize("preparation", [PREPARATION, SQUASH], ids=["crop", "squash"])
+def test_sharper_maps_are_those_of_explain(preparation, classifier, pictures):
+    """On patches, on the whole picture squashed to the input's size, and on the input."""
+    classifier = replace(classifier, preparation=preparation)
+    maps = maps_of(sharper(classifier, pictures, ["iou"]))
+    plain = maps_of(setup_of(classifier, pictures, ["iou"]))
+    files = [str(pictures / f"{number}.png") for number in (0, 1)]
+    made = explain(classifier, files, [0, 1], "agcam", refine=True, views=2)
+    agcam, whole = METHODS["agcam"], Frame.whole(32, 32)
+    np.testing.assert_allclose(maps.maps(agcam), made.grid_map[:, 0].numpy(), atol=1e-7)
+    for picture, item in enumerate(maps.items):
+        case = box_case(item, item.truth, maps.label_maps(agcam)[picture])
+        expected = made.at_patches(picture).on_pixels(item.frame.scaled(32, 32), item.whole)[0]
+        np.testing.assert_allclose(case.relevance, expected, atol=1e-7)
+        on_input = made.at_patches(picture).on_pixels(whole, item.seen)[0]
+        np.testing.assert_allclose(maps.on_input(agcam)[picture], on_input, atol=1e-7)
+        assert not np.isnan(maps.on_input(agcam)).any()
+        raw = box_case(item, item.truth, plain.label_maps(agcam)[picture]).relevance
+        assert np.array_equal(np.isnan(case.relevance), np.isnan(raw))
+        assert not np.array_equal(case.relevance, raw, equal_nan=True)
+
+
+def test_what_the_model_sees_is_cut_from_the_picture_that_maps_are_refined_by():
+    """A gradient of colours: each pixel of the input has the colour of its place."""
+    ramp = np.linspace(0, 250, 400)[None, :, None].repeat(200, 0).repeat(3, 2).astype(np.uint8)
+    frame = Frame(400, 200, (100.0, 0.0, 300.0, 200.0))
+    picture = Image.fromarray(ramp)
+    item = Item(0, Sample("s", "", 0), 0, torch.zeros(3, 50, 50), frame, "", picture)
+    assert item.whole.size == item.seen.size == (50, 50)
+    seen, whole = (np.asarray(one)[25, :, 0].astype(float) for one in (item.seen, item.whole))
+    places = (np.arange(50) + 0.5) / 50
+    np.testing.assert_allclose(seen, (100 + 200 * places) / 400 * 250, atol=2)
+    np.testing.assert_allclose(whole[1:-1], (400 * places / 400 * 250)[1:-1], atol=3)
+
+
+@pytest.mark.parametrize("metrics", [["iou", "mask_iou"], ["abpc", "srg"], ["class_sensitivity"]])
+def test_sharper_rows_do_not_depend_on_the_batch(metrics, classifier, pictures):
+    methods = (METHODS["agcam"], METHODS["rollout"])
+    rows = [
+        evaluated(sharper(classifier, pictures, metrics, methods=methods, batch_size=size))[1]
+        for size in (1, 3)
+    ]
+    single, batch = ({row[:3]: row.value for row in some} for some in rows)
+    assert single
+    assert batch == pytest.approx(single, abs=1e-4)
+
+
+def test_sharper_maps_are_another_run_and_their_price_is_in_the_plan(classifier, pictures):
+    metrics = ["abpc", "class_sensitivity", "time_ratio"]
+    plain = setup_of(classifier, pictures, metrics)
+    others = [
+        sharper(classifier, pictures, metrics, refine=r, views=v) for r, v in ((1, 1), (0, 2))
+    ]
+    described = [key_of(one.description()) for one in (plain, *others)]
+    assert len(set(described)) == 3
+    assert not {"refine", "views"} & set(plain.description())
+    made = plan_setup(configured(plain, views=2))
+    evaluator = Evaluator(made.setup)
+    evaluator(0)
+    assert evaluator(1).forwards * made.setup.known / 2 == made.forwards
+    assert made.forwards > plan_setup(plain).forwards
+    with pytest.raises(PictureError, match="views is 1, 2, 4 or 9"):
+        configured(plain, views=3)
+
+
 # Perturbation
 
 
@@ -239,7 +315,7 @@ def test_curves_are_those_of_one_picture_at_a_time(fill, classifier, pictures):
     classifier.module.eval()
     for row in (row for row in records if row.metric == f"abpc{suffix}" and row.sample < 2):
         pixels = maps.items[row.sample].pixels.numpy()
-        relevance = relevance_on_input(maps.maps(METHODS[row.method]), (32, 32))[row.sample]
+        relevance = relevance_on_input(maps.on_input(METHODS[row.method]))[row.sample]
         replaced = [
             slowly_replaced(pixels, relevance, order, share, filling[row.sample])
             for order in ("morf", "lerf")
@@ -294,7 +370,7 @@ def test_groups_are_those_of_one_picture_at_a_time(classifier, pictures):
     classifier.module.eval()
     for row in (row for row in records if row.sample < 2):
         pixels = maps.items[row.sample].pixels.numpy()
-        relevance = relevance_on_input(maps.maps(METHODS[row.method]), (32, 32))[row.sample]
+        relevance = relevance_on_input(maps.on_input(METHODS[row.method]))[row.sample]
         groups = slow_groups(relevance, 10)
         without = [pixels]
         for members in groups:
@@ -433,8 +509,8 @@ def test_a_picture_that_the_model_refuses_is_found_and_the_rest_are_judged(class
     opened_ = setup.open
 
     def spoiled(sample):
-        pixels, frame = opened_(sample)
-        return (pixels * float("nan") if sample.name == "p1" else pixels), frame
+        pixels, *others = opened_(sample)
+        return (pixels * float("nan") if sample.name == "p1" else pixels), *others
 
     samples, records, failures = evaluated(replace(setup, open=spoiled))
     assert [row.sample for row in samples] == [0, 3, 4]

@@ -12,6 +12,7 @@ import agcam
 from agcam.evaluation.fills import FILLS
 from agcam.evaluation.perturbation import GROUPS, group_edges, patch_counts, removed_counts
 from agcam.evaluation.probing import Probe, Prober, patch_ranks, rank_of, relevance_on_input
+from agcam.maps import resize_map
 from agcam.metrics import METRICS
 from agcam.values import Classifier, CurveCase, Preparation
 
@@ -128,7 +129,7 @@ def test_fills(pixels):
 
 
 def test_the_map_on_the_input_is_between_1_and_2():
-    relevance = relevance_on_input(np.arange(8.0).reshape(2, 2, 2), (H, W))
+    relevance = relevance_on_input(resize_map(np.arange(8.0).reshape(2, 2, 2), (H, W)))
     assert relevance.shape == (2, H, W)
     assert relevance.dtype == np.float32
     assert relevance.min() == 1

@@ -12,7 +12,14 @@ import typer
 
 from ..errors import AgcamError, LoadError, RunError
 from .loading import Loading
-from .options import MethodsOptions, Model, names_in, options_by_method, takes_groups
+from .options import (
+    MethodsOptions,
+    Model,
+    Sharpening,
+    names_in,
+    options_by_method,
+    takes_groups,
+)
 from .progress import bars, duration
 from .records import print_summary
 from .say import say
@@ -79,6 +86,7 @@ def evaluate(
     ),
     *,
     judging: Judging,
+    sharpening: Sharpening,
     distributing: Distributing,
     loading: Loading,
 ) -> None:
@@ -102,6 +110,7 @@ def evaluate(
             on_plan=progress.start,
             on_shard=progress.advance,
             **judging.arguments,
+            **vars(sharpening),
             **asdict(distributing),
             **loading.arguments,
         )

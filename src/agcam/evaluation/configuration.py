@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 
 from ..errors import LoadError, RunError
+from ..explainer import check_views
 from ..families import load
 from ..values import Changes, Classifier
 
@@ -40,6 +41,8 @@ class Configuration:
         limit: So many samples, spread evenly over the data set's order; 0: all.
         batch_size: Pictures in one pass, and in one shard.
         precision: Of the passes of perturbed pictures; maps are made in the model's own.
+        refine: Whether maps on pixels are laid on the picture's edges.
+        views: Views of each picture, whose maps are averaged.
         threads: Of torch in each worker; 0: as many as torch takes by itself.
     """
 
@@ -57,12 +60,15 @@ class Configuration:
     limit: int = 0
     batch_size: int = 8
     precision: str = "as-is"
+    refine: bool = False
+    views: int = 1
     threads: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no run can have. Raises RunError."""
         if self.batch_size < 1:
             raise RunError(f"a batch has at least one picture, not {self.batch_size}")
+        check_views(self.views, None)
         if self.precision not in PRECISIONS:
             raise RunError(f"the precision is one of {', '.join(PRECISIONS)}")
         if self.limit < 0:

@@ -21,9 +21,13 @@ from .rows import Rows
 from .shard_maps import ShardMaps
 
 PAIRS: Final = 2  # the two are run this often, alternately; the faster run of each counts
-PASSES: Final = 2 * (PAIRS + 1)  # forward passes of a picture and method, one pair for memory
 
 Pass = Callable[[], object]
+
+
+def passes_of_cost(views: int) -> int:
+    """Forward passes of a picture and method: a plain one and all views, one pair for memory."""
+    return (1 + views) * (PAIRS + 1)
 
 
 def judge_cost(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
@@ -39,7 +43,7 @@ def judge_cost(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
             plain_memory=weights + _peak(plain, device),
             memory=weights + _peak(explained, device),
         )
-        rows.forwards += PASSES * len(maps.items)
+        rows.forwards += passes_of_cost(len(maps.views)) * len(maps.items)
         rows.score(maps.items[0], method.name, metrics, case)
 
 
@@ -53,7 +57,8 @@ def _plain(maps: ShardMaps) -> Pass:
 
 def _explained(maps: ShardMaps, method: Method) -> Pass:
     def run() -> object:
-        return ShardMaps(maps.classifier, maps.items, (method,)).maps_of(method, maps.labels)
+        made = ShardMaps(maps.classifier, maps.items, (method,), maps.views)
+        return made.on_input(method)
 
     return run
 

@@ -64,7 +64,7 @@ class Evaluator:
     """Turns shards into rows; holds the model, and what shards share."""
 
     def __init__(self, setup: Setup) -> None:
-        self.setup = setup
+        self.setup, self.views = setup, setup.views
         prober = Prober(setup.classifier, setup.configuration.batch_size, setup.precision)
         perturbation = Perturbation(prober)
         judges: list[tuple[tuple[type[Case], ...], Judge]] = [
@@ -112,13 +112,13 @@ class Evaluator:
             rows.fail(number, sample, "label", f"the model does not know {names}")
             return None
         try:
-            pixels, frame = self.setup.open(sample)
+            pixels, frame, picture = self.setup.open(sample)
         except AgcamError as error:
             rows.fail(number, sample, "picture", error)
             return None
         judged = bool(self.setup.metrics_on(*ON_TRUTH))
         truth = read_truth(dataset.truth, sample, frame) if judged else "no metric needs it"
-        return Item(number, sample, label, pixels, frame, truth)
+        return Item(number, sample, label, pixels, frame, truth, picture)
 
     def _judge(self, items: list[Item], rows: Rows) -> None:
         """All items at once; if the model refuses, one by one, to find the one it refuses."""
@@ -137,8 +137,8 @@ class Evaluator:
         rows.add(attempt)
 
     def _judge_batch(self, items: list[Item], rows: Rows) -> None:
-        maps = ShardMaps(self.setup.classifier, items, self.setup.methods)
-        rows.forwards += len(items)
+        maps = ShardMaps(self.setup.classifier, items, self.setup.methods, self.views)
+        rows.forwards += len(items) * len(self.views)
         probabilities: list[float | None] = [None] * len(items)
         if maps.probabilities is not None:
             probabilities = maps.probabilities.gather(1, maps.labels[:, None])[:, 0].tolist()

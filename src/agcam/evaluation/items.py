@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from ..errors import AgcamError, MetricError
@@ -22,6 +24,7 @@ class Item:
     Attributes:
         number: The sample's number in the data set's order.
         truth: What people annotated, or the sentence that says why there is none.
+        picture: The original picture, to refine maps by; None: they are not refined.
     """
 
     number: int
@@ -30,6 +33,26 @@ class Item:
     pixels: Tensor
     frame: Frame
     truth: Truth | str
+    picture: Image.Image | None = None
+
+    @cached_property
+    def whole(self) -> Image.Image | None:
+        """The whole picture squashed to the input's size."""
+        height, width = self.pixels.shape[-2:]
+        return self.picture and self.picture.resize((width, height), Image.Resampling.BILINEAR)
+
+    @cached_property
+    def seen(self) -> Image.Image | None:
+        """The part of it that the model sees, at the input's size; black beyond the picture."""
+        if self.picture is None:
+            return None
+        height, width = self.pixels.shape[-2:]
+        left, top, right, bottom = self.frame.window
+        across, down = width / (right - left), height / (bottom - top)
+        scaled = max(1, round(self.frame.width * across)), max(1, round(self.frame.height * down))
+        small = self.picture.resize(scaled, Image.Resampling.BILINEAR)
+        how = Image.Transform.EXTENT, self.frame.scaled(*scaled).window, Image.Resampling.BILINEAR
+        return small.transform((width, height), *how)
 
 
 def read_truth(read: Callable[[Sample], Truth], sample: Sample, frame: Frame) -> Truth | str:

@@ -122,7 +122,7 @@ class Perturbation:
             whole = _answers(maps, self._untouched(maps, rows), range(len(maps.items)))[PROBABILITY]
             drops = whole[:, None] - without.reshape(len(maps.methods), -1, GROUPS)
             for line, method in enumerate(maps.methods):
-                relevance = relevance_on_input(maps.maps(method), maps.size).astype(np.float64)
+                relevance = relevance_on_input(maps.on_input(method)).astype(np.float64)
                 for picture, item in enumerate(maps.items):
                     sums = np.bincount(groups[line, picture], relevance[picture].ravel())
                     rows.score(item, method.name, some, GroupCase(sums, drops[line, picture]))
@@ -206,7 +206,7 @@ def _by_fill(metrics: Sequence[Metric]) -> Iterator[tuple[str, list[Metric]]]:
 def _ranks(maps: ShardMaps, orders: Sequence[str]) -> Tensor:
     """(order x method x picture, row, column)."""
     relevance = [
-        torch.from_numpy(relevance_on_input(maps.maps(method), maps.size)).to(maps.pixels.device)
+        torch.from_numpy(relevance_on_input(maps.on_input(method))).to(maps.pixels.device)
         for method in maps.methods
     ]
     return torch.cat([rank_of(one, order) for order in orders for one in relevance])

@@ -10,10 +10,11 @@ import numpy as np
 from ..errors import RunError
 from ..families import weights_hash
 from ..images import open_picture
+from ..maps import PatchMaps
 from ..records import Results
 from ..tracing import evaluation_mode
 from ..values import name_of
-from ..viewer import Card, Judged, MapData, MethodData, TargetData, embedded
+from ..viewer import Card, Judged, MapData, MethodData, TargetData, drawn, embedded
 from .configuration import Configuration
 from .items import SIDES, Item, read_truth
 from .setup import Setup, load_setup
@@ -71,15 +72,17 @@ def _wanted(results: Results, each: int) -> Iterator[tuple[str, str, bool, int, 
 
 def _item(setup: Setup, number: int) -> Item:
     sample = setup.dataset.samples[number]
-    pixels, frame = setup.open(sample)
+    pixels, frame, picture = setup.open(sample)
     truth = read_truth(setup.dataset.truth, sample, frame)
-    return Item(number, sample, setup.classes[sample.label] or 0, pixels, frame, truth)
+    label = setup.classes[sample.label] or 0
+    return Item(number, sample, label, pixels, frame, truth, picture)
 
 
-def _maps(setup: Setup, item: Item) -> dict[str, Any]:
+def _maps(setup: Setup, item: Item) -> dict[str, PatchMaps]:
+    views = setup.views
     with evaluation_mode(setup.classifier.module):
-        maps = ShardMaps(setup.classifier, [item], setup.methods)
-        return {method.name: maps.maps(method)[0] for method in setup.methods}
+        maps = ShardMaps(setup.classifier, [item], setup.methods, views)
+        return {method.name: maps.label_maps(method)[0] for method in setup.methods}
 
 
 def _card(setup: Setup, item: Item, predicted: int) -> Card:
@@ -91,16 +94,19 @@ def _card(setup: Setup, item: Item, predicted: int) -> Card:
     wrong = predicted not in (item.label, -1)
     specific = {method.name: method.class_specific for method in setup.methods}
     boxes = np.zeros((0, SIDES)) if isinstance(item.truth, str) else item.truth.boxes
+    maps = {
+        name: drawn(made, item.frame, picture, image) for name, made in _maps(setup, item).items()
+    }
     scale = np.tile([image.width / picture.width, image.height / picture.height], 2)
     return Card(
         title=item.sample.name,
         picture=image,
-        window=item.frame.scaled(image.width, image.height).window,
+        window=next(iter(maps.values()))[0],
         targets=(TargetData(label, item.label),),
         methods=tuple(MethodData.of(method) for method in setup.methods),
         maps=tuple(
-            MapData(name, 0 if specific[name] else None, np.asarray(grid))
-            for name, grid in _maps(setup, item).items()
+            MapData(name, 0 if specific[name] else None, values[0])
+            for name, (_, values) in maps.items()
         ),
         boxes=tuple(
             (a, b, c, d) for a, b, c, d in (np.reshape(boxes, (-1, SIDES)) * scale).tolist()

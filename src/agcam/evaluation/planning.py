@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
+from PIL import Image
 
 from ..errors import AgcamError, RunError
 from ..tracing import evaluation_mode
@@ -26,7 +27,7 @@ from ..values import (
     kind_of,
 )
 from .configuration import Configuration, torch_threads
-from .cost import PASSES
+from .cost import passes_of_cost
 from .items import Item
 from .match import match_report
 from .parts import part_passes
@@ -114,8 +115,10 @@ def plan_setup(setup: Setup) -> Plan:
         setup = replace(setup, methods=kept, configuration=named)
         forward_seconds, layout = _time_forward(setup)
     blocks = len(dict.fromkeys(layout.blocks))
-    stages = stage_count(blocks) * bool(setup.metrics_on(RandomizedCase))
-    each = 1 + stages + PASSES * len(kept) * bool(setup.metrics_on(CostCase))
+    stages, views = stage_count(blocks) * bool(setup.metrics_on(RandomizedCase)), len(setup.views)
+    each = (1 + stages) * views + passes_of_cost(views) * len(kept) * bool(
+        setup.metrics_on(CostCase)
+    )
     each += passes(setup.metrics, len(kept), layout.grid.patches, setup.precision is not None)
     if setup.metrics_on(PartCase):
         each += part_passes(setup.dataset)
@@ -132,13 +135,11 @@ def plan_setup(setup: Setup) -> Plan:
 
 def noise_items(setup: Setup, pictures: int) -> list[Item]:
     """Pictures of noise, to try methods on and to measure with."""
-    preparation = setup.classifier.preparation
-    assert preparation is not None, "load_setup refuses a model without one"
-    height, width = preparation.size
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randn(pictures, preparation.channels, height, width, generator=generator)
-    frame = Frame.whole(width, height)
-    return [Item(0, Sample("noise", "", 0), 0, one, frame, "") for one in pixels]
+    pixels = setup.noise(pictures)
+    height, width = pixels.shape[-2:]
+    frame, sample = Frame.whole(width, height), Sample("noise", "", 0)
+    picture = Image.new("RGB", (width, height)) if setup.configuration.refine else None
+    return [Item(0, sample, 0, one, frame, "", picture) for one in pixels]
 
 
 def _try_methods(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
@@ -162,7 +163,7 @@ def _try_methods(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
 def _refusal(setup: Setup, method: Method, noise: list[Item]) -> str:
     try:
         with evaluation_mode(setup.classifier.module):
-            ShardMaps(setup.classifier, noise, (method,)).maps(method)
+            ShardMaps(setup.classifier, noise, (method,), setup.views).on_input(method)
     except AgcamError as error:
         return str(error)
     return ""

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import ModelError
-from ..maps import resize_map
 from ..metrics.boxes import normalized
 from ..values import Classifier, precise
 from .fills import put
@@ -81,13 +80,12 @@ class Prober:
         return nullcontext() if self.precision is None else torch.autocast(device, self.precision)
 
 
-def relevance_on_input(grids: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Maps as the paper's perturbation takes them: min-max at the input's size, float32, plus 1.
+def relevance_on_input(maps: NDArray[Any]) -> NDArray[np.float32]:
+    """Maps at the input's size as the paper's perturbation takes them: min-max, float32, plus 1.
 
     The addition makes some pixels equal, as in the authors' program, so that ties fall alike.
     """
-    maps = [normalized(resized) for resized in resize_map(grids, size)]
-    return np.asarray(np.stack(maps).astype(np.float32) + np.float32(1))
+    return np.asarray(np.stack(list(map(normalized, maps))).astype(np.float32) + np.float32(1))
 
 
 def rank_of(relevance: Tensor, order: str) -> Tensor:

@@ -39,6 +39,8 @@ def evaluate(
     limit: int = 0,
     batch_size: int = 8,
     precision: str = "as-is",
+    refine: bool = False,
+    views: int = 1,
     arch: str | None = None,
     classes: Any = None,
     preparation: Any = None,
@@ -66,6 +68,8 @@ def evaluate(
         limit: So many samples, spread evenly over the data set; 0: all.
         batch_size: Pictures in one pass, and in one shard.
         precision: Of the passes of perturbed pictures: "as-is", "bfloat16" or "float16".
+        refine: As in `explain`, for metrics on pixels; metrics of patches read raw maps.
+        views: As in `explain`.
         arch: What a file of weights is for, as in `agcam.load`.
         classes: The model's class names, as in `agcam.load`.
         preparation: How pictures are prepared, as in `agcam.load`.
@@ -100,6 +104,8 @@ def evaluate(
         limit=limit,
         batch_size=batch_size,
         precision=precision,
+        refine=refine,
+        views=views,
         threads=threads,
     )
     made = plan(configuration, classifier, None if isinstance(dataset, str) else dataset)

@@ -21,7 +21,7 @@ def judge_other_class(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) ->
     """Compare the label's map with that of the least probable class."""
     least = maps.logits.argmin(-1)
     for method in maps.methods:
-        others = maps.maps_of(method, least)
+        others = maps.grids_of(method, least)
         for picture, item in enumerate(maps.items):
             case = OtherClassCase(maps.maps(method)[picture], others[picture])
             rows.score(item, method.name, metrics, case)
@@ -45,10 +45,10 @@ class Randomization:
         for stage in self.stages(maps.layout.blocks):
             _shuffle(stage)
             with evaluation_mode(self.copy.module):
-                randomized = ShardMaps(self.copy, maps.items, maps.methods)
-                rows.forwards += len(maps.items)
+                randomized = ShardMaps(self.copy, maps.items, maps.methods, maps.views)
+                rows.forwards += len(maps.items) * len(maps.views)
                 for method in maps.methods:
-                    stages[method.name].append(randomized.maps_of(method, maps.labels))
+                    stages[method.name].append(randomized.grids_of(method, maps.labels))
         self.copy.module.load_state_dict(self._original)
         for method in maps.methods:
             after = np.stack(stages[method.name], axis=1)

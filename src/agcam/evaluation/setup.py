@@ -7,18 +7,20 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..binding import to_model
 from ..datasets import DATASETS
 from ..errors import ModelError, RunError
-from ..explainer import versions
+from ..explainer import Views, versions, views_of
 from ..families import load, weights_hash
 from ..images import prepare_picture
+from ..maps import REFINEMENT
 from ..methods import choose as choose_methods
 from ..metrics import choose
 from ..records import RANDOM_BASELINES
@@ -38,7 +40,7 @@ from .configuration import PRECISIONS, Configuration, load_model
 from .match import match
 from .truths import check_truths
 
-Open = Callable[[Sample], tuple[Tensor, Frame]]
+Open = Callable[[Sample], tuple[Tensor, Frame, Image.Image | None]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Setup:
 
     Attributes:
         classes: For each label of the data set the model's class, None where it has none.
-        open: Reads and prepares a sample's picture.
+        open: Reads and prepares a sample's picture; the picture itself where maps are refined.
         copy: Makes the model once more, to be randomized.
         portable: Whether another process can make all of it from the configuration.
     """
@@ -84,6 +86,21 @@ class Setup:
         samples = (sample for sample in self.dataset.samples if not sample.problem)
         return sum(self.classes[sample.label] is not None for sample in samples)
 
+    @cached_property
+    def views(self) -> Views:
+        """The views of each picture."""
+        with evaluation_mode(self.classifier.module):
+            pixels = to_model(self.classifier, self.noise(1))
+            return views_of(self.configuration.views, self.classifier, pixels)
+
+    def noise(self, pictures: int) -> Tensor:
+        """Pictures of noise at the model's input (picture, channel, height, width)."""
+        preparation = self.classifier.preparation
+        assert preparation is not None, "load_setup refuses a model without one"
+        generator = torch.Generator().manual_seed(0)
+        shape = pictures, preparation.channels, *preparation.size
+        return torch.randn(shape, generator=generator)
+
     def metrics_on(self, *kinds: type[Case]) -> tuple[Metric, ...]:
         """The metrics that read these kinds of cases."""
         return tuple(metric for metric in self.metrics if metric.needs in kinds)
@@ -93,6 +110,9 @@ class Setup:
         classifier, dataset = self.classifier, self.dataset
         preparation = classifier.preparation
         options = {method.name: method.settings() for method in self.methods if method.chosen}
+        views = self.configuration.views
+        sharper: dict[str, Any] = {"refine": dict(REFINEMENT)} if self.configuration.refine else {}
+        sharper |= {"views": views} if views > 1 else {}
         return {
             "dataset": {
                 "name": dataset.name,
@@ -108,6 +128,7 @@ class Setup:
             },
             "methods": [method.name for method in self.methods],
             **({"options": options} if options else {}),
+            **sharper,
             "metrics": {metric.name: _described(metric) for metric in self.metrics},
             "batch_size": self.configuration.batch_size,
             "precision": self.configuration.precision,
@@ -163,16 +184,19 @@ def load_setup(
         classes=match(samples.classes, found),
         methods=methods,
         metrics=metrics,
-        open=partial(open_sample, preparation=found.preparation),
+        open=partial(open_sample, preparation=found.preparation, keep=configuration.refine),
         copy=by_name if classifier is None else partial(_copy_of, classifier),
         portable=classifier is None and dataset is None and _is_plain(configuration.options),
     )
 
 
-def open_sample(sample: Sample, preparation: Preparation | Transform) -> tuple[Tensor, Frame]:
-    """A sample's picture, prepared for the model."""
+def open_sample(
+    sample: Sample, preparation: Preparation | Transform, keep: bool = False
+) -> tuple[Tensor, Frame, Image.Image | None]:
+    """A sample's picture, prepared for the model; with `keep` also the picture itself."""
     prepared = prepare_picture(sample.address, preparation)
-    return prepared.pixels[0], prepared.frames[0]
+    picture = prepared.pictures[0].convert("RGB") if keep else None
+    return prepared.pixels[0], prepared.frames[0], picture
 
 
 def _copy_of(classifier: Classifier) -> Classifier:

@@ -11,31 +11,41 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..binding import to_model
+from ..explainer import ONE, Views
+from ..maps import PatchMaps
 from ..tracing import trace
-from ..values import Classifier, Method, Recording, precise, predicted, probabilities_of
+from ..values import Classifier, Frame, Method, Recording, precise, predicted, probabilities_of
 from .items import Item
 
 Grids = NDArray[np.floating[Any]]
 
 
 class ShardMaps:
-    """One recording of a shard's pictures; each map is made once. Use inside `evaluation_mode`."""
+    """One recording of a shard's pictures; each map is made once. Use inside `evaluation_mode`.
+
+    The recording is of all `views` of the pictures; items that hold a picture to refine by have
+    their maps on pixels refined.
+    """
 
     def __init__(
-        self, classifier: Classifier, items: Sequence[Item], methods: tuple[Method, ...]
+        self,
+        classifier: Classifier,
+        items: Sequence[Item],
+        methods: tuple[Method, ...],
+        views: Views = ONE,
     ) -> None:
-        self.classifier, self.items, self.methods = classifier, items, methods
+        self.classifier, self.items, self.methods, self.views = classifier, items, methods, views
         self.pixels = to_model(classifier, torch.stack([item.pixels for item in items]))
-        self._session = trace(classifier, self.pixels, methods, lazy=True)
+        self._session = trace(classifier, views.of_pictures(self.pixels), methods, lazy=True)
         self._held = ""  # the source whose graph is in memory, beside the replay
         self.layout = self._session.recording.layout
-        self.logits = self._session.recording.logits
+        self.logits = self._session.recording.logits[: len(items)]
         self.probabilities = probabilities_of(classifier, self.logits)
         self.prediction = predicted(classifier, self.logits).tolist()
         self.labels = torch.tensor([item.label for item in items], device=self.logits.device)
         self.broken: set[tuple[int, str]] = set()  # pictures and methods without finite maps
-        self._maps: dict[str, Grids] = {}
-        self._predicted: dict[str, Grids] = {}
+        self._maps: dict[str, tuple[PatchMaps, ...]] = {}
+        self._predicted: dict[str, tuple[PatchMaps, ...]] = {}
 
     @property
     def recording(self) -> Recording:
@@ -49,35 +59,59 @@ class ShardMaps:
         return height, width
 
     def maps(self, method: Method) -> Grids:
-        """The labels' maps, (picture, row, column), raw."""
+        """The labels' maps at the patches, (picture, row, column), raw."""
+        return np.stack([one.grid[0] for one in self.label_maps(method)])
+
+    def on_input(self, method: Method) -> Grids:
+        """The labels' maps on the pixels of the input, (picture, height, width), raw."""
+        height, width = self.size
+        whole = Frame.whole(width, height)
+        pairs = zip(self.label_maps(method), self.items, strict=True)
+        return np.stack([np.asarray(one.on_pixels(whole, item.seen)[0]) for one, item in pairs])
+
+    def label_maps(self, method: Method) -> tuple[PatchMaps, ...]:
+        """The labels' maps, one for each picture."""
         if method.name not in self._maps:
             self._maps[method.name] = self.maps_of(method, self.labels)
             if len(self._maps) == len(self.methods):
                 self._hold("")
         return self._maps[method.name]
 
-    def predicted_class_maps(self, method: Method) -> Grids:
-        """The predicted classes' maps, (picture, row, column), raw."""
+    def predicted_class_maps(self, method: Method) -> tuple[PatchMaps, ...]:
+        """The predicted classes' maps, one for each picture."""
         if all(self.is_right(picture) for picture in range(len(self.items))):
-            return self.maps(method)
+            return self.label_maps(method)
         if method.name not in self._predicted:
             self._predicted[method.name] = self.maps_of(method, self.logits.argmax(-1))
         return self._predicted[method.name]
 
-    def maps_of(self, method: Method, target: Tensor) -> Grids:
-        """Maps (picture, row, column), raw, of one class for each picture."""
+    def grids_of(self, method: Method, target: Tensor) -> Grids:
+        """Maps at the patches (picture, row, column), raw, of one class for each picture."""
         return np.asarray(self.maps_of_several(method, target[:, None])[:, 0])
 
     def maps_of_several(self, method: Method, targets: Tensor) -> Grids:
-        """Maps (picture, target, row, column), raw, of several classes for each picture."""
-        grid = self.layout.grid
+        """Maps at the patches (picture, target, row, column), raw, of several classes for each."""
+        return np.stack([one.grid for one in self._made(method, targets)])
+
+    def maps_of(self, method: Method, target: Tensor) -> tuple[PatchMaps, ...]:
+        """The maps of one class for each picture."""
+        return self._made(method, target[:, None])
+
+    def _made(self, method: Method, targets: Tensor) -> tuple[PatchMaps, ...]:
+        """The maps of targets (picture, target), one value for each picture."""
+        grid, views = self.layout.grid, self.views
         if not method.needs.light:
             self._hold(method.needs.source)
-        relevance = precise(self._session.relevance(method, targets))
-        maps = np.asarray(relevance.reshape(*targets.shape, grid.rows, grid.columns).cpu().numpy())
-        finite = np.isfinite(maps).all(axis=(1, 2, 3))
+        relevance = precise(self._session.relevance(method, targets.repeat(len(views), 1)))
+        maps = relevance.reshape(len(views), *targets.shape, grid.rows, grid.columns)
+        values = np.asarray(maps.movedim(0, 2).cpu().numpy())  # picture, target, view, row, column
+        finite = np.isfinite(values).all(axis=(1, 2, 3, 4))
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
-        return np.where(finite[:, None, None, None], maps, 0)
+        values = np.where(finite[:, None, None, None, None], values, 0)
+        return tuple(
+            PatchMaps(one, views.shares, item.picture is not None)
+            for one, item in zip(values, self.items, strict=True)
+        )
 
     def _hold(self, source: str) -> None:
         """One kind of graph at a time: those of a batch together do not fit into memory."""

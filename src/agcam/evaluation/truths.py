@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AgcamError, RunError
-from ..maps import to_pixels
+from ..maps import PatchMaps
 from ..values import (
     BoxCase,
     DataSet,
-    Frame,
     MaskCase,
     Metric,
     PartCase,
@@ -72,7 +71,7 @@ def judge_masks(maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
         truth = item.truth
         if isinstance(truth, Truth) and truth.mask is not None:
             mask = np.asarray(truth.mask)
-            cases: dict[type[MaskCase], Callable[[Grids], MaskCase]] = {
+            cases: dict[type[MaskCase], Callable[[PatchMaps], MaskCase]] = {
                 MaskCase: partial(_mask_case, item, nearest(mask, *maps.size)),
                 PictureMaskCase: partial(_picture_mask_case, item, mask),
             }
@@ -89,50 +88,42 @@ def _score(
     picture: int,
     metrics: Sequence[Metric],
     rows: Rows,
-    to_case: Callable[[Grids], BoxCase | MaskCase],
+    to_case: Callable[[PatchMaps], BoxCase | MaskCase],
 ) -> None:
     """Score every method's map of one picture, for each class whose map is judged."""
     wanted = [metric for metric in metrics if maps.is_right(picture) or not metric.right_only]
     for method in maps.methods:
         for of_label in dict.fromkeys(metric.map_of == "label" for metric in wanted):
-            grids = maps.maps(method) if of_label else maps.predicted_class_maps(method)
+            every = maps.label_maps(method) if of_label else maps.predicted_class_maps(method)
             some = [metric for metric in wanted if (metric.map_of == "label") == of_label]
-            rows.score(maps.items[picture], method.name, some, to_case(grids[picture]))
+            rows.score(maps.items[picture], method.name, some, to_case(every[picture]))
 
 
-def box_case(item: Item, truth: Truth, grid: Grids) -> BoxCase:
+def box_case(item: Item, truth: Truth, maps: PatchMaps) -> BoxCase:
     """The map and the boxes on the whole picture squashed to the input's size."""
     height, width = item.pixels.shape[-2:]
     boxes = np.asarray(truth.boxes, dtype=np.float64).reshape(-1, SIDES)
     scale = np.array([width, height, width, height])
     size = np.array([item.frame.width, item.frame.height] * 2)
-    return BoxCase(on_whole_picture(grid, item), boxes * scale / size)
+    return BoxCase(on_whole_picture(maps, item), boxes * scale / size)
 
 
-def _mask_case(item: Item, mask: NDArray[Any], grid: Grids) -> MaskCase:
-    return MaskCase(on_whole_picture(grid, item), mask)
+def _mask_case(item: Item, mask: NDArray[Any], maps: PatchMaps) -> MaskCase:
+    return MaskCase(on_whole_picture(maps, item), mask)
 
 
-def _picture_mask_case(item: Item, mask: NDArray[Any], grid: Grids) -> PictureMaskCase:
-    return PictureMaskCase(np.asarray(to_pixels(grid[None], item.frame)[0]), mask)
+def _picture_mask_case(item: Item, mask: NDArray[Any], maps: PatchMaps) -> PictureMaskCase:
+    return PictureMaskCase(np.asarray(maps.on_pixels(item.frame, item.picture)[0]), mask)
 
 
-def on_whole_picture(grid: Grids, item: Item) -> Grids:
-    """A map (row, column) on the whole picture squashed to the input's size.
+def on_whole_picture(maps: PatchMaps, item: Item) -> Grids:
+    """The first map (height, width) on the whole picture squashed to the input's size.
 
     With a preparation that squashes, as the paper's, that is the input itself; with one that crops,
     what the model never saw is NaN.
     """
     height, width = item.pixels.shape[-2:]
-    frame = item.frame
-    left, top, right, bottom = frame.window
-    window = (
-        left * width / frame.width,
-        top * height / frame.height,
-        right * width / frame.width,
-        bottom * height / frame.height,
-    )
-    return np.asarray(to_pixels(grid[None], Frame(width, height, window))[0])
+    return np.asarray(maps.on_pixels(item.frame.scaled(width, height), item.whole)[0])
 
 
 def nearest(mask: NDArray[Any], height: int, width: int) -> NDArray[Any]:

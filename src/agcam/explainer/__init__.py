@@ -5,12 +5,14 @@ from .batches import Batch, explain_each
 from .blocks import block_maps_of
 from .explain import explain, explain_in_slices, explain_recording
 from .passes import PassCounter, Progress, maps_of
-from .views import check_views
+from .views import ONE, Views, check_views, views_of
 
 __all__ = [
+    "ONE",
     "Batch",
     "PassCounter",
     "Progress",
+    "Views",
     "block_maps_of",
     "check_views",
     "explain",
@@ -19,4 +21,5 @@ __all__ = [
     "explain_recording",
     "maps_of",
     "versions",
+    "views_of",
 ]

@@ -21,8 +21,8 @@ from ..errors import AgcamError
 from ..explanation import Explanation
 from ..families import weights_hash
 from ..images import Prepared
-from ..maps import mean_of_views
-from ..values import Classifier, Frame, Method, answers_of, kind_of, probabilities_of, split
+from ..maps import PatchMaps
+from ..values import Classifier, Method, answers_of, kind_of, probabilities_of, split
 from .passes import Found, Maps
 
 AT_LIMIT: Final = 1e-6
@@ -99,8 +99,7 @@ def _at_patches(maps: Maps) -> Tensor:
     """(batch, target, row, column): the mean of all views at the patches of the picture."""
     if len(maps.views) == 1:
         return maps.grid_map
-    frame = Frame.whole(maps.grid.columns, maps.grid.rows)
-    every = [mean_of_views(one, frame, maps.views.shares) for one in maps.grid_map.numpy()]
+    every = [PatchMaps(one, maps.views.shares).grid for one in maps.grid_map.numpy()]
     return torch.from_numpy(np.stack(every))
 
 

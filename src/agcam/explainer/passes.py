@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import torch
@@ -15,7 +15,7 @@ from ..errors import AgcamError, ModelError
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Grid, Method, precise, split
 from .blocks import block_maps_of
-from .views import Views
+from .views import ONE, Views, views_of
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is, in pictures that the model runs on."""
@@ -45,7 +45,7 @@ class Maps:
     grid_map: Float[Tensor, "batch target *view rows columns"]  # a dim of views if there are any
     grid: Grid
     tracer: str
-    views: Views = field(default_factory=Views)
+    views: Views = ONE
     errors: tuple[float, ...] = ()  # of completeness, if the method's evidence knows it
     block_maps: Float[Tensor, "batch target block head rows columns"] | None = None
 
@@ -107,12 +107,10 @@ class Run:
     def views(self) -> Views:
         """The views of each picture; the patches are those of the first."""
         if self.count == 1:
-            return Views()
-        classifier, pixels = self.bound.classifier(), self.pixels[:1]
+            return ONE
+        classifier = self.bound.classifier()
         with evaluation_mode(classifier.module):
-            ready = to_model(classifier, pixels)
-            grid = trace(classifier, ready, self.methods[:1], self.tracer).recording.grid
-        return Views.of(self.count, (pixels.shape[2], pixels.shape[3]), grid)
+            return views_of(self.count, classifier, to_model(classifier, self.pixels[:1]))
 
     def maps(self) -> Found:
         """The maps of all pictures by each method, a batch at a time; one by one if inputs differ.
@@ -148,8 +146,8 @@ class Run:
                 report=counter.report,
                 beside=methods[1:],
             )
-            logits, _ = split(classifier, session.recording.logits)
-            columns = bound.columns(logits[: len(pixels)], first)  # of the picture, not of views
+            logits, _ = split(classifier, session.recording.logits[: len(pixels)])
+            columns = bound.columns(logits, first)  # of the picture, not of views
             targets = len(self.bound.functions) if self.bound.of_output else columns.shape[1]
             each = sum(method.pictures(session.grid(method)) for method in methods) * targets
             counter.total = each * len(self.pixels) * len(views)
@@ -159,20 +157,9 @@ class Run:
         self, classifier: Classifier, columns: Tensor, session: Session, method: Method
     ) -> Maps:
         """For each target one map, or one for each view."""
-        views, batch = self.views, len(columns)
-        every = maps_of(classifier, session, columns.repeat(len(views), 1), method)
-        if len(views) == 1:
-            blocks = block_maps_of(session, method, columns) if self.blocks else None
-            return replace(every, block_maps=blocks)
-        return replace(
-            every,
-            columns=every.columns[:batch],
-            target=every.target[:batch],
-            grid_map=every.grid_map.reshape(len(views), batch, *every.grid_map.shape[1:]).movedim(
-                0, 2
-            ),
-            views=views,
-        )
+        every = maps_of(classifier, session, columns, method, self.views)
+        blocks = block_maps_of(session, method, columns) if self.blocks else None
+        return replace(every, block_maps=blocks)
 
 
 def found_by(
@@ -197,18 +184,20 @@ def maps_of(
     session: Session,
     columns: Int[Tensor, "batch target"],
     method: Method,
+    views: Views = ONE,
 ) -> Maps:
-    """The maps of targets given by their columns."""
-    recording, grid = session.recording, session.recording.grid
-    relevance = _finite(session.relevance(method, columns), classifier, method)
+    """The maps of targets given by their columns; the session is of all views of the pictures."""
+    recording, grid, count = session.recording, session.recording.grid, len(views)
+    relevance = session.relevance(method, columns.repeat(count, 1))
+    relevance = _finite(relevance, classifier, method).to(precise(recording.logits[:0]).dtype)
+    every = relevance.reshape(count, *columns.shape, grid.rows, grid.columns).movedim(0, 2).cpu()
     return Maps(
-        recording.logits.cpu(),
+        recording.logits[: len(columns)].cpu(),
         columns.cpu(),
-        relevance.reshape(*columns.shape, grid.rows, grid.columns)
-        .to(precise(recording.logits[:0]).dtype)
-        .cpu(),
+        every if count > 1 else every.squeeze(2),
         grid,
         session.tracer(method),
+        views,
         errors=tuple(session.completeness_errors),
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from ..errors import PictureError
-from ..maps import VIEWS, Shifts
-from ..values import Grid
+from ..maps import ONE_VIEW, VIEWS, Shifts
+from ..tracing import trace
+from ..values import Classifier, Grid
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Views:
     """The views of a picture: shifts by whole pixels of the input, the first by none."""
 
     pixels: tuple[tuple[int, int], ...] = ((0, 0),)  # right, down
-    shares: Shifts = ((0.0, 0.0),)
+    shares: Shifts = ONE_VIEW
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -47,6 +49,21 @@ class Views:
             columns = (torch.arange(width, device=pixels.device) + across).clamp(max=width - 1)
             every.append(pixels[:, :, rows][..., columns])
         return torch.cat(every)
+
+
+ONE: Final = Views()
+"""The picture as it is."""
+
+
+def views_of(count: int, classifier: Classifier, pixels: Tensor) -> Views:
+    """So many views of inputs like `pixels`, whose patches a pass of the first one finds.
+
+    Call inside `evaluation_mode`.
+    """
+    if count == 1:
+        return ONE
+    grid = trace(classifier, pixels[:1], [], lazy=True).recording.grid
+    return Views.of(count, (pixels.shape[-2], pixels.shape[-1]), grid)
 
 
 def check_views(count: object, inputs: object) -> None:

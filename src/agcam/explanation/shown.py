@@ -10,13 +10,11 @@ from torch import Tensor
 from ..maps import (
     Instance,
     Mask,
+    PatchMaps,
     PixelMap,
     Shifts,
     instances,
     mask_rule,
-    mean_of_views,
-    refine,
-    to_pixels,
     union,
 )
 from ..values import Frame
@@ -42,17 +40,13 @@ class ShownMaps:
         What the model never saw is NaN.
         """
         image = self.pictures[picture] if image is None else image
-        frame, maps = self.frames[picture].scaled(*image.size), self.grid_map[picture, targets]
-        pixels = (
-            to_pixels(maps.numpy(), frame)
-            if self.view_maps is None
-            else mean_of_views(self.view_maps[picture, targets].numpy(), frame, self.shifts)
-        )
-        if not self.refine:
-            return pixels
-        left, top, right, bottom = frame.window
-        patch = (bottom - top) / maps.shape[-2], (right - left) / maps.shape[-1]
-        return refine(pixels, image, patch)
+        frame = self.frames[picture].scaled(*image.size)
+        return self.at_patches(picture, targets).on_pixels(frame, image)
+
+    def at_patches(self, picture: int, targets: slice = slice(None)) -> PatchMaps:
+        """The maps of some targets as they come onto pixels."""
+        every = self.grid_map[:, :, None] if self.view_maps is None else self.view_maps
+        return PatchMaps(every[picture, targets].numpy(), self.shifts, self.refine)
 
     @cached_property
     def pixel_map(self) -> PixelMaps:

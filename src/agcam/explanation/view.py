@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ..maps import REFINEMENT
+
 from ..values import MEANING, preparation_text
-from ..viewer import Card, MapData, MethodData, Parts, Picture, embedded, reduced, targets_of
-from ..viewer.data import LABELS, window_of
+from ..viewer import Card, MapData, MethodData, Parts, Picture, drawn, embedded, targets_of
+from ..viewer.data import LABELS
 
 if TYPE_CHECKING:
     from . import Explanation
 
 TOP: Final = 5  # classes that are listed
-SHARP_SIDE: Final = 128  # pixels of the longer side of a map that is finer than patches
 
 
 def card_of(
@@ -30,26 +28,26 @@ def card_of(
     image = shown or embedded(explanation.pictures[picture], side)
     targets, places = targets_of(explanation.top(picture, TOP), explanation.answers[picture])
     every = (explanation, *explanation.beside)
-    drawn = [_drawn(one, picture, image) for one in every]
+    made = [_drawn(one, picture, image) for one in every]
     return Card(
         title=explanation.sources[picture],
         picture=image,
-        window=drawn[0][0],
+        window=made[0][0],
         targets=targets,
         methods=tuple(_methods(explanation)),
         maps=tuple(
-            made
-            for one, (_, maps) in zip(every, drawn, strict=True)
-            for made in _maps(one, picture, places, maps)
+            one
+            for each, (_, maps) in zip(every, made, strict=True)
+            for one in _maps(each, picture, places, maps)
         ),
-        parts=tuple(made for one in every for made in _parts(one, picture, places)),
+        parts=tuple(one for each in every for one in _parts(each, picture, places)),
         note=MEANING[explanation.scores],
         notes=explanation.notes,
         facts=(
             ("Model", explanation.model),
             ("Method", ", ".join(one.method for one in every)),
             ("Patches", f"{explanation.grid.rows} x {explanation.grid.columns}"),
-            *_sharper(explanation),
+            *explanation.at_patches(picture).sharper,
             ("Preparation of the picture", preparation_text(explanation.preparation)),
             ("Weights (SHA-256)", explanation.weights_hash),
             ("Versions", ", ".join(f"{name} {v}" for name, v in explanation.versions.items())),
@@ -84,26 +82,10 @@ def _drawn(
     explanation: Explanation, picture: int, image: Picture
 ) -> tuple[tuple[float, float, float, float], NDArray[Any]]:
     """The part of `image` that maps cover, and their values: of patches, or finer."""
-    frame = explanation.frames[picture]
-    if not _sharper(explanation):
-        return window_of(frame, image.width, image.height), explanation.grid_map[picture].numpy()
-    small = reduced(explanation.pictures[picture], SHARP_SIDE)
-    maps = explanation.on_pixels(picture, slice(len(explanation.shown)), small)
-    rows, columns = (np.flatnonzero(maps.seen.any(axis)) for axis in (1, 0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    across, down = image.width / small.width, image.height / small.height
-    window = (left * across, top * down, right * across, bottom * down)
-    return window, np.asarray(maps[:, top:bottom, left:right])
+    maps = explanation.at_patches(picture, slice(len(explanation.shown)))
+    return drawn(maps, explanation.frames[picture], explanation.pictures[picture], image)
 
 
 def _caption(explanation: Explanation, picture: int, target: int) -> str:
-    how = [text for _, text in _sharper(explanation)]
+    how = [text for _, text in explanation.at_patches(picture).sharper]
     return "; ".join([explanation.caption(picture, target), *how])
-
-
-def _sharper(explanation: Explanation) -> tuple[tuple[str, str], ...]:
-    """What makes the maps finer than patches."""
-    count = len(explanation.shifts)
-    views = (("Views", f"mean of {count} views, shifted by parts of a patch"),)
-    refined = (("Refined", str(REFINEMENT["text"])),)
-    return (*views[: count > 1], *refined[: explanation.refine])

@@ -6,14 +6,16 @@ from .pixels import PixelMap, resize_map, to_pixels
 from .refinement import REFINEMENT, refine
 from .render import colour_table, heat_map, overlay
 from .sheet import Sheet, SheetColumn, sheet_png
-from .views import VIEWS, Shifts, mean_of_views
+from .views import ONE_VIEW, VIEWS, PatchMaps, Shifts
 
 __all__ = [
+    "ONE_VIEW",
     "REFINEMENT",
     "VIEWS",
     "Instance",
     "Mask",
     "MaskRule",
+    "PatchMaps",
     "PixelMap",
     "Sheet",
     "SheetColumn",
@@ -22,7 +24,6 @@ __all__ = [
     "heat_map",
     "instances",
     "mask_rule",
-    "mean_of_views",
     "npy_bytes",
     "overlay",
     "png_bytes",

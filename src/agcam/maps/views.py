@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..values import Frame
 from .pixels import PixelMap, to_pixels
+from .refinement import REFINEMENT, refine
 
 Shifts = tuple[tuple[float, float], ...]
 """How far each view is shifted, (right, down), in shares of the input's sides."""
@@ -22,6 +25,50 @@ VIEWS: Final = {
     9: tuple((across, down) for down in THIRDS for across in THIRDS),
 }
 """The shifts of so many views, (right, down), in sides of a patch; the first is the picture."""
+ONE_VIEW: Final[Shifts] = ((0.0, 0.0),)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchMaps:
+    """What one picture's patches got, for each of its views, and how it comes onto pixels.
+
+    Attributes:
+        values: (target, view, row, column), raw relevance.
+        shifts: Of each view.
+        refined: Whether maps on pixels are laid on the picture's edges.
+    """
+
+    values: NDArray[Any]
+    shifts: Shifts = ONE_VIEW
+    refined: bool = False
+
+    @property
+    def sharper(self) -> tuple[tuple[str, str], ...]:
+        """What makes the maps on pixels finer than patches, as pairs of a name and a text."""
+        count = len(self.shifts)
+        views = (("Views", f"mean of {count} views, shifted by parts of a patch"),)
+        refined = (("Refined", str(REFINEMENT["text"])),)
+        return (*views[: count > 1], *refined[: self.refined])
+
+    @property
+    def grid(self) -> NDArray[Any]:
+        """The mean of all views at the patches of the picture (target, row, column)."""
+        if len(self.shifts) == 1:
+            return self.values[:, 0]
+        whole = Frame.whole(self.values.shape[-1], self.values.shape[-2])
+        return np.asarray(mean_of_views(self.values, whole, self.shifts))
+
+    def on_pixels(self, frame: Frame, picture: Image.Image | None) -> PixelMap:
+        """The maps (target, height, width) on the picture, which has the frame's size.
+
+        Without a picture they are not refined.
+        """
+        pixels = mean_of_views(self.values, frame, self.shifts)
+        if not self.refined or picture is None:
+            return pixels
+        left, top, right, bottom = frame.window
+        rows, columns = self.values.shape[-2:]
+        return refine(pixels, picture, ((bottom - top) / rows, (right - left) / columns))
 
 
 def mean_of_views(maps: NDArray[Any], frame: Frame, shifts: Shifts) -> PixelMap:
@@ -34,6 +81,8 @@ def mean_of_views(maps: NDArray[Any], frame: Frame, shifts: Shifts) -> PixelMap:
     width, height = right - left, bottom - top
     total = count = np.float32(0)
     plain = to_pixels(maps[:, 0], frame)
+    if len(shifts) == 1:
+        return plain
     for number, (across, down) in enumerate(shifts):
         x, y = across * width, down * height
         shifted = Frame(frame.width, frame.height, (left + x, top + y, right + x, bottom + y))

@@ -19,6 +19,7 @@ from .data import (
 from .page import framed, page, page_pieces
 from .pictures import SMALL, data_address, embedded, reduced, small_file
 from .report import Judged, report_page
+from .sharp import drawn
 
 __all__ = [
     "ASSETS",
@@ -36,6 +37,7 @@ __all__ = [
     "colour_tables",
     "data_address",
     "document_json",
+    "drawn",
     "embedded",
     "framed",
     "page",
