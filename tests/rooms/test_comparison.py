@@ -36,6 +36,24 @@ def test_maps_are_those_of_explain(classifier, photograph):
     assert [(one.name, one.probability) for one in done.top] == list(alone.predictions())
 
 
+def test_sharper_maps_are_those_of_explain(classifier, photograph):
+    sharper = {"refine": True, "views": 2}
+    done = compare(classifier, photograph, [[3, 8]], ["agcam", "rollout"], **sharper)
+    page = Page(comparison_page(done, [("a", "b")]))
+    for column, drawn in zip(done.columns, done.sheet().columns, strict=True):
+        alone = agcam.explain(classifier, photograph, [[3, 8]], column.method.name, **sharper)
+        torch.testing.assert_close(column.grid_map, alone.grid_map[0])
+        expected = alone.on_pixels(0, image=done.sheet().picture)
+        np.testing.assert_allclose(drawn.maps, expected, atol=1e-6, equal_nan=True)
+        card = agcam.explanation.card_of(alone)
+        (shown, *_) = [one for one in page.maps if one["method"] == column.method.name]
+        assert tuple(shown["shape"]) == card.maps[0].values.shape
+        assert "mean of 2 views" in shown["caption"]
+    assert [answer.name for answer in done.answers] == ["class<3>", "class<8>"]
+    with pytest.raises(agcam.PictureError, match="views is 1, 2, 4 or 9"):
+        compare(classifier, photograph, views=3)
+
+
 def test_one_recording_serves_all(tiny, pixels):
     """Warm-up, plain pass, recording; then one pass a kind of evidence, however many read it."""
     agcam.explain(tiny, pixels[:1], 3)  # surveyed

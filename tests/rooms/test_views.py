@@ -7,7 +7,8 @@ import torch
 import agcam
 from agcam import METHODS, PictureError, Top
 from agcam.explainer.views import Views
-from agcam.maps import VIEWS, mean_of_views, to_pixels
+from agcam.maps import VIEWS, to_pixels
+from agcam.maps.views import mean_of_views
 from agcam.values import Frame, Grid
 
 SIDE, PATCH = 224, 16

@@ -62,6 +62,24 @@ def test_a_form_is_answered_as_by_explain(api, method):
     assert said == [(name, pytest.approx(value)) for name, value in ours.predictions()]
 
 
+def test_sharper_maps_are_answered_as_by_explain(api):
+    wanted = {
+        "classes": ["tiger", "0"],
+        "draw": ["grid", "overlay"],
+        "refine": "true",
+        "views": "2",
+    }
+    answer = asked(api, **wanted).json()
+    ours = agcam.explain(api.models["tiny"], [picture(0)], [["tiger", 0]], refine=True, views=2)
+    grids = torch.tensor([row["grid"] for row in answer["maps"]])
+    torch.testing.assert_close(grids, ours.grid_map[0])
+    for number, row in enumerate(answer["maps"]):
+        drawn = Image.open(io.BytesIO(base64.b64decode(row["overlay"])))
+        assert np.array_equal(np.asarray(drawn), np.asarray(ours.overlay(0, number)))
+    assert answer["manifest"] == json.loads(json.dumps(ours.manifest()))
+    refused(asked(api, views="3"), 422, "views is 1, 2, 4 or 9, not 3")
+
+
 def test_json_and_form_say_the_same(api):
     form = asked(api, seed=1, classes=["zebra"], model="tiny")
     body = {"picture": base64.b64encode(png(1)).decode(), "classes": ["zebra"], "model": "tiny"}

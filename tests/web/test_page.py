@@ -370,6 +370,25 @@ def test_a_link_restores_the_view(visit):
     assert rects[0] == rects[1] > 0
 
 
+def test_sharper_maps_stay_with_every_class_and_the_link(visit):
+    page = visit()
+    give(page, png(0))
+    shown(page)
+    page.check("#refine")
+    page.wait_for_function(
+        f"document.querySelector('{CAPTION}').innerText.includes('guided filter')"
+    )
+    choose(page, "Views of the picture that are averaged", "2")
+    page.wait_for_function(f"document.querySelector('{CAPTION}').innerText.includes('2 views')")
+    name = press(page, 1)
+    caption = page.inner_text(CAPTION)
+    assert name in caption
+    assert "guided filter" in caption
+    page.wait_for_function(
+        "location.search.includes('refine=1') && location.search.includes('views=2')"
+    )
+
+
 def test_a_link_says_that_an_uploaded_picture_is_not_in_it(visit):
     page = visit()
     give(page, png(0))

@@ -45,6 +45,24 @@ def test_uploads_are_explained_as_by_explain(uploads, method):
         assert whole.overlay().tobytes() == asked.overlay().tobytes()
 
 
+def test_sharper_uploads_are_explained_as_by_explain(uploads):
+    """The heads are those of the picture itself, whatever the views; the price is that of all."""
+    key, model = uploaded(uploads), uploads.models["tiny"]
+    plain, sharp = (Selection("tiny", "agcam", 3, (), views > 1, views) for views in (1, 2))
+    assert uploads.cost(sharp) >= 2 * uploads.cost(plain)
+    for selection in (plain, sharp, plain):
+        made = uploads.explain_original(key, selection)
+        options = {"refine": selection.refine, "views": selection.views}
+        expected = agcam.explain(model, [picture(0)], 3, **options)
+        torch.testing.assert_close(made.grid_map, expected.grid_map)
+        np.testing.assert_allclose(made.pixel_map[0], expected.pixel_map[0], atol=1e-6)
+        assert made.manifest() == {**expected.manifest(), "source": "cat.png"}
+    heads = [uploads.heads(key, selection)[1] for selection in (plain, sharp)]
+    np.testing.assert_allclose(*heads, atol=1e-6)
+    with pytest.raises(PictureError, match="views is 1, 2, 4 or 9"):
+        uploads.cost(Selection("tiny", views=3))
+
+
 def test_one_recording_serves_every_class(uploads):
     passes = []
     module = uploads.models["tiny"].module

@@ -14,6 +14,7 @@ from .options import (
     Drawing,
     MethodsOptions,
     Model,
+    Sharpening,
     Targeting,
     make_folder,
     names_in,
@@ -40,6 +41,7 @@ def compare(
     *,
     targeting: Targeting,
     out: Annotated[Path, typer.Option(help="Folder for the sheet.")] = Path("compared"),
+    sharpening: Sharpening,
     drawing: Drawing,
     batch_size: BatchSize = 8,
     loading: Loading,
@@ -66,6 +68,7 @@ def compare(
             options=chosen,
             batch_size=batch_size,
             progress=bar("running the model", "passes"),
+            **vars(sharpening),
         )
     _show(done, *done.report(out, alpha=drawing.alpha, colormap=drawing.colormap))
     if all(column.refusal for column in done.columns):

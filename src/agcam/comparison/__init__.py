@@ -14,9 +14,10 @@ from torch import Tensor
 
 from ..binding import BATCH_SIZE, bind, to_model
 from ..errors import AgcamError, PictureError, TargetError
-from ..explainer import PassCounter, Progress, maps_of
+from ..explainer import PassCounter, Progress, check_views, maps_of, views_of
 from ..families import load
 from ..images import prepare_pictures
+from ..maps import PatchMaps
 from ..methods import choose
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Method, answers_of, kind_of, split
@@ -39,6 +40,8 @@ def compare(
     progress: Progress | None = None,
     preparation: Any = None,
     inputs: Any = None,
+    refine: bool = False,
+    views: int = 1,
 ) -> Comparison:
     """Explain one picture by several methods from one recorded pass, and measure each.
 
@@ -54,10 +57,13 @@ def compare(
         progress: Called as `progress(done, total)`, in pictures that the model has run on.
         preparation: How the picture is prepared, as in `agcam.load`.
         inputs: What the model's `forward` takes beside the picture, as in `explain`.
+        refine: As in `explain`.
+        views: As in `explain`; the recording that methods share, and its cost, is of all views.
 
     Raises:
         AgcamError: Nothing can be explained; the message names the fix.
     """
+    check_views(views, inputs)
     rows = choose(methods, options)
     loaded = load(model, preparation=preparation)
     prepared = prepare_pictures(loaded, picture)
@@ -69,10 +75,11 @@ def compare(
     classifier = bound.classifier()
     with evaluation_mode(classifier.module):
         pixels, counter = to_model(classifier, prepared.pixels), PassCounter(progress)
-        bench = _Bench(classifier, pixels, rows, batch_size, counter)
+        bench = _Bench(classifier, pixels, rows, batch_size, counter, refine, views)
         logits, _ = split(classifier, bench.given)
         targets = bound.columns(logits)[0]
-        counter.total = len(targets) * sum(row.pictures(bench.session.grid(row)) for row in rows)
+        each = sum(row.pictures(bench.session.grid(row)) for row in rows)
+        counter.total = len(targets) * each * views
         columns = {column.method.name: column for column in bench.columns(targets)}
     best = logits[0].topk(min(TOP, logits.shape[1])).indices
     return Comparison(
@@ -101,9 +108,12 @@ class _Bench:
         methods: Sequence[Method],
         chunk: int,
         counter: PassCounter,
+        refine: bool,
+        views: int,
     ) -> None:
-        self._classifier, self._methods = classifier, methods
+        self._classifier, self._methods, self._refine = classifier, methods, refine
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
+        self._views = views_of(views, classifier, pixels)
         if any(method.needs.black_box for method in methods):
             with suppress(ImportError):  # those that need it refuse in a sentence
                 import_module("captum.attr")  # its import is not part of any method's time
@@ -111,11 +121,15 @@ class _Bench:
         _, self.forward = self._meter.run(lambda: classifier.predict(pixels))
         self.session, self.recording = self._meter.run(
             lambda: trace(
-                classifier, pixels, methods, chunk=chunk, report=counter.report, lazy=True
+                classifier,
+                self._views.of_pictures(pixels),
+                methods,
+                chunk=chunk,
+                report=counter.report,
+                lazy=True,
             )
         )
-
-        self.given = self.session.recording.logits
+        self.given = self.session.recording.logits[:1]
 
     def columns(self, targets: Int[Tensor, " target"]) -> Iterator[Column]:
         """A column for each method; those that share a pass of the model follow each other."""
@@ -139,8 +153,10 @@ class _Bench:
     def _column(self, session: Session, method: Method, targets: Tensor, shared: Cost) -> Column:
         try:
             maps, own = self._meter.run(
-                lambda: maps_of(self._classifier, session, targets[None], method)
+                lambda: maps_of(self._classifier, session, targets[None], method, self._views)
             )
         except AgcamError as error:
             return Column(method, refusal=str(error))
-        return Column(method, grid_map=maps.grid_map[0], cost=shared + own)
+        values, shares = maps.grid_map[0].numpy(), maps.views.shares
+        values = values if len(shares) > 1 else values[:, None]
+        return Column(method, PatchMaps(values, shares, self._refine), shared + own)

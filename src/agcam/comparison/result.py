@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from ..explanation import file_names
-from ..maps import Sheet, SheetColumn, sheet_png, to_pixels, write_atomically
+from ..maps import PatchMaps, Sheet, SheetColumn, sheet_png, write_atomically
 from ..values import (
     MEANING,
     Answer,
@@ -40,16 +41,21 @@ class Column:
     """What one method made of the picture, or the sentence that refused it.
 
     Attributes:
-        grid_map: The relevance of each patch, for each target.
+        maps: The relevance of each patch, for each target, and how it comes onto pixels.
         cost: What the method would cost alone: the recording, its kind of evidence and its own
             work, though the first two are made once and shared.
         refusal: Why the model does not admit the method.
     """
 
     method: Method
-    grid_map: Float[Tensor, "target rows columns"] | None = None
+    maps: PatchMaps | None = None
     cost: Cost | None = None
     refusal: str | None = None
+
+    @property
+    def grid_map(self) -> Float[Tensor, "target rows columns"] | None:
+        """The relevance of each patch, for each target; the mean of all views."""
+        return None if self.maps is None else torch.from_numpy(self.maps.grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +156,11 @@ class Comparison:
         """The maps on the pixels of the picture, made small, ready to be drawn."""
         picture = reduced(self.picture, SHEET_SIDE)
         frame = self.frame.scaled(*picture.size)
-        columns = tuple(_drawn(column, frame) for column in self.columns)
+        columns = tuple(_drawn(column, frame, picture) for column in self.columns)
         return Sheet(self.source, picture, self.answers, columns)
 
 
-def _drawn(column: Column, frame: Frame) -> SheetColumn:
-    method, grid_map = column.method, column.grid_map
-    maps = None if grid_map is None else to_pixels(grid_map.numpy(), frame)
+def _drawn(column: Column, frame: Frame, picture: Image.Image) -> SheetColumn:
+    method = column.method
+    maps = None if column.maps is None else column.maps.on_pixels(frame, picture)
     return SheetColumn(method.name, maps, method.class_specific, column.refusal)

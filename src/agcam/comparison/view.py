@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..values import MEANING
-from ..viewer import Card, Document, MapData, MethodData, embedded, page, table_block, targets_of
+from ..viewer import (
+    Card,
+    Document,
+    MapData,
+    MethodData,
+    drawn,
+    embedded,
+    page,
+    table_block,
+    targets_of,
+)
 from ..viewer.data import window_of
 
 if TYPE_CHECKING:
@@ -43,21 +53,26 @@ def _card(done: Comparison) -> Card:
     image = embedded(done.picture)
     targets, places = targets_of(done.top, done.answers)
     sheet = done.sheet()
+    made = [
+        (column, column.maps, one.scale(), drawn(column.maps, done.frame, done.picture, image))
+        for column, one in zip(done.columns, sheet.columns, strict=True)
+        if column.maps is not None
+    ]
     maps = [
         MapData(
             column.method.name,
             place if column.method.class_specific else None,
-            column.grid_map[number].numpy(),
-            range=drawn.scale(),
+            values[number],
+            range=scale,
+            caption="; ".join(text for _, text in given.sharper) or None,
         )
-        for column, drawn in zip(done.columns, sheet.columns, strict=True)
-        if column.grid_map is not None
+        for column, given, scale, (_, values) in made
         for number, place in enumerate(places if column.method.class_specific else places[:1])
     ]
     return Card(
         title=done.source,
         picture=image,
-        window=window_of(done.frame, image.width, image.height),
+        window=made[0][3][0] if made else window_of(done.frame, image.width, image.height),
         targets=targets,
         methods=tuple(MethodData.of(column.method, column.refusal) for column in done.columns),
         maps=tuple(maps),

@@ -15,6 +15,8 @@ from ..errors import AgcamError, MetricError
 from ..values import Frame, Sample, Truth
 
 SIDES = 4  # left, top, right, bottom
+Open = Callable[[Sample], tuple[Tensor, Frame, Image.Image | None]]
+"""Reads and prepares the picture of a sample; also gives the picture where maps are refined."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,16 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from torch import Tensor
 
 from ..binding import to_model
 from ..errors import AgcamError
-from ..maps import to_pixels
-from ..values import DataSet, Frame, Metric, Part, PartCase, Sample, Truth
-from .items import Item
+from ..maps import PatchMaps
+from ..values import DataSet, Metric, Part, PartCase, Sample, Truth
+from .items import Item, Open
 from .probing import Prober
 from .rows import Rows
-from .shard_maps import Grids, ShardMaps
+from .shard_maps import ShardMaps
 
 AROUND: Final = 2  # pixels that a part is widened by, as in FunnyBirds
 TRIED: Final = 5
@@ -29,7 +28,7 @@ TRIED: Final = 5
 class Parts:
     """Runs the model on the pictures without a part; `open` prepares a sample's picture."""
 
-    open: Callable[[Sample], tuple[Tensor, Frame]]
+    open: Open
     prober: Prober
 
     def judge(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
@@ -46,7 +45,7 @@ class Parts:
                 rows.fail(item.number, item.sample, "parts", error)
                 continue
             for method in maps.methods:
-                relevance = _on_parts(maps.maps(method)[picture], item, truth.parts)
+                relevance = _on_parts(maps.label_maps(method)[picture], item, truth.parts)
                 rows.score(item, method.name, metrics, PartCase(relevance, drops))
 
     def _drops(
@@ -75,9 +74,9 @@ def part_passes(dataset: DataSet) -> int:
     return 1 + most
 
 
-def _on_parts(grid: Grids, item: Item, parts: Sequence[Part]) -> NDArray[np.float64]:
+def _on_parts(maps: PatchMaps, item: Item, parts: Sequence[Part]) -> NDArray[np.float64]:
     """The sum of a map in each part, at the picture's own size; nothing where it is not seen."""
-    relevance = np.nan_to_num(to_pixels(grid[None], item.frame)[0])
+    relevance = np.nan_to_num(maps.on_pixels(item.frame, item.picture)[0])
     window = np.ones((2 * AROUND + 1, 2 * AROUND + 1))
     masks = [ndimage.binary_dilation(part.mask, window) for part in parts]
     return np.array([relevance[mask].sum() for mask in masks], dtype=np.float64)

@@ -37,10 +37,9 @@ from ..values import (
     Transform,
 )
 from .configuration import PRECISIONS, Configuration, load_model
+from .items import Open
 from .match import match
 from .truths import check_truths
-
-Open = Callable[[Sample], tuple[Tensor, Frame, Image.Image | None]]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..values import Classifier, Method, split
 from .assembly import assemble
 from .blocks import check_blocks
 from .passes import Maps, PassCounter, Progress, Run, found_by, join, maps_of
-from .views import check_views
+from .views import ONE, Views, check_views, views_of
 
 
 @restoring
@@ -127,23 +127,34 @@ def explain_recording(
     prepared: Prepared,
     target: Any,
     methods: tuple[Method, ...],
+    *,
+    refine: bool = False,
+    views: Views = ONE,
 ) -> Explanation:
     """Explain pictures from a recording made before; call inside `evaluation_mode`.
 
-    `session` is of all of `prepared`; `target` is as in `explain`, but no function. For those who
-    keep a recording because more targets will be requested.
+    `session` is of all views of all of `prepared`; `target` is as in `explain`, but no function.
+    For those who keep a recording because more targets will be requested.
     """
-    logits, _ = split(classifier, session.recording.logits)
+    logits, _ = split(classifier, session.recording.logits[: len(prepared.pixels)])
     names = class_names(classifier, logits.shape[-1])
     columns = parse(target, len(logits)).columns(logits, names).to(logits.device)
     found = found_by(
-        methods, session, lambda session, method: maps_of(classifier, session, columns, method)
+        methods,
+        session,
+        lambda session, method: maps_of(classifier, session, columns, method, views),
     )
-    return assemble(classifier, methods, prepared, found)
+    return assemble(classifier, methods, prepared, found, refine)
 
 
 def explain_in_slices(
-    bound: BoundTarget, prepared: Prepared, method: Method, targets_each: int
+    bound: BoundTarget,
+    prepared: Prepared,
+    method: Method,
+    targets_each: int,
+    *,
+    refine: bool = False,
+    views: int = 1,
 ) -> Generator[Callable[[], None], None, Explanation]:
     """Explain prepared pictures as `explain` does, some targets at a time.
 
@@ -157,10 +168,11 @@ def explain_in_slices(
         with evaluation_mode(classifier.module):
             if not held:
                 ready = to_model(classifier, prepared.pixels)
-                held.append(trace(classifier, ready, [method]))
+                every = views_of(views, classifier, ready)
+                held.append(trace(classifier, every.of_pictures(ready), [method]))
             if slices is None:
-                logits, _ = split(classifier, held[0].recording.logits)
+                logits, _ = split(classifier, held[0].recording.logits[: len(ready)])
                 slices = torch.split(bound.columns(logits), targets_each, dim=1)
-            done.append(maps_of(classifier, held[0], slices[len(done)], method))
+            done.append(maps_of(classifier, held[0], slices[len(done)], method, every))
         yield held.clear
-    return assemble(classifier, (method,), prepared, {method.name: join(done, dim=1)})
+    return assemble(classifier, (method,), prepared, {method.name: join(done, dim=1)}, refine)

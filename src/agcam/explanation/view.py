@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
-
 from ..values import MEANING, preparation_text
 from ..viewer import Card, MapData, MethodData, Parts, Picture, drawn, embedded, targets_of
 from ..viewer.data import LABELS

@@ -100,10 +100,12 @@ def model_rows(uploads: Uploads) -> list[ModelRow]:
 
 def _admitted_cost(uploads: Uploads, queue: WorkQueue, wanted: ExplainRequest) -> float:
     """Forward passes that the answer takes; raises TooMuchError where they are too many."""
-    selection = Selection("", wanted.method, prompts=tuple(wanted.prompts))
+    prompts = tuple(wanted.prompts)
+    selection = Selection("", wanted.method, prompts=prompts, views=wanted.views)
     passes = uploads.cost(selection, max(1, len(wanted.classes)))
     room = uploads.limits.request_passes - uploads.cost(selection)
-    fit = 1 + int(room / max(OFFERED[wanted.method].needs.cost().target, 1e-9))
+    each = OFFERED[wanted.method].needs.cost().target * wanted.views
+    fit = 1 + int(room / max(each, 1e-9))
     queue.admit(
         passes, f"by {wanted.method}, ask for {fit} classes at a time" if fit > 0 else "sorry"
     )
@@ -116,7 +118,7 @@ def _answer(uploads: Uploads, wanted: ExplainRequest, data: bytes) -> Steps[Answ
     known = set(classifier.class_names)
     numbered = [_number(item, known) for item in wanted.classes]
     target = [numbered] if numbered else None
-    explanation = yield from uploads.explain_once(data, classifier, target, OFFERED[wanted.method])
+    explanation = yield from uploads.explain_once(data, classifier, target, wanted)
     return (yield from _described(explanation, wanted.draw))
 
 

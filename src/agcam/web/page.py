@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from ..errors import PictureError
 from ..explanation import Explanation, card_of, file_names
-from ..maps import heat_map, npy_bytes, png_bytes
+from ..maps import VIEWS, heat_map, npy_bytes, png_bytes
 from ..viewer import MethodData, Parts, Picture, card_json, colour_tables
 from .api import model_rows
 from .bodies import body_of, selection_of
@@ -96,6 +96,7 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
             "minutes": round(uploads.limits.kept_seconds / 60),
             "prompts": PROMPTS,
             "colormaps": colour_tables(),
+            "views": list(VIEWS),
         }
 
     @router.get("/classes")
@@ -124,7 +125,7 @@ def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> Non
         """The picture with its first maps, the map of one class, or its blocks and heads."""
         selection = await selection_of(request, limits)
         owned, first = (request.state.visitor, key), view == "card" and selection.target is None
-        count = uploads.first_classes(selection.method) if first else 1
+        count = uploads.first_classes(selection) if first else 1
         methods = uploads.shown_first(selection.method) if view == "card" else ()
 
         def work() -> dict[str, Any]:
@@ -150,10 +151,13 @@ def _file_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
         target: int,
         prompts: str = "",
         alpha: float = 0.5,
+        refine: bool = False,
+        views: int = 1,
     ) -> Response:
         if file not in FILES:
             raise PictureError(f"there is no {file}; there are {', '.join(FILES)}.")
-        selection = Selection(model, method, target, tuple(prompts.splitlines()))
+        given = tuple(prompts.splitlines())
+        selection = Selection(model, method, target, given, refine, views)
         owned = (request.state.visitor, key)
 
         def work() -> Steps[tuple[bytes, str]]:

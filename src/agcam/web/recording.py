@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..binding import find_logits, to_model
+from ..explainer import Views, views_of
 from ..images import Prepared
 from ..methods import METHODS
 from ..tracing import Session, evaluation_mode, trace
@@ -19,7 +20,7 @@ from .selection import Selection
 
 @dataclass(frozen=True)
 class CachedRecording:
-    """One recording of a picture by one model, and the replay that was proved with it.
+    """One recording of a picture's views by one model, and the replay that was proved with it.
 
     `replay` is None where there is none, or where its graph is too large to keep; `nbytes` is what
     all of it holds in memory.
@@ -32,11 +33,13 @@ class CachedRecording:
     prepared: Prepared
     replay: Session | None
     nbytes: int
+    views: Views
 
     def serves(self, selection: Selection, method: Method) -> bool:
         """Whether no other recording than this one is needed."""
         lacks = method.needs.keeps_calls and not self.recording.calls
-        return (self.model, self.prompts) == (selection.model, selection.prompts) and not lacks
+        ours = self.model, self.prompts, len(self.views)
+        return ours == (selection.model, selection.prompts, selection.views) and not lacks
 
     def session(self, method: Method) -> Session:
         """The session that a method reads, with the kept replay where it serves."""
@@ -55,7 +58,9 @@ def record(
     methods = [method, METHODS["agcam_spread"]] if method.needs.light else [method]
     with evaluation_mode(classifier.module):
         classifier, _ = find_logits(classifier, prepared.pixels)
-        session = trace(classifier, to_model(classifier, prepared.pixels), methods)
+        pixels = to_model(classifier, prepared.pixels)
+        views = views_of(selection.views, classifier, pixels)
+        session = trace(classifier, views.of_pictures(pixels), methods)
     recording = session.recording
     replay = session.proved(Replay()) if recording.layout.tracer == "replay" else None
     saved = [] if replay is None else list(_saved_by(replay.logits))
@@ -66,7 +71,8 @@ def record(
     size = _bytes_of([*_tensors_in(recording), *saved], classifier.module)
     kept = None if replay is None else Session(classifier, recording, replay)
     model, prompts = selection.model, selection.prompts
-    return CachedRecording(model, prompts, classifier, recording, prepared, kept, size), session
+    made = CachedRecording(model, prompts, classifier, recording, prepared, kept, size, views)
+    return made, session
 
 
 def _bytes_of(tensors: Iterable[Tensor], module: nn.Module) -> int:

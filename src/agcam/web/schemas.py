@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..maps import VIEWS
+
 Draw = Literal["grid", "overlay"]
 
 
@@ -29,6 +31,15 @@ class ExplainRequest(BaseModel):
         default=[],
         max_length=64,
         description="For models that compare pictures with words: the descriptions to compare.",
+    )
+    refine: bool = Field(
+        default=False, description="Lay maps on pixels on the picture's edges; grids stay raw."
+    )
+    views: int = Field(
+        default=1,
+        description="Views of the picture, shifted by parts of a patch, whose maps are averaged; "
+        "the model runs on all of them.",
+        json_schema_extra={"enum": list(VIEWS)},
     )
     draw: list[Draw] = Field(
         default=["grid"],

@@ -26,12 +26,17 @@ OFFERED: Final[Table[Method]] = Table(
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Selection:
-    """`target` None is the predicted class; `prompts` are in order."""
+    """`target` None is the predicted class; `prompts` are in order.
+
+    `refine` and `views` are as in `explain`.
+    """
 
     model: str
     method: str = "agcam"
     target: Annotated[int, Field(ge=0)] | None = None
     prompts: tuple[str, ...] = ()
+    refine: bool = False
+    views: int = 1
 
 
 SELECTION: Final = TypeAdapter(Selection)

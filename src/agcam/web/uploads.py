@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..binding import bind
 from ..errors import PictureError, TargetError, UnknownNameError
-from ..explainer import block_maps_of, explain_in_slices, explain_recording
+from ..explainer import block_maps_of, check_views, explain_in_slices, explain_recording
 from ..explanation import Explanation
 from ..images import Prepared, open_picture, prepare_picture
 from ..methods import USUAL
@@ -27,6 +27,7 @@ from ..values import Classifier, Method
 from .cache import BoundedCache, Key
 from .limits import Limits
 from .recording import CachedRecording, record
+from .schemas import ExplainRequest
 from .selection import OFFERED, Selection
 from .work_queue import Steps, nothing_to_free
 
@@ -112,36 +113,44 @@ class Uploads:
         return replace(explanation, pictures=(self._open(upload.data),))
 
     def explain_once(
-        self, data: bytes, classifier: Classifier, target: Any, method: Method
+        self, data: bytes, classifier: Classifier, target: Any, wanted: ExplainRequest
     ) -> Steps[Explanation]:
         """Explain a picture that is not kept, in steps."""
+        method, refine, views = OFFERED[wanted.method], wanted.refine, wanted.views
         prepared = self._prepare(data, "picture-1", classifier)
         yield nothing_to_free
-        at_once = max(1, int(STEP // max(method.needs.cost().target, 1.0)))
+        each = max(method.needs.cost().target, 1.0) * views
+        at_once = max(1, int(STEP // each))
         with evaluation_mode(classifier.module):
             # entered once for both: whoever enters it twice may wait twice
             bound = bind(classifier, prepared.pixels, target)
-            steps = explain_in_slices(bound, prepared, method, at_once)
+            steps = explain_in_slices(bound, prepared, method, at_once, refine=refine, views=views)
             free_memory = next(steps)
         yield free_memory
         return (yield from steps)
 
     def cost(self, selection: Selection, classes: int = 1) -> float:
-        """Forward passes that a selection may take; raises UnknownNameError for its method."""
+        """Forward passes that a selection may take.
+
+        Raises UnknownNameError for its method, PictureError for its views.
+        """
+        check_views(selection.views, None)
         cost = OFFERED[selection.method].needs.cost()
-        return cost.picture + classes * cost.target + len(selection.prompts) * PROMPT
+        each = cost.picture + classes * cost.target + (selection.views > 1)
+        return each * selection.views + len(selection.prompts) * PROMPT
 
     def shown_first(self, method: str) -> tuple[Method, ...]:
         """The methods whose maps the first answer holds: those that are shown unless others are."""
         further = [name for name in USUAL if name != method] if method in USUAL else []
         return tuple(OFFERED[name] for name in (method, *further))
 
-    def first_classes(self, method: str) -> int:
-        """How many maps the first answer by a method holds."""
-        row = OFFERED[method]
+    def first_classes(self, selection: Selection) -> int:
+        """How many maps the first answer to a selection holds."""
+        row = OFFERED[selection.method]
         if not row.class_specific:
             return 1
-        return max(1, min(FIRST, int(STEP // max(row.needs.cost().target, 1.0))))
+        each = max(row.needs.cost().target, 1.0) * selection.views
+        return max(1, min(FIRST, int(STEP // each)))
 
     def heads(
         self, key: Key, selection: Selection
@@ -156,7 +165,8 @@ class Uploads:
             target = (
                 logits.argmax(-1) if index is None else torch.tensor([index], device=logits.device)
             )
-            maps = block_maps_of(session, agcam, target[:, None])
+            every = target[:1].repeat(len(recorded.views))  # the first view is the picture
+            maps = block_maps_of(session, agcam, every[:, None])
         assert maps is not None, "they are agcam's"
         return int(target[0]), maps[0, 0].numpy()
 
@@ -176,7 +186,13 @@ class Uploads:
             target = [logits[0].topk(min(count, logits.shape[1])).indices.tolist()]
         with evaluation_mode(recorded.classifier.module):
             return explain_recording(
-                recorded.classifier, session, recorded.prepared, target, methods or (method,)
+                recorded.classifier,
+                session,
+                recorded.prepared,
+                target,
+                methods or (method,),
+                refine=selection.refine,
+                views=recorded.views,
             )
 
     def _recorded(

@@ -19,6 +19,8 @@ export function read(search, settings) {
     target: /^\d{1,9}$/.test(number) && Number(number) < known ? Number(number) : null,
     prompts: query.getAll("prompt").slice(0, 64),
     example: named("example", settings.examples),
+    refine: query.get("refine") === "1",
+    views: Number(named("views", settings.views.map(String)) ?? 1),
     view: view(query, named, settings),
   };
 }
@@ -36,7 +38,7 @@ function view(query, named, settings) {
 }
 
 /** The query that brings a view back; what is as at first is left out. */
-export function write({ model, method, target, prompts, example }, state) {
+export function write({ model, method, target, prompts, example, refine, views }, state) {
   const query = new URLSearchParams({ model, method });
   if (target !== null) query.set("class", target);
   for (const name of NUMBERS) if (state[name] !== INITIAL[name]) query.set(name, state[name]);
@@ -44,6 +46,8 @@ export function write({ model, method, target, prompts, example }, state) {
   if (state.mode !== INITIAL.mode) query.set("mode", state.mode);
   if (state.colormap !== INITIAL.colormap) query.set("colours", state.colormap);
   prompts.forEach((text) => query.append("prompt", text));
+  if (refine) query.set("refine", "1");
+  if (views > 1) query.set("views", views);
   if (example) query.set("example", example);
   return `?${query}`;
 }

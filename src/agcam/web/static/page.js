@@ -34,6 +34,11 @@ class Page {
     at("models").hidden = models.length < 2;
     at("model").append(...models.map(({ name }) => element("option", { value: name }, name)));
     at("model").addEventListener("change", () => this.setModel(at("model").value));
+    at("refine").checked = this.selected.refine;
+    at("views").append(...this.settings.views.map((count) => element("option", { value: count }, `${count}`)));
+    at("views").value = this.selected.views;
+    for (const name of ["refine", "views"])
+      at(name).addEventListener("change", () => this.show({ refine: at("refine").checked, views: Number(at("views").value) }));
     at("prompts").value = (this.selected.prompts.length ? this.selected.prompts : prompts).join("\n");
     at("descriptions").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -110,8 +115,8 @@ class Page {
   }
 
   /** What the server must be given beside the upload. */
-  fields({ model, method, target, prompts }) {
-    return { model, method, target, prompts };
+  fields({ model, method, target, prompts, refine, views }) {
+    return { model, method, target, prompts, refine, views };
   }
 
   /** Show a card in place of the one before; how maps are drawn stays. */
@@ -128,7 +133,7 @@ class Page {
     if (this.viewer) this.viewer.show(shown);
     else this.viewer = mount(at("viewer"), shown, this.hooks());
     document.body.classList.add("given");
-    at("compare").hidden = at("share").hidden = false;
+    at("compare").hidden = at("share").hidden = at("sharper").hidden = false;
     at("compared").replaceChildren();
   }
 

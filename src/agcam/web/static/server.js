@@ -43,7 +43,7 @@ export function view(key, view, selection, signal) {
 }
 
 /** The address of a file to download. */
-export function fileAddress(key, name, { model, method, target, prompts }, opacity) {
-  const query = { model, method, target, prompts: prompts.join("\n"), alpha: opacity };
+export function fileAddress(key, name, { model, method, target, prompts, refine, views }, opacity) {
+  const query = { model, method, target, prompts: prompts.join("\n"), alpha: opacity, refine, views };
   return `uploads/${key}/${name}?${new URLSearchParams(query)}`;
 }
