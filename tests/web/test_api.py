@@ -70,7 +70,8 @@ def test_sharper_maps_are_answered_as_by_explain(api):
         "views": "2",
     }
     answer = asked(api, **wanted).json()
-    ours = agcam.explain(api.models["tiny"], [picture(0)], [["tiger", 0]], refine=True, views=2)
+    options = {"refine": True, "views": 2}
+    ours = agcam.explain(api.models["tiny"], [picture(0)], [["tiger", 0]], "agcam", **options)
     grids = torch.tensor([row["grid"] for row in answer["maps"]])
     torch.testing.assert_close(grids, ours.grid_map[0])
     for number, row in enumerate(answer["maps"]):

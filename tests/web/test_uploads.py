@@ -53,7 +53,7 @@ def test_sharper_uploads_are_explained_as_by_explain(uploads):
     for selection in (plain, sharp, plain):
         made = uploads.explain_original(key, selection)
         options = {"refine": selection.refine, "views": selection.views}
-        expected = agcam.explain(model, [picture(0)], 3, **options)
+        expected = agcam.explain(model, [picture(0)], 3, "agcam", **options)
         torch.testing.assert_close(made.grid_map, expected.grid_map)
         np.testing.assert_allclose(made.pixel_map[0], expected.pixel_map[0], atol=1e-6)
         assert made.manifest() == {**expected.manifest(), "source": "cat.png"}
