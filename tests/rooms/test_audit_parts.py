@@ -93,7 +93,7 @@ def found():
     )
     places = np.zeros((CELLS, CELLS), np.float32)
     places[-1, 0] = 1
-    reason = Reason(0, 0, 0.8, 1.0, np.arange(8), places, {1: 0.0}, np.ones(4, np.float32), 1.0)
+    reason = Reason(0, 0, 0.8, 1.0, np.arange(8), places, {1: 0.0})
     return Findings(
         setup,
         pictures_of(label, label),

@@ -39,7 +39,7 @@ def made_up(seed, classes=5, each=12, alike=0.6):
     nothing = np.zeros((count, 6), np.float32)
     pictures = Pictures(
         np.arange(count, dtype=np.int32), label, label, np.ones((count, 2), np.float32),
-        maps, maps, np.full_like(maps, np.nan), nothing,
+        maps, maps, np.full_like(maps, np.nan), nothing, nothing,
     )  # fmt: skip
     patches = Patches(
         np.repeat(np.arange(count), TOP).astype(np.int32), np.repeat(label, TOP),
