@@ -118,6 +118,13 @@ class Observation:
         return None
 
 
+def convolutions(tower: nn.Module) -> list[nn.Module]:
+    """The convolutions that take hooks, whose outputs are numbered in the order of the pass."""
+    scripted = torch.jit.ScriptModule
+    parts = tower.modules()
+    return [p for p in parts if isinstance(p, nn.Conv2d) and not isinstance(p, scripted)]
+
+
 def observe(classifier: Classifier, pixels: Tensor) -> Observation:
     """Run one pass and note what happens; ModelError where the model does not run."""
     seen = Observation()

@@ -61,10 +61,19 @@ def find_positions(
 
     """
     probe = Probe(classifier, pixels, layout, axes)
-    everything = probe.changes(torch.ones(1, *(1 for _ in axes), dtype=torch.bool))
+    everything = torch.ones(1, *(1 for _ in axes), dtype=torch.bool)
+    held = probe.changes(everything)
+    if any(
+        order is not None and not bool(one.any())
+        for order, one in zip(probe.orders, held, strict=True)
+    ):
+        probe.through_rows = True
+        held = probe.changes(everything)
+    probe.refuse_channels()
     # copies of a key, as in windows that overlap, change alike
-    distinct = [len(torch.unique(one[one > 0])) for one in everything]
+    distinct = [len(torch.unique(one[one > 0])) for one in held]
     cells = finest_grid(distinct, seen, probe.sizes)
+    _choose_stem(probe, seen, cells, held)
     shares = by_bands(probe, cells)
     if not all(one.divided for one in shares) or not _proved(probe, cells, shares):
         shares = by_cells(probe, cells)
@@ -77,6 +86,23 @@ def find_positions(
         replace(order, weights=one.axes) if order is not None else None
         for order, one in zip(probe.orders, shares, strict=True)
     )
+
+
+def _choose_stem(
+    probe: Probe, seen: Observation, cells: tuple[int, ...], held: list[Tensor]
+) -> None:
+    """Exchange the tokens themselves, where a feature map holds them all; else pixels.
+
+    Convolutions before it belong to the tokens, as in a Vision Transformer with a stem.
+    """
+    count = [int((one > 0).sum()) for one in held]
+    for number in reversed(range(len(seen.maps))):
+        if seen.maps[number] == cells:
+            probe.stem = number
+            changes = probe.changes(torch.ones(1, *cells, dtype=torch.bool))
+            if [int((one > 0).sum()) for one in changes] == count:
+                return
+    probe.stem = None
 
 
 def finest_grid(keys: list[int], seen: Observation, sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -7,17 +7,19 @@ depend on a user's picture.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Final
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..undo import undoing
+from ..undo import Undo, hook, undoing
 from ..values import AttentionCall, Classifier, Layout, Places
 from .hooks import LayoutMismatchError
+from .observe import convolutions
 from .record import capture, logits_of
 
 AT_ONCE: Final = 8  # pictures in one pass
@@ -38,6 +40,8 @@ class Probe:
     Attributes:
         orders: How the batch of each attention is made up of pictures; None where nothing in the
             values changes with the picture.
+        stem: The number of the convolution whose feature map is exchanged; None: the pixels are.
+        through_rows: A row that attention returns counts as lying where its query lies.
 
     """
 
@@ -49,8 +53,9 @@ class Probe:
         shape = (3, *pixels.shape[1:])
         made = torch.randn(shape, generator=noise, dtype=torch.float64).to(pixels)
         self._base, self._other, self._third = torch.split(made, 1)
+        self.stem: int | None = None
+        self.through_rows = False
         self.orders = self._find_orders()
-        self._refuse_channels()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -67,46 +72,37 @@ class Probe:
             For each attention (mask, key): squared change of the value over the mean square of
             values; 0 where it may be rounding.
         """
-        parts = [self._changes(some) for some in torch.split(masks, AT_ONCE - 1)]
-        return [torch.cat(of_call) for of_call in zip(*parts, strict=True)]
+        parts = [self._values(some) for some in torch.split(masks, AT_ONCE - 2)]
+        return [
+            torch.cat([_change(keys[:1], keys[2:]).cpu() for keys in of_call])
+            for of_call in zip(*parts, strict=True)
+        ]
 
-    def _changes(self, masks: Tensor) -> list[Tensor]:
-        pixels = [torch.where(self._at_pixels(mask), self._other, self._base) for mask in masks]
-        values = self._run(torch.cat([self._base, *pixels]), held=True)
-        found = []
-        for order, value in zip(self.orders, values, strict=True):
-            if order is None:
-                found.append(torch.zeros(len(masks), 0))
-                continue
-            keys = order.by_picture(value)
-            found.append(_change(keys[:1], keys[1:]).cpu())
-        return found
-
-    def _refuse_channels(self) -> None:
+    def refuse_channels(self) -> None:
         """Where keys are channels, a part of the picture changes a part of every key's numbers."""
-        masks = torch.zeros(AT_ONCE - 1, *(AT_ONCE for _ in self._axes), dtype=torch.bool)
+        masks = torch.zeros(AT_ONCE - 2, *(AT_ONCE for _ in self._axes), dtype=torch.bool)
         masks[0] = True
-        masks[range(1, AT_ONCE - 1), range(1, AT_ONCE - 1)] = True  # a band of rows each
-        pixels = [torch.where(self._at_pixels(mask), self._other, self._base) for mask in masks]
-        values = self._run(torch.cat([self._base, *pixels]), held=True)
-        for order, value in zip(self.orders, values, strict=True):
-            if order is not None:
-                numbers = order.by_picture(value).mT  # picture key number
-                touched = (_change(numbers[:1], numbers[1:]) > 0).sum(1)
-                some = touched[1:][touched[1:] > 0]
-                if len(some) and float(some.double().mean()) < PARTLY * int(touched[0]):
-                    raise PositionsError("it attends over channels, not over positions")
+        masks[range(1, AT_ONCE - 2), range(1, AT_ONCE - 2)] = True  # a band of rows each
+        for keys in self._values(masks):
+            numbers = keys.mT  # picture key number
+            touched = (_change(numbers[:1], numbers[2:]) > 0).sum(1)
+            some = touched[1:][touched[1:] > 0]
+            if len(some) and float(some.double().mean()) < PARTLY * int(touched[0]):
+                raise PositionsError("it attends over channels, not over positions")
 
-    def _at_pixels(self, mask: Tensor) -> Tensor:
-        """A mask of cells as one of pixels, for the axes of the input."""
-        for axis, pixels in enumerate(self.sizes):
-            cells = mask.shape[axis]
-            step = max(1, round(pixels / cells))
-            mask = mask.index_select(axis, (torch.arange(pixels) // step).clamp(max=cells - 1))
-        shape = [1] * self._base.ndim
-        for axis, pixels in zip(self._axes, self.sizes, strict=True):
-            shape[axis] = pixels
-        return mask.reshape(shape).to(self._base.device)
+    def _values(self, masks: Tensor) -> list[Float[Tensor, "picture number key"]]:
+        """Values of each attention: of one picture, of another, and of each exchange of both."""
+        pixels = torch.cat([self._base, self._other, *[self._base] * len(masks)])
+        axes = self._axes
+        if self.stem is None:
+            found = self._run(exchanged(pixels, axes, masks), held=True)
+        else:
+            found = self._run(
+                pixels, held=True, behind_stem=lambda maps: exchanged(maps, axes, masks)
+            )
+        nothing = torch.zeros(len(pixels), 1, 0, device=pixels.device)
+        pairs = zip(self.orders, found, strict=True)
+        return [nothing if order is None else order.by_picture(one) for order, one in pairs]
 
     def _find_orders(self) -> list[Places | None]:
         """Exchange one of two pictures at a time, and see whose items change."""
@@ -117,7 +113,13 @@ class Probe:
             for one, *others in zip(same, first, second, strict=True)
         ]
 
-    def _run(self, pixels: Tensor, *, held: bool) -> list[Tensor]:
+    def _run(
+        self,
+        pixels: Tensor,
+        *,
+        held: bool,
+        behind_stem: Callable[[Tensor], Tensor] | None = None,
+    ) -> list[Float[Tensor, "item number key"]]:
         """The values of each attention; with `held` all pictures get what the first attends to."""
         values: list[Tensor] = []
         own = iter(self._layout.calls)
@@ -130,14 +132,31 @@ class Probe:
                 rearrange(call.value.detach(), "item head key dim -> item (head dim) key")
             )
             order = self.orders[len(values) - 1] if held else None
-            return found if order is None else _of_first(found, order)
+            if order is None:
+                return found
+            same = _of_first(found, order)
+            return _marked(same, call.scores(), order) if self.through_rows else same
 
         with torch.no_grad(), undoing() as undo:
+            if behind_stem is not None:
+                self._hook_stem(undo, behind_stem, len(pixels))
             capture(undo, self._layout, pixels, answer)
             logits_of(self._classifier, pixels)
         if len(values) != sum(self._layout.calls):
             raise LayoutMismatchError
         return values
+
+    def _hook_stem(self, undo: Undo, change: Callable[[Tensor], Tensor], pictures: int) -> None:
+        """Change what one of the convolutions gives, by its number in the pass."""
+        count = itertools.count()
+
+        def after(_: nn.Module, __: object, output: object) -> Tensor | None:
+            if not isinstance(output, Tensor) or next(count) != self.stem:
+                return None
+            return change(output) if len(output) == pictures else None
+
+        for part in convolutions(self._classifier.vision):
+            hook(undo, part, after=after)
 
 
 def _change(
@@ -170,6 +189,34 @@ def _order(first: Tensor, second: Tensor) -> Places | None:
     if len(complete or fits) != 1:
         raise PositionsError("it mixes the pictures of a batch, or their order cannot be told")
     return (complete or fits)[0]
+
+
+def exchanged(batch: Tensor, axes: tuple[int, ...], masks: Tensor) -> Tensor:
+    """Two pictures (or feature maps), and for each mask the first with the second's cells."""
+    found = [batch[:2]]
+    for cells in masks:
+        mask, shape = cells, [1] * batch.ndim
+        for place, axis in enumerate(axes):
+            size, count = batch.shape[axis], cells.shape[place]
+            of_pixel = torch.arange(size) // max(1, round(size / count))
+            mask = mask.index_select(place, of_pixel.clamp(max=count - 1))
+            shape[axis] = size
+        found.append(torch.where(mask.reshape(shape).to(batch.device), batch[1:2], batch[:1]))
+    return torch.cat(found)
+
+
+def _marked(output: Tensor, scores: Tensor, order: Places) -> Tensor:
+    """What attention returns, with a mark on rows whose query differs from the first picture's.
+
+    Such a row scores every key otherwise; where keys alone differ, others are scored as before.
+    """
+    split = scores.double().reshape(order.outer, -1, order.inner, *scores.shape[1:])
+    change = (split - split[:, :1]).abs()
+    change = torch.where(change.isnan(), torch.inf, change)  # a mask hides this key from both
+    size = split[split.isfinite()].abs().mean()
+    differs = change.amin(-1).amax(-2).reshape(len(scores), -1) > size * NOISE[scores.dtype]
+    mark = torch.linspace(-1, 1, output.shape[-1]).to(output) * output.square().mean().sqrt()
+    return output + differs[:, None, :, None] * mark
 
 
 def _of_first(found: Tensor, order: Places) -> Tensor:
