@@ -349,7 +349,7 @@ def test_a_prepared_tensor_is_shown_without_its_normalization(tiny, photograph):
     [
         (torch.zeros(3, 32, 32), "add the batch dimension: pixels[None]"),
         (torch.zeros(1, 96, 64), "Spectrograms (batch, time, frequency) are not"),
-        (torch.zeros(1, 8, 3, 32, 32), "are not explained: give single frames"),
+        (torch.zeros(1, 8, 3, 32, 32), "to a model of pictures give single frames"),
         (torch.zeros(32, 32), "(batch, channel, height, width), not (32, 32)"),
         (torch.zeros(2, 1, 32, 32), "takes 3 channel(s), and the pixels have 1"),
         (torch.zeros(2, 32, 32, 3), "pixels.permute(0, 3, 1, 2)"),

@@ -12,6 +12,7 @@ from ..binding import BATCH_SIZE
 from ..explainer import Batch, Progress, explain_each, versions
 from ..explanation import Explanation
 from ..families import load, weights_hash
+from ..images import refuse_moving
 from ..maps import REFINEMENT, MaskRule, mask_rule
 from ..methods import METHODS
 from ..values import Classifier, preparation_manifest
@@ -98,6 +99,7 @@ def annotate(
     row, rule = FORMATS[to], mask_rule(threshold)
     chosen = METHODS[method].with_options(options or {})
     classifier = load(model, preparation=preparation)
+    refuse_moving(classifier, "annotate")
     some = labelled(Path(folder), labels, classifier)
     manifest = _manifest(classifier, some, rule)
     manifest |= {"method": method, "options": chosen.settings()}

@@ -72,7 +72,7 @@ class BoundTarget:
 
 def bind(
     classifier: Classifier,
-    pixels: Float[Tensor, "batch channel height width"],
+    pixels: Float[Tensor, "batch axis *axes"],
     target: Any,
     inputs: Any = None,
     batch_size: int = BATCH_SIZE,

@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 def explain(
     pictures: Annotated[
         list[str],
-        typer.Argument(help="Pictures, folders of pictures, or globs.", metavar="PICTURE..."),
+        typer.Argument(
+            help="Pictures, folders of pictures, or globs; films or folders of frames for a model "
+            "of clips.",
+            metavar="PICTURE...",
+        ),
     ],
     model: Model = "demo",
     *,
@@ -66,12 +70,14 @@ def explain(
 ) -> None:
     """Explain what a model saw in pictures, and where: overlays, maps and one HTML page."""
     names, chosen = methods_in(method, options or ())  # before a model, or its library, is loaded
-    paths = _existing(pictures)
+    _check_existing(pictures)
     drawing.check()
     make_folder(out)
     from ..explainer import explain_each
+    from ..images import find_inputs
 
     classifier = loading.load(model)
+    paths = find_inputs(classifier, pictures)
     groups = {**asdict(targeting), **asdict(sharpening), **asdict(drawing)}
     request = {"method": method, "options": chosen, "blocks": blocks, **groups}
     key = request_hash(classifier, **request)
@@ -95,14 +101,14 @@ def explain(
     summary.end(page)
 
 
-def _existing(pictures: list[str]) -> list[Path]:
-    """The paths of all pictures; PictureError if none of them exists."""
-    from ..images import find_pictures
+def _check_existing(pictures: list[str]) -> None:
+    """PictureError if none of the paths exists."""
+    from ..images import find_pictures, holds_no_pictures
 
-    paths = find_pictures(pictures)
-    if not any(os.path.lexists(path) for path in paths):
+    films = [path for path in map(Path, pictures) if holds_no_pictures(path)]
+    paths = [] if films else find_pictures(pictures)
+    if not films and not any(os.path.lexists(path) for path in paths):
         raise PictureError("; ".join(f"{printable(path)} does not exist" for path in paths[:5]))
-    return paths
 
 
 @dataclass
@@ -121,7 +127,9 @@ class _Summary:
         """How pictures are prepared for the model."""
         from ..values import preparation_text
 
-        return f"preparation: {preparation_text(self.classifier.preparation)}"
+        return (
+            f"preparation: {preparation_text(self.classifier.sound or self.classifier.preparation)}"
+        )
 
     @property
     def footer(self) -> str:

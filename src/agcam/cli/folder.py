@@ -38,7 +38,7 @@ def request_hash(classifier: Classifier, **options: Any) -> str:
     from ..explainer import versions
     from ..families import weights_hash
 
-    preparation = classifier.preparation
+    preparation = classifier.sound or classifier.preparation
     parts = {
         "weights": weights_hash(classifier.module),
         "model": classifier.name,
@@ -52,13 +52,14 @@ def request_hash(classifier: Classifier, **options: Any) -> str:
 
 
 def _hash_of(path: Path) -> str:
-    """SHA-256 of a file; an empty text if it cannot be read."""
+    """SHA-256 of a file, or of all in a folder of frames; an empty text if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while part := file.read(1 << 20):
-                digest.update(part)
-            return digest.hexdigest()
+        digest = hashlib.sha256()
+        for one in sorted(path.iterdir()) if path.is_dir() else [path]:
+            with one.open("rb") as file:
+                while part := file.read(1 << 20):
+                    digest.update(part)
+        return digest.hexdigest()
     except (OSError, ValueError):
         return ""
 

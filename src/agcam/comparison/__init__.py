@@ -93,7 +93,7 @@ def compare(
         columns=tuple(columns[row.name] for row in rows),
         forward=bench.forward,
         recording=bench.recording,
-        preparation=prepared.preparation,
+        preparation=classifier.preparation if prepared.preparation else None,
         notes=(*classifier.notes, *prepared.notes),
     )
 
@@ -159,4 +159,6 @@ class _Bench:
             return Column(method, refusal=str(error))
         values, shares = maps.grid_map[0].numpy(), maps.views.shares
         values = values if len(shares) > 1 else values[:, None]
-        return Column(method, PatchMaps(values, shares, self._refine), shared + own)
+        return Column(
+            method, PatchMaps(values, shares, self._refine, maps.grid.extent), shared + own
+        )

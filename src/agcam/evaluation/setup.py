@@ -19,7 +19,7 @@ from ..datasets import DATASETS
 from ..errors import ModelError, RunError
 from ..explainer import Views, versions, views_of
 from ..families import load, weights_hash
-from ..images import prepare_picture
+from ..images import prepare_picture, refuse_moving
 from ..maps import REFINEMENT
 from ..methods import choose as choose_methods
 from ..metrics import choose
@@ -173,6 +173,7 @@ def load_setup(
     samples = _limited(samples, configuration.limit)
     check_truths(metrics, samples)  # before the model, and its library, is loaded
     found = classifier or load_model(configuration)
+    refuse_moving(found, "an evaluation")
     if found.preparation is None:
         raise ModelError(f"{found.name}: its preparation is not known")
     by_name = partial(load_model, configuration)

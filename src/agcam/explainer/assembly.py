@@ -21,7 +21,7 @@ from ..errors import AgcamError
 from ..explanation import Explanation
 from ..families import weights_hash
 from ..images import Prepared
-from ..maps import PatchMaps
+from ..maps import PatchMaps, contact_sheet
 from ..values import Classifier, Method, answers_of, kind_of, probabilities_of, split
 from .passes import Found, Maps
 
@@ -87,11 +87,14 @@ def _assembled(
         versions=versions(),
         notes=(*classifier.notes, *prepared.notes, *of_scores, *of_maps),
         frames=prepared.frames,
-        pictures=prepared.pictures,
+        pictures=tuple(contact_sheet(clip.pictures) for clip in prepared.clips)
+        or prepared.pictures,
         sources=prepared.sources,
         preparation=prepared.preparation,
         refine=refine,
         block_maps=maps.block_maps,
+        clips=prepared.clips,
+        sounds=prepared.sounds,
     )
 
 

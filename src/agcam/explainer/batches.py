@@ -10,7 +10,7 @@ from ..binding import BATCH_SIZE
 from ..errors import AgcamError, ModelError, PictureError
 from ..explanation import Explanation
 from ..families import load
-from ..images import list_pictures, prepare_pictures
+from ..images import list_inputs, prepare_inputs
 from ..methods import USUAL, named
 from ..targets import parse
 from ..tracing import Tracer
@@ -78,15 +78,15 @@ def explain_each(
     rows = named(method, options)
     check_views(views, None)
     check_blocks(blocks, rows, views)
-    listed = list_pictures(pictures)
     classifier = load(model, preparation=preparation)
+    listed = list_inputs(classifier, pictures)
     targets = parse(target, len(listed))
     explained = False
 
     def explain(places: range) -> Explanation:
         return explain_prepared(
             classifier,
-            prepare_pictures(classifier, [listed[place] for place in places], places.start + 1),
+            prepare_inputs(classifier, [listed[place] for place in places], places.start + 1),
             targets.part(slice(places.start, places.stop)),
             rows,
             batch_size=batch_size,

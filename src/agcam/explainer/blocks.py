@@ -15,7 +15,7 @@ from ..values import Method
 
 def block_maps_of(
     session: Session, method: Method, targets: Int[Tensor, "batch target"]
-) -> Float[Tensor, "batch target block head rows columns"] | None:
+) -> Float[Tensor, "batch target block head *time rows columns"] | None:
     """The parts of the maps of `agcam`, which sum to them; None of another method.
 
     A block of fewer heads than another has NaN in the place of the others.
@@ -29,7 +29,7 @@ def block_maps_of(
         heads = max(part.shape[1] for part in parts)
         every.append(torch.stack([_padded(part, heads) for part in parts], 1))
     maps = torch.stack(every, 1).float().cpu()
-    return maps.reshape(*maps.shape[:-1], grid.rows, grid.columns)
+    return maps.reshape(*maps.shape[:-1], *grid.shape)
 
 
 def _padded(part: Tensor, heads: int) -> Tensor:

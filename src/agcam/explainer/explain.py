@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from ..binding import BATCH_SIZE, BoundTarget, bind, class_names, to_model
 from ..errors import PictureError
 from ..explanation import Explanation
 from ..families import load
-from ..images import Prepared, prepare_pictures
+from ..images import Prepared, prepare_inputs
 from ..methods import USUAL, named
 from ..targets import parse
 from ..tracing import Session, Tracer, evaluation_mode, restoring, trace
@@ -81,7 +82,7 @@ def explain(
     check_views(views, inputs)
     check_blocks(blocks, rows, views)
     loaded = load(model, preparation=preparation)
-    prepared = prepare_pictures(loaded, pictures)
+    prepared = prepare_inputs(loaded, pictures)
     return explain_prepared(
         loaded,
         prepared,
@@ -115,6 +116,12 @@ def explain_prepared(
     """What `explain` does once everything is loaded and the pictures are prepared."""
     if not isinstance(batch_size, int) or batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
+    classifier = replace(classifier, medium=prepared.medium)
+    if not prepared.medium.still and (refine or views != 1):
+        raise PictureError(
+            f"refine and views are for still pictures, and this is a {prepared.medium.name}: leave "
+            "them out."
+        )
     bound = bind(classifier, prepared.pixels, target, inputs, batch_size)
     counter = PassCounter(progress)
     run = Run(bound, prepared.pixels, methods, tracer, batch_size, counter, views, blocks)

@@ -42,12 +42,12 @@ class Maps:
 
     columns: Float[Tensor, "batch column"]  # logits, and scalars behind them
     target: Int[Tensor, "batch target"]
-    grid_map: Float[Tensor, "batch target *view rows columns"]  # a dim of views if there are any
+    grid_map: Float[Tensor, "batch target *more rows columns"]  # views, or time steps, if any
     grid: Grid
     tracer: str
     views: Views = ONE
     errors: tuple[float, ...] = ()  # of completeness, if the method's evidence knows it
-    block_maps: Float[Tensor, "batch target block head rows columns"] | None = None
+    block_maps: Float[Tensor, "batch target block head *time rows columns"] | None = None
 
     def chosen(self, columns: Tensor, target: Tensor) -> Maps:
         """The maps of these targets (batch, target) among its own."""
@@ -95,7 +95,7 @@ class Run:
     """How the pictures of one call are explained."""
 
     bound: BoundTarget
-    pixels: Float[Tensor, "batch channel height width"]
+    pixels: Float[Tensor, "batch axis *axes"]
     methods: tuple[Method, ...]  # from one recording; the first must not be refused
     tracer: str | None  # as the caller gave it: `trace` checks it
     batch_size: int
@@ -190,7 +190,7 @@ def maps_of(
     recording, grid, count = session.recording, session.recording.grid, len(views)
     relevance = session.relevance(method, columns.repeat(count, 1))
     relevance = _finite(relevance, classifier, method).to(precise(recording.logits[:0]).dtype)
-    every = relevance.reshape(count, *columns.shape, grid.rows, grid.columns).movedim(0, 2).cpu()
+    every = relevance.reshape(count, *columns.shape, *grid.shape).movedim(0, 2).cpu()
     return Maps(
         recording.logits[: len(columns)].cpu(),
         columns.cpu(),

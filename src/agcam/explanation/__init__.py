@@ -13,12 +13,24 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError, UnknownNameError
-from ..maps import Shifts, overlay
+from ..maps import Shifts, overlay, with_axes
 from ..registry import did_you_mean
-from ..values import Answer, Frame, Grid, Preparation, Scores, Transform, name_of
+from ..values import (
+    Answer,
+    Clip,
+    Frame,
+    Grid,
+    Preparation,
+    Scores,
+    Sound,
+    SoundPreparation,
+    Transform,
+    name_of,
+)
 from ..viewer import reduced
 from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
 from .manifest import describe, summary
+from .moving import MovingMaps
 from .notebook import notebook_view
 from .pixels import PixelMaps
 from .renamed import renamed
@@ -32,7 +44,7 @@ PROXIES: Final = ("versions", "options", "refused")  # mappings that nobody can 
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(ShownMaps):
+class Explanation(ShownMaps, MovingMaps):
     """What the model predicted, and what in the picture speaks for each target; immutable.
 
     Attributes:
@@ -44,7 +56,8 @@ class Explanation(ShownMaps):
         answers: For each picture an `Answer` for each target: its name, the number that is
             explained and, if there is one, the probability.
         grid_map: (batch, target, rows, columns) raw relevance per patch, float64 for a float64
-            model, else float32.
+            model, else float32; of clips (batch, target, time, rows, columns). Of a sound rows are
+            frequencies, the highest first, and columns are time.
         class_names: One for each class, or none.
         scores: How `probabilities` come from `logits`.
         model: The name of the model.
@@ -69,6 +82,9 @@ class Explanation(ShownMaps):
         refused: Further methods that the model does not admit, and why.
         block_maps: (batch, target, block, head, rows, columns) what each block and head added to
             `grid_map`, if that was requested of `agcam`; NaN where a block has fewer heads.
+        clips: The frames that the model saw of each clip, none of still pictures; `pictures` are
+            then contact sheets of them, and `frames` are of one frame.
+        sounds: What the axes of each sound's spectrogram are; `pictures` show those.
     """
 
     logits: Float[Tensor, "batch class"]
@@ -76,7 +92,7 @@ class Explanation(ShownMaps):
     prediction: Int[Tensor, " batch"]
     target: Int[Tensor, "batch target"]
     answers: tuple[tuple[Answer, ...], ...]
-    grid_map: Float[Tensor, "batch target rows columns"]
+    grid_map: Float[Tensor, "batch target *time rows columns"]
     class_names: tuple[str, ...]
     scores: Scores
     model: str
@@ -91,14 +107,16 @@ class Explanation(ShownMaps):
     frames: tuple[Frame, ...]
     pictures: tuple[Image.Image, ...]
     sources: tuple[str, ...]
-    preparation: Preparation | Transform | None = None
+    preparation: Preparation | Transform | SoundPreparation | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     refine: bool = False
     view_maps: Float[Tensor, "batch target view rows columns"] | None = None
     shifts: Shifts = ((0.0, 0.0),)
     beside: tuple[Explanation, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
-    block_maps: Float[Tensor, "batch target block head rows columns"] | None = None
+    block_maps: Float[Tensor, "batch target block head *time rows columns"] | None = None
+    clips: tuple[Clip, ...] = ()
+    sounds: tuple[Sound, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -180,6 +198,13 @@ class Explanation(ShownMaps):
         values = self.normalized(picture, target)
         return overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
 
+    def figure(
+        self, picture: int = 0, target: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
+    ) -> Image.Image:
+        """The overlay, with seconds and Hz beside it where it is of a sound; as `overlay` else."""
+        drawn = self.overlay(picture, target, alpha=alpha, colormap=colormap)
+        return with_axes(drawn, self.sounds[picture]) if self.sounds else drawn
+
     def shrunk(self, side: int) -> Explanation:
         """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""
         pictures = tuple(reduced(picture, side) for picture in self.pictures)
@@ -201,11 +226,12 @@ class Explanation(ShownMaps):
         colormap: str = "turbo",
         kind: str = "png",
         side: int = 0,
+        film: str = "gif",
     ) -> list[Path]:
-        """Write overlay, map, a `.npy` and a JSON manifest of each picture.
+        """Write overlay, map, a `.npy` and a JSON manifest of each picture, and a film of a clip.
 
-        The array holds (target, height, width) float32. A class-agnostic method has one map for
-        all targets, written once, without a class in its name.
+        The array holds (target, height, width) float32; of a clip it is `grid_map`. A
+        class-agnostic method has one map for all targets, written once, with no class in its name.
 
         Args:
             folder: Where to write; it is made if it does not exist.
@@ -214,6 +240,7 @@ class Explanation(ShownMaps):
             colormap: As in `overlay`.
             kind: The format of overlay and map: png, jpg or webp.
             side: The most pixels of a longer side of all that is drawn; 0 for the picture's own.
+            film: The format of the film of a clip: gif or mp4.
 
         Returns:
             The files that were written.
@@ -222,7 +249,7 @@ class Explanation(ShownMaps):
             SaveError: A file could not be written; those of the same picture are removed.
         """
         stems = list(names or file_names(self.sources))
-        style = FileStyle(alpha, colormap, kind, side)
+        style = FileStyle(alpha, colormap, kind, side, film)
         if len(stems) != len(self):
             raise SaveError(f"{len(stems)} names for {len(self)} pictures: give one a picture.")
         written: list[Path] = []

@@ -15,7 +15,15 @@ import numpy as np
 from PIL import Image
 
 from ..errors import SaveError
-from ..maps import PixelMap, heat_map, npy_bytes, overlay, write_atomically
+from ..maps import (
+    FILMS,
+    PixelMap,
+    heat_map,
+    npy_bytes,
+    overlay,
+    with_axes,
+    write_atomically,
+)
 from ..values import Answer
 from ..viewer import reduced
 
@@ -33,18 +41,25 @@ class FileStyle:
     """How overlays and maps are drawn and kept.
 
     `alpha` is the weight of the map in the overlay; `kind` is the format of the files (png, jpg or
-    webp); `side` the most pixels of a longer side, 0 for those of the picture itself. Raises
-    SaveError for another format.
+    webp), `film` that of a clip's (gif or mp4); `side` the most pixels of a longer side, 0 for
+    those of the picture itself. Raises SaveError for another format.
     """
 
     alpha: float = 0.5
     colormap: str = "turbo"
     kind: str = "png"
     side: int = 0
+    film: str = "gif"
 
     def __post_init__(self) -> None:
-        if self.kind not in FORMATS:
-            raise SaveError(f"no format is called {self.kind!r}: give {', '.join(FORMATS)}.")
+        for given, known in ((self.kind, FORMATS), (self.film, FILMS)):
+            if given not in known:
+                raise SaveError(f"no format is called {given!r}: give {', '.join(known)}.")
+
+    @property
+    def of_map(self) -> dict[str, Any]:
+        """How a map is drawn over a picture."""
+        return {"alpha": self.alpha, "colormap": self.colormap}
 
     def file(self, image: Image.Image) -> bytes:
         """A drawing as a file's bytes."""
@@ -68,17 +83,25 @@ def files_of(
     manifest, names = explanation.manifest(picture), explanation.file_stems(picture, stem)
     image = style.on(explanation.pictures[picture])
     maps = explanation.on_pixels(picture, slice(len(names)), image)
-    yield f"{stem}.npy", npy_bytes(np.asarray(maps, dtype=np.float32))
+    whole = explanation.grid_map[picture, : len(names)].numpy() if explanation.clips else maps
+    kept = np.asarray(whole, dtype=np.float32)
+    yield f"{stem}.npy", npy_bytes(kept)
     for target, name in enumerate(names):
         files = {kind: f"{name}.{kind}.{style.kind}" for kind in ("overlay", "map")}
         every = manifest["targets"]
         for entry in every[target : target + 1] if explanation.class_specific else every:
             entry["files"] = files
         values = maps[target].view(PixelMap).normalized()
-        over = overlay(image, values, alpha=style.alpha, colormap=style.colormap)
+        over = overlay(image, values, **style.of_map)
+        if explanation.sounds:
+            over = with_axes(over, explanation.sounds[picture])
         yield files["overlay"], style.file(over)
         yield files["map"], style.file(heat_map(values, style.colormap))
-    manifest |= {"map_file": f"{stem}.npy", "map_size": list(image.size), **more}
+        if explanation.clips:
+            files["film"] = f"{name}.{style.film}"
+            yield files["film"], explanation.film_file(style.film, picture, target, **style.of_map)
+    size = list(kept.shape[:0:-1])
+    manifest |= {"map_file": f"{stem}.npy", "map_size": size, **more}
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     # a byte that is not text becomes JSON's escape of it
     yield f"{stem}.json", text.encode("utf-8", "backslashreplace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from ..maps import REFINEMENT
@@ -39,7 +40,8 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "refine": dict(REFINEMENT) if explanation.refine else None,
         "class_specific": explanation.class_specific,
         "tracer": explanation.tracer,
-        "grid": [explanation.grid.rows, explanation.grid.columns],
+        "grid": list(explanation.grid.shape),
+        **_clip(explanation, picture),
         "versions": dict(explanation.versions),
         "notes": list(explanation.notes),
         "prediction": predicted,
@@ -67,13 +69,33 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
+def _clip(explanation: Explanation, picture: int) -> dict[str, Any]:
+    """Which frames of a clip the model saw; nothing of a still picture."""
+    if explanation.sounds:
+        sound = explanation.sounds[picture]
+        return {"sound": {"seconds": sound.length, "step": sound.step}}
+    if not explanation.clips:
+        return {}
+    clip = explanation.clips[picture]
+    frames = {"frames": list(clip.numbers), "rate": clip.rate, "total": clip.total}
+    return {"clip": frames}
+
+
 def _target(explanation: Explanation, picture: int, target: int) -> dict[str, Any]:
     grid_map = explanation.grid_map[picture, target]
     return {
         **_entry(explanation.answers[picture][target]),
         "caption": explanation.caption(picture, target),
         "relevance": {"lowest": float(grid_map.min()), "highest": float(grid_map.max())},
+        **_moments(explanation, picture, target),
     }
+
+
+def _moments(explanation: Explanation, picture: int, target: int) -> dict[str, Any]:
+    """The most relevant moments of a clip; nothing of a still picture."""
+    moving = explanation.clips or explanation.sounds
+    found = explanation.moments(picture, target) if moving else ()
+    return {"moments": [asdict(moment) for moment in found]} if found else {}
 
 
 def _entry(answer: Answer) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from PIL import Image
 from torch import Tensor
 
+from ..errors import PictureError
 from ..maps import (
     Instance,
     Mask,
@@ -15,9 +16,10 @@ from ..maps import (
     Shifts,
     instances,
     mask_rule,
+    sheet_maps,
     union,
 )
-from ..values import Frame
+from ..values import Clip, Frame, Grid, Sound
 from .pixels import PixelMaps
 
 
@@ -25,7 +27,10 @@ class ShownMaps:
     """What maps of patches show on their pictures: every map on pixels comes from `on_pixels`."""
 
     grid_map: Tensor
+    grid: Grid
     frames: tuple[Frame, ...]
+    clips: tuple[Clip, ...]
+    sounds: tuple[Sound, ...]
     pictures: tuple[Image.Image, ...]
     class_specific: bool
     refine: bool
@@ -40,13 +45,18 @@ class ShownMaps:
         What the model never saw is NaN.
         """
         image = self.pictures[picture] if image is None else image
+        if self.clips:
+            clip, maps = self.clips[picture], self.grid_map[picture, targets].numpy()
+            return sheet_maps(maps, self.grid, len(clip), self.frames[picture], image.size)
         frame = self.frames[picture].scaled(*image.size)
         return self.at_patches(picture, targets).on_pixels(frame, image)
 
     def at_patches(self, picture: int, targets: slice = slice(None)) -> PatchMaps:
         """The maps of some targets as they come onto pixels."""
         every = self.grid_map[:, :, None] if self.view_maps is None else self.view_maps
-        return PatchMaps(every[picture, targets].numpy(), self.shifts, self.refine)
+        return PatchMaps(
+            every[picture, targets].numpy(), self.shifts, self.refine, self.grid.extent
+        )
 
     @cached_property
     def pixel_map(self) -> PixelMaps:
@@ -81,7 +91,10 @@ class ShownMaps:
 
         Raises:
             RenderError: `threshold` is out of range.
+            PictureError: It is a clip.
         """
+        if self.clips or self.sounds:
+            raise PictureError("objects are found on still pictures, and this is none.")
         relevance = self.on_pixels(picture, slice(target, target + 1))[0]
         return instances(relevance, mask_rule(threshold))
 

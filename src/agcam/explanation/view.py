@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from numpy.typing import NDArray
 
 from ..values import MEANING, preparation_text
-from ..viewer import Card, MapData, MethodData, Parts, Picture, drawn, embedded, targets_of
+from ..viewer import Card, MapData, MethodData, Parts, Picture, drawn, embedded, reduced, targets_of
 from ..viewer.data import LABELS
 
 if TYPE_CHECKING:
     from . import Explanation
 
 TOP: Final = 5  # classes that are listed
+SHEET_SIDE: Final = 400  # pixels of the longer side of maps on a sheet of frames
 
 
 def card_of(
@@ -45,7 +46,7 @@ def card_of(
         facts=(
             ("Model", explanation.model),
             ("Method", ", ".join(one.method for one in every)),
-            ("Patches", f"{explanation.grid.rows} x {explanation.grid.columns}"),
+            ("Patches", " x ".join(map(str, explanation.grid.shape))),
             *explanation.at_patches(picture).sharper,
             ("Preparation of the picture", preparation_text(explanation.preparation)),
             ("Weights (SHA-256)", explanation.weights_hash),
@@ -72,7 +73,7 @@ def _maps(
 
 
 def _parts(explanation: Explanation, picture: int, places: Sequence[int]) -> Iterator[Parts]:
-    if explanation.block_maps is not None:
+    if explanation.block_maps is not None and not explanation.clips:
         for place, values in zip(places, explanation.block_maps[picture].numpy(), strict=True):
             yield Parts(explanation.method, place, values)
 
@@ -81,7 +82,11 @@ def _drawn(
     explanation: Explanation, picture: int, image: Picture
 ) -> tuple[tuple[float, float, float, float], NDArray[Any]]:
     """The part of `image` that maps cover, and their values: of patches, or finer."""
-    maps = explanation.at_patches(picture, slice(len(explanation.shown)))
+    shown = slice(len(explanation.shown))
+    if explanation.clips:
+        sheet = reduced(explanation.pictures[picture], SHEET_SIDE)
+        return (0, 0, image.width, image.height), explanation.on_pixels(picture, shown, sheet)
+    maps = explanation.at_patches(picture, shown)
     return drawn(maps, explanation.frames[picture], explanation.pictures[picture], image)
 
 

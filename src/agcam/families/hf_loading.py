@@ -10,6 +10,8 @@ from typing import Any, Final, cast
 from torch import nn
 
 from ..errors import LoadError
+from ..values import Medium
+from .hf_media import medium_of
 from .libraries import few, import_library, loading
 
 CODE: Final = (
@@ -34,14 +36,16 @@ def load_parts(name: str, trust_remote_code: bool) -> tuple[nn.Module, Any, Any,
     with loading(f"hf:{name}"), _naming_code(f"hf:{name}"):
         config = transformers.AutoConfig.from_pretrained(name, **options)
         compares = _compares(config)
-        if compares or not _is_classifier(transformers, config):
+        kind = None if compares else _classifier_kind(transformers, config)
+        if kind is None:
             module, why = _backbone(transformers, name, options), ""
         else:
-            module, why = _classifier(transformers, name, options)
+            module, why = _classifier(transformers, kind, name, options)
         tokenizer = None
         if compares:
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
-        return module.eval(), _processor(transformers, name, options), tokenizer, why
+        processor = _processor(transformers, medium_of(config), name, options)
+        return module.eval(), processor, tokenizer, why
 
 
 @contextmanager
@@ -62,16 +66,22 @@ def _compares(config: Any) -> bool:
     return both and not any(kind.endswith("ForImageClassification") for kind in kinds)
 
 
-def _is_classifier(transformers: Any, config: Any) -> bool:
-    """Whether the library, or code that comes with the model, has a classifier of this kind."""
-    kind = transformers.AutoModelForImageClassification
+def _classifier_kind(transformers: Any, config: Any) -> Any:
+    """What makes a classifier of this kind, of the library or of code that comes with the model."""
     remote = getattr(config, "auto_map", None) or {}
-    return type(config) in kind._model_mapping or kind.__name__ in remote
+    names = ["AutoModelForImageClassification", "AutoModelForVideoClassification"]
+    if not medium_of(config).still:
+        names.append("AutoModelForAudioClassification")
+    kinds = [getattr(transformers, name) for name in names]
+    known = (kind for kind in kinds if type(config) in kind._model_mapping)
+    return next(known, None) or next((kind for kind in kinds if kind.__name__ in remote), None)
 
 
-def _classifier(transformers: Any, name: str, options: dict[str, Any]) -> tuple[nn.Module, str]:
+def _classifier(
+    transformers: Any, kind: Any, name: str, options: dict[str, Any]
+) -> tuple[nn.Module, str]:
     """The classifier; where the files lack its head, the backbone and why it has none."""
-    module, lacking = _read(transformers.AutoModelForImageClassification, name, options)
+    module, lacking = _read(kind, name, options)
     if not lacking:
         return module, ""
     base = f"{module.base_model_prefix}."
@@ -112,12 +122,18 @@ def _incomplete(name: str, lacking: Sequence[str]) -> LoadError:
     )
 
 
-def _processor(transformers: Any, name: str, options: dict[str, Any]) -> Any:
-    """The image processor, or None for a folder that was saved without one."""
+def _processor(transformers: Any, medium: Medium, name: str, options: dict[str, Any]) -> Any:
+    """The processor of what the model takes, or None for a folder that was saved without one."""
+    kind = {
+        "picture": transformers.AutoImageProcessor,
+        "clip": transformers.AutoVideoProcessor,
+        "sound": transformers.AutoFeatureExtractor,
+    }[medium.name]
     try:
-        return transformers.AutoImageProcessor.from_pretrained(name, **options)
+        return kind.from_pretrained(name, **options)
     except OSError:
-        if Path(name).is_dir() and not (Path(name) / "preprocessor_config.json").exists():
+        files = ("preprocessor_config.json", "video_preprocessor_config.json")
+        if Path(name).is_dir() and not any((Path(name) / file).exists() for file in files):
             return None
         raise
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import LoadError
 from ..values import Preparation, scaled_resize
+from .hf_media import medium_of
 from .libraries import for_channels
 
 RESAMPLE: Final[dict[int, Literal["nearest", "lanczos", "bilinear", "bicubic"]]] = {
@@ -22,10 +26,10 @@ def preparation_of(processor: Any) -> Preparation:
     """Read resize, crop and normalization from a processor; LoadError for steps unknown here."""
     size = _sides(getattr(processor, "size", None))
     crop = _sides(getattr(processor, "crop_size", None)) if _does(processor, "center_crop") else {}
-    normalizes = _does(processor, "normalize")
+    mean, std = _normalization(processor)
     shared: dict[str, Any] = {
-        "mean": tuple(processor.image_mean) if normalizes else (0.0,) * 3,
-        "std": tuple(processor.image_std) if normalizes else (1.0,) * 3,
+        "mean": mean,
+        "std": std,
         "interpolation": RESAMPLE[int(getattr(processor, "resample", 2) or 0)],
         "crop_rounding": "floor",
         "source": f"the image processor {type(processor).__name__}",
@@ -45,13 +49,41 @@ def preparation_of(processor: Any) -> Preparation:
     )
 
 
+def _normalization(processor: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std of pixels within 0 ... 1; of a video processor as a black and a white film show.
+
+    Some of those scale pixels to -1 ... 1 before they normalize, which no attribute states.
+    """
+    if is_video_processor(processor):
+        ends = [processor([_plain(grey)], return_tensors="pt") for grey in (0, 255)]
+        dark, light = (end["pixel_values"][0].flatten(2).mean((0, 2)).double() for end in ends)
+        std = 1 / (light - dark)
+        return tuple((-dark * std).tolist()), tuple(std.tolist())
+    if not _does(processor, "normalize"):
+        return (0.0,) * 3, (1.0,) * 3
+    return tuple(processor.image_mean), tuple(processor.image_std)
+
+
+def is_video_processor(processor: Any) -> bool:
+    """Whether this is a processor of films, by what it inherits from."""
+    return any(kind.__name__ == "BaseVideoProcessor" for kind in type(processor).__mro__)
+
+
+def _plain(grey: int) -> NDArray[np.uint8]:
+    """A film of one grey (frame, height, width, channel)."""
+    return np.full((2, 32, 32, 3), grey, np.uint8)
+
+
 def usual_preparation(config: Any) -> Preparation | None:
     """The default processor of an architecture, at the size its configuration names."""
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
+    from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING
 
+    still = medium_of(config).still
     try:
-        entry = IMAGE_PROCESSOR_MAPPING[type(config)]
+        entry = (IMAGE_PROCESSOR_MAPPING if still else VIDEO_PROCESSOR_MAPPING)[type(config)]
         kinds = entry.values() if isinstance(entry, dict) else entry
+        kinds = kinds if isinstance(kinds, Iterable) else [kinds]
         usual = next(preparation_of(kind()) for kind in kinds if kind is not None)
     except (KeyError, StopIteration, LoadError):
         return None  # prepared tensors can still be explained

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import TargetError
-from ..values import Classifier, Family, Preparation, Scores
+from ..values import SOUND, Classifier, Family, Preparation, Scores
 from . import timm_vit
 from .classifier import OWN_HEAD, headless
 from .classifier import classifier_of as assembled
 from .heads import class_count, has_several_layers
 from .hf_loading import cached_names, library, load_parts
+from .hf_media import medium_of
 from .hf_preparation import preparation_of, usual_preparation
+from .hf_sound import sound_preparation
 from .libraries import any_size, is_hugging_face, loading
 from .prompts import contrastive
 
@@ -70,13 +73,16 @@ def wrap_pipeline(pipeline: Any) -> Classifier:
 
 def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) -> Classifier:
     """Put module, preparation, names and prompts together."""
-    preparation = _preparation(module, processor)
+    medium = medium_of(module.config)
+    is_sound = medium.name == SOUND.name
+    sound = sound_preparation(processor, module.config) if is_sound else None
+    preparation = None if is_sound else _preparation(module, processor)
     if hasattr(module, "get_text_features"):
         return _contrastive(module, name, preparation, tokenizer)
     scores, notes = _scores(module.config)
     if has_several_layers(module):
         notes = (*notes, OWN_HEAD)
-    return assembled(
+    made = assembled(
         module,
         name,
         "hf",
@@ -85,6 +91,7 @@ def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) 
         notes=notes,
         scores=scores,
     )
+    return replace(made, medium=medium, sound=sound)
 
 
 def _preparation(module: Any, processor: Any) -> Preparation | None:

@@ -35,6 +35,17 @@ def items_in(given: Any) -> Tensor | list[Any]:
     return list(_pictures(given if isinstance(given, list) else [given]))
 
 
+def prepared_tensor(given: Any) -> Tensor | None:
+    """The prepared tensor that is given, whatever holds it; None for anything else."""
+    if isinstance(given, Mapping) and not any(key in given for key in PIXELS):
+        return None
+    found = _unwrapped(given)
+    if isinstance(found, list) and found and all(isinstance(one, Tensor) for one in found):
+        shapes = {one.shape for one in found}
+        found = torch.stack(found) if len(shapes) == 1 else None
+    return found if isinstance(found, Tensor) and not _is_raw(found) else None
+
+
 def _unwrapped(given: Any) -> Any:
     """A mapping's tensor or picture; a row's picture; lists as lists."""
     if isinstance(given, Mapping):

@@ -11,7 +11,18 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ModelError, PictureError
-from ..values import Classifier, Frame, Preparation, Transform, preparation_notes
+from ..values import (
+    PICTURE,
+    Classifier,
+    Clip,
+    Frame,
+    Medium,
+    Preparation,
+    Sound,
+    SoundPreparation,
+    Transform,
+    preparation_notes,
+)
 from .arrays import MAX_PIXELS, stretched
 from .checks import far_note, grey_note, refuse_units, unlike_note
 from .decode import Wanted
@@ -22,9 +33,7 @@ from .open import open_any
 OTHER_DIMS: Final = {
     BATCH_DIMS - 1: "; for one picture add the batch dimension: pixels[None]. Spectrograms (batch, "
     "time, frequency) are not explained.",
-    BATCH_DIMS
-    + 1: "; videos (batch, frame, channel, height, width) are not explained: give single "
-    "frames to a model of pictures.",
+    BATCH_DIMS + 1: "; clips (batch, frame, channel, height, width) are for agcam.explain alone.",
 }
 """What a tensor of another number of dimensions may be, and what helps."""
 
@@ -35,15 +44,20 @@ class Prepared:
 
     `pixels` are (batch, channel, height, width). `frames`, `pictures` (as they are shown, upright)
     and `sources` (what messages call them) have one entry for each. `preparation` is None where
-    the pixels were given prepared.
+    the pixels were given prepared. Of clips, pixels are (batch, frame, channel, height, width), the
+    `frames` and `pictures` those of a single frame, and `clips` have them all. Of sounds they are
+    spectrograms (batch, time, frequency), and `pictures` show those.
     """
 
     pixels: Tensor
     frames: tuple[Frame, ...]
     pictures: tuple[Image.Image, ...]
     sources: tuple[str, ...]
-    preparation: Preparation | Transform | None = None
+    preparation: Preparation | Transform | SoundPreparation | None = None
     notes: tuple[str, ...] = ()
+    clips: tuple[Clip, ...] = ()
+    sounds: tuple[Sound, ...] = ()
+    medium: Medium = PICTURE
 
 
 def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> Prepared:
@@ -61,6 +75,11 @@ def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> P
         ModelError: How the model wants its pictures is not known.
         PictureError: One of them cannot be opened or prepared.
     """
+    if not classifier.medium.still:
+        raise ModelError(
+            f"{classifier.name} takes a {classifier.medium.name}, not a picture; only "
+            "agcam.explain explains it."
+        )
     items = items_in(pictures)
     if isinstance(items, Tensor):
         return _take(classifier, items, first)
@@ -76,7 +95,7 @@ def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> P
             "give them prepared, as a tensor (batch, channel, height, width)."
         )
     every = [
-        prepare_picture(item, preparation, source=_source(item, number))
+        prepare_picture(item, preparation, source=source_of(item, number))
         for number, item in enumerate(items, first)
     ]
     return Prepared(
@@ -129,7 +148,8 @@ def prepare_picture(
     return Prepared(pixels[None], (frame,), (shown,), (source,), preparation, notes)
 
 
-def _source(item: Any, number: int) -> str:
+def source_of(item: Any, number: int) -> str:
+    """What messages call a picture."""
     named = str(item) if isinstance(item, str | PathLike) else getattr(item, "filename", "")
     named = named or getattr(item, "name", "")  # of an open file
     return named if isinstance(named, str) and named else f"picture-{number}"
@@ -172,7 +192,7 @@ def _take(classifier: Classifier, pixels: Tensor, first: int) -> Prepared:
     return Prepared(
         pixels=pixels,
         frames=(Frame.whole(width, height),) * len(pixels),
-        pictures=tuple(_shown(picture, known) for picture in pixels),
+        pictures=tuple(shown(picture, known) for picture in pixels),
         sources=tuple(f"picture-{number}" for number in range(first, first + len(pixels))),
         notes=notes,
     )
@@ -187,13 +207,18 @@ def _check(pixels: Tensor) -> None:
         raise PictureError(
             f"{wanted} {tuple(pixels.shape)}; its channels are last: pixels.permute(0, 3, 1, 2)."
         )
+    check_numbers(pixels)
+
+
+def check_numbers(pixels: Tensor) -> None:
+    """PictureError for a prepared tensor of integers, or of numbers that are not finite."""
     if not pixels.is_floating_point():
         raise PictureError("a prepared tensor is floating and normalized; give arrays as numpy.")
     if not bool(torch.isfinite(pixels).all()):
         raise PictureError("the prepared tensor holds NaN or infinite values.")
 
 
-def _shown(pixels: Tensor, preparation: Preparation | Transform | None) -> Image.Image:
+def shown(pixels: Tensor, preparation: Preparation | Transform | None) -> Image.Image:
     """A prepared tensor as a picture: normalization undone, or stretched where it is unknown."""
     values = pixels.float().cpu()
     channels = len(values)

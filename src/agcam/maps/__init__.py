@@ -1,14 +1,17 @@
 """Room `maps`: relevance per patch onto the picture's pixels, into objects, colours and files."""
 
+from .clips import FILMS, contact_sheet, film, frame_maps, sheet_maps, step_of
 from .files import npy_bytes, png_bytes, write_as_it_comes, write_atomically
 from .instances import Instance, Mask, MaskRule, instances, mask_rule, union
 from .pixels import PixelMap, resize_map, to_pixels
 from .refinement import REFINEMENT, refine
 from .render import colour_table, heat_map, overlay
 from .sheet import Sheet, SheetColumn, sheet_png
+from .sounds import with_axes
 from .views import ONE_VIEW, VIEWS, PatchMaps, Shifts
 
 __all__ = [
+    "FILMS",
     "ONE_VIEW",
     "REFINEMENT",
     "VIEWS",
@@ -21,6 +24,9 @@ __all__ = [
     "SheetColumn",
     "Shifts",
     "colour_table",
+    "contact_sheet",
+    "film",
+    "frame_maps",
     "heat_map",
     "instances",
     "mask_rule",
@@ -29,9 +35,12 @@ __all__ = [
     "png_bytes",
     "refine",
     "resize_map",
+    "sheet_maps",
     "sheet_png",
+    "step_of",
     "to_pixels",
     "union",
+    "with_axes",
     "write_as_it_comes",
     "write_atomically",
 ]

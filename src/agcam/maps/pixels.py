@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,22 +44,27 @@ class PixelMap(np.ndarray[Any, np.dtype[Any]]):
         return array[()] if array.ndim == 0 else super().__array_wrap__(array, context)
 
 
-def to_pixels(grid_map: NDArray[Any], frame: Frame) -> PixelMap:
+def to_pixels(
+    grid_map: NDArray[Any], frame: Frame, extent: Sequence[tuple[float, float]] = ()
+) -> PixelMap:
     """Spread relevance (target, row, column) over the original picture's pixels.
 
     The pixel x, whose centre is x + 1/2, reads the grid at
     (x + 1/2 - left) / (right - left) * columns - 1/2, bilinearly between the centres of the
     patches and constant beyond the outermost ones (align_corners=False); rows likewise. Pixels
-    whose centre is outside the frame's window are NaN. float32 and float64 are kept, float16 gives
-    float32, integers float64. Returns (target, height, width), raw values.
+    whose centre is outside the frame's window are NaN. Where the patches do not fill the window,
+    `extent` states where their outer edges lie: (start, stop) of rows and of columns, as shares of
+    it. float32 and float64 are kept, float16 gives float32, integers float64. Returns (target,
+    height, width), raw values.
     """
     grid = _as_float(grid_map)
     left, top, right, bottom = frame.window
-    columns, column_weights = _weights(frame.width, left, right, grid.shape[-1])
-    rows, row_weights = _weights(frame.height, top, bottom, grid.shape[-2])
+    down, across = extent or ((0.0, 1.0), (0.0, 1.0))
+    columns, column_weights = _weights(frame.width, (left, right), across, grid.shape[-1])
+    rows, row_weights = _weights(frame.height, (top, bottom), down, grid.shape[-2])
     pixels = np.full((*grid.shape[:-2], frame.height, frame.width), np.nan, grid.dtype)
-    across = grid @ column_weights.T.astype(grid.dtype)
-    np.matmul(row_weights.astype(grid.dtype), across, out=pixels[..., rows, columns])
+    wide = grid @ column_weights.T.astype(grid.dtype)
+    np.matmul(row_weights.astype(grid.dtype), wide, out=pixels[..., rows, columns])
     return pixels.view(PixelMap)
 
 
@@ -80,13 +86,16 @@ def _as_float(grid_map: NDArray[Any]) -> NDArray[Any]:
 
 
 def _weights(
-    pixels: int, start: float, stop: float, cells: int
+    pixels: int, window: tuple[float, float], extent: tuple[float, float], cells: int
 ) -> tuple[slice, NDArray[np.float64]]:
     """Which pixels of one side are seen, and their weights (seen pixel, cell); rows sum to 1."""
+    start, stop = window
     first = max(0, math.ceil(start - 0.5))
     last = min(pixels - 1, math.floor(stop - 0.5))
     seen = slice(first, max(first, last + 1))
     centres = np.arange(seen.start, seen.stop) + 0.5
+    if extent != (0.0, 1.0):
+        start, stop = (start + share * (stop - start) for share in extent)
     place = np.clip((centres - start) / (stop - start) * cells - 0.5, 0, cells - 1)
     below = np.minimum(place.astype(np.intp), max(cells - 2, 0))
     part = place - below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,11 +37,14 @@ class PatchMaps:
         values: (target, view, row, column), raw relevance.
         shifts: Of each view.
         refined: Whether maps on pixels are laid on the picture's edges.
+        extent: Where the patches' outer edges lie, (start, stop) of rows and of columns, as shares
+            of the input's sides; empty where they are those of the input.
     """
 
     values: NDArray[Any]
     shifts: Shifts = ONE_VIEW
     refined: bool = False
+    extent: Sequence[tuple[float, float]] = ()
 
     @property
     def sharper(self) -> tuple[tuple[str, str], ...]:
@@ -63,7 +67,7 @@ class PatchMaps:
 
         Without a picture they are not refined.
         """
-        pixels = mean_of_views(self.values, frame, self.shifts)
+        pixels = mean_of_views(self.values, frame, self.shifts, self.extent)
         if not self.refined or picture is None:
             return pixels
         left, top, right, bottom = frame.window
@@ -71,7 +75,9 @@ class PatchMaps:
         return refine(pixels, picture, ((bottom - top) / rows, (right - left) / columns))
 
 
-def mean_of_views(maps: NDArray[Any], frame: Frame, shifts: Shifts) -> PixelMap:
+def mean_of_views(
+    maps: NDArray[Any], frame: Frame, shifts: Shifts, extent: Sequence[tuple[float, float]] = ()
+) -> PixelMap:
     """The mean of maps (target, view, row, column) on the pixels of the picture.
 
     Each view is spread over the window that it shows; where a view shows nothing of the picture it
@@ -80,13 +86,13 @@ def mean_of_views(maps: NDArray[Any], frame: Frame, shifts: Shifts) -> PixelMap:
     left, top, right, bottom = frame.window
     width, height = right - left, bottom - top
     total = count = np.float32(0)
-    plain = to_pixels(maps[:, 0], frame)
+    plain = to_pixels(maps[:, 0], frame, extent)
     if len(shifts) == 1:
         return plain
     for number, (across, down) in enumerate(shifts):
         x, y = across * width, down * height
         shifted = Frame(frame.width, frame.height, (left + x, top + y, right + x, bottom + y))
-        values = np.asarray(to_pixels(maps[:, number], shifted))
+        values = np.asarray(to_pixels(maps[:, number], shifted, extent))
         total = total + np.nan_to_num(values)
         count = count + ~np.isnan(values)
     mean = np.asarray(total / np.maximum(count, 1), plain.dtype)

@@ -112,7 +112,7 @@ def _chunks(patches: int) -> Iterator[slice]:
 
 def _attention(call: AttentionCall, grid: Grid) -> Iterator[tuple[slice, Tensor]]:
     for some in _chunks(grid.patches):
-        rows = call.only(slice(some.start + grid.prefix, some.stop + grid.prefix)).attention()
+        rows = call.only(grid.places_of(some)).attention()
         patches = rows[..., grid.places].clamp(min=0)  # talking heads may make it negative
         yield some, reduce(patches, "batch head row patch -> batch row patch", "mean")
 

@@ -24,9 +24,13 @@ def random_map(trace: GridTrace) -> Float[Tensor, "batch patch"]:
 
 
 def centred_gaussian(trace: GridTrace, *, spread: float = SPREAD) -> Float[Tensor, "batch patch"]:
-    """`exp(-(x^2 + y^2) / (2 s^2))`, s a quarter of each side: the photographer's bias alone."""
-    rows, columns = _bell(trace.grid.rows, spread), _bell(trace.grid.columns, spread)
-    bell = rearrange(rows[:, None] * columns, "row column -> (row column)")
+    """`exp(-(x^2 + y^2) / (2 s^2))`, s a quarter of each side: the photographer's bias alone.
+
+    Of a clip, time is a third side.
+    """
+    bell = torch.ones(1)
+    for cells in trace.grid.shape:
+        bell = rearrange(bell[:, None] * _bell(cells, spread), "patch cell -> (patch cell)")
     return repeat(bell, "patch -> batch patch", batch=trace.batch)
 
 

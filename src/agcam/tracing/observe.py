@@ -41,10 +41,11 @@ class Call(NamedTuple):
 class Observation:
     """What was seen: calls in order, feature maps in front of them, and what modules take."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, frames: bool = False) -> None:
+        self._frames = frames
         self.calls: list[Call] = []
         self.explicit_scores: list[Tensor] = []
-        self.maps: list[tuple[int, int]] = []  # heights and widths of convolutions' outputs
+        self.maps: list[tuple[int, ...]] = []  # sides of convolutions' outputs, of clips with time
         self.sequences: dict[str, tuple[int, ...]] = {}  # batch and tokens that a module takes
         self.explicit: ExplicitAttention | None = None
         self.softmaxes = Softmaxes()
@@ -65,8 +66,11 @@ class Observation:
     def leave(self, part: nn.Module, _: object, output: object) -> None:
         """A hook for when a module returns."""
         self._inside.pop()
-        if isinstance(part, nn.Conv2d) and isinstance(output, Tensor) and not self.calls:
-            self.maps.append((output.shape[-2], output.shape[-1]))
+        kinds = (nn.Conv2d, nn.Conv3d) if self._frames else nn.Conv2d
+        if isinstance(part, kinds) and isinstance(output, Tensor) and not self.calls:
+            time = output.shape[-3] if isinstance(part, nn.Conv3d) else output.shape[0]
+            sides = output.shape[-2], output.shape[-1]
+            self.maps.append((time, *sides) if self._frames else sides)
 
     def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         """Note an attention call, and let torch answer it."""
@@ -127,7 +131,7 @@ def convolutions(tower: nn.Module) -> list[nn.Module]:
 
 def observe(classifier: Classifier, pixels: Tensor) -> Observation:
     """Run one pass and note what happens; ModelError where the model does not run."""
-    seen = Observation()
+    seen = Observation(frames=classifier.medium.axis("frame") is not None)
     with undoing() as undo:
         for path, part in classifier.vision.named_modules():
             if not isinstance(part, torch.jit.ScriptModule):  # takes no hooks

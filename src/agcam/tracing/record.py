@@ -42,7 +42,7 @@ CHANNELS: Final = re.compile(r"(?:to have|[Ee]xpected) (\d+)(?: channels,)? but 
 def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Logits of a first pass; ModelError, one sentence, if the model does not take such pixels."""
     try:
-        return logits_of(classifier, pixels)
+        logits = logits_of(classifier, pixels)
     except AgcamError:
         raise
     except (
@@ -60,10 +60,19 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
                 f"{classifier.name} takes {channels[1]} channel(s), and the pixels have "
                 f"{channels[2]}."
             ) from error
+        still = pixels.ndim == 4
+        shape = f"an input of {width} x {height}" if still else f"a clip {tuple(pixels.shape)}"
+        hint = "" if still else "; to a model of pictures give single frames"
         raise ModelError(
-            f"{classifier.name} does not run on an input of {width} x {height} "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."
+            f"{classifier.name} does not run on {shape} "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}){hint}."
         ) from error
+    if len(logits) != len(pixels):
+        raise ModelError(
+            f"{classifier.name} gives {len(logits)} rows of logits for {len(pixels)} "
+            f"{classifier.medium.name}: let it give one, as a mean over them."
+        )
+    return logits
 
 
 def record(classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: bool) -> Recording:

@@ -139,7 +139,12 @@ class Session:
         return as_weights(self.proved(kinds.Replay()).rows_read(), layout)
 
     def _check(self, method: Method) -> None:
-        layout = self.recording.layout
+        layout, medium = self.recording.layout, self.classifier.medium
+        if method.needs.black_box and not medium.still:
+            raise ModelError(
+                f"{self.classifier.name} takes a {medium.name}, and {method.name} changes still "
+                "pictures; choose a method that reads attention, such as agcam."
+            )
         if layout.places and not (method.several_grids or method.needs.any_classifier):
             raise ModelError(
                 f"{self.classifier.name}: {layout.why}, and {method.name} is defined for one grid "

@@ -11,8 +11,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..values import Classifier, Grid, Layout
+from ..values import Classifier, Grid, Layout, Medium, Places
 from .graph import leaves_leading_to
+from .grid import axes_of
 from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
 from .observe import Observation
@@ -42,7 +43,8 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
     try:
         layout = replace(layout, calls=_own(seen, layout))
         _refuse_without_gradient(classifier, pixels, layout)
-        cells, places = find_positions(classifier, pixels, layout, seen)
+        axes = axes_of(classifier.medium)
+        cells, places = find_positions(classifier, pixels, layout, seen, axes)
     except torch.cuda.OutOfMemoryError:
         raise
     except PositionsError as error:
@@ -50,17 +52,20 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
     except (LayoutMismatchError, RuntimeError) as error:
         raise UntraceableError(NO_GRADIENT.format(name=name)) from error
     holding = iter(one is not None for one in places)
+    *frames, rows, columns = cells
     return replace(
         layout,
-        grid=_grid(cells),
+        grid=Grid(rows, columns, prefix=0, frames=frames[0] if frames else 0),
         calls=tuple(own and next(holding) for own in layout.calls),
-        places=tuple(one for one in places if one is not None),
+        places=tuple(_upright(one, classifier.medium) for one in places if one is not None),
     )
 
 
-def _grid(cells: tuple[int, ...]) -> Grid:
-    rows, columns = cells
-    return Grid(rows, columns, prefix=0)
+def _upright(places: Places, medium: Medium) -> Places:
+    """The places with each axis as it is drawn: what lies at its bottom in the input is last."""
+    turned = [medium.axes[axis - 1].startswith("-") for axis in axes_of(medium)]
+    pairs = zip(places.weights, turned, strict=True)
+    return replace(places, weights=tuple(one.flip(1) if turn else one for one, turn in pairs))
 
 
 def _own(seen: Observation, layout: Layout) -> tuple[bool, ...]:

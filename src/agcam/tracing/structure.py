@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..undo import hook, undoing
-from ..values import Classifier, Grid
+from ..values import Classifier, Grid, Medium
+from .grid import Entry, measured_grid
 from .hooks import first_tensor
-from .untraceable import SCATTERED, NotOneGridError, UntraceableError
+from .untraceable import SCATTERED, UNMEASURED, NotOneGridError, UntraceableError
 
 
 def find_blocks(tower: nn.Module, paths: list[str], takers: set[str]) -> tuple[str, ...]:
@@ -64,28 +65,34 @@ class _TokensKnownError(Exception):
     """Leaves the pass at the first block: torch has no other way out of a module's forward."""
 
 
-def tokens_entering(
-    classifier: Classifier, pixels: Tensor, block: str, tokens: int
-) -> tuple[tuple[Tensor, Tensor], int]:
-    """The tokens that enter the first block, for the picture and its negative; their token axis."""
+def tokens_entering(classifier: Classifier, pixels: Tensor, block: str, tokens: int) -> Entry:
+    """The tokens that enter the first block, with the graph that leads to the pixels."""
     module = classifier.vision.get_submodule(block)
     found: list[Tensor] = []
+
+    def follow(*_: object) -> None:
+        torch.set_grad_enabled(True)  # also where the model says no_grad
 
     def stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         tensor = first_tensor(args, kwargs)
         if tensor is not None:
-            found.append(tensor.detach().clone())
+            found.append(tensor)
         raise _TokensKnownError
 
-    with undoing() as undo:
-        hook(undo, module, before=stop)
-        for picture in (pixels, negative(pixels)):
+    leaf = pixels.detach().clone().requires_grad_()
+    with undoing() as undo, torch.enable_grad():
+        for part in classifier.vision.modules():
+            if not isinstance(part, torch.jit.ScriptModule):  # takes no hooks
+                hook(undo, part, before=stop if part is module else follow)
+        for picture in (leaf, negative(pixels)):
             with suppress(_TokensKnownError):
                 classifier.predict(picture)
     dims = [d for d, n in enumerate(found[0].shape[:-1]) if n == tokens] if found else []
     if not dims or found[0].ndim != 3:
         raise NotOneGridError(f"{block} does not take a sequence of {tokens} tokens")
-    return (found[0], found[1]), dims[-1]
+    with torch.enable_grad():
+        one, other = (some.movedim(dims[-1], 0)[:, 0] for some in found)
+    return Entry(one, leaf, (one != other).any(1), dims[-1])
 
 
 def negative(pixels: Tensor) -> Tensor:
@@ -94,27 +101,34 @@ def negative(pixels: Tensor) -> Tensor:
     return ramp - pixels
 
 
-def find_grid(
-    maps: Sequence[tuple[int, int]],
-    entry: tuple[Tensor, Tensor],
-    token_dim: int,
-    pixels: Tensor,
-    name: str,
-) -> Grid:
-    """Rows and columns from the patch embedding; prefix tokens are those no picture changes."""
-    changed = (entry[0] != entry[1]).movedim(token_dim, 0).flatten(1).any(1)
+def find_grid(entry: Entry, medium: Medium, maps: Sequence[tuple[int, ...]], name: str) -> Grid:
+    """Where patches lie on the input, measured; by the stem's feature maps where that cannot be.
+
+    Raises:
+        UntraceableError: The patch tokens form no grid.
+
+    """
+    found = measured_grid(entry, medium, name)
+    if found is not None:
+        return found
+    if not medium.still:
+        raise UntraceableError(UNMEASURED.format(name=name, medium=medium.name))
+    return _by_shape(entry, maps, name)
+
+
+def _by_shape(entry: Entry, maps: Sequence[tuple[int, ...]], name: str) -> Grid:
+    """Rows and columns of the last feature map that has as many places as there are patches."""
+    changed, pixels = entry.changed, entry.pixels
     tokens, patches = len(changed), int(changed.sum())
     prefix = int(changed.int().argmax())
     suffix = tokens - patches - prefix
     if not bool(changed[prefix : prefix + patches].all()):
         raise UntraceableError(SCATTERED.format(name=name))
-    shapes = [shape for shape in maps if shape[0] * shape[1] == patches]
+    shapes = [shape for shape in maps if math.prod(shape) == patches]
     if shapes:
-        return Grid(*shapes[-1], prefix, suffix)
+        rows, columns = shapes[-1]
+        return Grid(rows, columns, prefix, suffix)
     height, width = pixels.shape[-2:]
-    rows = round(math.sqrt(patches * height / width))  # square patches
-    if rows and patches % rows == 0 and rows * width == patches // rows * height:
-        return Grid(rows, patches // rows, prefix, suffix)
     raise UntraceableError(
         f"{name}: {patches} patch tokens do not form a grid on a {width} x {height} input; "
         "give an input whose sides are multiples of the patch size."

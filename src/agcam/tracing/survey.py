@@ -70,8 +70,8 @@ def _one_grid(classifier: Classifier, pixels: Tensor, seen: Observation) -> Layo
     captured = [(call, is_own) for call, is_own in both if explicit or not call.explicit]
     takers = {path for path, shape in seen.sequences.items() if tokens in shape}
     blocks = find_blocks(tower, [call.module for call, is_own in captured if is_own], takers)
-    entry, token_dim = tokens_entering(classifier, pixels, blocks[0], tokens)
-    grid = find_grid(seen.maps, entry, token_dim, pixels, name)
+    entry = tokens_entering(classifier, pixels, blocks[0], tokens)
+    grid, token_dim = find_grid(entry, classifier.medium, seen.maps, name), entry.token_dim
     calls = tuple(is_own for _, is_own in captured)
     layout = Layout(grid, calls, blocks, (), grid.tokens, token_dim, explicit=explicit)
     if any(call.mixed for call, is_own in captured if is_own):

@@ -44,7 +44,14 @@ NO_POSITIONS = (
     "{name} is a hierarchical model ({why}), and where on the picture its attention lies cannot be "
     "proved: {cause}. " + INSTEAD
 )
-SCATTERED = "{name}: its patch tokens do not lie side by side in the sequence. " + INSTEAD
+SCATTERED = (
+    "{name}: its patch tokens do not lie on the input as rows and columns do, so agcam cannot tell "
+    "where its attention lies. " + INSTEAD
+)
+UNMEASURED = (
+    "{name}: which part of the {medium} each token is made of cannot be measured (its stem mixes "
+    "all of it, or torch does not differentiate through it), so no map is drawn."
+)
 QUANTISED = (
     "{name} has quantised layers, through which torch does not differentiate, so there is nothing "
     "to trace: explain the model as it was before it was quantised, or choose occlusion or rise."

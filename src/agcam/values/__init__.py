@@ -15,6 +15,7 @@ from .cases import (
     RandomizedCase,
 )
 from .changes import Changes, scaled_resize
+from .clip import Clip, Moment
 from .evidence import (
     Account,
     AttentionTrace,
@@ -35,7 +36,7 @@ from .method import Method
 from .metric import Axes, Metric
 from .model import Classifier, Family, Layout, Scalar, Scores
 from .options import Option, RulesOption
-from .picture import Frame, Grid
+from .picture import CLIP, CLIP_CHANNELS_FIRST, PICTURE, SOUND, Frame, Grid, Medium
 from .places import Places
 from .precision import precise
 from .preparation import (
@@ -59,10 +60,15 @@ from .scores import (
     split,
     weights_of,
 )
+from .sound import Sound, SoundPreparation
 from .traits import Cost, Needs
 
 __all__ = [
+    "CLIP",
+    "CLIP_CHANNELS_FIRST",
     "MEANING",
+    "PICTURE",
+    "SOUND",
     "Account",
     "AccuracyCase",
     "Answer",
@@ -75,6 +81,7 @@ __all__ = [
     "Case",
     "Changes",
     "Classifier",
+    "Clip",
     "Cost",
     "CostCase",
     "CurveCase",
@@ -89,9 +96,11 @@ __all__ = [
     "Layout",
     "LogitCase",
     "MaskCase",
+    "Medium",
     "Method",
     "Metric",
     "Mix",
+    "Moment",
     "Needs",
     "Option",
     "OtherClassCase",
@@ -111,6 +120,8 @@ __all__ = [
     "Scalar",
     "Scores",
     "SinglePatchTrace",
+    "Sound",
+    "SoundPreparation",
     "StreamBlock",
     "StreamTrace",
     "TokenTrace",

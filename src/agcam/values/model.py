@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from .picture import Grid
+from .picture import PICTURE, Grid, Medium
 from .places import Places
 from .preparation import Preparation, Transform, preparation_text
+from .sound import SoundPreparation
 
 Scores = Literal["softmax", "sigmoid", "none", "probability"]
 """How logits become probabilities.
@@ -46,6 +47,8 @@ class Classifier:
     what the last columns of `predict` stand for where they are not classes.
     `variant` tells classifiers of one module apart whose `predict` computes different things of it
     (another function of its output): what a survey finds out is remembered for each.
+    `medium` is what it takes: pictures, or clips or sound, whose pixels have other axes; `sound`
+    is how a spectrogram is made for it.
     """
 
     module: nn.Module
@@ -61,6 +64,8 @@ class Classifier:
     output: Callable[..., Any] | None = None
     scalars: tuple[Scalar, ...] = ()
     variant: Hashable = None
+    medium: Medium = PICTURE
+    sound: SoundPreparation | None = None
 
     def __repr__(self) -> str:
         """What it is, in one or two lines."""
@@ -69,7 +74,7 @@ class Classifier:
         kind = "text prompts" if self.with_prompts is not None and not named else classes
         return (
             f"Classifier({self.name}, family {self.family}, {kind}; scores: {self.scores};\n"
-            f"    preparation: {preparation_text(self.preparation, 'unknown')})"
+            f"    preparation: {preparation_text(self.sound or self.preparation, 'unknown')})"
         )
 
     @property

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import PictureError
 from .picture import Frame
+from .sound import SoundPreparation
 
 Fit = Literal["crop", "squash", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -116,7 +117,9 @@ class Transform:
         return known if self.value_range is None else {**known, "value_range": self.value_range}
 
 
-def preparation_manifest(preparation: Preparation | Transform | None) -> dict[str, Any]:
+def preparation_manifest(
+    preparation: Preparation | Transform | SoundPreparation | None,
+) -> dict[str, Any]:
     """A preparation for a manifest: its numbers, its source, and whether it is a guess.
 
     None stands for pixels that the user prepared.
@@ -138,10 +141,17 @@ def preparation_notes(preparation: Preparation | Transform | None) -> tuple[str,
     )
 
 
-def preparation_text(preparation: Preparation | Transform | None, absent: str = PREPARED) -> str:
+def preparation_text(
+    preparation: Preparation | Transform | SoundPreparation | None, absent: str = PREPARED
+) -> str:
     """A preparation in one line, for tables and pages; `absent` where there is none."""
     if preparation is None:
         return absent
+    if isinstance(preparation, SoundPreparation):
+        time, bins = preparation.size
+        guess = "a guess, " if preparation.guess else ""
+        shape = f"a spectrogram of {time} columns, {preparation.step:g} s each, and {bins} rows"
+        return f"{shape} at {preparation.rate} samples a second ({guess}{preparation.source})"
     height, width = preparation.size
     numbers = "mean {}, std {}".format(
         *(

@@ -26,7 +26,7 @@ class Mix:
     attention: Callable[[], Tensor]
     pull_back: Callable[[Tensor], Tensor]
 
-    def only(self, rows: slice | Tensor) -> Mix:
+    def only(self, rows: slice | list[int] | Tensor) -> Mix:
         """The same for some of the rows."""
 
         def pull_back(gradient: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class AttentionCall:
     scale: float
     mix: Mix | None = None
 
-    def only(self, rows: slice | Tensor) -> AttentionCall:
+    def only(self, rows: slice | list[int] | Tensor) -> AttentionCall:
         """The same call for some of its query rows."""
         mask = self.mask
         if mask is not None and mask.shape[-2] == self.query.shape[-2]:
@@ -121,7 +121,7 @@ class Recording:
     the same for every picture, or not (a maximum over tokens).
     """
 
-    pixels: Float[Tensor, "batch channel height width"]
+    pixels: Float[Tensor, "batch axis *axes"]
     logits: Float[Tensor, "batch class"]
     blocks: tuple[BlockRecord, ...]
     calls: tuple[AttentionCall, ...]

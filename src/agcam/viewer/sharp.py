@@ -21,7 +21,7 @@ def drawn(
     maps: PatchMaps, frame: Frame, picture: Image.Image, image: Picture
 ) -> tuple[Window, NDArray[Any]]:
     """The part of `image` that maps cover, and their values (target, row, column)."""
-    if not maps.sharper:
+    if not (maps.sharper or maps.extent):
         return window_of(frame, image.width, image.height), maps.grid
     small = reduced(picture, SHARP_SIDE)
     pixels = maps.on_pixels(frame.scaled(*small.size), small)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from .._version import __version__
+from ..images import refuse_moving
 from ..values import Classifier
 from ..viewer import ASSETS
 from . import api, page, refusals
@@ -31,6 +32,8 @@ def assemble(
     frames: Collection[str] = (),
 ) -> FastAPI:
     """The whole application."""
+    for classifier in models.values():
+        refuse_moving(classifier, "the page")
     uploads, queue = Uploads(models, limits), WorkQueue(limits)
     app = FastAPI(
         title="agcam",

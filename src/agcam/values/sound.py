@@ -1,0 +1,57 @@
+"""Sound: how a model wants it, and the spectrogram that it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SoundPreparation:
+    """How a model wants its sound: a library's program that makes a spectrogram of it.
+
+    `run` takes samples of one channel within -1 ... 1, `rate` a second, and gives the spectrogram
+    (time, frequency) of `size`; a column begins every `step` seconds. `frequencies` are the middles
+    of its rows in Hz, the lowest first.
+    """
+
+    run: Callable[[Any], Tensor]
+    rate: int
+    step: float
+    size: tuple[int, int]
+    frequencies: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    source: str = field(default="", compare=False)
+    guess: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long the sound is that a spectrogram holds."""
+        return self.size[0] * self.step
+
+    def numbers(self) -> dict[str, Any]:
+        """All that is known of it, ready for JSON."""
+        names = ("rate", "step", "size", "mean", "std")
+        return {**{name: getattr(self, name) for name in names}, "program": self.source}
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a spectrogram's axes are: of the sound that a model was given.
+
+    `step` is seconds a column, None where that is not known; `frequencies` are Hz of each row, the
+    lowest first, empty where they are not known; `length` is how long the whole sound is.
+    """
+
+    columns: int
+    step: float | None = None
+    frequencies: tuple[float, ...] = ()
+    length: float | None = None
+
+    def time(self, share: float) -> float:
+        """The second at a share of the spectrogram's width, or the column where it is not known."""
+        return share * self.columns * (1.0 if self.step is None else self.step)
