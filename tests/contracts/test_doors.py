@@ -35,7 +35,7 @@ PYTHON_ONLY = {
 }
 OTHER_FORM = {"method", "methods", "metrics", "pattern", "root", "store", "target"}  # lists, paths
 COMMAND_ONLY = {
-    "against": "Against",
+    "against": "Against, and a model of agcam.audit",
     "top": "Top",
     "device": "module.to(device)",
     "trust_remote_code": "agcam.load",

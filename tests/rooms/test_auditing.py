@@ -141,6 +141,30 @@ def test_a_damaged_shard_is_removed_and_scanned_again(folder, model, tmp_path):
     assert agcam.audit(folder, model, out=tmp_path, batch_size=4).summary == first
 
 
+def test_the_same_model_again_changes_nothing(folder, model, tmp_path):
+    made = agcam.audit(folder, model, against=model, out=tmp_path, batch_size=4)
+    against = made.summary["against"]
+    assert all(one["difference"]["mean"] == 0 for one in against["classes"])
+    assert all(one["lost"] == one["gained"] == [] for one in against["classes"])
+    assert max(one["distance"] for one in against["moved"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_another_checkpoint_is_compared_class_by_class(folder, model, tmp_path):
+    torch.manual_seed(1)
+    other = timm.create_model("test_vit", num_classes=len(NAMES)).eval()
+    other = agcam.load(other, classes=NAMES)
+    made = agcam.audit(folder, model, against=other, out=tmp_path, batch_size=4)
+    against = made.summary["against"]
+    assert [one["name"] for one in against["classes"]] and len(against["moved"]) > 0
+    for one in against["classes"]:
+        first, second = (each["mean"] for each in one["accuracy"])
+        assert one["difference"]["mean"] == pytest.approx(second - first, abs=1e-3)
+    read = Page(made.page)
+    moved = next(one for one in read.document["blocks"][0]["lists"] if "moved" in one["title"])
+    maps = [read.cards[item["card"]]["maps"] for item in moved["items"]]
+    assert all(len(some) == 2 for some in maps)
+
+
 def test_limits(done):
     assert done.fails({"suspicious": 2, "accuracy": 0, "failures": 1}) == []
     assert len(done.fails({"suspicious": 0, "accuracy": 2, "failures": 0})) == 3

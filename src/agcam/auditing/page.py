@@ -10,8 +10,16 @@ import numpy as np
 
 from ..values import preparation_text
 from ..viewer import Document, page
+from .against import Comparison
 from .findings import Findings
-from .sections import failures_table, outliers_table, pairs_table, suspects_table, truth_table
+from .sections import (
+    changes_tables,
+    failures_table,
+    outliers_table,
+    pairs_table,
+    suspects_table,
+    truth_table,
+)
 from .shown import Shown
 from .summary import interval_text, intervention_text, percent_text
 from .values import Reason
@@ -23,7 +31,7 @@ REASONS: Final = 4  # of a class, in the table of classes
 ELSEWHERE: Final = 3
 
 
-def audit_page(found: Findings, out: Path, key: str) -> str:
+def audit_page(found: Findings, out: Path, key: str, against: Comparison | None = None) -> str:
     """The page; its pictures are written beside it."""
     made = _Page(found, Shown(found, out))
     audit = made.data(key)
@@ -32,7 +40,7 @@ def audit_page(found: Findings, out: Path, key: str) -> str:
         lead=made.lead(),
         footer=made.footer(),
         layout="audit",
-        blocks=[audit, *made.tables()],
+        blocks=[audit, *made.tables(against)],
     )
     return page(document, made.shown.cards)
 
@@ -149,11 +157,12 @@ class _Page:
                 crops.append({"card": place, "cut": list(self.shown.cut(reason, row))})
         return crops
 
-    def tables(self) -> list[Mapping[str, Any]]:
+    def tables(self, against: Comparison | None) -> list[Mapping[str, Any]]:
         """What stands below the classes."""
         parts = (truth_table, pairs_table, suspects_table, outliers_table, failures_table)
         made = (part(self.found, self.shown) for part in parts)
-        return [one for one in made if one is not None]
+        tables = [] if against is None else changes_tables(self.found, against, self.shown)
+        return [*tables, *(one for one in made if one is not None)]
 
 
 def _id(reason: Reason) -> str:

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..maps import write_atomically
+from .against import Comparison
 from .exports import files, to_fiftyone
 from .findings import Findings
 from .page import audit_page
-from .summary import summary
+from .summary import changes_summary, summary
 
 SUMMARY: Final = "summary.json"
 PAGE: Final = "audit.html"
@@ -23,11 +24,15 @@ LIMITS: Final = ("suspicious", "accuracy", "failures")
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What was found, in the folder `out`; `key` names the scan."""
+    """What was found, in the folder `out`; `key` names the scan.
+
+    `against` is what another model makes of the same pictures, where there was one.
+    """
 
     out: Path
     found: Findings
     key: str
+    against: Comparison | None = None
 
     def __repr__(self) -> str:
         """One line."""
@@ -46,7 +51,10 @@ class Audit:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """All numbers, ready for JSON."""
-        return summary(self.found)
+        made = summary(self.found)
+        if self.against is not None:
+            made["against"] = changes_summary(self.found, self.against)
+        return made
 
     def fails(self, limits: Mapping[str, float]) -> list[str]:
         """A sentence for each limit that is not kept.
@@ -85,5 +93,7 @@ class Audit:
         write_atomically(self.out / SUMMARY, text.encode())
         for name, content in files(self.found):
             write_atomically(self.out / name, content)
-        write_atomically(self.page, audit_page(self.found, self.out, self.key).encode())
+        write_atomically(
+            self.page, audit_page(self.found, self.out, self.key, self.against).encode()
+        )
         return self

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from ..engines import ENGINES, Engine, Resources
 from ..errors import RunError
-from ..evaluation import Configuration, load_setup
+from ..evaluation import Configuration, Setup, load_setup
 from ..evaluation.configuration import AS_THE_MODEL_HAS_IT, torch_threads
 from ..evaluation.run import loaded_unless_named, locked, resources_for
 from ..evaluation.setup import key_of
 from ..families import class_names
 from ..values import Changes, DataSet
+from .against import compare
 from .findings import Findings, find
 from .interventions import PASSES, prove
 from .price import Plan, plan
@@ -38,6 +39,7 @@ def audit(
     layout: str = "folder",
     out: str | Path = Path("audited"),
     method: str = METHOD,
+    against: object = None,
     tests: int = 3,
     verdicts: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
@@ -67,6 +69,8 @@ def audit(
         layout: A name of `agcam.DATASETS`. Where it has boxes or masks they are used.
         out: The folder for the page, the numbers, and the scan.
         method: Whose maps show what speaks for a class.
+        against: Another model with the same classes, such as an older checkpoint: what changed is
+            reported. It is loaded as `model` is.
         tests: How many of the most suspicious reasons are tested by changing pictures.
         verdicts: A file that the page exported; what is fine in it is no longer suspicious.
         options: As in `explain`.
@@ -90,34 +94,69 @@ def audit(
     """
     _ = ENGINES[engine]  # refused before the model is loaded
     read = () if verdicts is None else read_verdicts(verdicts)
-    classifier = loaded_unless_named(model, device, arch, classes, preparation, scores)
-    configuration = Configuration(
-        dataset=data.name if isinstance(data, DataSet) else layout,
-        root="" if isinstance(data, DataSet) else str(data),
-        model=str(model) if classifier is None else classifier.name,
-        methods=(method,),
-        metrics=(),
-        options={method: dict(options)} if options else {},
-        arch=arch,
-        class_names=() if classes is None else tuple(class_names(classes)),
-        preparation=preparation if isinstance(preparation, Changes) else AS_THE_MODEL_HAS_IT,
-        scores=scores or "",
-        device=device or "cpu",
-        limit=limit,
-        batch_size=batch_size,
-        threads=threads,
-    )
-    setup = load_setup(configuration, classifier, data if isinstance(data, DataSet) else None)
-    resources = resources_for(setup, workers, threads, address)
+    loading = _Loading(arch, classes, preparation, scores, device)
+    shape = {"limit": limit, "batch_size": batch_size, "threads": threads}
+    setups = [
+        loading.setup(one, data, layout, method, options, shape)
+        for one in (model, *(() if against is None else (against,)))
+    ]
     report = progress or (lambda what, done, total: None)
-    made = plan(setup, tests * PASSES)
-    folder = Path(out) / SCANS / made.key[:12]
-    shards = Shards(folder, setup.shards)
-    if on_plan is not None:
-        on_plan(made, resources, len(shards.done()))
-    found = _found(made, shards, ENGINES[engine](resources), report).with_verdicts(read)
-    proved = prove(found, tests, folder / "tests", partial(report, "testing reasons"))
-    return Audit(Path(out), replace(found, interventions=proved), made.key[:12]).written()
+    found, keys = list[Findings](), list[str]()
+    for number, setup in enumerate(setups):
+        made = plan(setup, 0 if number else tests * PASSES)
+        keys.append(made.key[:12])
+        shards = Shards(Path(out) / SCANS / keys[-1], setup.shards)
+        resources = resources_for(setup, workers, threads, address)
+        if on_plan is not None:
+            on_plan(made, resources, len(shards.done()))
+        found.append(_found(made, shards, ENGINES[engine](resources), report))
+    first = found[0].with_verdicts(read)
+    proved = prove(first, tests, Path(out) / SCANS / keys[0] / "tests", partial(report, "testing"))
+    first = replace(first, interventions=proved)
+    changes = compare(first, found[1]) if len(found) > 1 else None
+    return Audit(Path(out), first, keys[0], changes).written()
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """How models are loaded: as `agcam.load` takes it."""
+
+    arch: str | None
+    classes: Any
+    preparation: Any
+    scores: str | None
+    device: str | None
+
+    def setup(
+        self,
+        model: object,
+        data: str | Path | DataSet,
+        layout: str,
+        method: str,
+        options: Mapping[str, Any] | None,
+        shape: Mapping[str, Any],
+    ) -> Setup:
+        """The model and the data, loaded."""
+        stated = self.preparation
+        classifier = loaded_unless_named(
+            model, self.device, self.arch, self.classes, stated, self.scores
+        )
+        given = data if isinstance(data, DataSet) else None
+        configuration = Configuration(
+            dataset=layout if given is None else given.name,
+            root=str(data) if given is None else "",
+            model=str(model) if classifier is None else classifier.name,
+            methods=(method,),
+            metrics=(),
+            options={method: dict(options)} if options else {},
+            arch=self.arch,
+            class_names=() if self.classes is None else tuple(class_names(self.classes)),
+            preparation=stated if isinstance(stated, Changes) else AS_THE_MODEL_HAS_IT,
+            scores=self.scores or "",
+            device=self.device or "cpu",
+            **shape,
+        )
+        return load_setup(configuration, classifier, given)
 
 
 def _found(made: Plan, shards: Shards, engine: Engine, progress: Progress) -> Findings:

@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 
 from ..viewer import table_block
+from .against import Change, Comparison
 from .findings import Findings
 from .mistakes import Pair
-from .shown import Shown
+from .shown import Shown, model_names
 from .summary import interval_text
 
 FAILURES: Final = 200
@@ -119,6 +120,47 @@ def outliers_table(found: Findings, shown: Shown) -> Table | None:
     ]
     note = "How far its patches are from those of its class, over the class's median."
     return table_block("Pictures unlike their class", ["picture", "label", "times"], rows, note)
+
+
+def changes_tables(found: Findings, comparison: Comparison, shown: Shown) -> list[Table]:
+    """What changed from one model to another, class by class; and whose maps moved."""
+    first, second = model_names(found, comparison.other)
+    rows = [_change_row(found, comparison.other, one, shown) for one in comparison.changes]
+    head = ["class", first, second, "difference", "inside", "suspicious", "lost", "gained"]
+    note = (
+        "Accuracy on the same pictures, and its difference; two numbers are of the first and of "
+        "the second model. Reasons are the same where they lie at the same places."
+    )
+    items = [item for moved in comparison.moved for item in shown.beside(comparison.other, moved)]
+    shown.lists.append({"title": "Maps that moved most", "note": "", "items": items})
+    text = f"{len(items) // 2} pictures whose map of the label moved most, side by side"
+    link = {"text": text, "href": f"#list-{len(shown.lists) - 1}"}
+    return [
+        table_block(f"Compared with {second}", head, rows, note),
+        table_block("Maps that moved", ["pictures"], [[link]]),
+    ]
+
+
+def _change_row(found: Findings, other: Findings, one: Change, shown: Shown) -> list[Any]:
+    before, after, difference = one.accuracy
+    low, high = 100 * difference.low, 100 * difference.high
+    lost = [row for reason in one.lost for row in found.rows_of(reason)]
+    numbers = [other.pictures.number[row] for reason in one.gained for row in other.rows_of(reason)]
+    gained = np.flatnonzero(np.isin(found.pictures.number, numbers))
+    link, of_class = shown.link, f"{one.name}: pictures of reasons"
+    return [
+        one.name,
+        {"text": interval_text(before), "sort": before.mean},
+        {"text": interval_text(after), "sort": after.mean},
+        {
+            "text": f"{100 * difference.mean:+.0f} ({low:+.0f} to {high:+.0f})",
+            "sort": difference.mean,
+        },
+        "-" if one.inside is None else " / ".join(interval_text(side) for side in one.inside),
+        " / ".join(f"{score:.2f}" for score in one.suspicious),
+        link(str(len(one.lost)), f"{of_class} that are lost", dict.fromkeys(lost)),
+        link(str(len(one.gained)), f"{of_class} that are gained", gained),
+    ]
 
 
 def failures_table(found: Findings, _: Shown) -> Table | None:

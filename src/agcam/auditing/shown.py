@@ -16,6 +16,7 @@ from ..images import open_picture
 from ..maps import write_atomically
 from ..values import Frame, percent
 from ..viewer import SMALL, Card, MapData, MethodData, Picture, TargetData, reduced, small_file
+from .against import Moved
 from .findings import Findings
 from .values import Reason
 
@@ -117,6 +118,33 @@ class Shown:
             boxes=self._boxes(row, frame, picture.size),
         )
 
+    def beside(self, other: Findings, moved: Moved) -> list[dict[str, Any]]:
+        """Two items of a list: a picture with the map of each model, side by side."""
+        row, of_other = moved.rows
+        if len(self.cards) >= MOST:
+            return []
+        card = self._card(row)
+        label = int(self.found.pictures.label[row])
+        names = model_names(self.found, other)
+        maps = (self.found.pictures.label_map[row], other.pictures.label_map[of_other])
+        specific = self.found.setup.methods[0].class_specific
+        card = replace(
+            card,
+            targets=(self._target(label, self.found.pictures.probability[row, 1]),),
+            methods=tuple(MethodData(name, specific) for name in names),
+            maps=tuple(
+                MapData(name, 0, np.asarray(one)) for name, one in zip(names, maps, strict=True)
+            ),
+        )
+        self.cards.append(card)
+        place = len(self.cards) - 1
+        called = (self.found.pictures.predicted[row], other.pictures.predicted[of_other])
+        texts = (self.found.name(int(called[0])), other.name(int(called[1])))
+        return [
+            {"card": place, "method": name, "caption": f"{name}: {text}"}
+            for name, text in zip(names, texts, strict=True)
+        ]
+
     def caption(self, row: int) -> str:
         """Label and prediction of a picture."""
         pictures = self.found.pictures
@@ -138,6 +166,12 @@ class Shown:
         scale = np.tile([size[0] / frame.width, size[1] / frame.height], 2)
         boxes = np.reshape(truth.boxes, (-1, SIDES)) * scale
         return tuple((a, b, c, d) for a, b, c, d in boxes.tolist())
+
+
+def model_names(found: Findings, other: Findings) -> tuple[str, str]:
+    """What two models are called beside each other."""
+    first, second = found.setup.classifier.name, other.setup.classifier.name
+    return (first, second) if first != second else (f"{first} (first)", f"{second} (second)")
 
 
 def patches_box(found: Findings, reason: Reason, row: int) -> Box:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..explainer import versions
 from ..records import Estimate
+from .against import Comparison
 from .findings import Findings
 from .mistakes import Suspect
 from .values import Intervention, Reason
@@ -79,6 +80,31 @@ def reason_summary(found: Findings, reason: Reason) -> dict[str, Any]:
             for one in found.interventions.get((reason.target, reason.number), ())
         ],
         "examples": [found.sample(row).name for row in found.rows_of(reason)[:12]],
+    }
+
+
+def changes_summary(found: Findings, comparison: Comparison) -> dict[str, Any]:
+    """What another model changes."""
+    other = comparison.other
+    return {
+        "model": other.setup.classifier.name,
+        "accuracy": estimate(other.accuracy()),
+        "classes": [
+            {
+                "name": one.name,
+                "accuracy": [estimate(each) for each in one.accuracy[:2]],
+                "difference": estimate(one.accuracy[2]),
+                "inside": None if one.inside is None else [estimate(each) for each in one.inside],
+                "suspicious": [rounded(score) for score in one.suspicious],
+                "lost": [reason.number + 1 for reason in one.lost],
+                "gained": [reason_summary(other, reason) for reason in one.gained],
+            }
+            for one in comparison.changes
+        ],
+        "moved": [
+            {"picture": found.sample(one.rows[0]).name, "distance": rounded(one.distance)}
+            for one in comparison.moved
+        ],
     }
 
 

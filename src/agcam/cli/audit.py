@@ -34,6 +34,10 @@ class Examining:
 
     layout: Annotated[str, typer.Option(help="Of the data; see `agcam list datasets`.")] = "folder"
     method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam_focus"
+    against: Annotated[
+        str | None,
+        typer.Option(help="Another model with the same classes: report what changed."),
+    ] = None
     tests: Annotated[
         int,
         typer.Option(min=0, help="How many suspicious reasons are tested by changing pictures."),

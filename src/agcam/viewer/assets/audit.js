@@ -130,9 +130,9 @@ export class Audit extends Overview {
 	}
 
 	list({ title, note, items }) {
-		const tiles = items.map(({ card: place, caption }) => {
+		const tiles = items.map(({ card: place, caption, method }) => {
 			const card = this.cards[place];
-			const map = card.first();
+			const map = card.maps.find((one) => one.method === method) ?? card.first();
 			const label = `${card.title}: ${map ? captionOf(card, map) : "no map"}`;
 			const name = line(caption || card.data.caption, "agcam-name");
 			return this.item(card, place, map, label, name, line(card.name), line(card.data.error));
