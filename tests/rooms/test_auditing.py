@@ -155,7 +155,8 @@ def test_another_checkpoint_is_compared_class_by_class(folder, model, tmp_path):
     other = agcam.load(other, classes=NAMES)
     made = agcam.audit(folder, model, against=other, out=tmp_path, batch_size=4)
     against = made.summary["against"]
-    assert [one["name"] for one in against["classes"]] and len(against["moved"]) > 0
+    assert [one["name"] for one in against["classes"]]
+    assert len(against["moved"]) > 0
     for one in against["classes"]:
         first, second = (each["mean"] for each in one["accuracy"])
         assert one["difference"]["mean"] == pytest.approx(second - first, abs=1e-3)
