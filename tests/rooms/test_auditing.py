@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,3 +213,50 @@ def test_the_command_is_killed_and_goes_on(folder, tmp_path):
     subprocess.run([*command, "whole"], cwd=tmp_path, check=True, capture_output=True)
     summaries = [(tmp_path / name / "summary.json").read_text() for name in ("killed", "whole")]
     assert summaries[0] == summaries[1]
+
+
+class Board:
+    """What TensorBoard's writer is called with."""
+
+    def __init__(self):
+        self.scalars, self.pictures = {}, []
+
+    def add_scalar(self, name, value, step):
+        self.scalars[name, step] = value
+
+    def add_image(self, name, picture, step, dataformats):
+        self.pictures.append((name, step, picture.shape, dataformats))
+
+
+def test_lightning_audits_after_each_epoch(folder, model, tmp_path):
+    from agcam.auditing.lightning import AuditCallback
+
+    board, module = Board(), model.module.train()
+    trainer = SimpleNamespace(
+        is_global_zero=True, current_epoch=1, global_step=7,
+        loggers=[SimpleNamespace(experiment=board), SimpleNamespace(experiment=None)],
+    )  # fmt: skip
+    callback = AuditCallback(folder, tmp_path, classes=NAMES, limit=9, every=2)
+    callback.on_train_epoch_end(trainer, module)
+    assert module.training
+    assert {name for name, _ in board.scalars} == {"audit/accuracy", "audit/suspicious"}
+    assert [one[0] for one in board.pictures] == ["audit/reasons"]
+    assert (tmp_path / "epoch-0001" / "audit.html").exists()
+    trainer.current_epoch = 2
+    callback.on_train_epoch_end(trainer, module)
+    assert len(board.pictures) == 1
+
+
+def test_hugging_face_logs_numbers_and_training_goes_on(folder, model, tmp_path, caplog):
+    from agcam.auditing.hugging_face import AuditCallback
+
+    state = SimpleNamespace(is_world_process_zero=True, epoch=1.0, global_step=3, log_history=[])
+    args = SimpleNamespace(logging_dir=None, output_dir=str(tmp_path))
+    good = AuditCallback(folder, tmp_path, classes=NAMES, limit=9)
+    good.on_epoch_end(args, state, None, model=model.module)
+    assert state.log_history[0]["audit/accuracy"] >= 0
+    bad = AuditCallback(tmp_path / "nowhere", tmp_path, classes=NAMES)
+    bad.on_epoch_end(args, state, None, model=model.module)
+    assert len(state.log_history) == 1
+    assert "no audit of epoch 0" in caplog.text
+    good.on_train_end(args, state, None)
