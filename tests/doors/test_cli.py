@@ -517,6 +517,14 @@ def test_list_models():
     assert any(line.startswith("open_clip:ViT-B-16/") for line in lines)
     assert lines[-1].startswith("hf:NAME")
     assert listed("models", "test_vit3", "--family", "timm") == (0, "timm:test_vit3\n")
+    notes = {
+        "swin_tiny_patch4_window7_224": r".*several grids: agcam, .*black-box methods\)",
+        "xcit_nano_12_p8_224": r".*  \(black-box methods\)",
+        "resnet50": r".*  \(not tried\)",
+    }
+    for name, note in notes.items():
+        line = listed("models", f"timm:{name}")[1].splitlines()[0]
+        assert re.fullmatch(f"timm:{name}{note}", line), line
     assert listed("models", "--family", "hf")[1].splitlines() == lines[-1:]
 
 

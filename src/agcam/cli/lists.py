@@ -48,13 +48,23 @@ def models(
         ),
     ] = None,
 ) -> None:
-    """Model names that --model takes, as far as the libraries list them offline."""
-    from ..families import list_models
+    """Model names that --model takes, as far as the libraries list them offline.
 
+    A note follows names that not every method explains, or of which that is not known.
+    """
+    from ..families import list_models, way_of
+    from ..methods import METHODS
+
+    several = ", ".join(name for name, row in METHODS.items() if row.several_grids)
+    notes = {
+        "several grids": f"  (several grids: {several}, black-box methods)",
+        "black-box": "  (black-box methods)",
+        "": "  (not tried)",
+    }
     if not pattern and explained is None:
         explained = True
     for name in list_models(pattern or "*", family=family, explained=explained):
-        typer.echo(name)
+        typer.echo(name + notes.get(way_of(name), ""))
     if family in (None, "hf") and not pattern:
         typer.echo("hf:NAME  any image classifier or CLIP-like model of the hub, or a folder")
 

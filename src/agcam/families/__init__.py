@@ -28,7 +28,7 @@ from .inspection import inspect_output
 from .outputs import NoClassifier, NoLogitsError
 from .sources import classifier_from
 from .stated import class_names, with_logits, with_names, with_preparation, with_scores
-from .table import FAMILIES, list_models
+from .table import FAMILIES, list_models, way_of
 
 __all__ = [
     "FAMILIES",
@@ -39,6 +39,7 @@ __all__ = [
     "inspect_output",
     "list_models",
     "load",
+    "way_of",
     "weights_hash",
     "with_output",
 ]

@@ -61,6 +61,16 @@ def list_models(
     ]
 
 
+def way_of(name: str) -> str:
+    """Which methods explain a listed model: "all", "several grids", "black-box", "" (unknown)."""
+    family, _, own = name.partition(":")
+    row = FAMILIES[family]
+    explained = row.explains(own)
+    if explained is None:
+        return ""
+    return "black-box" if not explained else "several grids" if row.several_grids(own) else "all"
+
+
 def _names_of(row: Family, explained: bool | None, *, required: bool) -> list[str]:
     try:
         names = row.listed()

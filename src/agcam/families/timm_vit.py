@@ -18,17 +18,19 @@ FITS: Final[dict[str, Literal["crop", "squash", "pad"]]] = {
     "squash": "squash",
     "border": "pad",
 }
-EXPLAINED: Final = frozenset(
+ONE_GRID: Final = frozenset(
     {"vision_transformer", "vision_transformer_relpos", "vision_transformer_hybrid", "beit", "deit"}
-    | {"eva", "naflexvit", "deepseek_vit", "gemma4_vit", "qwen3_vit", "vitamin"}
-    | {"swin_transformer", "swin_transformer_v2", "crossvit", "tnt", "pvt_v2", "mvitv2", "pit"}
-    | {"gcvit", "mobilevit", "efficientformer", "nextvit"}
+    | {"eva", "naflexvit", "deepseek_vit", "gemma4_vit", "qwen3_vit", "vitamin", "cait"}
 )
-"""timm's files of architectures that docs/models.md found to be explained, one by one."""
-REFUSED: Final = frozenset(
-    {"cait", "vision_transformer_sam", "volo", "xcit", "hiera", "twins", "davit", "convit"}
-    | {"swin_transformer_v2_cr", "hieradet_sam2", "levit", "nest", "coat"}
+"""timm's files of isotropic architectures that were found to be explained (docs/models.md)."""
+SEVERAL_GRIDS: Final = frozenset(
+    {"swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr", "crossvit", "tnt", "pit"}
+    | {"pvt_v2", "mvitv2", "gcvit", "mobilevit", "maxxvit", "levit", "hiera", "twins", "nest"}
+    | {"volo", "vision_transformer_sam", "convit", "efficientformer", "nextvit"}
 )
+"""Those of hierarchies, windows and several grids that were."""
+EXPLAINED: Final = ONE_GRID | SEVERAL_GRIDS
+REFUSED: Final = frozenset({"xcit", "davit", "coat"})
 """Those that were refused: attention over channels, or of another kind."""
 
 
@@ -184,6 +186,12 @@ def _explains(name: str) -> bool | None:
     return True if file in EXPLAINED else False if file in REFUSED else None
 
 
+def _has_several_grids(name: str) -> bool:
+    import timm
+
+    return timm.model_entrypoint(name).__module__.rpartition(".")[2] in SEVERAL_GRIDS
+
+
 FAMILY = Family(
     name="timm",
     cite="Wightman, PyTorch Image Models",
@@ -193,4 +201,5 @@ FAMILY = Family(
     build=build,
     listed=_listed,
     explains=_explains,
+    several_grids=_has_several_grids,
 )

@@ -113,5 +113,6 @@ FAMILY = Family(
     wrap=wrap,
     build=build,
     listed=_listed,
-    explains=lambda name: name.startswith("vit_"),
+    explains=lambda name: name.startswith(("vit_", "swin_", "maxvit_")),
+    several_grids=lambda name: not name.startswith("vit_"),
 )

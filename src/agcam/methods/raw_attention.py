@@ -11,12 +11,16 @@ from ..values.needs import Attention
 
 
 def raw_attention(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
-    """Mean over heads (and read rows) of the last block's attention; the same for every class."""
+    """Mean over heads (and read rows) of the last block's attention; the same for every class.
+
+    Where that attends within windows, the mean over the read rows of each.
+    """
     read = trace.reads.any(0).nonzero()[:, 0]  # by any picture of the batch
     attention = trace.calls[-1].only(read).attention()
     mean = reduce(attention, "batch head read token -> batch read token", "mean")
     weighted = trace.reads[:, read, None].to(mean.dtype) * mean
-    return reduce(weighted, "batch read token -> batch token", "sum")[:, trace.grid.places]
+    keys = reduce(weighted, "batch read token -> batch token", "sum")
+    return keys[:, trace.grid.places] if trace.places is None else trace.places.on_grid(keys)
 
 
 METHOD = Method(
@@ -26,4 +30,5 @@ METHOD = Method(
     "the last block's attention, as in Caron et al., DINO, ICCV 2021, arXiv 2104.14294",
     class_specific=False,
     from_last_block=True,
+    several_grids=True,
 )

@@ -46,7 +46,7 @@ class Hierarchy(Leaves):
             raise LayoutMismatchError
         blocks, calls = tuple(self._records), tuple(self._kept) if keep_calls else ()
         recording = Recording(pixels, logits.detach(), blocks, calls, layout, no_reads)
-        super().__init__(logits, self.outputs, recording, logits)
+        super().__init__(logits, self.outputs, recording, self.outputs[-1])
 
     def _keep(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         surveyed = self._layout.places  # none yet in a survey

@@ -132,6 +132,9 @@ class Session:
     def _reads(self) -> Tensor:
         """Which tokens of the last block the classifier reads: (batch, token) weights."""
         layout, batch = self.recording.layout, len(self.recording.pixels)
+        if layout.places:  # of the last attention, in each of its windows
+            rows: Tensor = self.proved(kinds.Replay()).rows_read()
+            return rows / rows.sum(1, keepdim=True).clamp(min=1)
         if layout.kept < layout.grid.tokens:  # a replay shows that no others are read
             rows = torch.zeros(batch, layout.kept, dtype=torch.bool)
             rows[:, list(layout.reads)] = True
@@ -203,7 +206,9 @@ def _side_by_side(session: Session, needs: kinds.Replay, targets: Tensor) -> Ite
 
 def _attention(session: Session, needs: Needs, target: Tensor) -> Trace:
     recording = session.recording
-    return AttentionTrace(recording.calls, recording.reads(), recording.grid)
+    places = recording.layout.places
+    last = places[-1] if places else None
+    return AttentionTrace(recording.calls, recording.reads(), recording.grid, last)
 
 
 def _grid(session: Session, needs: Needs, target: Tensor) -> Trace:

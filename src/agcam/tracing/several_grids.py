@@ -34,7 +34,7 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
         blocks=(),
         reads=(),
         kept=0,
-        token_dim=1,
+        token_dim=2,  # of what attention returns
         tracer="full",
         why=SEVERAL_GRIDS,
         explicit=explicit,

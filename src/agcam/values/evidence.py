@@ -81,12 +81,14 @@ class ReadTrace:
 class AttentionTrace:
     """The attention of every block (class-agnostic), and which rows the classifier reads.
 
-    `reads` are weights that sum to 1 for each picture.
+    `reads` are weights that sum to 1 for each picture. `places`: where the keys of the last
+    attention lie, as in ReadBlock; then `reads` are of its rows, in each window.
     """
 
     calls: tuple[AttentionCall, ...]
     reads: Float[Tensor, "batch token"]
     grid: Grid
+    places: Places | None = None
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ class Family:
     `build` makes the bare module of an architecture, untrained, for a checkpoint file: by its name,
     the number of classes (None: the library's own, 0: no classifier) and, only where the file needs
     others than the library's own, `size` (side of the input in pixels), `channels` and `pool`.
-    `explains` says of a listed name whether methods that read attention explain it (None: unknown).
+    `explains` says of a listed name whether methods that read attention explain it (None: unknown),
+    `several_grids` whether those alone do that are defined for windows and several grids.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Family:
     build: Callable[..., nn.Module]
     listed: Callable[[], list[str]]
     explains: Callable[[str], bool | None] = lambda name: None
+    several_grids: Callable[[str], bool] = lambda name: False
 
 
 @dataclass(frozen=True)
