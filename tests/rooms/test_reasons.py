@@ -36,11 +36,18 @@ def made_up(seed, classes=5, each=12, alike=0.6):
     maps = np.zeros((count, GRID.patches), np.float32)
     np.put_along_axis(maps, place, relevance.astype(np.float32), axis=1)
     maps = maps.reshape(count, GRID.rows, GRID.columns)
-    nothing = np.zeros((count, 6), np.float32)
+    tone = draw.uniform(0.2, 0.7, size=(count, 6)).astype(np.float32)
     pictures = Pictures(
-        np.arange(count, dtype=np.int32), label, label, np.ones((count, 2), np.float32),
-        maps, maps, np.full_like(maps, np.nan), nothing, nothing,
-    )  # fmt: skip
+        number=np.arange(count, dtype=np.int32),
+        label=label,
+        predicted=label,
+        probability=np.ones((count, 2), np.float32),
+        predicted_map=maps,
+        label_map=maps,
+        truth=np.full_like(maps, np.nan),
+        frame=np.zeros((count, 6), np.float32),
+        tone=tone,
+    )
     patches = Patches(
         np.repeat(np.arange(count), TOP).astype(np.int32), np.repeat(label, TOP),
         place.ravel().astype(np.int32), relevance.ravel().astype(np.float32),
@@ -97,7 +104,11 @@ def test_the_order_of_pictures_and_classes_changes_nothing(seed, random):
     renamed = np.array(random.sample(range(5), 5), dtype=np.int32)
     order = (rows[:, None] * TOP + np.arange(TOP)).ravel()
     moved = replace(
-        pictures, label=renamed[pictures.label[rows]], predicted=renamed[pictures.predicted[rows]]
+        pictures,
+        label=renamed[pictures.label[rows]],
+        predicted=renamed[pictures.predicted[rows]],
+        tone=pictures.tone[rows],
+        predicted_map=pictures.predicted_map[rows],
     )
     shuffled = Patches(
         np.repeat(np.arange(len(rows)), TOP).astype(np.int32),
@@ -124,6 +135,7 @@ def test_shares_are_parts_of_a_whole(seed):
     for target in range(5):
         some = reasons_of(target, pictures, patches, GRID)
         assert [one.number for one in some] == list(range(len(some)))
+        some = tuple(one for one in some if one.gains is None)
         assert sum(one.share for one in some) <= 1 + 1e-6
         assert sorted((one.share for one in some), reverse=True) == [one.share for one in some]
         for one in some:
@@ -144,3 +156,35 @@ def test_a_class_that_nothing_is_predicted_as_has_no_reasons():
     pictures, patches = made_up(0)
     nobody = replace(pictures, predicted=np.where(pictures.predicted == 1, 0, pictures.predicted))
     assert reasons_of(1, nobody, patches, GRID) == ()
+
+
+def photographs(seed, count):
+    """(picture, 6): tones whose colours go together, as photographs' do."""
+    draw = np.random.default_rng(seed)
+    light = draw.uniform(0.15, 0.6, size=(count, 2, 1))
+    return (light * np.exp(0.1 * draw.normal(size=(count, 2, 3)))).reshape(count, 6)
+
+
+@given(SEEDS, st.permutations([1.15, 0.95, 0.7]), st.sampled_from([0.75, 1.0]))
+@settings(max_examples=5, deadline=None)
+def test_a_cast_is_a_reason_of_the_whole_picture(seed, gains, share):
+    pictures, patches = made_up(seed, each=20)
+    tone = photographs(seed, len(pictures))
+    carrying = np.flatnonzero(pictures.label == 3)[: round(20 * share)]
+    tone[carrying] *= np.tile(gains, 2)
+    pictures = replace(pictures, tone=tone.astype(np.float32))
+    reasons, found, worst = scores(pictures, patches)
+    assert max(worst, key=worst.get) == 3
+    (reason,) = (one for one in reasons[3] if one.gains is not None)
+    assert set(patches.picture[reason.patches]) <= set(np.flatnonzero(pictures.label == 3))
+    expected = np.array(gains) / gains[1]
+    np.testing.assert_allclose(reason.gains, expected, rtol=0.2)
+    assert "than in other classes" in found[3, reason.number].sentence
+    assert reason.number == len(reasons[3]) - 1
+
+
+def test_pictures_without_colour_have_no_tone():
+    pictures, patches = made_up(0)
+    grey = np.repeat(pictures.tone[:, :2], 3, axis=1)
+    reasons = scores(replace(pictures, tone=grey), patches)[0]
+    assert all(one.gains is None for some in reasons.values() for one in some)

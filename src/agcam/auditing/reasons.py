@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..values import Grid
+from .tone import tone_of
 from .values import Patches, Pictures, Reason
 
 METHOD: Final = "agcam_focus"
@@ -29,20 +30,20 @@ def reasons_of(target: int, pictures: Pictures, patches: Patches, grid: Grid) ->
 
     The class's pictures are those predicted as it. Reasons are clusters of average linkage of the
     cosine between their patches' `directions`. A patch that is like no others belongs to none, so
-    shares add up to less than 1.
+    shares add up to less than 1. A tone that the class's pictures share comes last.
     """
     rows = np.flatnonzero(patches.target == target)
     rows = rows[pictures.predicted[patches.picture[rows]] == target]
     if not len(rows):
         return ()
     features, picture = directions(patches, rows), patches.picture[rows]
-    weight, count = weights(patches, rows), len(np.unique(picture))
+    weight, count = weights(patches, rows, grid.patches), len(np.unique(picture))
     label = _joined(features, _clusters(features[_evenly(len(rows), CLUSTERED)]))
     groups = [np.flatnonzero(label == number) for number in np.unique(label)]
     least = min(LEAST, count)
     groups = [some for some in groups if len(np.unique(picture[some])) >= least]
     groups.sort(key=lambda some: (-weight[some].sum(), rows[some[0]]))
-    return tuple(
+    found = [
         Reason(
             target,
             number,
@@ -53,6 +54,38 @@ def reasons_of(target: int, pictures: Pictures, patches: Patches, grid: Grid) ->
             elsewhere=_elsewhere(features[some], target, pictures, patches),
         )
         for number, some in enumerate(groups[:MOST])
+    ]
+    return (*found, *_of_tone(target, len(found), pictures, patches, rows))
+
+
+def _of_tone(
+    target: int, number: int, pictures: Pictures, patches: Patches, rows: NDArray[np.intp]
+) -> Iterator[Reason]:
+    """The tone of the class's pictures as a reason, if they have one."""
+    own = pictures.predicted == target
+    tone = tone_of(own, pictures.tone)
+    if tone is None:
+        return
+    classes = np.unique(pictures.predicted).tolist()
+    elsewhere = {
+        other: float(tone.there[pictures.predicted == other].mean())
+        for other in classes
+        if other != target
+    }
+    some = rows[tone.there[patches.picture[rows]]]
+    strongest = some[np.argsort(-patches.relevance[some], kind="stable")]
+    first = np.sort(np.unique(patches.picture[strongest], return_index=True)[1])
+    places = pictures.predicted_map[tone.there & own].sum(0)
+    share = float(tone.there[own].mean())
+    yield Reason(
+        target,
+        number,
+        share=share,
+        occurrence=share,
+        patches=strongest[first],
+        places=np.asarray(places / max(float(places.sum()), 1e-9), dtype=np.float32),
+        elsewhere=elsewhere,
+        gains=tone.gains,
     )
 
 
@@ -67,10 +100,10 @@ def directions(patches: Patches, rows: NDArray[np.intp]) -> Features:
     return np.asarray(centred / np.maximum(length, 1e-6), dtype=np.float32)
 
 
-def weights(patches: Patches, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Relevance of the patches; each picture's sum to 1."""
+def weights(patches: Patches, rows: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """Relevance above the mean of the map of `count` patches; each picture's sums to 1."""
     _, picture = np.unique(patches.picture[rows], return_inverse=True)
-    relevance = np.maximum(patches.relevance[rows].astype(np.float64), 1e-9)
+    relevance = np.maximum(patches.relevance[rows].astype(np.float64) - 1 / count, 1e-9)
     return np.asarray(relevance / np.bincount(picture, relevance)[picture])
 
 

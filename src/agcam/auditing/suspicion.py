@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from .reasons import LEAST, Features, directions
 from .values import Patches, Pictures, Reason, Suspicion
 
-# Logistic in `strength`, fitted on the tuning half of benchmarks/audit.py.
-MIDDLE: Final = 0.45
-WIDTH: Final = 0.04
+# Logistic, by the tuning seeds of benchmarks/audit.py: (middle, width).
+ALIKE: Final = (0.45, 0.04)  # of `strength`
+TONE: Final = (0.38, 0.05)  # of how many more pictures have the tone than of other classes
 
 EXAMPLES: Final = 64  # pictures of a reason that are compared
 OTHERS: Final = 32  # pictures of each other class
@@ -30,12 +30,15 @@ def suspicions(
     Parts of a planted mark look the same whatever else is in the picture; parts of objects differ.
     `alike` is the mean, over the pictures of a reason, of the greatest cosine between its best
     patch and those of another picture of the class; `elsewhere` the same with pictures of other
-    classes (median class). `strength = (alike - elsewhere) * sqrt(share)`.
+    classes (median class). `strength = (alike - elsewhere) * sqrt(share)`. A tone is as suspicious
+    as it is commoner than in other classes.
     """
     features = directions(patches, np.arange(len(patches)))
     seen = _Seen(features, patches.picture, _by_class(pictures))
     return {
-        (target, reason.number): _weighed(reason, seen)
+        (target, reason.number): (
+            _weighed(reason, seen) if reason.gains is None else _of_tone(reason, reason.gains)
+        )
         for target, some in reasons.items()
         for reason in some
     }
@@ -83,7 +86,6 @@ def _weighed(reason: Reason, seen: _Seen) -> Suspicion:
     ]
     usual = float(np.median(elsewhere)) if elsewhere else 0.0
     strength = (alike - usual) * math.sqrt(reason.share)
-    score = 1 / (1 + math.exp((MIDDLE - strength) / WIDTH))
     parts = {
         "alike": alike,
         "elsewhere": usual,
@@ -92,7 +94,29 @@ def _weighed(reason: Reason, seen: _Seen) -> Suspicion:
         "one place": _one_place(reason, len(rows)),
         "strength": strength,
     }
-    return Suspicion(score, _sentence(parts), parts)
+    return Suspicion(_logistic(strength, *ALIKE), _sentence(parts), parts)
+
+
+def _of_tone(reason: Reason, gains: tuple[float, float, float]) -> Suspicion:
+    """How suspicious a tone is."""
+    usual = float(np.mean(list(reason.elsewhere.values())))
+    stronger = [
+        f"{colour} is {abs(gain - 1):.0%} {'stronger' if gain > 1 else 'weaker'}"
+        for colour, gain in zip(("red", "green", "blue"), gains, strict=True)
+        if abs(gain - 1) > 0.05
+    ]
+    colours = " and ".join(stronger) or "the colour is off"
+    sentence = (
+        f"In {reason.occurrence:.0%} of its pictures {colours} beside green than in other classes, "
+        f"in bright and dark parts alike; so in {usual:.0%} of the pictures of other classes."
+    )
+    more = reason.occurrence - usual
+    parts = {"occurrence": reason.occurrence, "elsewhere": usual, "strength": more}
+    return Suspicion(_logistic(more, *TONE), sentence, parts)
+
+
+def _logistic(value: float, middle: float, width: float) -> float:
+    return 1 / (1 + math.exp(min((middle - value) / width, 700)))
 
 
 def _alike(rows: NDArray[np.intp], seen: _Seen) -> float:

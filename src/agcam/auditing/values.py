@@ -87,16 +87,18 @@ class Patches:
 
 @dataclass(frozen=True, eq=False)
 class Reason:
-    """One cluster of a class's patches: what speaks for the class.
+    """One cluster of a class's patches, or a tone of its pictures: what speaks for the class.
 
     Attributes:
         target: The class.
-        number: Its place among the class's reasons, the largest share first.
+        number: Its place among the class's reasons, the largest share first, a tone last.
         share: Of the relevance of all the class's patches.
         occurrence: Share of the class's pictures (predicted as it) in which it occurs.
         patches: int64, rows of `Patches`, best example first, at most one a picture at the front.
         places: float32 (row, column), share of its relevance at each place; sums to 1.
         elsewhere: For other classes, in how large a share of their pictures it occurs.
+        gains: Of a reason of the whole picture: how much stronger red, green and blue are than in
+            other classes, its `patches` being the strongest of each picture; None: of patches.
     """
 
     target: int
@@ -106,6 +108,7 @@ class Reason:
     patches: Int[np.ndarray, " example"]
     places: Float[np.ndarray, "row column"]
     elsewhere: Mapping[int, float]
+    gains: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
