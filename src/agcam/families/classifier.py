@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from ..values import Classifier, Preparation, Scores
+from ..values import Classifier, Preparation, Scores, Transform
 from .calls import Call
 from .heads import class_count, missing_classifier
 from .outputs import NoClassifier, Predict
@@ -31,7 +31,7 @@ def classifier_of(
     name: str,
     family: str,
     *,
-    preparation: Preparation | None = None,
+    preparation: Preparation | Transform | None = None,
     class_names: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     scores: Scores | None = None,

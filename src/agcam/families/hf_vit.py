@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import TargetError
-from ..values import SOUND, Classifier, Family, Preparation, Scores
+from ..values import SOUND, Classifier, Family, Preparation, Scores, Transform
 from . import timm_vit
-from .classifier import OWN_HEAD, headless
+from .classifier import OWN_HEAD, headless, with_output
 from .classifier import classifier_of as assembled
 from .heads import class_count, has_several_layers
 from .hf_loading import cached_names, library, load_parts
 from .hf_media import medium_of
+from .hf_naflex import PatchCall, naflex_preparation, patch_of, takes_patches
 from .hf_preparation import preparation_of, usual_preparation
 from .hf_sound import sound_preparation
 from .libraries import any_size, is_hugging_face, loading
@@ -91,13 +92,17 @@ def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) 
         notes=notes,
         scores=scores,
     )
+    if takes_patches(module.forward):
+        made = with_output(made, PatchCall(made.output, patch_of(module.config), name))
     return replace(made, medium=medium, sound=sound)
 
 
-def _preparation(module: Any, processor: Any) -> Preparation | None:
+def _preparation(module: Any, processor: Any) -> Preparation | Transform | None:
     timm_module = getattr(module, "timm_model", None)
     if timm_module is not None:
         return timm_vit.preparation_of(timm_module)
+    if takes_patches(module.forward):
+        return naflex_preparation(processor, module.config)
     if processor is not None:
         return preparation_of(processor)
     return usual_preparation(module.config)
@@ -126,13 +131,19 @@ def _class_names(module: Any) -> tuple[str, ...]:
 def _contrastive(
     module: Any,
     name: str,
-    preparation: Preparation | None,
+    preparation: Preparation | Transform | None,
     tokenizer: Any,
 ) -> Classifier:
     size = any_size(module.get_image_features)
 
+    def features(pixels: Tensor, **beside: Any) -> Any:
+        return module.get_image_features(pixel_values=pixels, **size, **beside)
+
+    patched = takes_patches(module.get_image_features)
+    run = PatchCall(features, patch_of(module.config), name) if patched else features
+
     def encode_image(pixels: Tensor) -> Tensor:
-        return _features(module.get_image_features(pixel_values=pixels, **size))
+        return _features(run(pixels))
 
     def encode_text(prompts: Sequence[str], device: torch.device) -> Tensor:
         if tokenizer is None:

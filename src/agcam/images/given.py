@@ -16,6 +16,7 @@ from ..addresses import is_address
 from ..errors import PictureError
 from ..transforms import pixels_in
 from .find import find_pictures
+from .patches import pictures_of
 
 BATCH_DIMS: Final = 4
 PIXELS: Final = ("pixel_values", "pixels", "images")  # what processors call a prepared tensor
@@ -37,7 +38,7 @@ def items_in(given: Any) -> Tensor | list[Any]:
 
 def prepared_tensor(given: Any) -> Tensor | None:
     """The prepared tensor that is given, whatever holds it; None for anything else."""
-    if isinstance(given, Mapping) and not any(key in given for key in PIXELS):
+    if isinstance(given, Mapping) and not any(key in given for key in (*PIXELS, "patches")):
         return None
     found = _unwrapped(given)
     if isinstance(found, list) and found and all(isinstance(one, Tensor) for one in found):
@@ -57,6 +58,8 @@ def _unwrapped(given: Any) -> Any:
 
 
 def _of_mapping(given: Mapping[Any, Any]) -> Any:
+    if "spatial_shapes" in given or "patch_coord" in given:
+        return pictures_of(given)
     key = next((key for key in (*PIXELS, *PICTURE) if key in given), None)
     if key is None:
         raise PictureError(
