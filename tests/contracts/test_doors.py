@@ -76,6 +76,14 @@ def test_options_have_the_defaults_of_the_parameters(function):
             assert missing or defaults[name] == parameter.default, name
 
 
+def test_what_is_saved_has_the_same_defaults():
+    defaults = {parameter.name: parameter.default for parameter in COMMANDS["explain"].params}
+    for name, parameter in inspect.signature(agcam.Explanation.save).parameters.items():
+        assert name not in ("alpha", "colormap", "kind", "side") or (
+            defaults[name] == parameter.default
+        ), name
+
+
 def test_the_reference_is_up_to_date():
     """It is written by scripts/write_reference.py: run it after a change of a name or an option."""
     path = Path(__file__).parent.parent.parent / "scripts" / "write_reference.py"

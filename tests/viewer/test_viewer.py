@@ -343,7 +343,14 @@ def test_two_methods_are_one_press_apart_or_side_by_side(visit):
     settle(view)
     assert (drawn(view, 0), drawn(view, 1)) == (evidence, extent)
     names = view.locator(".agcam-pane-name:visible").all_inner_texts()
-    assert names == ["agcam – evidence", "agcam_spread – extent"]
+    scales = [re.match(r"agcam(_spread)? – (?:evidence|extent) \((.*) to (.*)\)", n) for n in names]
+    for scale, grid in zip(scales, (grids(4)[0], grids(4, seed=5)[0]), strict=True):
+        assert float(scale[3]) == pytest.approx(grid.max(), rel=0.1)
+    for pane, grid in enumerate((grids(4)[0], grids(4, seed=5)[0])):  # each reads its own map
+        area = view.locator(".agcam-pane canvas").nth(pane).bounding_box()
+        view.mouse.move(area["x"] + area["width"] * 0.5, area["y"] + area["height"] * 0.01)
+        read = view.inner_text(".agcam-readout")
+        assert float(read.split(": ")[1].split(",")[0]) == pytest.approx(grid[0, 7], rel=5e-3)
     view.locator(".agcam-targets button").nth(1).click()
     settle(view)
     assert drawn(view, 0) not in (evidence, extent)

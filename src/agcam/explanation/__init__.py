@@ -225,7 +225,7 @@ class Explanation(ShownMaps, MovingMaps):
         alpha: float = 0.5,
         colormap: str = "turbo",
         kind: str = "png",
-        side: int = 0,
+        side: int = 1600,
         film: str = "gif",
     ) -> list[Path]:
         """Write overlay, map, a `.npy` and a JSON manifest of each picture, and a film of a clip.
@@ -239,7 +239,8 @@ class Explanation(ShownMaps, MovingMaps):
             alpha: As in `overlay`.
             colormap: As in `overlay`.
             kind: The format of overlay and map: png, jpg or webp.
-            side: The most pixels of a longer side of all that is drawn; 0 for the picture's own.
+            side: The most pixels of a longer side of all that is written; 0 for the picture's own:
+                50 MB for each class of 12 megapixels.
             film: The format of the film of a clip: gif or mp4.
 
         Returns:

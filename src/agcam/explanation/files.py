@@ -48,7 +48,7 @@ class FileStyle:
     alpha: float = 0.5
     colormap: str = "turbo"
     kind: str = "png"
-    side: int = 0
+    side: int = 1600
     film: str = "gif"
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ export class Legend {
 	show(grid, colormap, mode) {
 		this.node.hidden = !grid || mode === "original";
 		if (!grid) return;
-		const [low, high] = ends(grid.range);
+		const [low, high] = mode === "methods" ? ["lowest", "highest"] : ends(grid.range);
 		this.low.textContent = low;
 		this.high.textContent = high;
 		this.scale.style.background = this.colours.gradient(colormap);

@@ -14,7 +14,6 @@ export class Colours {
 		return Object.keys(this.encoded);
 	}
 
-	/** @returns {Uint8Array} */
 	table(name) {
 		const known = name in this.encoded ? name : this.names[0];
 		if (!this.tables.has(known)) this.tables.set(known, decodeBytes(this.encoded[known]));

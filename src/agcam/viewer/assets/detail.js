@@ -207,7 +207,7 @@ export class Detail {
 		const whose = head === null ? "all its heads" : `head ${head + 1}`;
 		const named = part ? `block ${block + 1}, ${whose}: ` : "";
 		const method =
-			this.card.method(map.method)?.class_specific === false
+			this.store.state.mode === "methods" || this.card.method(map.method)?.class_specific === false
 				? ""
 				: `, by ${methodText(this.card, map.method)}`;
 		return `${named}${captionOf(this.card, map)}${method}`;

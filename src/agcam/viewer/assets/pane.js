@@ -4,6 +4,7 @@ import { drawing, element } from "./dom.js";
 import { sizeFor } from "./pixels.js";
 import { boxesOf, contourOf } from "./regions.js";
 import { Painter } from "./render.js";
+import { ends } from "./words.js";
 
 export class Pane {
 	constructor() {
@@ -15,10 +16,10 @@ export class Pane {
 		this.shown = null;
 	}
 
-	/** A name over the picture; none where it is empty. */
-	call(name) {
-		this.name.textContent = name;
-		this.name.hidden = !name;
+	/** Put a map's name and scale over the picture; nothing where none is given. */
+	call(shown) {
+		this.name.hidden = !shown;
+		if (shown) this.name.textContent = `${shown.name} (${ends(shown.grid.range).join(" to ")})`;
 	}
 
 	resize(frame) {
@@ -28,11 +29,7 @@ export class Pane {
 		}
 	}
 
-	/**
-	 * Draw boxes, contour and the patch over the canvas, as the state says.
-	 * @param {Float32Array | null} square the map on the protocol's square
-	 * @param {number[] | null} patch the box of the patch that is read
-	 */
+	/** Draw over the canvas, as the state says: boxes and contour of `square`, true boxes, the patch. */
 	annotate(card, state, look, square, patch) {
 		const { frame } = card;
 		const [left, top, right, bottom] = frame.window;

@@ -84,11 +84,7 @@ export class Stage {
 		this.readout.value = "";
 	}
 
-	/**
-	 * Draw a map of the card; `beside` is another method's map for the view of two methods.
-	 * @typedef {{grid: any, square: Float32Array | null, name?: string}} Shown
-	 * @param {Shown & {text: string, beside?: Shown | null}} shown
-	 */
+	/** Draw a map {grid, square, name, text}; its `beside` is another's, for the view of two methods. */
 	draw(shown) {
 		this.shown = shown;
 		const { mode, split } = this.store.state;
@@ -99,8 +95,8 @@ export class Stage {
 		this.divider.hidden = mode !== "slider";
 		this.divider.value = String(split);
 		this.panel.setAttribute("aria-label", shown.text);
-		const named = mode === "methods" && second;
-		this.panes.forEach((pane, place) => pane.call(named ? [shown, second][place].name : ""));
+		const named = mode === "methods" && second ? [shown, second] : [];
+		this.panes.forEach((pane, place) => pane.call(named[place]));
 		const first = mode === "map" || mode === "original" ? mode : "overlay";
 		this.paint(this.panes[0], shown, mode === "side" ? "original" : first);
 		if (second) this.paint(this.panes[1], second, "overlay");
@@ -139,10 +135,13 @@ export class Stage {
 		];
 	}
 
+	paneOf({ target }) {
+		return this.panes.find((pane) => pane.node.contains(target)) ?? this.panes[0];
+	}
+
 	/** A place of the screen in the picture's pixels. */
 	placeOf(event) {
-		const pane = this.panes.find((one) => one.node.contains(event.target)) ?? this.panes[0];
-		const area = pane.canvas.getBoundingClientRect();
+		const area = this.paneOf(event).canvas.getBoundingClientRect();
 		return this.look.place(
 			(event.clientX - area.left) / area.width,
 			(event.clientY - area.top) / area.height,
@@ -157,22 +156,22 @@ export class Stage {
 	}
 
 	readAt(event) {
-		if (!this.shown?.grid) return;
+		const { grid } = this.paneOf(event).shown ?? {};
+		if (!grid) return;
 		const { x, y } = this.placeOf(event);
-		this.point(patchAt(this.shown.grid, this.card.frame.window, x, y));
+		this.point(patchAt(grid, this.card.frame.window, x, y), grid);
 	}
 
-	/** Read a patch: its place and value. */
-	point(patch) {
-		const same = patch?.row === this.cursor?.row && patch?.column === this.cursor?.column;
-		if (same || !this.shown) return;
+	/** Read a patch of a map: its place and value. */
+	point(patch, grid = this.shown?.grid) {
+		const now = patch ? this.read(patch, grid) : "";
+		if (now === this.readout.value || !this.shown) return;
 		this.cursor = patch;
-		this.readout.value = patch ? this.read(patch) : "";
+		this.readout.value = now;
 		this.panes.forEach((pane) => pane.node.hidden || this.annotate(pane));
 	}
 
-	read({ row, column }) {
-		const { values, shape, range } = this.shown.grid;
+	read({ row, column }, { values, shape, range }) {
 		const value = values[row * shape[1] + column];
 		const share = range[1] > range[0] ? (value - range[0]) / (range[1] - range[0]) : 0;
 		const percent = Math.round(100 * Math.min(Math.max(share, 0), 1));

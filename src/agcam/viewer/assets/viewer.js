@@ -12,22 +12,9 @@ import { Store } from "./state.js";
 import { nameCards } from "./words.js";
 
 /**
- * What a server's page adds: where maps come from that the cards lack, and who is notified.
- * @typedef {{
- *   fetchMap?: (card: any, method: string, target: any) => Promise<any>,
- *   fetchParts?: (card: any, method: string, target: any) => Promise<any>,
- *   findTargets?: (text: string) => any,
- *   downloads?: (card: any, method: string, target: any) => {text: string, href: string, name?: string}[],
- *   onState?: (state: import("./state.js").State) => void,
- *   onClass?: (target: any) => void,
- * }} Hooks
- */
-
-/**
- * Show a document in an element: a `document_json` of agcam's viewer/data.py, with its cards.
- * @param {HTMLElement} place
- * @param {any} given
- * @param {Hooks} [hooks]
+ * Show a document in an element: a `document_json` of agcam's viewer/data.py, with its cards. Hooks are
+ * what a server adds: fetchMap(card, method, target), fetchParts(...), findTargets(text),
+ * downloads(card, method, target) -> [{text, href, name}], onState(state), onClass(target).
  */
 export function mount(place, given, hooks = {}) {
 	const viewer = new Viewer(place, hooks);
