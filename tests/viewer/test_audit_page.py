@@ -1,0 +1,102 @@
+"""The page of an audit in a browser: from what needs attention to the pictures, and verdicts."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agcam.viewer import Card, Document, MapData, MethodData, TargetData, embedded, page
+
+NAME = "ketch <b>"
+
+
+def reason(number, score):
+    return {
+        "id": f"reason-0-{number}", "title": f"{NAME}, reason {number + 1}", "class": "class-0",
+        "name": NAME, "number": number + 1, "score": score, "sentence": "It is always there.",
+        "tests": ["Erased from 2 pictures, it falls."], "list": "#list-0", "verdict": {},
+        "crops": [{"card": n, "cut": [0.1, 0.5, 0.2, 0.2]} for n in range(2)],
+        "places": [[0, 0], [1, 0.5]], "examples": ["0.png", "1.png"],
+        "facts": [["share", "20 %"], ["pictures", {"text": "2", "href": "#list-0"}]],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def text():
+    picture = embedded(Image.new("RGB", (120, 90), "teal"))
+    cards = [
+        Card(
+            f"{n}.png", picture, (0.0, 0.0, 120.0, 90.0), (TargetData(NAME, 0, None, 0.9, "90 %"),),
+            (MethodData("agcam_focus", True),), (MapData("agcam_focus", 0, np.eye(4)),),
+            caption=NAME,
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    reasons = [reason(0, 0.93), reason(1, 0.1)]
+    audit = {
+        "kind": "audit", "key": "abc", "first": ["reason-0-0"],
+        "reasons": {one["id"]: one for one in reasons},
+        "classes": [{
+            "id": "class-0", "name": NAME, "score": 0.93, "reasons": [one["id"] for one in reasons],
+            "facts": [["pictures", {"text": "2", "href": "#list-0"}]],
+        }],
+        "lists": [{"title": "All of them", "note": "", "items": [
+            {"card": n, "caption": f"number {n}"} for n in range(2)
+        ]}],
+    }  # fmt: skip
+    return page(Document("Audit of a model", layout="audit", blocks=[audit]), cards)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_needs_attention_is_seen_first_and_nothing_overflows(visit, text, width):
+    view = visit(text, width=width)
+    assert view.evaluate("document.documentElement.scrollWidth") == width
+    first = view.locator(".agcam-reason").first
+    assert first.locator("h3").inner_text() == f"{NAME}, reason 1"
+    assert first.locator(".agcam-crop").first.bounding_box()["y"] < 900
+    assert "It is always there." in first.inner_text()
+    assert "Erased from 2 pictures" in first.inner_text()
+
+
+def test_every_number_leads_to_its_pictures_and_back(visit, text):
+    view = visit(text)
+    view.click(".agcam-classline h3 a")
+    assert view.locator("h2").first.inner_text() == NAME
+    view.click(".agcam-facts a >> nth=0")
+    assert view.locator("h2:visible").first.inner_text() == "All of them"
+    view.click(".agcam-gallery button >> nth=1")
+    view.wait_for_selector(".agcam-detail h2:text-is('1.png')")
+    view.click("[aria-label='Back to the overview']")
+    view.wait_for_selector(".agcam-gallery:visible")
+    view.click("text=Back to the overview")
+    assert view.locator("h2:visible").first.inner_text() == "Needs attention"
+
+
+def test_a_crop_opens_its_picture(visit, text):
+    view = visit(text)
+    view.click(".agcam-crops button >> nth=1")
+    view.wait_for_selector(".agcam-detail h2:text-is('1.png')")
+
+
+def test_verdicts_are_kept_exported_and_imported(visit, text, tmp_path):
+    view = visit(text)
+    view.select_option(".agcam-verdict select >> nth=0", "background")
+    view.fill(".agcam-verdict input >> nth=0", "the tag")
+    view.dispatch_event(".agcam-verdict input >> nth=0", "change")
+    view.reload()
+    assert view.input_value(".agcam-verdict select >> nth=0") == "background"
+    with view.expect_download() as download:
+        view.click("text=Export verdicts")
+    kept = json.loads(download.value.path().read_text())
+    (one,) = kept["verdicts"]
+    assert one["class"] == NAME
+    assert (one["reason"], one["verdict"], one["note"]) == (1, "background", "the tag")
+    assert one["examples"] == ["0.png", "1.png"]
+    file = tmp_path / "verdicts.json"
+    file.write_text(json.dumps({"verdicts": [{**one, "verdict": "fine"}]}))
+    view.set_input_files("input[type=file]", file)
+    view.wait_for_function("document.querySelector('.agcam-verdict select').value === 'fine'")
+    file.write_text("[]")
+    view.set_input_files("input[type=file]", file)
+    view.wait_for_selector("text=holds no verdicts")
