@@ -173,6 +173,33 @@ def test_keys_that_overlap_lie_where_their_values_change(pictures):
     assert (found.grid_map > 0).double().mean() > 0.9
 
 
+class _Gated(nn.Module):
+    """A gate of the whole picture moves every key, for one row by less than rounding shows."""
+
+    def __init__(self, strength):
+        super().__init__()
+        self.stem, self.head, self.strength = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 5), strength
+
+    def forward(self, pixels):
+        maps = self.stem(pixels)
+        maps = maps * (1 + self.strength * maps.mean((2, 3), keepdim=True))
+        tokens = maps.flatten(2).mT[:, None]
+        queries = tokens[:, :, :32]
+        mixed = nn.functional.scaled_dot_product_attention(queries, tokens, tokens)
+        return self.head(tokens.mean((1, 2)) + mixed.mean((1, 2)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("strength", [1.2e-3, 0.1])
+def test_a_faint_gate_of_the_whole_picture_does_not_move_a_key_from_its_place(strength, dtype):
+    torch.manual_seed(0)
+    model, pixels = _Gated(strength).to(dtype), torch.randn(2, 3, 32, 32, dtype=dtype)
+    found = explained(model, pixels, 3).grid_map
+    model.strength = 0.0
+    without = explained(model, pixels, 3).grid_map
+    torch.testing.assert_close(found, without, rtol=0.2, atol=0.05 * float(without.max()))
+
+
 class _Shuffled(_Convolutional):
     """Tokens in another order than the picture's: found all the same, for they are measured."""
 

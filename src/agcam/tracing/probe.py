@@ -62,6 +62,11 @@ class Probe:
         """Pixels along each axis."""
         return tuple(self._base.shape[axis] for axis in self._axes)
 
+    @property
+    def noise(self) -> float:
+        """The greatest change that may be rounding."""
+        return NOISE[self._base.dtype] ** 2
+
     def changes(self, masks: Tensor) -> list[Tensor]:
         """How much each key's value changes where the cells of a mask are exchanged.
 
