@@ -23,6 +23,7 @@ from ..families import weights_hash
 from ..images import Prepared
 from ..maps import PatchMaps, contact_sheet
 from ..values import Classifier, Method, answers_of, kind_of, probabilities_of, split
+from .doubts import with_doubts
 from .passes import Found, Maps
 
 AT_LIMIT: Final = 1e-6
@@ -47,6 +48,7 @@ def assemble(
         if isinstance(maps := found[method.name], Maps)
     ]
     refused = {name: str(one) for name, one in found.items() if isinstance(one, AgcamError)}
+    made = with_doubts(made)
     return replace(made[0], beside=tuple(made[1:]), refused=MappingProxyType(refused))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Method, ReadTrace
+from ..values import Grid, Method, ReadBlock, ReadTrace
 from ..values.needs import Replay
 from .sums import over_blocks
 
@@ -22,11 +22,16 @@ def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
     several blocks), the mean over the rows that carry gradient is taken in each block: our
     generalization, not the paper's.
     """
+    return positive(trace.blocks, trace.grid)
+
+
+def positive(blocks: Iterable[ReadBlock], grid: Grid) -> Float[Tensor, "batch patch"]:
+    """`sum over blocks and heads of sigmoid(S) * relu(alpha)`: what patches add to the map."""
     maps = []
-    for block in trace.blocks:
+    for block in blocks:
         terms = block.scores.sigmoid() * block.gradients.relu()
         rows = reduce(terms, "batch head read token -> batch read token", "sum")
-        maps.append(block.on_grid(block.mean_of_rows(rows), trace.grid))
+        maps.append(block.on_grid(block.mean_of_rows(rows), grid))
     return over_blocks(maps)
 
 

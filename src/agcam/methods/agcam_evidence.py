@@ -1,28 +1,38 @@
-"""Where the evidence itself is: what patches say, and what the patches they attend to say."""
+"""Where the evidence itself is: three readings of the same gradients, of which none rules."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Method, ReadTrace
+from ..values import Method, ReadBlock, ReadTrace
 from ..values.needs import Replay
+from .agcam import positive
 from .agcam_spread import CITE, over_attention, signed_evidence
 
 
 def agcam_evidence(trace: ReadTrace) -> Float[Tensor, "batch_target patch"]:
-    """`L = (z(e) + z(A e))^3`, signed; `z(x) = (x - mean x) / deviation of x` over the patches.
+    """`L = (z(e) + z(A e) + z(L_agcam))^3`, signed; `z(x) = (x - mean x) / deviation of x`.
 
-    e, A: evidence and means over attended patches, as in `agcam_spread`, but nothing is cut off:
-    a patch ranks high if it speaks for the class and so do the patches that it attends to, low if
-    they speak against it. The cube keeps that order and the sign, and has most of the positive
-    mass where the evidence is strongest: see docs/planted-evidence.md.
+    e, A: evidence and means over attended patches, as in `agcam_spread`, but nothing is cut off;
+    L_agcam: AGCAM's map, of positive gradients in all blocks. z is over the patches. A patch ranks
+    high if it speaks for the class, if the patches that it attends to do, and if the class token
+    reads it for the class at any depth; low if not. The cube keeps order and sign, and has most of
+    the positive mass where the evidence is strongest: see docs/planted-evidence.md.
     """
-    evidence = signed_evidence(trace)
-    both = _standard(evidence) + _standard(over_attention(evidence, trace))
-    return rearrange(both**3, "batch target patch -> (batch target) patch")
+    both = trace.of_targets(lambda blocks: _both(tuple(blocks), trace))
+    evidence, read = rearrange(both, "batch (target two) patch -> two batch target patch", two=2)
+    parts = (evidence, over_attention(evidence, trace), read)
+    return rearrange(sum(map(_standard, parts)) ** 3, "batch target patch -> (batch target) patch")
+
+
+def _both(blocks: Sequence[ReadBlock], trace: ReadTrace) -> Float[Tensor, "batch_target two patch"]:
+    """`e` and AGCAM's map, of one pass back."""
+    return torch.stack([signed_evidence(blocks, trace.grid), positive(blocks, trace.grid)], dim=1)
 
 
 def _standard(relevance: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionCall, Grid, Method, Option, ReadTrace, precise
+from ..values import AttentionCall, Grid, Method, Option, ReadBlock, ReadTrace, precise
 from ..values.needs import Replay
 from .bicam import signed
 
@@ -55,15 +55,15 @@ def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target
     """
     last = trace.calls[-max(1, round(len(trace.calls) / 3)) :]
     likeness = [partial(_likeness, call, trace.grid, temperature) for call in last]
-    relevance = over_attention(above_mean(signed_evidence(trace)), trace)
+    evidence = trace.of_targets(lambda blocks: signed_evidence(blocks, trace.grid))
+    relevance = over_attention(above_mean(evidence), trace)
     spread = _spread(relevance, partial(_mean, likeness))
     return rearrange(spread, "batch target patch -> (batch target) patch")
 
 
-def signed_evidence(trace: ReadTrace) -> Float[Tensor, "batch target patch"]:
+def signed_evidence(blocks: Sequence[ReadBlock], grid: Grid) -> Float[Tensor, "batch patch"]:
     """`e`, as above: what each patch adds to the target's logit in the last sixth of the blocks."""
-    sixth = max(1, round(len(trace.calls) / 6))
-    return trace.of_targets(lambda blocks: signed(blocks[-sixth:], trace.grid))
+    return signed(blocks[-max(1, round(len(blocks) / 6)) :], grid)
 
 
 def over_attention(

@@ -20,7 +20,8 @@ def res_lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     makes the absolute relevance at most 1 + 2 / gamma times as large; gamma = 0 is AttnLRP.
 
     Not checked against the authors' program: we had the rule, its constant (gamma = 1) and its
-    bound. Ours: which sums are residual (those of the token stream, itself, copied or normed,
+    bound. `views=4` averages the maps of four shifted pictures, as ResLRP+ does, by half a patch.
+    Ours: which sums are residual (those of the token stream, itself, copied or normed,
     with another term that depends on the picture, also in the head), and the place of the map. The
     paper's relevance is at the pixels; at the tokens it holds the part of position embeddings and
     of the patch embedding's bias.

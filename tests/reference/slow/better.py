@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slow.peers import slope
+from slow.peers import agcam, slope
 from slow.vit import softmax
 
 
@@ -29,8 +29,9 @@ def agcam_focus(vit, picture, target, temperature=0.2):
 
 def agcam_evidence(vit, picture, target):
     evidence, attention, _ = parts(vit, picture, target)
-    both = (evidence, spread(attention, evidence))
-    return sum((x - x.mean()) / x.std() for x in both) ** 3
+    read = agcam(vit, picture, target)
+    three = (evidence, spread(attention, evidence), read.ravel())
+    return sum((x - x.mean()) / x.std() for x in three) ** 3
 
 
 def reached(vit, picture, target, temperature):
