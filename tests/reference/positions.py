@@ -104,19 +104,25 @@ def in_blocks(rows, columns, height, width):
     return F.one_hot(of_cells).T.double()[None] / (height * width)
 
 
-def swin(rows, columns, window, depths):
-    """Windows of each stage, every other block shifted by half a window; halved between stages."""
+def swin(rows, columns, window, depths, padded_first=False):
+    """Windows of each stage, every other block shifted by half a window; halved between stages.
+
+    Some pad the grid to whole windows before they shift it, some behind.
+    """
     found = []
     for depth in depths:
+        grid, index = (rows, columns), cells(rows, columns)
         # a window is as large as the grid where that is smaller, and is not shifted then
-        sides = [min(window, rows), min(window, columns)]
+        sides = [window, window] if padded_first else [min(window, side) for side in grid]
+        if padded_first:
+            index = F.pad(index, (0, -columns % window, 0, -rows % window), value=-1)
         for block in range(depth):
+            odd = block % 2
             by = [
-                window // 2 if block % 2 and side < grid else 0
-                for side, grid in zip(sides, (rows, columns), strict=True)
+                -(window // 2) if odd and side < whole else 0
+                for side, whole in zip(sides, index.shape, strict=True)
             ]
-            index = cells(rows, columns).roll((-by[0], -by[1]), (0, 1))
-            found.append(Where((rows, columns), windows(index, *sides)))
+            found.append(Where(grid, windows(index.roll(by, (0, 1)), *sides)))
         rows, columns = -(-rows // 2), -(-columns // 2)
     return found
 

@@ -1,6 +1,6 @@
 """Every family of attention against the definition."""
 
-import families
+import other_families
 import positions
 import pytest
 import torch
@@ -10,9 +10,9 @@ import agcam
 OVERLAP = {"nest"}  # convolutions between stages
 
 
-@pytest.mark.parametrize("name", families.CASES)
+@pytest.mark.parametrize("name", other_families.CASES)
 def test_every_family_is_explained_as_defined(name):
-    case = families.CASES[name]
+    case = other_families.CASES[name]
     model = case.make()
     pixels, target = torch.randn(2, 3, *case.size, dtype=torch.float64), torch.tensor([1, 2])
     found = agcam.explain(model, pixels, target[:, None], method="agcam").grid_map[:, 0]
