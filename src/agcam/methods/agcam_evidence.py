@@ -26,8 +26,9 @@ def agcam_evidence(trace: ReadTrace) -> Float[Tensor, "batch_target patch"]:
     """
     both = trace.of_targets(lambda blocks: _both(tuple(blocks), trace))
     evidence, read = rearrange(both, "batch (target two) patch -> two batch target patch", two=2)
-    parts = (evidence, over_attention(evidence, trace), read)
-    return rearrange(sum(map(_standard, parts)) ** 3, "batch target patch -> (batch target) patch")
+    linked = over_attention(evidence, trace)
+    total = _standard(evidence) + _standard(linked) + _standard(read)
+    return rearrange(total**3, "batch target patch -> (batch target) patch")
 
 
 def _both(blocks: Sequence[ReadBlock], trace: ReadTrace) -> Float[Tensor, "batch_target two patch"]:
