@@ -10,9 +10,12 @@ from torch import nn
 
 import agcam
 from agcam.methods import METHODS
-from agcam.tracing.observe import Call, Observation
+from agcam.tracing import evaluation_mode, trace
+from agcam.tracing.hierarchy import Hierarchy
+from agcam.tracing.observe import Call, Observation, observe
 from agcam.tracing.positions import finest_grid
 from agcam.tracing.probe import PositionsError
+from agcam.tracing.several_grids import several
 from agcam.values import Grid, Places
 
 SWIN = {"window_size": 4, "embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2), "num_classes": 5}
@@ -257,6 +260,23 @@ def test_the_finest_grid_is_a_map_or_square_cells():
     assert finest_grid([6], seen([], (1, 6)), (32, 48)) == (2, 3)
     with pytest.raises(PositionsError, match="7 keys form no grid"):
         finest_grid([7], seen([], (1, 7)), (32, 32))
+
+
+def test_one_grid_is_a_case_of_several(tiny, pixels):
+    """A plain ViT by the definition of hierarchies has the paper's map; ours is that, bit by bit."""
+    classifier, target = agcam.load(tiny.double()), torch.tensor([3, 3])
+    pixels, method = pixels[:2].double(), METHODS["agcam"]
+    with evaluation_mode(tiny):
+        session = trace(classifier, pixels, [method])
+        layout = several(classifier, pixels[:1], observe(classifier, pixels[:1]), "a test")
+        by_definition = method.function(Hierarchy(classifier, pixels, layout, False).trace(target))
+        read, grid = session.trace(method, target), session.recording.grid
+        paper = sum(
+            block.mean_of_rows((block.scores.sigmoid() * block.gradients.relu()).sum(1))
+            for block in read.blocks
+        )[:, grid.places]
+        assert method.function(session.trace(method, target)).equal(paper)
+    torch.testing.assert_close(by_definition, paper, rtol=1e-9, atol=1e-12)
 
 
 def test_relevance_is_kept_and_belongs_to_its_picture():
