@@ -17,13 +17,14 @@ SETS = (
     "tiny",
     "coco",
     "imagenet-boxes",
+    "imagenet-boxes-2",
     "mosaic-caltech",
     "mosaic-imagenet",
     "abpc-caltech",
     "abpc-imagenet",
 )
 SPLIT = ("tiny", "coco")  # the others were never tuned on, and have no part to tune
-AT_ONCE = {"tiny": 4, "coco": 2, "imagenet-boxes": 2}
+AT_ONCE = {"tiny": 4, "coco": 2, "imagenet-boxes": 2, "imagenet-boxes-2": 2}
 SIZES = {
     "tiny": 120,
     "mosaic-caltech": 25,
@@ -82,12 +83,11 @@ def coco(data, classes, which):
             yield path.name, squashed(path), asked, [boxes[target] for target in asked]
 
 
-def imagenet_boxes(data, classes):
+def imagenet_boxes(folder, classes):
     """Full-size photographs: the true class; where the head knows it not, the class it says."""
-    folder = data / "imagenet-boxes"
     named = {401: "accordion", 311: "grasshopper"}  # the others are not known to our heads
     for row in json.loads((folder / "boxes.json").read_text()):
-        name = row.get("synset") or named.get(row["imagenet_index"])
+        name = row.get("synset") or named.get(row.get("imagenet_index"))
         boxes = np.array(row["boxes"], float) / np.array([row["width"], row["height"]] * 2) * SIDE
         picture = squashed(next(folder.rglob(row["file"])))
         yield row["file"], picture, [classes.get(name)], [boxes]
@@ -152,8 +152,8 @@ def pictures_of(name, data, model, which):
     classes = model.classes
     if name in SPLIT:
         return {"tiny": tiny, "coco": coco}[name](data, classes, which)
-    if name == "imagenet-boxes":
-        return imagenet_boxes(data, classes)
+    if name.startswith("imagenet-boxes"):
+        return imagenet_boxes(data / name, classes)
     if name.endswith("caltech"):
         pictures = caltech(data, classes, model.seen)
     else:

@@ -23,6 +23,7 @@ COLUMNS = {
     "coco": (*BOXES[1:], "shown"),
     "several": ("covered", "covered, same area", "found", "shown", "IoU", "energy"),
     "imagenet-boxes": BOXES[1:],
+    "imagenet-boxes-2": BOXES[1:],
     "mosaic-caltech": ("own cell",),
     "mosaic-imagenet": ("own cell",),
     "abpc-imagenet": ("abpc", "lerf", "morf"),
@@ -36,6 +37,7 @@ GLANCE = (
     },
     {
         "imagenet-boxes": ("IoU", "best IoU", "energy"),
+        "imagenet-boxes-2": ("IoU", "best IoU", "energy"),
         "mosaic-caltech": ("own cell",),
         "mosaic-imagenet": ("own cell",),
         "abpc-imagenet": ("abpc",),
@@ -47,6 +49,7 @@ TITLES = {
     "coco": "COCO, report part, every class of a picture that the head knows",
     "several": "COCO, report part, classes with two or more boxes in a picture",
     "imagenet-boxes": "imagenet-boxes, the true class, or the predicted one if the head knows none",
+    "imagenet-boxes-2": "imagenet-boxes-2, the true class, or the predicted one",
     "mosaic-caltech": "mosaics of Caltech-101: share of the positive map in the own cell",
     "mosaic-imagenet": "mosaics of imagenet-one-per-class",
     "abpc-imagenet": "imagenet-one-per-class: perturbation, the true class, right or wrong",

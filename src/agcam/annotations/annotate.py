@@ -120,7 +120,7 @@ def annotate(
     )
     done = 0
     for batch in batches:
-        for path, record in _records(batch, stored, some, rule):
+        for path, record in _records(batch, stored, some, threshold):
             stored.write(path, record)
         done += len(batch.pictures)
         if progress is not None:
@@ -147,7 +147,7 @@ def _manifest(classifier: Classifier, some: Labelled, rule: MaskRule) -> dict[st
 
 
 def _records(
-    batch: Batch, stored: Stored, some: Labelled, rule: MaskRule
+    batch: Batch, stored: Stored, some: Labelled, threshold: float | None
 ) -> Iterator[tuple[Path, Record]]:
     """The records of a batch; none if they are all there."""
     for number, path in enumerate(batch.pictures):
@@ -166,7 +166,7 @@ def _records(
                     stored.sha256(path),
                     (frame.width, frame.height),
                     labels,
-                    tuple(_objects(made, number, labels, rule)),
+                    tuple(_objects(made, number, labels, threshold)),
                 ),
             )
 
@@ -178,11 +178,11 @@ def _labels_of(path: Path, made: Explanation, number: int, some: Labelled) -> tu
 
 
 def _objects(
-    made: Explanation, picture: int, labels: Sequence[int], rule: MaskRule
+    made: Explanation, picture: int, labels: Sequence[int], threshold: float | None
 ) -> Iterator[Annotated]:
     for target, label in enumerate(labels):
         probability = made.answers[picture][target].probability
-        for one in made.boxes(picture, target, threshold=rule.threshold):
+        for one in made.boxes(picture, target, threshold=threshold):
             yield Annotated(label, one.box, one.score, probability, runs(one.mask))
 
 

@@ -19,7 +19,7 @@ from ..maps import (
     sheet_maps,
     union,
 )
-from ..values import Clip, Frame, Grid, Sound
+from ..values import Answer, Clip, Frame, Grid, Sound
 from .pixels import PixelMaps
 
 
@@ -34,6 +34,7 @@ class ShownMaps:
     pictures: tuple[Image.Image, ...]
     class_specific: bool
     refine: bool
+    answers: tuple[tuple[Answer, ...], ...]
     view_maps: Tensor | None
     shifts: Shifts
 
@@ -81,13 +82,14 @@ class ShownMaps:
     ) -> list[Instance]:
         """The objects that a map shows, each with box, mask and score; the highest score first.
 
-        One rule for all methods, found on tuning pictures (decision 18); instances that touch in
+        One rule for all methods, found on tuning pictures (decision 28); instances that touch in
         the map are one object. A constant map shows none.
 
         Args:
             picture: Which picture, counted from 0.
             target: Which of its targets, counted from 0.
-            threshold: Another share of the map's range, at least 0 and below 1.
+            threshold: Another share of the map's range, at least 0 and below 1, whatever the
+                probability of the class.
 
         Raises:
             RenderError: `threshold` is out of range.
@@ -96,7 +98,8 @@ class ShownMaps:
         if self.clips or self.sounds:
             raise PictureError("objects are found on still pictures, and this is none.")
         relevance = self.on_pixels(picture, slice(target, target + 1))[0]
-        return instances(relevance, mask_rule(threshold))
+        probability = self.answers[picture][target].probability
+        return instances(relevance, mask_rule(threshold), probability)
 
     def masks(self, picture: int = 0, target: int = 0, *, threshold: float | None = None) -> Mask:
         """True on the objects of `boxes`: (height, width) of the original picture.

@@ -21,28 +21,39 @@ FLAT: Final = 1e-5  # of a map's highest value: a smaller range is rounding
 class MaskRule:
     """How a map becomes objects; found on tuning pictures, the same for all methods.
 
-    Relevance below zero counts as zero. A pixel belongs to an object if its relevance is above
-    `threshold`, 0 being the lowest of the map and 1 its highest. Pixels that touch make one object,
-    whose holes are filled. An object with less than `least` of the largest one's pixels is dropped.
-    What the model never saw belongs to none, and a map without a range has none.
+    Relevance below zero counts as zero. A pixel belongs to an object if its relevance is above a
+    threshold, 0 being the lowest of the map and 1 its highest: `threshold` where the class is
+    improbable, `certain` where its probability is 1, in proportion between; a class that the model
+    is sure of fills more of the picture. Pixels that touch make one object, whose holes are
+    filled. An object with less than `least` of the largest one's pixels is dropped. What the model
+    never saw belongs to none, and a map without a range has none.
 
     Raises:
-        RenderError: `threshold` is not within [0, 1).
+        RenderError: `threshold` or `certain` is not within [0, 1).
     """
 
-    threshold: float = 0.375
+    threshold: float = 0.7
+    certain: float = 0.4
     least: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold < 1:
-            raise RenderError(f"a threshold is at least 0 and below 1, not {self.threshold}.")
+        for value in (self.threshold, self.certain):
+            if not 0 <= value < 1:
+                raise RenderError(f"a threshold is at least 0 and below 1, not {value}.")
+
+    def threshold_at(self, probability: float | None) -> float:
+        """The threshold for a class of this probability; half way where it has none."""
+        share = 0.5 if probability is None else probability
+        return self.threshold + (self.certain - self.threshold) * share
 
     @property
     def manifest(self) -> dict[str, Any]:
         """Its numbers and what they mean, ready for JSON."""
+        fixed = self.threshold == self.certain
+        sure = "" if fixed else f" for an improbable class to {self.certain:g} for a certain one"
         text = (
-            f"relevance above {self.threshold:g} of the map's range (what is below zero is zero), "
-            "pixels that touch are one object, holes are filled, objects with less than "
+            f"relevance above {self.threshold:g}{sure} of the map's range (what is below zero is "
+            "zero), pixels that touch are one object, holes are filled, objects with less than "
             f"{self.least:g} of the largest one's pixels are dropped"
         )
         return {**asdict(self), "text": text}
@@ -64,18 +75,23 @@ class Instance:
 
 
 def mask_rule(threshold: float | None = None) -> MaskRule:
-    """The rule of all, or with another threshold."""
-    return MaskRule() if threshold is None else MaskRule(threshold)
+    """The rule of all, or with one threshold for all classes."""
+    return MaskRule() if threshold is None else MaskRule(threshold, threshold)
 
 
-def instances(relevance: NDArray[Any], rule: MaskRule) -> list[Instance]:
-    """The objects in one map (height, width), the highest score first; NaN is not seen."""
+def instances(
+    relevance: NDArray[Any], rule: MaskRule, probability: float | None = None
+) -> list[Instance]:
+    """The objects in one map (height, width), the highest score first; NaN is not seen.
+
+    `probability` is that of the class in the picture, None if it has none.
+    """
     from scipy import ndimage  # a map alone needs none of it
 
     values = _of_range(np.asarray(relevance))
     if values is None:
         return []
-    labels, _ = ndimage.label(values > rule.threshold, TOUCHING)
+    labels, _ = ndimage.label(values > rule.threshold_at(probability), TOUCHING)
     areas = np.bincount(labels.ravel())[1:]
     places = enumerate(zip(areas, ndimage.find_objects(labels), strict=True), 1)
     # each is filled by itself: an object in the hole of another becomes a part of it

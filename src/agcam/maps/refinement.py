@@ -43,17 +43,19 @@ def refine(pixel_map: PixelMap, picture: Image.Image, patch: tuple[float, float]
     values = np.asarray(pixel_map[..., rows, columns])
     low, high = (f(values, axis=(-2, -1), keepdims=True) for f in (np.min, np.max))
     cut = (columns.start, rows.start, columns.stop, rows.stop)
-    guide = np.moveaxis(np.asarray(picture.convert("RGB").crop(cut), np.float32) / 255, -1, 0)
+    guide = picture.convert("RGB").crop(cut)
     window = [_window(side, of) for side, of in zip(values.shape[-2:], patch, strict=True)]
     size, radius = zip(*window, strict=True)
-    small, relevance = (_resized(one, size).astype(np.float64) for one in (guide, values - low))
-    slopes, offset = _coefficients(small, relevance, radius)
+    colours = np.asarray(guide.resize((size[1], size[0]), Image.Resampling.BILINEAR)) / 255
+    relevance = _resized(values - low, size).astype(np.float64)
+    slopes, offset = _coefficients(np.moveaxis(colours, -1, 0), relevance, radius)
     refined = _resized(offset, values.shape[-2:])
-    for number, colour in enumerate(guide):
-        refined += _resized(slopes[:, number], values.shape[-2:]) * colour
+    for number, band in enumerate(guide.split()):  # one at a time: a photograph's are large
+        refined += _resized(slopes[:, number] / 255, values.shape[-2:]) * np.asarray(band)
+    refined += low
+    np.clip(refined, low, high, out=refined)
     found: PixelMap = pixel_map.copy()
-    limits = (edge.astype(found.dtype) for edge in (low, high))
-    found[..., rows, columns] = np.clip((refined + low).astype(found.dtype), *limits)
+    found[..., rows, columns] = refined
     return found
 
 
