@@ -5,8 +5,7 @@
 
 A question is a picture and a class of it that the model knows and that covers 2 % of the picture;
 the map is that of the class, whatever the model predicts. The picture is squashed to the input's
-size, so that nothing of it is cropped. `--part tune` prints the thresholds among which the rule was
-chosen, on pictures with an even `sha256(file name)`; the default prints the rule's figures on the
+size, so that nothing of it is cropped. `--part tune` prints the rules among which one was chosen, on pictures with an even `sha256(file name)`; the default prints the rule's figures on the
 odd ones.
 """
 
@@ -23,7 +22,11 @@ from agcam.datasets import match_classes
 from agcam.errors import DataSetError
 from agcam.maps import MaskRule, instances, union
 
-THRESHOLDS = (0.3, 0.35, 0.375, 0.4, 0.425, 0.45, 0.5)
+TRIED = [
+    MaskRule(round(start, 3), round(start - fall, 3))  # where a class is improbable, and certain
+    for start in np.arange(0.4, 0.8, 0.05)
+    for fall in (0, 0.1, 0.15, 0.2, 0.25, 0.3)
+]
 
 
 def questions(data, classifier, which):
@@ -65,22 +68,25 @@ def run(given):
     data = agcam.DATASETS["yolo"].read(given.data / "coco")
     by_picture = dict(list(questions(data, classifier, given.part).items())[: given.pictures])
     sharper = {"refine": given.refine, "views": given.views}
-    rules = [MaskRule()] if given.part == "report" else [MaskRule(t) for t in THRESHOLDS]
+    rules = [MaskRule()] if given.part == "report" else TRIED
     for method in given.methods:
         scores, precision = {rule: [] for rule in rules}, []
         for address, truths in by_picture.items():
             classes = [[number for number, _ in truths]]
             made = agcam.explain(classifier, address, classes, method, **sharper)
-            for relevance, (_, truth) in zip(made.pixel_map[0], truths, strict=True):
+            rows = zip(made.pixel_map[0], made.answers[0], truths, strict=True)
+            for relevance, answer, (_, truth) in rows:
                 precision.append(average_precision(np.asarray(relevance), truth))
                 for rule in rules:
-                    mask = union(instances(np.asarray(relevance), rule), truth.shape)
+                    mask = union(
+                        instances(np.asarray(relevance), rule, answer.probability), truth.shape
+                    )
                     scores[rule].append(iou(mask, truth))
         for rule, values in scores.items():
             draws = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
             low, high = np.quantile(draws, (0.025, 0.975))
             print(
-                f"{method}: threshold {rule.threshold:g}, {len(values)} questions in "
+                f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, {len(values)} questions in "
                 f"{len(by_picture)} pictures, mean IoU {np.mean(values):.3f} "
                 f"({low:.3f} to {high:.3f}), pixel AP {np.mean(precision):.3f}"
             )

@@ -143,7 +143,7 @@ def test_several_views(place):
     )
     assert np.array_equal(np.load("explained/cat.npy"), expected.pixel_map[0], equal_nan=True)
     assert "mean of 2 views" in Page(Path("explained/index.html")).source
-    assert "views is 1, 2, 4 or 9, not 3" in refused("cat.png", "--views", "3")
+    assert "views is 1, 2, 4, 5, 8 or 9, not 3" in refused("cat.png", "--views", "3")
 
 
 def test_a_bad_picture_among_good_ones(place):

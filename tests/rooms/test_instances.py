@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 import agcam
 from agcam.errors import RenderError
-from agcam.maps import MaskRule, instances, union
+from agcam.maps import MaskRule, instances, mask_rule, union
 
 RULE = MaskRule()
 
@@ -42,6 +42,28 @@ def test_an_object_in_the_hole_of_another_is_part_of_it():
     values[3:9, 3:9] = 1  # 36 of 80 pixels: not small
     (one,) = instances(values, RULE)
     assert one.mask.sum() == 144
+
+
+def test_the_more_probable_the_class_the_larger_its_object():
+    values = np.linspace(0, 1, 101)[None].repeat(3, 0)
+    shares = (0.0, 0.3, None, 0.8, 1.0)
+    sizes = [union(instances(values, RULE, share), values.shape).sum() for share in shares]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) == 5
+    for share, threshold in ((0, RULE.threshold), (None, 0.5), (1, RULE.certain)):
+        assert RULE.threshold_at(share) == pytest.approx(threshold)
+    fixed = mask_rule(0.25)
+    assert {fixed.threshold_at(share) for share in shares} == {0.25}
+    assert "improbable" in RULE.manifest["text"]
+    assert "improbable" not in fixed.manifest["text"]
+
+
+def test_an_explanation_takes_the_probability_of_each_target(tiny, photograph):
+    made = agcam.explain(tiny, photograph, [[1, 2]], preparation={"mean": 0.5, "std": 0.5})
+    for target, answer in enumerate(made.answers[0]):
+        expected = instances(made.pixel_map[0][target], RULE, answer.probability)
+        found = made.boxes(target=target)
+        assert [(one.box, one.score) for one in found] == [(one.box, one.score) for one in expected]
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 0.1 + 1e-9, np.nan])

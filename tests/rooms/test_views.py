@@ -27,7 +27,7 @@ def mean_map(pixels, count):
     views = Views.of(count, (SIDE, SIDE), GRID)
     brightness = torch.nn.functional.avg_pool2d(views.of_pictures(pixels), PATCH)
     maps = brightness[:, 0][None].numpy()
-    return np.asarray(mean_of_views(maps, Frame.whole(SIDE, SIDE), views.shares)[0])
+    return np.asarray(mean_of_views(maps, Frame.whole(SIDE, SIDE), views.windows)[0])
 
 
 def centre(values):
@@ -35,17 +35,17 @@ def centre(values):
     return np.array([(values.sum(0) * place).sum(), (values.sum(1) * place).sum()]) / values.sum()
 
 
-@pytest.mark.parametrize("count", [2, 4, 9])
+@pytest.mark.parametrize("count", [2, 4, 5, 8, 9])
 @pytest.mark.parametrize("shift", [(0, 0), (1, 0), (5, 11), (16, -8), (-13, 3)])
 def test_a_shifted_picture_has_a_shifted_map(count, shift):
     x, y = 112 + shift[0], 112 + shift[1]
     found = centre(mean_map(blob(x, y), count))
-    assert np.abs(found - (x, y)).max() < 0.1  # of a pixel
+    assert np.abs(found - (x, y)).max() < 0.15  # of a pixel
 
 
 def test_a_constant_map_stays_constant_and_what_is_unseen_stays_unseen():
     frame = Frame(300, 200, (50.5, -10, 250.25, 190))
-    shifts = Views.of(9, (SIDE, SIDE), GRID).shares
+    shifts = Views.of(9, (SIDE, SIDE), GRID).windows
     maps = np.full((2, 9, 14, 14), 0.25, np.float32)
     mean, plain = mean_of_views(maps, frame, shifts), to_pixels(maps[:, 0], frame)
     assert np.array_equal(np.isnan(mean), np.isnan(plain))
@@ -59,16 +59,16 @@ def test_each_view_is_explained_as_any_picture(tiny, pixels, method):
     height, width = pixels.shape[-2:]
     assert made.logits.allclose(plain.logits, atol=1e-6)
     assert made.view_maps.shape == (3, 2, 4, 4, 4)
-    for number, (across, down) in enumerate(made.shifts):
+    for number, (across, down, *_) in enumerate(made.windows):
         x, y = round(across * width), round(down * height)
-        assert (x, y) == tuple(round(s * width / 4) for s in VIEWS[4][number])
+        assert (x, y) == tuple(round(s * width / 4) for s in VIEWS[4][0][number])
         rows = [min(row + y, height - 1) for row in range(height)]
         columns = [min(column + x, width - 1) for column in range(width)]
         view = pixels[:, :, rows][..., columns]
         other = agcam.explain(tiny, view, [[1, 2]] * 3, method).grid_map
         assert made.view_maps[:, :, number].allclose(other, rtol=1e-4, atol=1e-6)
     maps = made.view_maps[1].numpy()
-    expected = mean_of_views(maps, made.frames[1], made.shifts)
+    expected = mean_of_views(maps, made.frames[1], made.windows)
     assert np.array_equal(made.pixel_map[1], expected)
     assert made.grid_map.shape == plain.grid_map.shape
     assert made.manifest()["views"]["count"] == 4
@@ -119,7 +119,7 @@ def test_refined_views_and_their_page(tiny, pixels):
 
 @pytest.mark.parametrize("views", [0, 3, True, "4", 2.5, None])
 def test_other_numbers_are_refused(tiny, pixels, views):
-    with pytest.raises(PictureError, match=r"views is 1, 2, 4 or 9, not"):
+    with pytest.raises(PictureError, match=r"views is 1, 2, 4, 5, 8 or 9, not"):
         agcam.explain(tiny, pixels, 1, views=views)
 
 

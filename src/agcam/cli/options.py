@@ -140,8 +140,8 @@ class Sharpening:
     views: Annotated[
         int,
         typer.Option(
-            help="Views of each picture, shifted by parts of a patch, whose maps are averaged: "
-            "1, 2, 4 or 9; the model runs on all of them."
+            help="Views of each picture whose maps are averaged: 2, 4 or 9 shifted by parts of a "
+            "patch, 5 whole and cropped, 8 both; the model runs on all of them."
         ),
     ] = 1
 

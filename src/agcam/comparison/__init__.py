@@ -157,8 +157,8 @@ class _Bench:
             )
         except AgcamError as error:
             return Column(method, refusal=str(error))
-        values, shares = maps.grid_map[0].numpy(), maps.views.shares
-        values = values if len(shares) > 1 else values[:, None]
+        values, windows = maps.grid_map[0].numpy(), maps.views.windows
+        values = values if len(windows) > 1 else values[:, None]
         return Column(
-            method, PatchMaps(values, shares, self._refine, maps.grid.extent), shared + own
+            method, PatchMaps(values, windows, self._refine, maps.grid.extent), shared + own
         )

@@ -109,7 +109,7 @@ class ShardMaps:
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
         values = np.where(finite[:, None, None, None, None], values, 0)
         return tuple(
-            PatchMaps(one, views.shares, item.picture is not None, grid.extent)
+            PatchMaps(one, views.windows, item.picture is not None, grid.extent)
             for one, item in zip(values, self.items, strict=True)
         )
 

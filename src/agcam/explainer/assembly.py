@@ -75,7 +75,7 @@ def _assembled(
         ),
         grid_map=grid_map,
         view_maps=None if len(maps.views) == 1 else maps.grid_map,
-        shifts=maps.views.shares,
+        windows=maps.views.windows,
         class_names=class_names(classifier, classes),
         scores=kind,
         model=classifier.name,
@@ -104,7 +104,7 @@ def _at_patches(maps: Maps) -> Tensor:
     """(batch, target, row, column): the mean of all views at the patches of the picture."""
     if len(maps.views) == 1:
         return maps.grid_map
-    every = [PatchMaps(one, maps.views.shares).grid for one in maps.grid_map.numpy()]
+    every = [PatchMaps(one, maps.views.windows).grid for one in maps.grid_map.numpy()]
     return torch.from_numpy(np.stack(every))
 
 

@@ -68,8 +68,9 @@ def explain(
         options: Other values of the method's options, such as {"masks": 4000} for RISE; they are
             in `METHODS[method].options`. Of several methods: {"rise": {"masks": 4000}}.
         refine: Lay maps on pixels on the picture's own edges (guided filter); `grid_map` stays raw.
-        views: Average the maps of so many views of each picture, shifted by parts of a patch: 1,
-            2, 4 or 9. The model runs on all of them, and once more on one picture.
+        views: Average the maps of so many views of each picture, shifted by parts of a patch (2,
+            4, 9), cropped (5) or both (8); 1 is the picture as it is. The model runs on all of
+            them, and once more on one picture.
         blocks: Keep what each block and head added to the maps of `agcam`, in `block_maps`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Several views of each picture, shifted by parts of a patch, in one batch."""
+"""Several views of each picture, shifted by parts of a patch or cropped, in one batch."""
 
 from __future__ import annotations
 
@@ -6,48 +6,58 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import PictureError
-from ..maps import ONE_VIEW, VIEWS, Shifts
+from ..maps import CROP, ONE_VIEW, VIEWS, Windows
 from ..tracing import trace
 from ..values import Classifier, Grid
 
 
 @dataclass(frozen=True)
 class Views:
-    """The views of a picture: shifts by whole pixels of the input, the first by none."""
+    """The views of a picture: windows in whole pixels of the input, the first being the picture."""
 
-    pixels: tuple[tuple[int, int], ...] = ((0, 0),)  # right, down
-    shares: Shifts = ONE_VIEW
+    pixels: tuple[tuple[int, int, int, int], ...] = ()  # left, top, width, height; none of one view
+    windows: Windows = ONE_VIEW
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.windows)
 
     @classmethod
     def of(cls, count: int, size: tuple[int, int], grid: Grid) -> Views:
-        """So many views of an input of `size` (height, width); shifts are rounded to its pixels."""
+        """So many views of an input of `size` (height, width), rounded to its pixels."""
         height, width = size
-        patch = width / grid.columns, height / grid.rows
-        pixels = tuple(
-            (round(across * patch[0]), round(down * patch[1])) for across, down in VIEWS[count]
-        )
-        return cls(pixels, tuple((x / width, y / height) for x, y in pixels))
+        shifts, crops = VIEWS[count]
+        wide, high = round(width * CROP), round(height * CROP)
+        every = [
+            (round(x * width / grid.columns), round(y * height / grid.rows), width, height)
+            for x, y in shifts
+        ]
+        every += [
+            (round(x * (width - wide)), round(y * (height - high)), wide, high) for x, y in crops
+        ]
+        shares = ((x / width, y / height, w / width, h / height) for x, y, w, h in every)
+        return cls(tuple(every), tuple(shares))
 
     def of_pictures(self, pixels: Tensor) -> Tensor:
-        """(view * batch, channel, height, width): all pictures, then all shifted, and so on.
+        """(view * batch, channel, height, width): all pictures, then all in the next view ...
 
-        A view shows at each place what lies right of and below it; at the far edge the last pixels
-        are repeated.
+        Where a view lies beyond the far edge the last pixels are repeated; a crop is brought to the
+        size of the input, bicubically.
         """
         if len(self) == 1:
             return pixels
         height, width = pixels.shape[-2:]
         every = []
-        for across, down in self.pixels:
-            rows = (torch.arange(height, device=pixels.device) + down).clamp(max=height - 1)
-            columns = (torch.arange(width, device=pixels.device) + across).clamp(max=width - 1)
-            every.append(pixels[:, :, rows][..., columns])
+        for left, top, wide, high in self.pixels:
+            rows = (torch.arange(high, device=pixels.device) + top).clamp(max=height - 1)
+            columns = (torch.arange(wide, device=pixels.device) + left).clamp(max=width - 1)
+            view = pixels[:, :, rows][..., columns]
+            if (wide, high) != (width, height):
+                view = F.interpolate(view.float(), (height, width), mode="bicubic").to(pixels)
+            every.append(view)
         return torch.cat(every)
 
 
@@ -73,6 +83,6 @@ def check_views(count: object, inputs: object) -> None:
         raise PictureError(f"views is {', '.join(map(str, some))} or {last}, not {count!r}.")
     if count != 1 and inputs is not None:
         raise PictureError(
-            "views shifts pictures, and whether `inputs` hold for a shifted picture is unknown: "
+            "views shifts and crops pictures, and whether `inputs` hold for them is unknown: "
             "leave views at 1."
         )

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError, UnknownNameError
-from ..maps import Shifts, overlay, with_axes
+from ..maps import ONE_VIEW, Windows, overlay, with_axes
 from ..registry import did_you_mean
 from ..values import (
     Answer,
@@ -77,7 +77,8 @@ class Explanation(ShownMaps, MovingMaps):
         refine: Whether maps on pixels are laid on the picture's edges; `grid_map` never is.
         view_maps: (batch, target, view, rows, columns) the maps of each view, None if there is one;
             `grid_map` is their mean at the patches.
-        shifts: (right, down) of each view in shares of the input's sides; the first has none.
+        windows: (left, top, width, height) of each view in shares of the input's sides; the first
+            is the picture.
         beside: The same pictures and targets by further methods, from the same recording.
         refused: Further methods that the model does not admit, and why.
         block_maps: (batch, target, block, head, rows, columns) what each block and head added to
@@ -111,7 +112,7 @@ class Explanation(ShownMaps, MovingMaps):
     options: Mapping[str, Any] = field(default_factory=dict)
     refine: bool = False
     view_maps: Float[Tensor, "batch target view rows columns"] | None = None
-    shifts: Shifts = ((0.0, 0.0),)
+    windows: Windows = ONE_VIEW
     beside: tuple[Explanation, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     block_maps: Float[Tensor, "batch target block head *time rows columns"] | None = None

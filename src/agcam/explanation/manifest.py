@@ -34,8 +34,8 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "beside": [one.method for one in explanation.beside],
         "refused": dict(explanation.refused),
         "views": {
-            "count": len(explanation.shifts),
-            "shifts": [list(s) for s in explanation.shifts],
+            "count": len(explanation.windows),
+            "windows": [list(one) for one in explanation.windows],
         },
         "refine": dict(REFINEMENT) if explanation.refine else None,
         "class_specific": explanation.class_specific,

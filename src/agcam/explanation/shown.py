@@ -13,7 +13,7 @@ from ..maps import (
     Mask,
     PatchMaps,
     PixelMap,
-    Shifts,
+    Windows,
     instances,
     mask_rule,
     sheet_maps,
@@ -36,7 +36,7 @@ class ShownMaps:
     refine: bool
     answers: tuple[tuple[Answer, ...], ...]
     view_maps: Tensor | None
-    shifts: Shifts
+    windows: Windows
 
     def on_pixels(
         self, picture: int, targets: slice = slice(None), image: Image.Image | None = None
@@ -56,7 +56,7 @@ class ShownMaps:
         """The maps of some targets as they come onto pixels."""
         every = self.grid_map[:, :, None] if self.view_maps is None else self.view_maps
         return PatchMaps(
-            every[picture, targets].numpy(), self.shifts, self.refine, self.grid.extent
+            every[picture, targets].numpy(), self.windows, self.refine, self.grid.extent
         )
 
     @cached_property

@@ -8,9 +8,10 @@ from .refinement import REFINEMENT, refine
 from .render import colour_table, heat_map, overlay
 from .sheet import Sheet, SheetColumn, sheet_png
 from .sounds import with_axes
-from .views import ONE_VIEW, VIEWS, PatchMaps, Shifts
+from .views import CROP, ONE_VIEW, VIEWS, PatchMaps, Windows
 
 __all__ = [
+    "CROP",
     "FILMS",
     "ONE_VIEW",
     "REFINEMENT",
@@ -22,7 +23,7 @@ __all__ = [
     "PixelMap",
     "Sheet",
     "SheetColumn",
-    "Shifts",
+    "Windows",
     "colour_table",
     "contact_sheet",
     "film",

@@ -32,7 +32,7 @@ class MaskRule:
         RenderError: `threshold` or `certain` is not within [0, 1).
     """
 
-    threshold: float = 0.7
+    threshold: float = 0.6
     certain: float = 0.4
     least: float = 0.3
 

@@ -14,19 +14,29 @@ from ..values import Frame
 from .pixels import PixelMap, to_pixels
 from .refinement import REFINEMENT, refine
 
-Shifts = tuple[tuple[float, float], ...]
-"""How far each view is shifted, (right, down), in shares of the input's sides."""
+Windows = tuple[tuple[float, float, float, float], ...]
+"""Where each view lies, (left, top, width, height), in shares of the input's sides."""
+Places = tuple[tuple[float, float], ...]
 
-HALVES: Final = (0, 1 / 2)
-THIRDS: Final = (0, 1 / 3, 2 / 3)
-VIEWS: Final = {
-    1: ((0.0, 0.0),),
-    2: ((0.0, 0.0), (1 / 2, 1 / 2)),
-    4: tuple((across, down) for down in HALVES for across in HALVES),
-    9: tuple((across, down) for down in THIRDS for across in THIRDS),
+PICTURE: Final[Places] = ((0.0, 0.0),)
+
+
+def _square(*places: float) -> Places:
+    return tuple((across, down) for down in places for across in places)
+
+
+VIEWS: Final[dict[int, tuple[Places, Places]]] = {
+    1: (PICTURE, ()),
+    2: (((0.0, 0.0), (1 / 2, 1 / 2)), ()),
+    4: (_square(0, 1 / 2), ()),
+    5: (PICTURE, _square(0, 1)),
+    8: (_square(0, 1 / 2), _square(0, 1)),
+    9: (_square(0, 1 / 3, 2 / 3), ()),
 }
-"""The shifts of so many views, (right, down), in sides of a patch; the first is the picture."""
-ONE_VIEW: Final[Shifts] = ((0.0, 0.0),)
+"""So many views, the first being the picture: shifts (right, down) in sides of a patch, and crops:
+their places (right, down), 0 being the first edge of the picture and 1 the last one."""
+CROP: Final = 5 / 7  # of a side of the picture
+ONE_VIEW: Final[Windows] = ((0.0, 0.0, 1.0, 1.0),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,39 +45,40 @@ class PatchMaps:
 
     Attributes:
         values: (target, view, row, column), raw relevance.
-        shifts: Of each view.
+        windows: Where each view lies.
         refined: Whether maps on pixels are laid on the picture's edges.
         extent: Where the patches' outer edges lie, (start, stop) of rows and of columns, as shares
             of the input's sides; empty where they are those of the input.
     """
 
     values: NDArray[Any]
-    shifts: Shifts = ONE_VIEW
+    windows: Windows = ONE_VIEW
     refined: bool = False
     extent: Sequence[tuple[float, float]] = ()
 
     @property
     def sharper(self) -> tuple[tuple[str, str], ...]:
         """What makes the maps on pixels finer than patches, as pairs of a name and a text."""
-        count = len(self.shifts)
-        views = (("Views", f"mean of {count} views, shifted by parts of a patch"),)
+        count = len(self.windows)
+        crops = " and cropped" * (self.windows[-1][2] < 1)
+        views = (("Views", f"mean of {count} views, shifted by parts of a patch{crops}"),)
         refined = (("Refined", str(REFINEMENT["text"])),)
         return (*views[: count > 1], *refined[: self.refined])
 
     @property
     def grid(self) -> NDArray[Any]:
         """The mean of all views at the patches of the picture (target, row, column)."""
-        if len(self.shifts) == 1:
+        if len(self.windows) == 1:
             return self.values[:, 0]
         whole = Frame.whole(self.values.shape[-1], self.values.shape[-2])
-        return np.asarray(mean_of_views(self.values, whole, self.shifts))
+        return np.asarray(mean_of_views(self.values, whole, self.windows))
 
     def on_pixels(self, frame: Frame, picture: Image.Image | None) -> PixelMap:
         """The maps (target, height, width) on the picture, which has the frame's size.
 
         Without a picture they are not refined.
         """
-        pixels = mean_of_views(self.values, frame, self.shifts, self.extent)
+        pixels = mean_of_views(self.values, frame, self.windows, self.extent)
         if not self.refined or picture is None:
             return pixels
         left, top, right, bottom = frame.window
@@ -76,7 +87,7 @@ class PatchMaps:
 
 
 def mean_of_views(
-    maps: NDArray[Any], frame: Frame, shifts: Shifts, extent: Sequence[tuple[float, float]] = ()
+    maps: NDArray[Any], frame: Frame, windows: Windows, extent: Sequence[tuple[float, float]] = ()
 ) -> PixelMap:
     """The mean of maps (target, view, row, column) on the pixels of the picture.
 
@@ -87,12 +98,13 @@ def mean_of_views(
     width, height = right - left, bottom - top
     total = count = np.float32(0)
     plain = to_pixels(maps[:, 0], frame, extent)
-    if len(shifts) == 1:
+    if len(windows) == 1:
         return plain
-    for number, (across, down) in enumerate(shifts):
-        x, y = across * width, down * height
-        shifted = Frame(frame.width, frame.height, (left + x, top + y, right + x, bottom + y))
-        values = np.asarray(to_pixels(maps[:, number], shifted, extent))
+    for number, (across, down, wide, high) in enumerate(windows):
+        x, y = left + across * width, top + down * height
+        window = (x, y, x + wide * width, y + high * height)
+        shown = Frame(frame.width, frame.height, window)
+        values = np.asarray(to_pixels(maps[:, number], shown, extent))
         total = total + np.nan_to_num(values)
         count = count + ~np.isnan(values)
     mean = np.asarray(total / np.maximum(count, 1), plain.dtype)

@@ -37,8 +37,8 @@ class ExplainRequest(BaseModel):
     )
     views: int = Field(
         default=1,
-        description="Views of the picture, shifted by parts of a patch, whose maps are averaged; "
-        "the model runs on all of them.",
+        description="Views of the picture, shifted by parts of a patch (2, 4, 9), cropped (5) or "
+        "both (8), whose maps are averaged; the model runs on all of them.",
         json_schema_extra={"enum": list(VIEWS)},
     )
     draw: list[Draw] = Field(
