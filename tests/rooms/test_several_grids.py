@@ -263,7 +263,7 @@ def test_the_finest_grid_is_a_map_or_square_cells():
 
 
 def test_one_grid_is_a_case_of_several(tiny, pixels):
-    """A plain ViT by the definition of hierarchies has the paper's map; ours is that, bit by bit."""
+    """A plain ViT by the definition of hierarchies has the paper's map, and ours is that."""
     classifier, target = agcam.load(tiny.double()), torch.tensor([3, 3])
     pixels, method = pixels[:2].double(), METHODS["agcam"]
     with evaluation_mode(tiny):
