@@ -73,7 +73,7 @@ class Memory(threading.Thread):
 
 
 def load(arguments, sent):
-    import httpx
+    import requests
     import torch
 
     import agcam
@@ -83,8 +83,9 @@ def load(arguments, sent):
     with subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.PIPE) as server:
         server.stdout.readline()  # it says where it is once it is ready
         address = f"http://127.0.0.1:{port}"
-        clients = [httpx.Client(base_url=address, timeout=300) for _ in range(arguments.clients)]
-        clients[0].post("/explain", files={"picture": sent[0]}).raise_for_status()
+        clients = [requests.Session() for _ in range(arguments.clients)]
+        files = {"picture": sent[0]}
+        clients[0].post(f"{address}/explain", files=files, timeout=300).raise_for_status()
         memory = Memory(server.pid)
         idle = memory.now()
         memory.start()
@@ -92,7 +93,8 @@ def load(arguments, sent):
         def ask(number):
             start = time.perf_counter()
             client = clients[number % len(clients)]
-            answer = client.post("/explain", files={"picture": sent[number]})
+            files = {"picture": sent[number]}
+            answer = client.post(f"{address}/explain", files=files, timeout=300)
             return answer.status_code, answer.json(), time.perf_counter() - start
 
         start = time.perf_counter()
