@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from agcam.auditing.editing import elsewhere, erased, on_pixels, pasted, patch_set
+from agcam.auditing.editing import elsewhere, erased, on_pixels, pasted, patch_set, recoloured
 from agcam.auditing.exports import coco, tables
 from agcam.auditing.findings import Findings
 from agcam.auditing.interventions import Trial, prove
@@ -154,6 +154,18 @@ def test_erased_patches_look_like_what_surrounds_them():
     patches = np.zeros((4, 4), bool)
     patches[1, 1] = True
     assert torch.allclose(erased(pixels, patches), torch.full((3, 32, 32), 0.25))
+
+
+def test_a_cast_is_taken_off_and_laid_on():
+    mean, std, gains = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), (1.5, 1.0, 0.8)
+    shown = torch.rand(3, 8, 8) * 0.5
+    centre, scale = (torch.tensor(one).reshape(-1, 1, 1) for one in (mean, std))
+    pixels = (shown - centre) / scale
+    there = recoloured(pixels, gains, mean, std)
+    expected = shown * torch.tensor(gains).reshape(-1, 1, 1)
+    assert torch.allclose(there * scale + centre, expected, atol=1e-6)
+    back = recoloured(there, [1 / gain for gain in gains], mean, std)
+    assert torch.allclose(back, pixels, atol=1e-5)
 
 
 def test_confused_pairs_are_grouped_by_where_the_wrong_class_speaks():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -67,6 +69,18 @@ def erased(pixels: Tensor, patches: NDArray[np.bool_]) -> Tensor:
     sigma = pixels.shape[-2] / patches.shape[0] / 2
     smooth = ndimage.gaussian_filter(filled, (0, sigma, sigma))
     return torch.from_numpy(np.where(gone, smooth, kept)).to(pixels)
+
+
+def recoloured(
+    pixels: Tensor, gains: Sequence[float], mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """A picture (3, height, width) whose red, green and blue are so many times as strong.
+
+    `mean` and `std` are those of the preparation; colours stay between black and white.
+    """
+    centre, scale, gain = (torch.tensor(one).reshape(-1, 1, 1) for one in (mean, std, gains))
+    shown = ((pixels.cpu().float() * scale + centre) * gain).clamp(0, 1)
+    return ((shown - centre) / scale).to(pixels)
 
 
 def pasted(pixels: Tensor, source: Tensor, patches: NDArray[np.bool_]) -> Tensor:

@@ -22,15 +22,17 @@ from ..maps import write_atomically
 from ..records import Estimate
 from ..tracing import evaluation_mode
 from ..values import predicted, probabilities_of
-from .editing import elsewhere, erased, pasted, patch_set
+from .editing import elsewhere, erased, pasted, patch_set, recoloured
 from .findings import Findings
-from .values import Intervention, Outcome, Reason, mean_of
+from .values import CAST, Intervention, Outcome, Reason, mean_of
 
 MOST: Final = 32  # pictures of a reason that are changed
 SOURCES: Final = 8  # pictures that a reason is pasted from, in turn
 PASSES: Final = 5 * MOST  # of a reason, at most: 2 a picture erased, 3 a picture pasted into
-VERSION: Final = 1
+VERSION: Final = 2
 
+Change = Callable[[Tensor, int], Tensor]
+"""What becomes of the n-th picture's pixels."""
 Given = tuple[NDArray[np.int64], NDArray[np.float64]]
 """What the model gives for some pictures: classes, and probabilities of the reason's class."""
 
@@ -66,7 +68,7 @@ class Trial:
         of_class = rows[pictures.label[rows] == target]
         rows = _spread(of_class if len(of_class) else rows)
         sets = [self._patches(row) for row in rows]
-        variants = (
+        variants = self._casts(invert=True) or (
             lambda pixels, n: erased(pixels, sets[n]),
             lambda pixels, n: erased(pixels, elsewhere(sets[n], self.random)),
         )
@@ -74,7 +76,7 @@ class Trial:
         known = pictures.predicted[rows] == target
         probability = np.where(known, pictures.probability[rows, 0], pictures.probability[rows, 1])
         before = pictures.predicted[rows].astype(np.int64), probability.astype(np.float64)
-        return self._intervention("erase", "surroundings", sets, before, after, random)
+        return self._intervention("erase", self._fill("surroundings"), sets, before, after, random)
 
     def paste(self) -> Intervention | None:
         """Into pictures of other classes that lack the reason; None if there are none."""
@@ -93,14 +95,30 @@ class Trial:
         if not there or not len(rows):
             return None
         places = [there[n % len(there)] for n in range(len(rows))]
-        variants = (
-            lambda pixels, n: pixels,
+        changes = self._casts() or (
             lambda pixels, n: pasted(pixels, *places[n]),
             lambda pixels, n: pasted(pixels, places[n][0], elsewhere(places[n][1], self.random)),
         )
+        variants = (lambda pixels, n: pixels, *changes)
         before, after, random = self._given(rows, variants)
         sets = [patches for _, patches in places]
-        return self._intervention("paste", "", sets, before, after, random)
+        return self._intervention("paste", self._fill(""), sets, before, after, random)
+
+    def _fill(self, patches: str) -> str:
+        return patches if self.reason.gains is None else CAST
+
+    def _casts(self, invert: bool = False) -> tuple[Change, ...]:
+        """Where the reason is a colour cast: it, or what takes it off; and one of other colours."""
+        gains, preparation = self.reason.gains, self.classifier.preparation
+        if gains is None or preparation is None:
+            return ()
+        mean, std = preparation.mean, preparation.std
+        chosen = tuple(1 / gain for gain in gains) if invert else gains
+        others = (*chosen[1:], chosen[0])
+        return (
+            lambda pixels, n: recoloured(pixels, chosen, mean, std),
+            lambda pixels, n: recoloured(pixels, others, mean, std),
+        )
 
     def _patches(self, row: int) -> NDArray[np.bool_]:
         """Where the reason lies in a picture."""
@@ -114,9 +132,7 @@ class Trial:
         except AgcamError:  # it was there when it was scanned
             return None
 
-    def _given(
-        self, rows: NDArray[np.intp], variants: Sequence[Callable[[Tensor, int], Tensor]]
-    ) -> list[Given]:
+    def _given(self, rows: NDArray[np.intp], variants: Sequence[Change]) -> list[Given]:
         """For each variant, what the model gives for the changed pictures."""
         classes: list[list[int]] = [[] for _ in variants]
         chances: list[list[float]] = [[] for _ in variants]
@@ -137,7 +153,7 @@ class Trial:
         ]
 
     def _changed(
-        self, rows: NDArray[np.intp], variants: Sequence[Callable[[Tensor, int], Tensor]]
+        self, rows: NDArray[np.intp], variants: Sequence[Change]
     ) -> Iterator[list[Tensor]]:
         """Batches of changed pictures, one for each variant."""
         size = self.prober.batch_size

@@ -74,6 +74,8 @@ class Shown:
 
     def cut(self, reason: Reason, row: int) -> Box:
         """What shows a reason in a picture: left, top, width, height, shares of the picture."""
+        if reason.gains is not None:  # it is everywhere
+            return 0.0, 0.0, 1.0, 1.0
         columns, rows = self.found.grid.columns, self.found.grid.rows
         left, top, right, bottom = patches_box(self.found, reason, row)
         side = max(right - left, bottom - top) + 2 * AROUND
@@ -180,6 +182,8 @@ def patches_box(found: Findings, reason: Reason, row: int) -> Box:
     The box of all its patches where they lie close together, else of the strongest.
     """
     patches, columns = found.patches, found.grid.columns
+    if reason.gains is not None:  # it is everywhere
+        return 0.0, 0.0, float(columns), float(found.grid.rows)
     mine = reason.patches[patches.picture[reason.patches] == row]
     y, x = np.divmod(np.asarray(patches.place[mine]), columns)
     if max(np.ptp(x), np.ptp(y)) >= WIDEST:

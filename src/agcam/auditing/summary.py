@@ -12,7 +12,7 @@ from ..records import Estimate
 from .against import Comparison
 from .findings import Findings
 from .mistakes import Suspect
-from .values import Intervention, Reason
+from .values import CAST, Intervention, Reason
 
 DIGITS: Final = 4
 
@@ -152,14 +152,13 @@ def intervention_text(name: str, one: Intervention) -> str:
         f"{100 * outcome.share.mean:.0f} %" for outcome in (one.before, one.after, one.random)
     )
     count = one.after.share.number
+    beside = "another cast" if one.fill == CAST else "as many random patches"
     if one.kind == "erase":
-        return (
-            f"Erased from {count} pictures, {name} falls from {before} to {after}; as many random "
-            f"patches: {random}."
-        )
+        change = f"{name} goes from {before} to {after}"
+        return f"Erased from {count} pictures, {change}; {beside}: {random}."
     return (
-        f"Pasted into {count} other pictures, {after} are called {name}, before {before}; as many "
-        f"random patches: {random}."
+        f"Pasted into {count} other pictures, {after} are called {name}, before {before}; "
+        f"{beside}: {random}."
     )
 
 

@@ -132,12 +132,17 @@ class Outcome:
     called: Mapping[int, int]
 
 
+CAST: Final = "cast"
+"""The fill of an intervention that changes colours everywhere."""
+
+
 @dataclass(frozen=True)
 class Intervention:
     """What a change of the pictures does: before, after, and with as many random patches changed.
 
     `kind` is "erase" (of pictures of the class that have the reason) or "paste" (into pictures of
-    other classes that lack it); `fill` is what erased patches are filled with, empty for "paste".
+    other classes that lack it); `fill` is what erased patches are filled with, empty for "paste",
+    CAST for a cast that is taken off or laid on.
     """
 
     kind: str

@@ -160,7 +160,8 @@ def _progress(bar: Callable[..., Bar]) -> Callable[[str, int, int], None]:
 
     def report(what: str, done: int, total: int) -> None:
         if what not in shown:
-            shown[what] = bar(what, before=done)
+            unit = "pictures" if what == "scanning" else "reasons"
+            shown[what] = bar(what, unit, before=done)
         shown[what](done, total)
 
     return report
