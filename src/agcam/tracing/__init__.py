@@ -22,7 +22,8 @@ from .hooks import LayoutMismatchError
 from .layouts import Layouts, find_layout, fit_layout
 from .record import logits_of, record
 from .replay import Replay
-from .session import CHUNK, Session, Tracer, check_tracer
+from .session import CHUNK, Session
+from .tracers import Tracer, check_tracer
 
 __all__ = ["Report", "Session", "Tracer", "evaluation_mode", "restoring", "trace"]
 

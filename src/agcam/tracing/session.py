@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..errors import ModelError, UnknownNameError
+from ..errors import ModelError
 from ..values import (
     AttentionTrace,
     Classifier,
@@ -35,16 +35,6 @@ from .survey import survey
 from .tokens import NormTokens
 from .untraceable import BYPASSED
 
-Tracer = Literal[
-    "replay",
-    "full",
-    "tape",
-    "block scores",
-    "token features",
-    "single patches",
-    "black box",
-    "none",
-]
 CHUNK: Final = 8  # pictures in one pass of a black-box method
 
 
@@ -237,20 +227,3 @@ _WAYS: Final[dict[type[Needs], _Way]] = {
     kinds.SinglePatch: _Way(_made_by(SinglePatches), _traced),
     kinds.BlackBox: _Way(_black_box, _traced),
 }
-
-
-def check_tracer(tracer: str | None, methods: Sequence[Method]) -> None:
-    """Refuse a tracer that does not exist, or that is none for one of the methods."""
-    if tracer is None:
-        return
-    if tracer not in get_args(Tracer):
-        raise UnknownNameError(
-            f"no tracer is called {tracer!r}; there are {', '.join(get_args(Tracer))}, and None, "
-            "which chooses by itself."
-        )
-    for method in methods:
-        if tracer not in method.needs.tracers:
-            raise UnknownNameError(
-                f"tracer={tracer!r} does not give what {method.name} reads; leave it out, or give "
-                f"{' or '.join(map(repr, method.needs.tracers))}."
-            )
