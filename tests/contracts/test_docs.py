@@ -103,6 +103,7 @@ TASKS = {
     "transform": "my own transform",
     "clip": "prompts",
     "masks": "masks and pseudo-labels",
+    "audit": "audit",
     "evaluation": "evaluate",
     "training": "in a training loop",
     "cluster": "on a cluster",
