@@ -18,6 +18,7 @@ MAPPINGS = (
     modeling_auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES,
 )
 AUDIO = {"ASTForAudioClassification"}  # the one of them that takes a spectrogram as a picture
+SIDE = 64  # pixels, where a model can be made for so few
 FEWER = {"num_hidden_layers": 2, "num_cross_attention_heads": 1}
 
 
@@ -44,10 +45,13 @@ def make(name):
                     setattr(part, key, value)
             if fewer and isinstance(getattr(part, "depths", None), list | tuple):
                 part.depths = [min(depth, 2) for depth in part.depths]
-        with unfilled():
-            model = filled(getattr(transformers, name)(config))
-        pixels = torch.randn(1, *shape(name, config))
-        with suppress(RuntimeError):
+            size = getattr(part, "image_size", None)
+            if fewer and size is not None:
+                part.image_size = SIDE if isinstance(size, int) else [SIDE, SIDE]
+        with suppress(RuntimeError, ValueError, TypeError, AssertionError, AttributeError):
+            with unfilled():
+                model = filled(getattr(transformers, name)(config))
+            pixels = torch.randn(1, *shape(name, config))
             model(pixels)
             break
     return model, pixels
@@ -58,7 +62,7 @@ def shape(name, config):
     if hasattr(config, "max_length") and hasattr(config, "num_mel_bins"):
         return config.max_length, config.num_mel_bins
     config = getattr(config, "vision_config", config)
-    side = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or 224
+    side = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or SIDE
     height, width = side if isinstance(side, list | tuple) else (side, side)
     channels = getattr(config, "num_channels", None) or getattr(config, "in_channels", 3)
     if "Video" not in name:

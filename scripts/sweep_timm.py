@@ -2,8 +2,8 @@
 
 Renews docs/models.md.
 
-Random weights, two blocks of each stage (blocks of a stage are alike), one picture of the model's
-own size, each compared with AGCAM's definition by full autograd. Of names whose architectures
+Random weights, two blocks of each stage (blocks of a stage are alike), one small picture where the
+model takes it, each compared with AGCAM's definition by full autograd. Of names whose architectures
 differ in numbers alone (width, depth, input), the smallest is swept; channels are fewer where timm
 lets them be.
 """
@@ -41,7 +41,7 @@ SMALLER = (
     {"embed_dim": (32, 64, 64, 128)},
     {},
 )
-WINDOWED = ("swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr")  # 7 divides 224
+WINDOWED = ("swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr")  # 7 divides 112
 UNLIKE = ("pretrained_filter_fn", "feature_cfg", "pretrained_strict", "pretrained_cfg")
 
 
