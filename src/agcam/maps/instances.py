@@ -52,7 +52,7 @@ class MaskRule:
         fixed = self.threshold == self.certain
         sure = "" if fixed else f" for an improbable class to {self.certain:g} for a certain one"
         text = (
-            f"relevance above {self.threshold:g}{sure} of the map's range (what is below zero is "
+            f"relevance above {self.threshold:g} of the map's range{sure} (what is below zero is "
             "zero), pixels that touch are one object, holes are filled, objects with less than "
             f"{self.least:g} of the largest one's pixels are dropped"
         )
