@@ -243,14 +243,3 @@ def is_mixed(attention: Attention) -> bool:
         return False
     mixes = attention.kind not in (Kind.MOVES, Kind.KEEPS)
     return mixes or any(is_mixed(origin) for origin in attention.origins)
-
-
-def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, which leaves its first operand as it was, and returns what it becomes."""
-
-    def on_a_copy(first: Tensor, *others: Any, **kwargs: Any) -> Tensor:
-        copy = first.clone()
-        function(copy, *others, **kwargs)
-        return copy
-
-    return on_a_copy

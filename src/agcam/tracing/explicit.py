@@ -17,7 +17,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..own_operations import end_own_operations, is_own_operation, own_operations
 from ..values import AttentionCall
-from .derivation import Attention, Derived, Softmax, derive, in_place
+from .derivation import Attention, Derived, Softmax, derive
 from .mixing import call_of
 from .products import Folding, Product, is_product, operands, product_of
 
@@ -163,7 +163,7 @@ class ExplicitAttention(TorchFunctionMode):
         attentions = {number: attention for number, (_, attention) in held.items()}
         with own_operations():
             if first is not None and _version(first) != before:
-                self._hold(first, derive(in_place(func), args, kwargs, attentions)(first, None))
+                self._hold(first, derive(_in_place(func), args, kwargs, attentions)(first, None))
                 return result
             make = derive(func, args, kwargs, attentions)
             several = isinstance(result, list | tuple)
@@ -180,6 +180,17 @@ def drop_closed() -> None:
     pop: Any = _pop_mode
     while (modes := stack()) and isinstance(modes[-1], ExplicitAttention) and modes[-1].closed:
         pop()
+
+
+def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which leaves its first operand as it was, and returns what it becomes."""
+
+    def on_a_copy(first: Tensor, *others: Any, **kwargs: Any) -> Tensor:
+        copy = first.clone()
+        function(copy, *others, **kwargs)
+        return copy
+
+    return on_a_copy
 
 
 def _version(tensor: Tensor) -> int:
