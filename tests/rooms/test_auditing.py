@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 import agcam
 from agcam.auditing.columns import shares
+from agcam.auditing.reasons import METHOD
 from agcam.auditing.truth import coverage
 from agcam.errors import RunError
 from agcam.values import Frame, Grid, Truth
@@ -71,7 +72,7 @@ def test_predictions_and_maps_are_those_of_explain(done, folder, model):
     pictures = done.found.pictures
     row = 7
     path = done.found.sample(row).address
-    explained = agcam.explain(model, path, int(pictures.label[row]), "agcam_focus")
+    explained = agcam.explain(model, path, int(pictures.label[row]), METHOD)
     expected = shares(explained.grid_map[0, 0].numpy())
     np.testing.assert_allclose(pictures.label_map[row], expected, atol=1e-5)
     best = agcam.explain(model, path).answers[0][0]

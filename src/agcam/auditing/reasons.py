@@ -12,7 +12,7 @@ from ..values import Grid
 from .tone import tone_of
 from .values import Patches, Pictures, Reason
 
-METHOD: Final = "agcam_focus"
+METHOD: Final = "agcam_evidence"
 LAYER: Final = 0.7  # of the blocks: whose values describe a patch
 TOP_K: Final = 10  # patches of each map
 

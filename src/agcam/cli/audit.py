@@ -33,7 +33,7 @@ class Examining:
     panel: ClassVar = "What is audited"
 
     layout: Annotated[str, typer.Option(help="Of the data; see `agcam list datasets`.")] = "folder"
-    method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam_focus"
+    method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam_evidence"
     against: Annotated[
         str | None,
         typer.Option(help="Another model with the same classes: report what changed."),
