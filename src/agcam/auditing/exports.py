@@ -160,11 +160,11 @@ def to_fiftyone(found: Findings, name: str | None) -> Any:
             reasons.setdefault(row, []).append(detection)
     for row in range(len(pictures)):
         sample = fiftyone.Sample(filepath=found.sample(row).address)
-        chance = float(pictures.probability[row, 0])
+        probability = float(pictures.probability[row, 0])
         sample["label"] = fiftyone.Classification(label=found.name(int(pictures.label[row])))
         sample["prediction"] = fiftyone.Classification(
             label=found.name(int(pictures.predicted[row])),
-            confidence=None if np.isnan(chance) else chance,
+            confidence=None if np.isnan(probability) else probability,
         )
         sample["map"] = fiftyone.Heatmap(map=np.asarray(pictures.predicted_map[row]))
         sample["reasons"] = fiftyone.Detections(detections=reasons.get(row, []))

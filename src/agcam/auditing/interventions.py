@@ -135,7 +135,7 @@ class Trial:
     def _given(self, rows: NDArray[np.intp], variants: Sequence[Change]) -> list[Given]:
         """For each variant, what the model gives for the changed pictures."""
         classes: list[list[int]] = [[] for _ in variants]
-        chances: list[list[float]] = [[] for _ in variants]
+        probabilities: list[list[float]] = [[] for _ in variants]
         for changed in self._changed(rows, variants):
             for place, pixels in enumerate(changed):
                 logits = self.prober.forward(to_model(self.classifier, pixels))
@@ -146,10 +146,10 @@ class Trial:
                     if found is None
                     else (found[:, self.reason.target])
                 )
-                chances[place] += column.tolist()
+                probabilities[place] += column.tolist()
         return [
-            (np.array(some, np.int64), np.array(chance, np.float64))
-            for some, chance in zip(classes, chances, strict=True)
+            (np.array(some, np.int64), np.array(probability, np.float64))
+            for some, probability in zip(classes, probabilities, strict=True)
         ]
 
     def _changed(
