@@ -57,7 +57,8 @@ class Way:
     def ordinary(self):
         """Whether agcam has no reason to refuse it."""
         kinds = {*self.between} <= {*PLAIN, *MIXED} and self.product in PRODUCT
-        return kinds and self.softmax in SOFTMAX and "by received" not in self.between
+        apart = self.product == "heads one by one" and not {*self.between} <= {*PLAIN}
+        return kinds and self.softmax in SOFTMAX and "by received" not in self.between and not apart
 
     @property
     def replayed(self):

@@ -35,6 +35,10 @@ def call_of(
     ours = [product.attention_to_ours(scores) for scores in found.values() if scores is not None]
     scores = torch.cat(ours, dim=1) if len(ours) > 1 else ours[0]
     parts = [source for source in followed if _size(found[source]) < source.scores.numel()]
+    square = all(scores.shape[-2:] == (source.keys, source.keys) for source in parts)
+    if parts and (is_mixed(attention) or not square):
+        _refuse(attention)  # other parts lead to the same softmax, or to the same means over rows
+        return None
     through = _Mixture(attention, product) if parts or is_mixed(attention) else None
     mix = Mix(through.attention, through.pull_back) if through is not None else None
     call = AttentionCall(scores, None, product.value_to_ours(value), None, 1.0, mix)
