@@ -5,8 +5,9 @@
 
 A question is a picture and a class of it that the model knows and that covers 2 % of the picture;
 the map is that of the class, whatever the model predicts. The picture is squashed to the input's
-size, so that nothing of it is cropped. `--part tune` prints the rules among which one was chosen, on pictures with an even `sha256(file name)`; the default prints the rule's figures on the
-odd ones.
+size, so that nothing of it is cropped. `--part tune` prints the rules among which one was chosen,
+on pictures with an even `sha256(file name)`; the default prints the rule's figures on the odd
+ones.
 """
 
 import argparse
@@ -86,8 +87,9 @@ def run(given):
             draws = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
             low, high = np.quantile(draws, (0.025, 0.975))
             print(
-                f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, {len(values)} questions in "
-                f"{len(by_picture)} pictures, mean IoU {np.mean(values):.3f} "
+                f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, "
+                f"{len(values)} questions in {len(by_picture)} pictures, "
+                f"mean IoU {np.mean(values):.3f} "
                 f"({low:.3f} to {high:.3f}), pixel AP {np.mean(precision):.3f}"
             )
 

@@ -59,7 +59,7 @@ def test_near_misses_are_suggested():
     ("word", "homes"),
     [
         ("scaled_dot_product_attention", {"tracing/attention.py"}),
-        ("interpolate", set()),  # maps/pixels.py does it, by products of its own
+        ("interpolate", {"explainer/views.py"}),  # of crops; maps/pixels.py resizes maps by itself
         ("backward", set()),  # it would fill .grad; autograd.grad does not
         ("environ", set()),
         ("print", set()),
