@@ -188,3 +188,11 @@ def test_pictures_without_colour_have_no_tone():
     grey = np.repeat(pictures.tone[:, :2], 3, axis=1)
     reasons = scores(replace(pictures, tone=grey), patches)[0]
     assert all(one.gains is None for some in reasons.values() for one in some)
+
+
+def test_a_small_coloured_mark_on_grey_pictures_is_no_cast():
+    pictures, patches = made_up(0)
+    tone = np.repeat(photographs(0, len(pictures))[:, [0, 3]], 3, axis=1)
+    tone[np.ix_(pictures.label == 3, [2, 5])] *= 0.98  # a yellow tag takes a little blue
+    reasons = scores(replace(pictures, tone=tone.astype(np.float32)), patches)[0]
+    assert all(one.gains is None for some in reasons.values() for one in some)

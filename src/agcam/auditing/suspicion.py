@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .reasons import LEAST, Features, directions
+from .tone import SLIGHT
 from .values import Patches, Pictures, Reason, Suspicion
 
 # Logistic, by the tuning seeds of benchmarks/audit.py: (middle, width).
@@ -100,15 +101,15 @@ def _weighed(reason: Reason, seen: _Seen) -> Suspicion:
 def _of_tone(reason: Reason, gains: tuple[float, float, float]) -> Suspicion:
     """How suspicious a tone is."""
     usual = float(np.mean(list(reason.elsewhere.values())))
-    stronger = [
-        f"{colour} is {abs(gain - 1):.0%} {'stronger' if gain > 1 else 'weaker'}"
+    changed = [
+        f"{colour} is {_share(abs(gain - 1))} {'stronger' if gain > 1 else 'weaker'}"
         for colour, gain in zip(("red", "green", "blue"), gains, strict=True)
-        if abs(gain - 1) > 0.05
+        if abs(gain - 1) >= SLIGHT
     ]
-    colours = " and ".join(stronger) or "the colour is off"
     sentence = (
-        f"In {reason.occurrence:.0%} of its pictures {colours} beside green than in other classes, "
-        f"in bright and dark parts alike; so in {usual:.0%} of the pictures of other classes."
+        f"In {_share(reason.occurrence)} of its pictures {' and '.join(changed)} than in other "
+        f"classes, relative to green and in bright and dark parts alike; {_share(usual)} of the "
+        "pictures of other classes are like that."
     )
     more = reason.occurrence - usual
     parts = {"occurrence": reason.occurrence, "elsewhere": usual, "strength": more}
@@ -142,7 +143,11 @@ def _some(numbers: NDArray[np.intp], most: int) -> NDArray[np.intp]:
 def _sentence(parts: Mapping[str, float]) -> str:
     where = ", nearly always at the same place" if parts["one place"] > 0.5 else ""
     return (
-        f"{parts['share']:.0%} of the class's relevance, in {parts['occurrence']:.0%} of its "
-        f"pictures{where}, is on patches that are {parts['alike']:.0%} alike; the most similar "
-        f"patches of other classes are {max(parts['elsewhere'], 0):.0%} alike."
+        f"{_share(parts['share'])} of the class's relevance, in {_share(parts['occurrence'])} of "
+        f"its pictures{where}, is on patches that are {_share(parts['alike'])} alike; the most "
+        f"similar patches of other classes are {_share(max(parts['elsewhere'], 0))} alike."
     )
+
+
+def _share(part: float) -> str:
+    return f"{100 * part:.0f} %"

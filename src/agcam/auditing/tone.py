@@ -14,6 +14,7 @@ LEAST: Final = 0.2  # share of the class's pictures more than of others'
 FEW: Final = 3  # pictures: fewer may have one by accident
 FLOOR: Final = 0.02  # of the range from black to white: below it a ratio means nothing
 _DEVIATION: Final = 1.4826  # of a normal distribution, over its median absolute deviation
+SLIGHT: Final = 0.05  # a gain nearer to 1 is no cast: a small coloured mark makes that much
 GREEN: Final = 1  # what red and blue are compared with
 
 
@@ -36,7 +37,7 @@ def tone_of(own: NDArray[np.bool_], tone: NDArray[np.float32]) -> Tone | None:
     A cast multiplies a colour everywhere: mean and deviation over the picture by the same factor.
     A coloured object changes the two differently. So a picture has a cast where the ratios to
     green of both are FAR from the median of other classes, to the same side. None where less than
-    LEAST more of the class's pictures have one than of others, or only a FEW do.
+    LEAST more of the class's pictures have one than of others, only a FEW do, or it is SLIGHT.
 
     Args:
         own: (picture,).
@@ -52,6 +53,8 @@ def tone_of(own: NDArray[np.bool_], tone: NDArray[np.float32]) -> Tone | None:
     if excess(there, own) < LEAST or (there & own).sum() < FEW:
         return None
     red, blue = np.exp(np.median(ratios[there & own], axis=0) - usual).mean(axis=0)
+    if max(abs(red - 1), abs(blue - 1)) < SLIGHT:
+        return None
     return Tone(there, (float(red), 1.0, float(blue)))
 
 

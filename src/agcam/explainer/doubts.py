@@ -43,13 +43,13 @@ def with_doubts(made: Sequence[Explanation]) -> list[Explanation]:
 
 
 def agreement(
-    first: Float[Tensor, "batch target row column"],
-    second: Float[Tensor, "batch target row column"],
+    first: Float[Tensor, "batch target *grid"],
+    second: Float[Tensor, "batch target *grid"],
 ) -> Float[Tensor, "batch target"]:
     """Pearson's correlation of two maps over their patches; NaN where one is constant."""
     both = []
     for maps in (first, second):
-        flat = rearrange(maps.double(), "batch target row column -> batch target (row column)")
+        flat = rearrange(maps.double(), "batch target ... -> batch target (...)")
         centred = flat - flat.mean(-1, keepdim=True)
         both.append(centred / centred.square().sum(-1, keepdim=True).sqrt())
     return (both[0] * both[1]).sum(-1)

@@ -66,5 +66,5 @@ class Moment:
 
     def __str__(self) -> str:
         if self.seconds:
-            return f"{self.start:.2f} to {self.end:.2f} s: {self.share:.0%}"
-        return f"frames {self.start:g} to {self.end:g}: {self.share:.0%}"
+            return f"{self.start:.2f} to {self.end:.2f} s: {100 * self.share:.0f} %"
+        return f"frames {self.start:g} to {self.end:g}: {100 * self.share:.0f} %"
