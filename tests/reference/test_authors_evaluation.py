@@ -21,7 +21,7 @@ def setup_of(authors, model, label, metrics):
 
     def opened(sample):
         pixels = torch.from_numpy(authors["images"][int(sample.name)])
-        return pixels.double(), Frame.whole(SIDE, SIDE)
+        return pixels.double(), Frame.whole(SIDE, SIDE), None
 
     return Setup(
         configuration=Configuration("authors", "", "small", (), tuple(metrics), batch_size=4),

@@ -77,7 +77,7 @@ def test_an_array_of_many_bands_is_resized_and_normalized_band_by_band():
     )[0]  # fmt: skip
     assert torch.allclose(pixels, (theirs - 1000) / 500, atol=1e-3)
     assert frame.window == (0, 0, 90, 80)
-    found = agcam.explain(vit(13), BANDS, preparation=OF_SENSOR)
+    found = agcam.explain(vit(13), BANDS, method="agcam", preparation=OF_SENSOR)
     assert found.pictures[0].size == (90, 80)
     assert not found.notes
 
@@ -222,7 +222,7 @@ def test_a_range_reaches_the_model_by_the_command_line_and_by_python(tmp_path):
     ],
 )
 def test_a_tensor_that_was_not_normalized_is_noted(pixels, note):
-    notes = agcam.explain(vit(), pixels).notes
+    notes = agcam.explain(vit(), pixels, method="agcam").notes
     if note is None:
         assert not notes
     else:

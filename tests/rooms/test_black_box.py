@@ -41,9 +41,9 @@ def test_a_model_that_agcam_refuses(resnet, square, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["convnext_atto", "cait_xxs24_224", "mobilenetv3_small_050"],
+    ["convnext_atto", "xcit_nano_12_p16_224", "mobilenetv3_small_050"],
 )
-def test_convolutional_and_talking_heads(name):
+def test_convolutions_and_channel_attention(name):
     model = timm.create_model(name, num_classes=7)
     pixels = torch.randn(1, 3, 224, 224)
     explanation = agcam.explain(model, pixels, 3, "saliency")

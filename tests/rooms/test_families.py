@@ -248,7 +248,8 @@ def test_plain_module_is_explained_on_prepared_tensors(tiny, pixels, photograph)
     explanation = agcam.explain(Mine(), pixels * 2, 3)
     torch.testing.assert_close(explanation.grid_map, agcam.explain(tiny, pixels, 3).grid_map)
     assert load(Mine()).preparation == load(tiny).preparation
-    assert agcam.explain(Mine(), photograph, 3).notes[-1].startswith("preparation: a guess")
+    notes = agcam.explain(Mine(), photograph, 3, "agcam").notes
+    assert notes[-1].startswith("preparation: a guess")
     with pytest.raises(agcam.ModelError, match="prepared"):
         agcam.explain(torch.nn.Conv2d(3, 5, 8), photograph)  # no library's model within
 

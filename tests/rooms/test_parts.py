@@ -14,7 +14,7 @@ import agcam
 from agcam.evaluation.fills import FILLS
 from agcam.evaluation.imputation import NOISE, imputed, noise, solve
 from agcam.evaluation.parts import AROUND, _on_parts
-from agcam.maps import to_pixels
+from agcam.maps import PatchMaps, to_pixels
 from agcam.metrics import METRICS
 from agcam.values import Frame, Part, PartCase, PictureMaskCase, Preparation
 
@@ -84,8 +84,8 @@ def test_ranks_of_one_part_and_numbers_that_are_none_are_refused():
 def test_relevance_of_a_part_is_summed_a_little_around_it(mask, grid):
     """On the picture's own pixels; what the model did not see counts nothing."""
     frame = Frame(9, 8, (1.0, 0.0, 9.0, 8.0))
-    item = type("Item", (), {"frame": frame})()
-    found = _on_parts(grid, item, [Part("part", mask, "")])
+    item = type("Item", (), {"frame": frame, "picture": None})()
+    found = _on_parts(PatchMaps(grid[None, None]), item, [Part("part", mask, "")])
     wide = slow_dilated(mask, AROUND)
     assert found == pytest.approx([np.nan_to_num(to_pixels(grid[None], frame)[0])[wide].sum()])
 

@@ -605,10 +605,10 @@ def test_targets_side_by_side_are_targets_one_by_one(name):
 
 def test_a_pass_back_serves_many_targets(tiny, pixels):
     """Counts, not seconds: 10 classes of one picture take one pass back, 500 rows take two."""
-    agcam.explain(tiny, pixels, 3)
+    agcam.explain(tiny, pixels, 3, "agcam")
     passes = []
     tiny.blocks[0].mlp.fc1.register_full_backward_hook(lambda *_: passes.append(1))
-    agcam.explain(tiny, pixels[:1], [list(range(10))])
+    agcam.explain(tiny, pixels[:1], [list(range(10))], "agcam")
     assert len(passes) == 1
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -26,6 +26,7 @@ from .options import (
     takes_groups,
 )
 from .progress import Bar, bars
+from .say import say
 from .stopping import advise
 
 if TYPE_CHECKING:
@@ -111,6 +112,9 @@ def _check_existing(pictures: list[str]) -> None:
         raise PictureError("; ".join(f"{printable(path)} does not exist" for path in paths[:5]))
 
 
+NOTES: Final = 8  # lines on the terminal
+
+
 @dataclass
 class _Summary:
     """What came of each picture: a row of the table, or an error; nothing else is kept of it."""
@@ -169,8 +173,11 @@ class _Summary:
         if self.rows:
             print_table(("picture", "predicted", "explained"), self.rows)
         typer.echo(self.preparation)
-        for note in dict.fromkeys((*self.classifier.notes, *self.notes)):
-            typer.echo(f"note: {note}")
+        notes = list(dict.fromkeys((*self.classifier.notes, *self.notes)))
+        for note in notes[:NOTES]:
+            say(f"note: {note}")
+        if len(notes) > NOTES:
+            say(f"note: and {len(notes) - NOTES} more, which the page and the manifests have")
         before = f" ({self.folder.known} of them before)" if self.folder.known else ""
         where = f"overlays, maps and manifests are in {self.folder.out}, " if self.rows else ""
         typer.echo(

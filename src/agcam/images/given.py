@@ -42,9 +42,14 @@ def prepared_tensor(given: Any) -> Tensor | None:
         return None
     found = _unwrapped(given)
     if isinstance(found, list) and found and all(isinstance(one, Tensor) for one in found):
-        shapes = {one.shape for one in found}
-        found = torch.stack(found) if len(shapes) == 1 else None
+        alike = len({one.shape for one in found}) == 1
+        found = (torch.cat if _is_one(found[0]) else torch.stack)(found) if alike else None
     return found if isinstance(found, Tensor) and not _is_raw(found) else None
+
+
+def _is_one(item: Tensor) -> bool:
+    """Whether an item of a list has the axis of a batch: one picture, or clips."""
+    return item.ndim > BATCH_DIMS or (item.ndim == BATCH_DIMS and len(item) == 1)
 
 
 def _unwrapped(given: Any) -> Any:

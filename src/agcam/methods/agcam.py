@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Method, ReadBlock, ReadTrace
+from ..values import Blocks, Grid, Method, ReadTrace
 from ..values.needs import Replay
 from .sums import over_blocks
 
@@ -25,7 +25,7 @@ def agcam(trace: ReadTrace) -> Float[Tensor, "batch patch"]:
     return positive(trace.blocks, trace.grid)
 
 
-def positive(blocks: Iterable[ReadBlock], grid: Grid) -> Float[Tensor, "batch patch"]:
+def positive(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch patch"]:
     """`sum over blocks and heads of sigmoid(S) * relu(alpha)`: what patches add to the map."""
     maps = []
     for block in blocks:

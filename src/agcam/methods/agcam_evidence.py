@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Method, ReadBlock, ReadTrace
+from ..values import Blocks, Method, ReadTrace
 from ..values.needs import Replay
 from .agcam import positive
 from .agcam_spread import CITE, over_attention, signed_evidence
@@ -31,7 +29,7 @@ def agcam_evidence(trace: ReadTrace) -> Float[Tensor, "batch_target patch"]:
     return rearrange(total**3, "batch target patch -> (batch target) patch")
 
 
-def _both(blocks: Sequence[ReadBlock], trace: ReadTrace) -> Float[Tensor, "batch_target two patch"]:
+def _both(blocks: Blocks, trace: ReadTrace) -> Float[Tensor, "batch_target two patch"]:
     """`e` and AGCAM's map, of one pass back."""
     return torch.stack([signed_evidence(blocks, trace.grid), positive(blocks, trace.grid)], dim=1)
 

@@ -12,7 +12,7 @@ from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionCall, Grid, Method, Option, ReadBlock, ReadTrace, precise
+from ..values import AttentionCall, Blocks, Grid, Method, Option, ReadTrace, precise
 from ..values.needs import Replay
 from .bicam import signed
 
@@ -61,7 +61,7 @@ def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target
     return rearrange(spread, "batch target patch -> (batch target) patch")
 
 
-def signed_evidence(blocks: Sequence[ReadBlock], grid: Grid) -> Float[Tensor, "batch patch"]:
+def signed_evidence(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch patch"]:
     """`e`, as above: what each patch adds to the target's logit in the last sixth of the blocks."""
     return signed(blocks[-max(1, round(len(blocks) / 6)) :], grid)
 

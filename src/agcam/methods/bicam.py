@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import Grid, Method, Option, ReadBlock, ReadTrace
+from ..values import Blocks, Grid, Method, Option, ReadTrace
 from ..values.needs import Replay
 from .sums import over_blocks
 
@@ -33,7 +32,7 @@ def bicam(
 
 
 def signed(
-    blocks: Sequence[ReadBlock], grid: Grid, temperature: float = TEMPERATURE
+    blocks: Blocks, grid: Grid, temperature: float = TEMPERATURE
 ) -> Float[Tensor, "batch patch"]:
     """`sum over blocks and heads of softmax(S) * alpha`: what patches add to the target's logit."""
     maps = []

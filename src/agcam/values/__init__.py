@@ -19,6 +19,7 @@ from .clip import Clip, Moment
 from .evidence import (
     Account,
     AttentionTrace,
+    Blocks,
     BlockTrace,
     GraphBlock,
     GraphTrace,
@@ -77,6 +78,7 @@ __all__ = [
     "Axes",
     "BlockRecord",
     "BlockTrace",
+    "Blocks",
     "BoxCase",
     "Case",
     "Changes",
