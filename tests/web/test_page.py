@@ -93,6 +93,7 @@ def test_upload_and_three_classes_without_another_request(visit):
     assert pixels(page) != before
     assert requested == []  # the first answer holds the maps of five classes by both methods
     page.get_by_label("agcam – evidence: what the classifier read").check()
+    pixels(page)  # the frame is over
     text = page.get_attribute("#viewer .agcam-panes", "aria-label")
     assert re.match(rf"Heat map by agcam, what speaks for {re.escape(first)} .*: highest", text)
 
