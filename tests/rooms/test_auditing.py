@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import agcam
-from agcam.auditing.columns import shares
+from agcam.auditing.columns import masses
 from agcam.auditing.reasons import METHOD
 from agcam.auditing.truth import coverage
 from agcam.errors import RunError
@@ -68,27 +68,40 @@ def test_the_summary_counts_what_there_is(done):
     assert scores == sorted(scores, reverse=True)
 
 
+def test_masses_of_signed_and_unsigned_maps():
+    """A signed map has its mass on the evidence; one without a sign loses its least value."""
+    maps = np.array(
+        [[[-8.0, -8.0], [0.0, 4.0]], [[3.0, 3.0], [4.0, 6.0]], [[2.0, 2.0], [2.0, 2.0]]]
+    )
+    expected = [[[0, 0], [0, 1]], [[0, 0], [0.25, 0.75]], [[0, 0], [0, 0]]]
+    np.testing.assert_allclose(masses(maps), expected)
+
+
 def test_predictions_and_maps_are_those_of_explain(done, folder, model):
     pictures = done.found.pictures
     row = 7
     path = done.found.sample(row).address
     explained = agcam.explain(model, path, int(pictures.label[row]), METHOD)
-    expected = shares(explained.grid_map[0, 0].numpy())
+    expected = explained.grid_map[0, 0].numpy().clip(min=0)  # the method's map is signed
+    expected = expected / expected.sum()
     np.testing.assert_allclose(pictures.label_map[row], expected, atol=1e-5)
     best = agcam.explain(model, path).answers[0][0]
     assert best.index == pictures.predicted[row]
     assert best.probability == pytest.approx(pictures.probability[row, 0], abs=1e-5)
 
 
-def test_patches_are_the_strongest_of_their_maps(done):
+@pytest.mark.parametrize("row", [0, 7])
+def test_patches_are_the_strongest_of_their_maps(done, folder, model, row):
     pictures, patches = done.found.pictures, done.found.patches
-    for row in range(len(pictures)):
-        of_predicted = (patches.picture == row) & (patches.target == pictures.predicted[row])
-        flat = np.sort(pictures.predicted_map[row].ravel())[::-1]
-        relevance = np.asarray(patches.relevance[of_predicted])
-        np.testing.assert_array_equal(relevance, flat[: len(relevance)])
-        places = patches.place[of_predicted]
-        np.testing.assert_array_equal(pictures.predicted_map[row].ravel()[places], relevance)
+    path, target = done.found.sample(row).address, int(pictures.predicted[row])
+    relevance = agcam.explain(model, path, target, METHOD).grid_map[0, 0].numpy().ravel()
+    above = relevance - relevance.min()
+    of_predicted = (patches.picture == row) & (patches.target == target)
+    found, places = patches.relevance[of_predicted], patches.place[of_predicted]
+    np.testing.assert_allclose(found, np.sort(above / above.sum())[::-1][: len(found)], atol=1e-5)
+    np.testing.assert_allclose(above[places] / above.sum(), found, atol=1e-5)
+    mass = pictures.predicted_map[row].ravel()
+    assert set(np.flatnonzero(mass >= np.sort(mass)[-len(found)])) >= set(places[mass[places] > 0])
 
 
 def test_the_page_shows_every_class_and_its_pictures(done):

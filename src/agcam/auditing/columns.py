@@ -18,7 +18,7 @@ from .reasons import LAYER, TOP_K
 
 COLOURS: Final = 4  # pixels a side of what is kept of the input below a patch
 RGB: Final = 3
-SCHEMA: Final = {"version": 2, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
+SCHEMA: Final = {"version": 3, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
 """All that columns depend on beside model, data set and method."""
 LARGEST: Final = float(np.finfo(np.float16).max)
 
@@ -42,6 +42,16 @@ def shares(maps: NDArray[Any]) -> NDArray[np.float32]:
     above = maps - maps.min(axis=(-2, -1), keepdims=True)
     total = above.sum(axis=(-2, -1), keepdims=True)
     return np.asarray(above / np.where(total > 0, total, 1), dtype=np.float32)
+
+
+def masses(maps: NDArray[Any]) -> NDArray[np.float32]:
+    """Maps (..., row, column) as masses that sum to 1: of a signed map the positive part alone.
+
+    What speaks against a class is nowhere evidence for it; less its minimum, a signed map would
+    have nearly as much mass where it says nothing as on the evidence.
+    """
+    signed = (maps < 0).any(axis=(-2, -1), keepdims=True)
+    return shares(np.where(signed, np.maximum(maps, 0), maps))
 
 
 def tokens(recording: Recording, layer: float = LAYER) -> Tensor:

@@ -18,7 +18,7 @@ from ..evaluation.rows import Rows
 from ..evaluation.shard_maps import ShardMaps
 from ..records import Failure
 from ..values import Frame, Grid, Metric, Truth
-from .columns import Columns, in_colour, joined, shares, strongest, tokens
+from .columns import Columns, in_colour, joined, masses, shares, strongest, tokens
 from .truth import coverage
 
 
@@ -60,7 +60,8 @@ class Scanner:
         if torch.equal(explained, labels):
             targets = targets[:, :1]
         method = maps.methods[0]
-        found = shares(maps.maps_of_several(method, targets))
+        relevance = maps.maps_of_several(method, targets)
+        found = masses(relevance)
         good = [n for n in range(len(maps.items)) if (n, method.name) not in maps.broken]
         truths = np.stack([self._truth(item, grid, rows) for item in maps.items])
         pixels = in_colour(maps.pixels, self.setup.classifier)
@@ -77,7 +78,7 @@ class Scanner:
         }
         pictures = {name: column[good] for name, column in made.items()}
         features = tokens(maps.recording)
-        patches = strongest(found, targets.cpu().numpy(), features, pixels, good)
+        patches = strongest(shares(relevance), targets.cpu().numpy(), features, pixels, good)
         self._kept.append(pictures | patches)
 
     def _truth(self, item: Item, grid: Grid, rows: Rows) -> NDArray[np.float32]:

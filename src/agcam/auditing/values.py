@@ -22,8 +22,9 @@ class Pictures:
     """One row a picture, in the data set's order; `number` is its place there.
 
     Classes are the model's. Maps are relevance of the predicted class and of the label on the
-    patch grid, least value subtracted, summing to 1 (all 0 where the model's map is constant); the
-    label's is the predicted class's where both are the same class, or the label is UNKNOWN.
+    patch grid, summing to 1 (all 0 where the model's map is constant): of a signed map the positive
+    part, else the least value subtracted. The label's is the predicted class's where both are the
+    same class, or the label is UNKNOWN.
 
     Attributes:
         number: int32.
@@ -68,7 +69,7 @@ class Patches:
         picture: int32, a row of `Pictures`.
         target: int32, the class of the map: the predicted one, and the label where it is another.
         place: int32, the patch in the grid, row by row.
-        relevance: float32, its share of the map.
+        relevance: float32, its share of the map, least value subtracted.
         features: float16 (patch, dim), the token as the recording holds it; memory-mapped.
         colours: uint8 (patch, 48), the input below it, averaged to 4 x 4 pixels of red, green and
             blue.
