@@ -12,11 +12,10 @@ from typing import Any, Final
 from ..engines import ENGINES, Engine, Resources
 from ..errors import RunError
 from ..evaluation import Configuration, Setup, load_setup
-from ..evaluation.configuration import AS_THE_MODEL_HAS_IT, torch_threads
+from ..evaluation.configuration import torch_threads
 from ..evaluation.run import loaded_unless_named, locked, resources_for
 from ..evaluation.setup import key_of
-from ..families import class_names
-from ..values import Changes, DataSet
+from ..values import DataSet
 from .against import compare
 from .findings import Findings, find
 from .interventions import PASSES, prove
@@ -137,23 +136,17 @@ class _Loading:
         shape: Mapping[str, Any],
     ) -> Setup:
         """The model and the data, loaded."""
-        stated = self.preparation
-        classifier = loaded_unless_named(
-            model, self.device, self.arch, self.classes, stated, self.scores
+        classifier, stated = loaded_unless_named(
+            model, self.device, self.arch, self.classes, self.preparation, self.scores
         )
         given = data if isinstance(data, DataSet) else None
         configuration = Configuration(
             dataset=layout if given is None else given.name,
             root=str(data) if given is None else "",
-            model=str(model) if classifier is None else classifier.name,
             methods=(method,),
             metrics=(),
             options={method: dict(options)} if options else {},
-            arch=self.arch,
-            class_names=() if self.classes is None else tuple(class_names(self.classes)),
-            preparation=stated if isinstance(stated, Changes) else AS_THE_MODEL_HAS_IT,
-            scores=self.scores or "",
-            device=self.device or "cpu",
+            **stated,
             **shape,
         )
         return load_setup(configuration, classifier, given)

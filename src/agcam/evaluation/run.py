@@ -88,19 +88,14 @@ def evaluate(
     _ = ENGINES[engine], choose(metrics)  # refused before the model is loaded
     if Path(store).exists():
         Store(store).close()
-    classifier = loaded_unless_named(model, device, arch, classes, preparation, scores)
+    classifier, stated = loaded_unless_named(model, device, arch, classes, preparation, scores)
     configuration = Configuration(
         dataset=dataset if isinstance(dataset, str) else dataset.name,
         root=str(root),
-        model=str(model) if classifier is None else classifier.name,
         methods=tuple(methods),
         metrics=tuple(metrics),
         options={name: dict(one) for name, one in (options or {}).items()},
-        arch=arch,
-        class_names=() if classes is None else tuple(class_names(classes)),
-        preparation=preparation if isinstance(preparation, Changes) else AS_THE_MODEL_HAS_IT,
-        scores=scores or "",
-        device=device or "cpu",
+        **stated,
         limit=limit,
         batch_size=batch_size,
         precision=precision,
@@ -118,13 +113,26 @@ def evaluate(
 
 def loaded_unless_named(
     model: object, device: str | None, arch: str | None, classes: Any, preparation: Any, scores: Any
-) -> Classifier | None:
-    """The model where other processes cannot load it by its name; None where they can."""
-    if isinstance(model, str) and isinstance(preparation, Changes | None):
-        return None
-    if device is not None:
-        raise LoadError("a loaded model stays where it is: move it yourself, or leave device out.")
-    return load(model, arch=arch, classes=classes, preparation=preparation, scores=scores)
+) -> tuple[Classifier | None, dict[str, Any]]:
+    """The model where other processes cannot load it by its name, None where they can.
+
+    And what a configuration states of it.
+    """
+    classifier = None
+    if not (isinstance(model, str) and isinstance(preparation, Changes | None)):
+        if device is not None:
+            raise LoadError(
+                "a loaded model stays where it is: move it yourself, or leave device out."
+            )
+        classifier = load(model, arch=arch, classes=classes, preparation=preparation, scores=scores)
+    return classifier, {
+        "model": str(model) if classifier is None else classifier.name,
+        "arch": arch,
+        "class_names": () if classes is None else tuple(class_names(classes)),
+        "preparation": preparation if isinstance(preparation, Changes) else AS_THE_MODEL_HAS_IT,
+        "scores": scores or "",
+        "device": device or "cpu",
+    }
 
 
 def resources_for(setup: Setup, workers: int, threads: int, address: str) -> Resources:
