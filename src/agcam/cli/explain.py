@@ -12,8 +12,9 @@ import typer
 
 from ..errors import PictureError
 from ..wording import printable
-from .folder import ExplainedFolder, answer_of, explained_in, request_hash
+from .folder import ExplainedFolder
 from .loading import Loading
+from .manifests import answer_of, explained_in, request_hash
 from .options import (
     BatchSize,
     MethodOptions,

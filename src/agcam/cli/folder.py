@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from ..errors import SaveError
+from .manifests import hash_of, read_manifest
 from .options import SavedDrawing
 
 if TYPE_CHECKING:
     from ..explainer import Batch
     from ..explanation import Explanation
-    from ..values import Answer, Classifier
 
 EMBEDDED: Final = 300  # pictures; a page of more of them leaves them in their own files
 FEW: Final = 40  # pictures; a page of no more of them shows them large
@@ -31,37 +30,6 @@ LEAD: Final = (
 )
 OF_ONE_NAME: Final = {None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 """Why the files of one picture cannot be written, while those of others can."""
-
-
-def request_hash(classifier: Classifier, **options: Any) -> str:
-    """A hash of all that a picture's files depend on, except the picture itself."""
-    from ..explainer import versions
-    from ..families import weights_hash
-
-    preparation = classifier.sound or classifier.preparation
-    parts = {
-        "weights": weights_hash(classifier.module),
-        "model": classifier.name,
-        "classes": classifier.class_names,
-        "scores": classifier.scores,
-        "preparation": preparation and preparation.numbers(),
-        "versions": dict(versions()),
-        **options,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _hash_of(path: Path) -> str:
-    """SHA-256 of a file, or of all in a folder of frames; an empty text if it cannot be read."""
-    try:
-        digest = hashlib.sha256()
-        for one in sorted(path.iterdir()) if path.is_dir() else [path]:
-            with one.open("rb") as file:
-                while part := file.read(1 << 20):
-                    digest.update(part)
-        return digest.hexdigest()
-    except (OSError, ValueError):
-        return ""
 
 
 @dataclass
@@ -114,7 +82,7 @@ class ExplainedFolder:
         found = {path: self._manifest(path) for path in paths if self.resume}
         self._found = {path: manifest for path, manifest in found.items() if manifest is not None}
         self.known += len(self._found)
-        self._hashes = {path: _hash_of(path) for path in paths if path not in self._found}
+        self._hashes = {path: hash_of(path) for path in paths if path not in self._found}
         return not self._hashes
 
     def manifests(self, batch: Batch) -> Iterator[tuple[Path, dict[str, Any] | str]]:
@@ -171,17 +139,17 @@ class ExplainedFolder:
         """The manifest of a picture that is done: same picture, same request, all files."""
         stem = self.stems[path]
         try:
-            manifest, files = _read(self.out, stem)
+            manifest, files = read_manifest(self.out, stem)
             same = manifest["request_sha256"] == self.request
             same = same and manifest["source"] == str(path)
             files += [self._thumbnail(stem), self._card(stem)]
             for method in manifest["beside"] if self.every else ():
-                files += _read(self.out / method, stem)[1]
+                files += read_manifest(self.out / method, stem)[1]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         if not same or not all(file.is_file() for file in files):
             return None
-        return manifest if manifest["picture_sha256"] == _hash_of(path) != "" else None
+        return manifest if manifest["picture_sha256"] == hash_of(path) != "" else None
 
     def card(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """What the page shows of a picture that is done, as the viewer reads it."""
@@ -232,27 +200,3 @@ class ExplainedFolder:
 
     def _card(self, stem: str) -> Path:
         return self.out / FOLDER / f"{stem}.json"
-
-
-def _read(folder: Path, stem: str) -> tuple[dict[str, Any], list[Path]]:
-    """A manifest, and the files that it names."""
-    manifest = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-    files = [folder / manifest["map_file"]]
-    for entry in manifest["targets"]:
-        files += [folder / name for name in entry["files"].values()]
-    return manifest, files
-
-
-def answer_of(entry: Mapping[str, Any]) -> Answer:
-    """A target of a manifest."""
-    from ..values import Answer
-
-    return Answer(entry["name"], entry["class"], entry["value"], entry["probability"])
-
-
-def explained_in(manifest: dict[str, Any]) -> list[str]:
-    """What was explained of a picture, for the table."""
-    targets = manifest["targets"]
-    if not manifest["class_specific"]:
-        return [str(targets[0]["caption"])]
-    return [f"{one.name} {one.score}" for one in map(answer_of, targets)]
