@@ -1,32 +1,40 @@
 """What `annotate` writes is read back as it was: by our own readers and by pycocotools."""
 
+import base64
+import io
 import json
 import shutil
 import subprocess
 import sys
 import time
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
+import torch
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from PIL import Image
+from PIL import ExifTags, Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from safetensors.torch import save_file
 
 import agcam
-from agcam import DATASETS, FORMATS, PictureError, SaveError, TargetError
+from agcam import DATASETS, FORMATS, ModelError, PictureError, RunError, SaveError, TargetError
 from agcam.annotations import Annotated, Annotations, Record, stored
 from agcam.annotations.outline import outline
 from agcam.annotations.record import record_of, runs
-from agcam.maps import MaskRule, instances, union
+from agcam.images import open_picture
+from agcam.maps import MaskRule, instances, png_bytes, union
 
 NAMES = ("cat", "Häuschen, klein", "犬")
 RULE = MaskRule(0.5, 0)
+EMPTY_PNG = base64.b64encode(png_bytes(Image.new("L", (4, 3)))).decode()
 
 
 @st.composite
@@ -189,6 +197,55 @@ def test_labelme_and_label_studio_hold_the_same_polygons(tmp_path_factory, made)
             assert np.allclose(pixels, corners)
 
 
+@settings(max_examples=10)
+@given(made=records(most_labels=3))
+def test_fiftyone_has_masks_and_maps(tmp_path_factory, made):
+    """As `benchmarks/other_tools.py` has FiftyOne's own classes read them."""
+    root = export(tmp_path_factory.getbasetemp() / "fiftyone", "fiftyone", made)
+    samples = json.loads((root / "samples.json").read_text(encoding="utf-8"))["samples"]
+    for record, sample in zip(made, samples, strict=True):
+        assert (root / sample["filepath"]).is_file()
+        assert [one["label"] for one in sample["labels"]["classifications"]] == [
+            NAMES[label] for label in record.labels
+        ]
+        for one, found in zip(record.objects, sample["objects"]["detections"], strict=True):
+            data = zlib.decompress(base64.b64decode(found["mask"]["$binary"]["base64"]))
+            left, top, right, bottom = one.box
+            mask = one.mask(record.size)[top:bottom, left:right]
+            assert np.array_equal(np.load(io.BytesIO(data)), mask)
+            x, y, width, height = np.array(found["bounding_box"]) * np.array([*record.size] * 2)
+            assert np.allclose((x, y, x + width, y + height), one.box)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_holds_the_records_of_all_pictures(name):
+    """Three times as many pictures take no more memory."""
+
+    class Many:
+        def __init__(self, count):
+            self.count = count
+
+        def __iter__(self):
+            mask = np.zeros((20, 25), bool)
+            mask[::2, 3:20] = mask[:, 10:15] = True
+            for number in range(self.count):
+                one = Annotated(0, (3, 0, 20, 20), 0.5, 0.5, runs(mask))
+                stem = f"{number:06}"
+                yield Record(f"{stem}.png", stem, "0", (25, 20), (0,), (one,), (EMPTY_PNG,))
+
+    def peak(count):
+        tracemalloc.start()
+        for _, pieces in FORMATS[name].write(Annotations(Many(count), NAMES, {"rule": {}})):
+            for _ in pieces:
+                pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(2)  # what is imported and cached
+    assert peak(90) < peak(30) + 50_000  # 60 records have 150,000 bytes of numbers alone
+
+
 # From pictures to files
 
 
@@ -267,7 +324,7 @@ def test_killed_and_continued_gives_equal_files(model, folder, tmp_path, monkeyp
         patch.setattr(stored, "write_atomically", killed)
         with pytest.raises(KeyboardInterrupt):
             agcam.annotate(model, folder, "yolo", out=stopped, batch_size=2)
-    before = {path: path.stat().st_mtime_ns for path in (stopped / "records").iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in stopped.glob("records/*.json")}
     assert len(before) == 2
     (stopped / "records" / f".{'0' * 16}.part").write_bytes(b"half")
     agcam.annotate(model, folder, "yolo", out=stopped, batch_size=2)
@@ -297,13 +354,13 @@ def test_the_command_is_killed_and_goes_on(tmp_path):
     weights = timm.create_model("test_vit", num_classes=2).state_dict()
     save_file(weights, tmp_path / "weights.safetensors")
     (tmp_path / "names.txt").write_text("\n".join(names))
-    for number in range(60):
+    for number in range(24):
         path = tmp_path / "pictures" / names[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((30, 40, 3), number, np.uint8)).save(path)
     command = [sys.executable, "-m", "agcam", "annotate", "pictures", "--model"]
     command += ["weights.safetensors", "--arch", "timm:test_vit", "--classes", "names.txt"]
-    command += ["--batch-size", "1", "--to", "csv", "--out"]
+    command += ["--batch-size", "1", "--to", "csv", "--workers", "1", "--out"]
     running = subprocess.Popen([*command, "killed"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     while len(list((tmp_path / "killed").glob("records/*.json"))) < 3 and running.poll() is None:
         time.sleep(0.02)
@@ -317,7 +374,7 @@ def test_the_command_is_killed_and_goes_on(tmp_path):
     whole = subprocess.run(
         [*command, "whole"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert "in 60 pictures, " in whole.stdout
+    assert "in 24 pictures, " in whole.stdout
     assert files_in(tmp_path / "killed") == files_in(tmp_path / "whole")
 
 
@@ -332,3 +389,97 @@ def test_refined_maps_are_another_request(model, folder, tmp_path):
     assert manifest["refine"]["filter"] == "guided filter"
     with pytest.raises(SaveError, match="another request"):
         agcam.annotate(model, folder, "png", out=tmp_path, labels="predicted")
+
+
+def turned(path, orientation):
+    """A photograph that is to be turned before it is shown, with one bright corner."""
+    values = np.full((40, 60, 3), 30, np.uint8)
+    values[:12, :20] = (250, 40, 10)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(values).save(path, exif=exif, quality=95)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_pictures_are_placed_upright_and_as_they_were_explained(model, tmp_path, link):
+    """EXIF, transparency, 16 bits and one name in several folders: a tool that knows of none of
+    it sees the pixels that the labels are of."""
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    for kind in ("cat", "dog"):
+        (folder / kind).mkdir(parents=True)
+        turned(folder / kind / "1.jpg", 6)
+    turned(folder / "cat" / "3.webp", 3)
+    values = np.arange(40 * 30, dtype=np.uint16).reshape(40, 30) * 50
+    Image.fromarray(values).save(folder / "cat" / "deep.png")
+    clear = np.zeros((30, 44, 4), np.uint8)
+    clear[5:20, 5:20] = 200
+    Image.fromarray(clear).save(folder / "dog" / "clear.png")
+    made = agcam.annotate(model, folder, out=out, link=link)
+    assert not made.failures
+    tool = COCO(out / "annotations" / "instances_train.json")
+    assert len({image["file_name"] for image in tool.imgs.values()}) == 5
+    for record in (out / "records").glob("*.json"):
+        known = json.loads(record.read_text(encoding="utf-8"))
+        (image,) = [i for i in tool.imgs.values() if Path(i["file_name"]).stem == known["stem"]]
+        with Image.open(out / "images" / image["file_name"]) as placed:
+            assert placed.size == (image["width"], image["height"]) == tuple(known["size"])
+            assert placed.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            shown = np.asarray(placed.convert("RGB"), int)
+        upright = np.asarray(open_picture(folder / known["source"]), int)
+        if known["source"].endswith("1.jpg"):
+            assert upright.shape == (60, 40, 3)
+        if "deep" not in known["source"] and "clear" not in known["source"]:
+            assert np.abs(shown - upright).mean() < 3
+    sample = DATASETS["coco"].read(str(out)).samples[0]
+    assert not sample.problem
+
+
+def test_a_folder_that_is_in_use_or_holds_the_pictures_is_refused(model, folder, tmp_path):
+    out = tmp_path / "out"
+    agcam.annotate(model, folder, out=out)
+    with (
+        FileLock(out / "records" / ".annotate.lock"),
+        pytest.raises(RunError, match=r"already running annotate in .*give another folder"),
+    ):
+        agcam.annotate(model, folder, out=out)
+    for inside in (folder, folder / "cat" / ".." / "labels"):
+        with pytest.raises(RunError, match="lies in the folder of pictures"):
+            agcam.annotate(model, folder, out=inside)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SaveError, match="cannot make the folder"):
+        agcam.annotate(model, folder, out=tmp_path / "file")
+
+
+class Picky(torch.nn.Module):
+    """A model whose map of a dark picture overflows, or of every picture."""
+
+    def __init__(self, model, limit):
+        super().__init__()
+        self.model, self.limit = model, limit
+
+    def forward(self, pixels):
+        logits = self.model(pixels)
+        dark = pixels.mean((1, 2, 3)) < self.limit
+        return logits + torch.where(dark, float("nan"), 0.0)[:, None]
+
+
+def test_a_picture_that_the_model_cannot_explain_is_one_failure(tiny, tmp_path):
+    for number in range(5):
+        path = tmp_path / "pictures" / "cat" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), (250 if number != 3 else 1,) * 3).save(path)
+    models = {
+        limit: agcam.load(
+            Picky(tiny, limit), classes=CLASSES, preparation={"size": 32, "mean": 0.5, "std": 0.5}
+        )
+        for limit in (0.0, 2.0)
+    }
+    made = agcam.annotate(models[0.0], tmp_path / "pictures", out=tmp_path / "a", batch_size=1)
+    assert made.pictures == 4
+    assert set(made.failures) == {"cat/3.png"}
+    with pytest.raises(ModelError):
+        agcam.annotate(models[2.0], tmp_path / "pictures", out=tmp_path / "b", batch_size=2)
+    with pytest.raises(RunError, match="use one worker"):
+        agcam.annotate(
+            models[0.0], tmp_path / "pictures", out=tmp_path / "c", batch_size=1, workers=2
+        )

@@ -11,8 +11,9 @@ import psutil
 import pytest
 import ray
 from engine_workers import doubling, dying, failing, first_only, refusing
-from small_runs import configuration, lay_out, rows_of
+from small_runs import configuration, lay_out, names, rows_of
 
+import agcam
 from agcam import LoadError, RunError
 from agcam.engines import ENGINES, Resources
 from agcam.evaluation import plan, run_plan
@@ -95,6 +96,27 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
     with Store(tmp_path / "ray") as first, Store(tmp_path / "local") as second:
         assert len(rows_of(first)[0]) == 8
         assert rows_of(first) == rows_of(second)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_annotations_are_the_same_from_any_engine(engine, tmp_path):
+    """Two workers, and this process; a second run finds a record less and makes it."""
+    lay_out(tmp_path, pictures=5)
+    for number, path in enumerate(tmp_path.glob("*.png")):
+        folder = tmp_path / "pictures" / f"class {number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path.rename(folder / path.name)
+    settings = {"arch": "timm:test_vit", "classes": list(names()), "batch_size": 1}
+    given = str(tmp_path / "weights.pth"), tmp_path / "pictures"
+    where = {1: {}, 2: {"engine": engine}}
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    agcam.annotate(*given, out=alone, workers=1, **settings)
+    for known, workers in ((0, 2), (4, 1)):
+        made = agcam.annotate(*given, out=shared, workers=workers, **settings, **where[workers])
+        assert (made.pictures, made.known) == (5, known)
+        every = [{p.name: p.read_bytes() for p in root.rglob("*.json")} for root in (alone, shared)]
+        assert every[0] == every[1]
+        next(shared.glob("records/*.json")).unlink()
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch):

@@ -1,9 +1,9 @@
 """Room `annotations`: what a model looked at, handed on as instance labels.
 
-labels   -> the classes of each picture
-annotate -> records, one a picture, by `explain_each`
-stored   -> records on the disk; the final files from them
-formats  -> a table of pure functions from records to files
+request   -> names; a job: the model, and the pictures with their `labels`
+annotator -> a shard of pictures to records, one a picture, where an engine wants it
+stored    -> records on the disk; the final files from them
+formats   -> a table of pure functions from records to files
 """
 
 from .annotate import Annotation, annotate

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..binding import BATCH_SIZE
-from ..explainer import Batch, Progress, explain_each, versions
-from ..explanation import Explanation
-from ..families import load, weights_hash
-from ..images import refuse_moving
-from ..maps import REFINEMENT, MaskRule, mask_rule
+from ..engines import ENGINES, Engine
+from ..errors import RunError
+from ..evaluation import Configuration
+from ..evaluation.configuration import torch_threads
+from ..evaluation.run import loaded_unless_named, resources_for
+from ..explainer import Progress
+from ..maps import mask_rule
 from ..methods import METHODS
-from ..values import Classifier, preparation_manifest
+from .annotator import Annotator, Found, start_annotator
 from .formats import FORMATS
-from .labels import Labelled, labelled
-from .record import Annotated, Record, runs
+from .labels import names_in
+from .request import Job, Request, check_output, load_job
 from .stored import Stored
 
 
@@ -63,10 +66,18 @@ def annotate(
     batch_size: int = BATCH_SIZE,
     link: bool = False,
     progress: Progress | None = None,
-    preparation: Any = None,
     options: Mapping[str, Any] | None = None,
     refine: bool = False,
     views: int = 1,
+    arch: str | None = None,
+    classes: Any = None,
+    preparation: Any = None,
+    scores: str | None = None,
+    device: str | None = None,
+    engine: str = "local",
+    address: str = "",
+    workers: int = 0,
+    threads: int = 1,
 ) -> Annotation:
     """Write masks, boxes and scores of the objects in a folder's pictures, for other tools.
 
@@ -74,9 +85,9 @@ def annotate(
     it writes another format of what was found, without running the model.
 
     Args:
-        model: As in `explain`.
+        model: As in `explain`; one without a name stays in this process.
         folder: The pictures.
-        to: A name in `FORMATS`: coco, yolo, voc, png, csv, labelme or label-studio.
+        to: A name in `FORMATS`: coco, yolo, voc, png, csv, labelme, label-studio or fiftyone.
         out: Where to write; made if it does not exist.
         labels: The classes of each picture: "folders" (that of its class folder), "predicted", or
             names of classes that every picture has.
@@ -85,10 +96,18 @@ def annotate(
         batch_size: As in `explain`.
         link: Link pictures into `out` where the disk can; else they are copied.
         progress: Called as `progress(done, total)`, in pictures.
-        preparation: As in `explain`.
         options: As in `explain`.
         refine: As in `explain`.
         views: As in `explain`.
+        arch: As in `agcam.load`.
+        classes: As in `agcam.load`.
+        preparation: As in `agcam.load`.
+        scores: As in `agcam.load`.
+        device: As in `evaluate`.
+        engine: As in `evaluate`.
+        address: As in `evaluate`.
+        workers: As in `evaluate`; no more than there are batches.
+        threads: Threads of each worker; a model without a name has those of this process.
 
     Returns:
         How many objects were found, and which pictures were skipped.
@@ -96,98 +115,62 @@ def annotate(
     Raises:
         AgcamError: Nothing can be annotated, or written; `out` holds another request.
     """
-    row, rule = FORMATS[to], mask_rule(threshold)
-    chosen = METHODS[method].with_options(options or {})
-    classifier = load(model, preparation=preparation)
-    refuse_moving(classifier, "annotate")
-    some = labelled(Path(folder), labels, classifier)
-    manifest = _manifest(classifier, some, rule)
-    manifest |= {"method": method, "options": chosen.settings()}
-    manifest |= {"refine": dict(REFINEMENT) if refine else None, "views": views}
-    names = zip(some.names, some.stems, strict=True)
-    stored = Stored(Path(out), manifest, dict(zip(some.paths, names, strict=True)))
-    stored.begin()
-    batches = explain_each(
-        classifier,
-        list(some.paths),
-        some.targets,
-        method,
+    row, _ = FORMATS[to], (ENGINES[engine], METHODS[method], mask_rule(threshold))
+    check_output(Path(folder), Path(out))
+    classifier, stated = loaded_unless_named(model, device, arch, classes, preparation, scores)
+    configuration = Configuration(
+        dataset="folder",
+        root=str(folder),
+        methods=(method,),
+        metrics=(),
+        options={method: dict(options)} if options else {},
+        **stated,
         batch_size=batch_size,
-        skip=stored.are_done,
-        options=options,
         refine=refine,
         views=views,
+        threads=threads,
     )
-    done = 0
-    for batch in batches:
-        for path, record in _records(batch, stored, some, threshold):
-            stored.write(path, record)
-        done += len(batch.pictures)
-        if progress is not None:
-            progress(done, len(some.paths))
-    stored.export(row, some.classes, some.labels is None, link)
-    return _counted(stored, some)
+    kinds = labels if labels in ("folders", "predicted") else names_in(labels)
+    job = load_job(Request(configuration, kinds, threshold), classifier)
+    some = job.pictures
+    stored = Stored(Path(out), job.manifest, some.files)
+    with stored.opened():
+        done = [shard for shard in range(job.shards) if stored.are_done(job.paths(shard))]
+        left = sorted(set(range(job.shards)) - set(done))
+        resources = resources_for(job, min(workers, len(left)), threads, address)
+        _run(job, stored, left, ENGINES[engine](resources), progress or (lambda done, total: None))
+        stored.export(row, some.classes, some.labels is None, link)
+        return _counted(stored, job)
 
 
-def _manifest(classifier: Classifier, some: Labelled, rule: MaskRule) -> dict[str, Any]:
-    names = "\0".join(some.names).encode("utf-8", "surrogatepass")
-    return {
-        "schema_version": 1,
-        "rule": rule.manifest,
-        "model": classifier.name,
-        "family": classifier.family,
-        "weights_sha256": weights_hash(classifier.module),
-        "preparation": preparation_manifest(classifier.preparation),
-        "classes": list(some.classes),
-        "labels": "predicted" if some.labels is None else "given",
-        "pictures": len(some.names),
-        "pictures_sha256": hashlib.sha256(names).hexdigest(),
-        "versions": dict(versions()),
-    }
+def _run(job: Job, stored: Stored, left: Sequence[int], engine: Engine, progress: Progress) -> None:
+    """Annotate the shards that are left; only this process writes. Raises AgcamError."""
+    threads, total = job.request.configuration.threads, len(job.pictures.paths)
+    inside = torch_threads(threads) if engine.in_process and job.portable else nullcontext()
+    done, explained = total - sum(len(job.places(shard)) for shard in left), stored.known > 0
+    progress(done, total)
+    with inside, closing(engine.run(_start(job, engine), left)) as finished:
+        for shard, found in finished:
+            if found.refused is not None and not explained:
+                raise found.refused  # it is the model, not these pictures
+            explained = explained or found.refused is None
+            for path, record in zip(job.paths(shard), found.records, strict=True):
+                stored.write(path, record)
+            done += len(found.records)
+            progress(done, total)
 
 
-def _records(
-    batch: Batch, stored: Stored, some: Labelled, threshold: float | None
-) -> Iterator[tuple[Path, Record]]:
-    """The records of a batch; none if they are all there."""
-    for number, path in enumerate(batch.pictures):
-        source, stem = stored.pictures[path]
-        if batch.error is not None:
-            yield path, Record(source, stem, stored.sha256(path), error=str(batch.error))
-        elif batch.explanation is not None:
-            made = batch.explanation
-            frame = made.frames[number]
-            labels = _labels_of(path, made, number, some)
-            yield (
-                path,
-                Record(
-                    source,
-                    stem,
-                    stored.sha256(path),
-                    (frame.width, frame.height),
-                    labels,
-                    tuple(_objects(made, number, labels, threshold)),
-                ),
-            )
+def _start(job: Job, engine: Engine) -> Callable[[], Callable[[int], Found]]:
+    """What makes a worker's function, where the worker is."""
+    if engine.in_process:
+        return partial(Annotator, job)
+    if not job.portable:
+        raise RunError("a model without a name cannot be sent to other processes: use one worker")
+    return partial(start_annotator, job.request, job.key)
 
 
-def _labels_of(path: Path, made: Explanation, number: int, some: Labelled) -> tuple[int, ...]:
-    if some.labels is None:
-        return tuple(made.target[number].tolist())
-    return some.labels[some.places[path]]
-
-
-def _objects(
-    made: Explanation, picture: int, labels: Sequence[int], threshold: float | None
-) -> Iterator[Annotated]:
-    for target, label in enumerate(labels):
-        probability = made.answers[picture][target].probability
-        for one in made.boxes(picture, target, threshold=threshold):
-            yield Annotated(label, one.box, one.score, probability, runs(one.mask))
-
-
-def _counted(stored: Stored, some: Labelled) -> Annotation:
-    failures, counts = dict(some.refused), list[int]()
+def _counted(stored: Stored, job: Job) -> Annotation:
+    failures, counts = dict(job.pictures.refused), list[int]()
     for _, record in stored.records():
         if record.error:
             failures[record.source] = record.error
@@ -200,5 +183,5 @@ def _counted(stored: Stored, some: Labelled) -> Annotation:
         counts.count(0),
         stored.known,
         failures,
-        stored.manifest["rule"],
+        job.manifest["rule"],
     )

@@ -22,16 +22,16 @@ def coco(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
 def _coco(given: Annotations) -> Iterator[bytes]:
     kinds = [{"id": n, "name": name} for n, name in enumerate(given.classes, 1)]
     info = {"description": "pseudo-labels from class activation maps", **given.manifest}
-    yield b'{"info": ' + _bytes(info) + b',\n"licenses": [],\n"categories": ' + _bytes(kinds)
+    yield b'{"info": ' + as_bytes(info) + b',\n"licenses": [],\n"categories": ' + as_bytes(kinds)
     yield b',\n"images": ['
-    yield from _joined(map(_image, enumerate(given.records, 1)))
+    yield from joined(map(_image, enumerate(given.records, 1)))
     yield b'],\n"annotations": ['
     entries = (
         _annotation(image, record, one)
         for image, record in enumerate(given.records, 1)
         for one in record.objects
     )
-    yield from _joined({"id": number, **entry} for number, entry in enumerate(entries, 1))
+    yield from joined({"id": number, **entry} for number, entry in enumerate(entries, 1))
     yield b"]}\n"
 
 
@@ -68,7 +68,7 @@ def labelme(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
             "imageHeight": record.size[1],
             "imageWidth": record.size[0],
         }
-        yield f"labelme/{record.stem}.json", [_bytes(content)]
+        yield f"labelme/{record.stem}.json", [as_bytes(content)]
 
 
 def _shape(record: Record, one: Annotated, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def label_studio(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
 
 def _tasks(given: Annotations, task: Callable[[Record], Any]) -> Iterator[bytes]:
     yield b"["
-    yield from _joined(map(task, given.records))
+    yield from joined(map(task, given.records))
     yield b"]\n"
 
 
@@ -134,11 +134,12 @@ def _task(record: Record, given: Annotations) -> dict[str, Any]:
     return {"data": {"image": image}, "predictions": [prediction]}
 
 
-def _joined(entries: Iterable[Any]) -> Iterator[bytes]:
+def joined(entries: Iterable[Any]) -> Iterator[bytes]:
     """Entries of a list, each on a line of its own."""
     for number, entry in enumerate(entries):
-        yield (b",\n" if number else b"\n") + _bytes(entry)
+        yield (b",\n" if number else b"\n") + as_bytes(entry)
 
 
-def _bytes(content: Any) -> bytes:
+def as_bytes(content: Any) -> bytes:
+    """JSON's bytes; what UTF-8 cannot hold becomes JSON's escape of it."""
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")

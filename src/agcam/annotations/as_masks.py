@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Final
 from xml.etree import ElementTree
 
@@ -43,9 +44,9 @@ def voc(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
         yield f"Annotations/{record.stem}.xml", [_xml(record, classes)]
         yield f"SegmentationClass/{record.stem}.png", [_mask(record, of_class)]
         yield f"SegmentationObject/{record.stem}.png", [_mask(record, of_object)]
-    for part in ("train", "val", "trainval"):
+    for kind, part in product(("Main", "Segmentation"), ("train", "val", "trainval")):
         names = (f"{record.stem}\n".encode() for record in given.records)
-        yield f"ImageSets/Main/{part}.txt", names
+        yield f"ImageSets/{kind}/{part}.txt", names
     yield "classes.txt", [_listed(numbers, classes)]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..registry import Table
+from .as_fiftyone import fiftyone
 from .as_json import coco, label_studio, labelme
 from .as_masks import png, voc
 from .as_text import csv, yolo
@@ -49,6 +50,7 @@ _ROWS = [
     Format("csv", csv, "boxes.csv (path, label, sides) and scores.csv"),
     Format("labelme", labelme, "labelme/*.json with polygons"),
     Format("label-studio", label_studio, "label_studio.json (predictions) and label_config.xml"),
+    Format("fiftyone", fiftyone, "samples.json (objects with masks) and fields/ (maps)"),
 ]
 
 FORMATS: Final[Table[Format]] = Table("format", {row.name: row for row in _ROWS})

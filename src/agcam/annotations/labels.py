@@ -33,14 +33,14 @@ class Labelled:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def places(self) -> Mapping[Path, int]:
-        """Path -> its place in `labels`."""
-        return {path: place for place, path in enumerate(self.paths)}
-
-    @property
     def stems(self) -> list[str]:
         """How the names of each picture's files begin."""
         return file_names(self.names)
+
+    @property
+    def files(self) -> Mapping[Path, tuple[str, str]]:
+        """Path -> the name of a picture in the folder, and how the names of its files begin."""
+        return dict(zip(self.paths, zip(self.names, self.stems, strict=True), strict=True))
 
 
 def labelled(folder: Path, labels: str | Sequence[str], classifier: Classifier) -> Labelled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,8 +10,12 @@ from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image
 
-from ..maps import Mask
+from ..explanation import Explanation
+from ..maps import Mask, png_bytes
+from ..viewer import reduced
+from ..viewer.sharp import SHARP_SIDE
 
 PICTURES: Final = (".jpg", ".jpeg", ".webp", ".bmp", ".png")
 """The suffixes of pictures that other tools read; others become the last of them."""
@@ -39,7 +44,10 @@ class Annotated:
 
 @dataclass(frozen=True)
 class Record:
-    """One picture: `source` is its path in the folder, `stem` begins the names of its files."""
+    """One picture: `source` is its path in the folder, `stem` begins the names of its files.
+
+    `maps` are small pictures of the map of each label, as `map_text` makes them.
+    """
 
     source: str
     stem: str
@@ -47,6 +55,7 @@ class Record:
     size: tuple[int, int] = (0, 0)
     labels: tuple[int, ...] = ()
     objects: tuple[Annotated, ...] = ()
+    maps: tuple[str, ...] = ()
     error: str = ""
 
     def file(self, kept: Sequence[str]) -> str:
@@ -83,8 +92,8 @@ def record_of(data: bytes) -> Record:
         Annotated(**{**one, "box": tuple(one["box"]), "counts": tuple(one["counts"])})
         for one in content.pop("objects")
     )
-    size, labels = tuple(content.pop("size")), tuple(content.pop("labels"))
-    return Record(**content, size=size, labels=labels, objects=objects)
+    content |= {name: tuple(content[name]) for name in ("size", "labels", "maps")}
+    return Record(**content, objects=objects)
 
 
 def runs(mask: Mask) -> tuple[int, ...]:
@@ -92,3 +101,15 @@ def runs(mask: Mask) -> tuple[int, ...]:
     flat = np.concatenate([[False], mask.T.ravel()])
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     return tuple(np.diff(np.concatenate([[0], changes, [mask.size]])).tolist())
+
+
+def map_text(made: Explanation, picture: int, target: int) -> str:
+    """A map as a PNG in base64: 0 is its lowest relevance, or none, and 255 its highest.
+
+    It covers the whole picture with at most 128 pixels a side, as pages hold maps; what the model
+    never saw is 0.
+    """
+    small = reduced(made.pictures[picture], SHARP_SIDE)
+    values = made.on_pixels(picture, slice(target, target + 1), small)[0].clip(min=0).normalized()
+    pixels = np.rint(np.nan_to_num(np.asarray(values)) * 255).astype(np.uint8)
+    return base64.b64encode(png_bytes(Image.fromarray(pixels))).decode("ascii")

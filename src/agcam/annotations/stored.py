@@ -6,14 +6,17 @@ import hashlib
 import io
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ..errors import SaveError
+from ..evaluation.run import locked
 from ..images import open_picture
 from ..maps import write_atomically
 from .formats import FORMATS, Format
@@ -35,45 +38,55 @@ class Stored:
     out: Path
     manifest: Mapping[str, Any]
     pictures: Mapping[Path, tuple[str, str]]
-    known: int = 0  # pictures that were done before
-    _done: set[Path] = field(default_factory=set)  # of the last batch
-    _hashes: dict[Path, str] = field(default_factory=dict)
+    _done: set[Path] = field(default_factory=set)
 
-    def begin(self) -> None:
-        """Remove what a killed run was writing; SaveError if the folder has another request."""
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Write to the folder, which no other process may do meanwhile.
+
+        What a killed run was writing is removed. Raises SaveError if the folder has another
+        request, RunError if it is in use.
+        """
         path, text = self.out / MANIFEST, _text(self.manifest)
-        if path.exists() and path.read_bytes() != text:
-            raise SaveError(
-                f"{self.out} holds annotations of another request (model, rule, pictures or "
-                "version); give another folder (--out)."
-            )
-        for part in self.out.rglob(PART):
-            part.unlink(missing_ok=True)
-        write_atomically(path, text)
+        folder = self.out / FOLDER
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SaveError(f"cannot make the folder {folder}: {error.strerror}.") from error
+        with locked(f"{folder}/", "annotate", "give another folder (--out)"):
+            if path.exists() and path.read_bytes() != text:
+                raise SaveError(
+                    f"{self.out} holds annotations of another request (model, rule, pictures or "
+                    "version); give another folder (--out)."
+                )
+            for part in self.out.rglob(PART):
+                part.unlink(missing_ok=True)
+            write_atomically(path, text)
+            yield
 
     def are_done(self, paths: Iterable[Path]) -> bool:
-        """Whether all pictures of a batch are done and unchanged; the others are hashed."""
-        self._hashes = {path: hash_of(path) for path in paths}
-        found = {path: self._read(path) for path in self._hashes}
-        self._done = {
-            path
-            for path, record in found.items()
-            if record is not None and record.picture_sha256 == self._hashes[path] != ""
-        }
-        self.known += len(self._done)
-        return len(self._done) == len(self._hashes)
+        """Whether all these pictures were annotated before and are unchanged."""
+        some = set(paths)
+        done = {path for path in some if self._is_done(path)}
+        self._done |= done
+        return done == some
+
+    def _is_done(self, path: Path) -> bool:
+        record = self._read(path)
+        return record is not None and record.picture_sha256 == hash_of(path) != ""
+
+    @property
+    def known(self) -> int:
+        """How many pictures were annotated before."""
+        return len(self._done)
 
     def write(self, path: Path, record: Record) -> None:
-        """Keep the record of a picture, if it is not there."""
+        """Keep the record of a picture, if it was not annotated before."""
         if path in self._done:
             return
-        for row in FORMATS.values():  # the picture has changed
+        for row in FORMATS.values():  # the picture may have changed
             (self.out / row.folder / record.file(row.kept)).unlink(missing_ok=True)
         write_atomically(self._path(path), record.to_json())
-
-    def sha256(self, path: Path) -> str:
-        """The hash of a picture of this batch."""
-        return self._hashes[path]
 
     def records(self) -> Iterator[tuple[Path, Record]]:
         """Every record, one at a time, in the order of the pictures."""
@@ -121,10 +134,13 @@ class _Good:
 
 
 def place(source: Path, target: Path, link: bool) -> None:
-    """Copy a picture, or link it where the disk can; another kind becomes what `target` is."""
+    """Copy a picture, or link it where the disk can; another kind becomes what `target` is.
+
+    So does one that its EXIF turns: not every tool does that, and the labels are of upright ones.
+    """
     if target.exists():
         return
-    if source.suffix.lower() not in _same(target.suffix):
+    if source.suffix.lower() not in _same(target.suffix) or _is_turned(source):
         _convert(open_picture(source), target)
         return
     if link:
@@ -138,6 +154,14 @@ def place(source: Path, target: Path, link: bool) -> None:
     write_atomically(target, _chunks(source))
 
 
+def _is_turned(source: Path) -> bool:
+    """Whether a picture that could be opened is to be turned or mirrored before it is shown."""
+    with warnings.catch_warnings(), suppress(Exception), Image.open(source) as image:
+        warnings.simplefilter("ignore")  # of its size, which was checked when it was explained
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1)) > 1
+    return False
+
+
 def _same(suffix: str) -> tuple[str, ...]:
     """The suffixes of a kind of picture."""
     return (".jpg", ".jpeg") if suffix == ".jpg" else (suffix,)
@@ -145,8 +169,12 @@ def _same(suffix: str) -> tuple[str, ...]:
 
 def _convert(picture: Image.Image, target: Path) -> None:
     buffer = io.BytesIO()
-    kind, options = ("JPEG", {"quality": 95}) if target.suffix == ".jpg" else ("PNG", {})
-    picture.save(buffer, format=kind, **options)
+    kind = Image.registered_extensions()[target.suffix]
+    options: dict[str, Any] = {
+        "JPEG": {"quality": 95, "subsampling": 0},
+        "WEBP": {"lossless": True},
+    }
+    picture.save(buffer, format=kind, **options.get(kind, {}))
     write_atomically(target, buffer.getvalue())
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .evaluate import Distributing
 from .loading import Loading
 from .options import (
     BatchSize,
@@ -17,7 +19,7 @@ from .options import (
     options_in,
     takes_groups,
 )
-from .progress import bars
+from .progress import bars, continued
 from .say import say
 from .stopping import advise
 
@@ -33,7 +35,7 @@ def annotate(
     model: Model = "demo",
     *,
     to: Annotated[
-        str, typer.Option(help="coco, yolo, voc, png, csv, labelme or label-studio.")
+        str, typer.Option(help="coco, yolo, voc, png, csv, labelme, label-studio or fiftyone.")
     ] = "coco",
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("annotated"),
     labels: Annotated[
@@ -52,6 +54,7 @@ def annotate(
     link: Annotated[
         bool, typer.Option("--link", help="Link pictures into --out rather than copy them.")
     ] = False,
+    distributing: Distributing,
     loading: Loading,
 ) -> None:
     """Write masks, boxes and scores of objects, from class labels alone; it can be continued."""
@@ -59,11 +62,12 @@ def annotate(
 
     chosen = _checked(to, method, options, threshold)
     make_folder(out)
-    classifier = loading.load(model)
+    trusted = loading.load(model) if loading.trust_remote_code else None
+    stated = {} if trusted else {**loading.arguments, "device": loading.device}
     advise("what is done is kept; the same command continues")
     with bars() as bar:
         found = run(
-            classifier,
+            trusted or model,
             folder,
             to,
             out=out,
@@ -72,9 +76,11 @@ def annotate(
             threshold=threshold,
             batch_size=batch_size,
             link=link,
-            progress=bar("annotating"),
+            progress=continued(bar, "annotating"),
             options=chosen,
             **vars(sharpening),
+            **asdict(distributing),
+            **stated,
         )
     _report(found, to, out)
 

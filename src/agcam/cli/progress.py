@@ -89,6 +89,18 @@ def bars() -> Iterator[Callable[..., Bar]]:
         yield bar
 
 
+def continued(bar: Callable[..., Bar], label: str) -> Callable[[int, int], None]:
+    """A bar that begins where the first update says that the work was left."""
+    shown: list[Bar] = []
+
+    def update(done: int, total: int) -> None:
+        if not shown:
+            shown.append(bar(label, before=done))
+        shown[0](done, total)
+
+    return update
+
+
 def log_lines(
     label: str, unit: str = "pictures", before: int = 0, clock: Clock = time.monotonic
 ) -> Bar:

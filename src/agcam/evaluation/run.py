@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -21,7 +21,6 @@ from .configuration import AS_THE_MODEL_HAS_IT, Configuration, torch_threads
 from .evaluator import Evaluator, start_evaluator
 from .outcome import Evaluation
 from .planning import Plan, plan
-from .setup import Setup
 
 OnPlan = Callable[[Plan, Resources], None]
 OnShard = Callable[[ShardRows], None]
@@ -135,7 +134,19 @@ def loaded_unless_named(
     }
 
 
-def resources_for(setup: Setup, workers: int, threads: int, address: str) -> Resources:
+class Placed(Protocol):
+    """What workers work on, as far as their number depends on it."""
+
+    @property
+    def device(self) -> str:
+        """The kind of device that the model is on."""
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process can make all of it."""
+
+
+def resources_for(setup: Placed, workers: int, threads: int, address: str) -> Resources:
     """The workers; one where there is a GPU, which several would only share."""
     device = setup.device
     several = device == "cpu" and setup.portable
@@ -181,19 +192,18 @@ def _start(made: Plan, engine: Engine) -> Callable[[], Callable[[int], ShardRows
 
 
 @contextmanager
-def locked(path: str | Path, key: str) -> Iterator[None]:
+def locked(path: str | Path, key: str, instead: str = "change the configuration") -> Iterator[None]:
     """Hold the lock of a run, which the system releases when the process ends, however it ends.
 
     The empty file stays: were it removed, one process could lock the removed file and another a
-    new one.
+    new one. RunError if another process holds it: wait, or what to do `instead`.
     """
     lock = FileLock(f"{path}.{key[:12]}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise RunError(
-            f"another process is already running {key[:12]} in {path}; wait for it, or change the "
-            "configuration"
+            f"another process is already running {key[:12]} in {path}; wait for it, or {instead}"
         ) from None
     except OSError as error:
         raise RunError(f"{path} cannot be locked: {error}") from error

@@ -186,7 +186,7 @@ def load_setup(
         metrics=metrics,
         open=partial(open_sample, preparation=found.preparation, keep=configuration.refine),
         copy=by_name if classifier is None else partial(_copy_of, classifier),
-        portable=classifier is None and dataset is None and _is_plain(configuration.options),
+        portable=classifier is None and dataset is None and is_plain(configuration.options),
     )
 
 
@@ -217,7 +217,7 @@ def _copy_of(classifier: Classifier) -> Classifier:
     return copied
 
 
-def _is_plain(options: Mapping[str, Mapping[str, object]]) -> bool:
+def is_plain(options: Mapping[str, Mapping[str, object]]) -> bool:
     """Whether options are numbers only, which can be sent and stored; rules are functions."""
     return all(isinstance(one, int | float) for some in options.values() for one in some.values())
 

@@ -1,7 +1,7 @@
 """From pictures to explanations: the data's way, read aloud."""
 
 from .assembly import versions
-from .batches import Batch, explain_each
+from .batches import Batch, Listed, explain_each
 from .blocks import block_maps_of
 from .explain import explain, explain_in_slices, explain_recording
 from .passes import PassCounter, Progress, maps_of
@@ -10,6 +10,7 @@ from .views import ONE, Views, check_views, views_of
 __all__ = [
     "ONE",
     "Batch",
+    "Listed",
     "PassCounter",
     "Progress",
     "Views",

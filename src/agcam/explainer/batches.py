@@ -12,8 +12,9 @@ from ..explanation import Explanation
 from ..families import load
 from ..images import list_inputs, prepare_inputs
 from ..methods import USUAL, named
-from ..targets import parse
+from ..targets import Targets, parse
 from ..tracing import Tracer
+from ..values import Classifier, Method
 from .blocks import check_blocks
 from .explain import explain_prepared
 from .passes import Progress
@@ -80,50 +81,60 @@ def explain_each(
     check_blocks(blocks, rows, views)
     classifier = load(model, preparation=preparation)
     listed = list_inputs(classifier, pictures)
-    targets = parse(target, len(listed))
+    settings = {"batch_size": batch_size, "tracer": tracer, "progress": progress}
+    settings |= {"refine": refine, "views": views, "blocks": blocks}
+    given = Listed(classifier, listed, parse(target, len(listed)), rows, settings)
     explained = False
-
-    def explain(places: range) -> Explanation:
-        return explain_prepared(
-            classifier,
-            prepare_inputs(classifier, [listed[place] for place in places], places.start + 1),
-            targets.part(slice(places.start, places.stop)),
-            rows,
-            batch_size=batch_size,
-            tracer=tracer,
-            progress=progress,
-            refine=refine,
-            views=views,
-            blocks=blocks,
-        )
-
     for start in range(0, len(listed), batch_size):
         places = range(start, min(start + batch_size, len(listed)))
-        some = tuple(listed[place] for place in places)
-        if skip is not None and skip(some):
+        if skip is not None and skip(given.some(places)):
             explained = True
-            yield Batch(some)
+            yield Batch(given.some(places))
             continue
-        for part, found in _isolated(explain, places):
-            some = tuple(listed[place] for place in part)
+        for part, found in given.isolated(places):
             if isinstance(found, Explanation):
                 explained = True
-                yield Batch(some, found)
+                yield Batch(given.some(part), found)
             elif isinstance(found, ModelError) and not explained:
                 raise found  # it is the model, not this picture
             else:
-                yield Batch(some, error=found)
+                yield Batch(given.some(part), error=found)
 
 
-def _isolated(
-    explain: Callable[[range], Explanation], places: range
-) -> Iterator[tuple[range, Explanation | AgcamError]]:
-    """The pictures together; if that fails each by itself, to find the bad ones."""
-    try:
-        yield places, explain(places)
-    except (PictureError, ModelError) as error:
-        if len(places) == 1:
-            yield places, error
-        else:
-            for place in places:
-                yield from _isolated(explain, range(place, place + 1))
+@dataclass(frozen=True)
+class Listed:
+    """Pictures that are not opened yet, with their targets and how they are explained.
+
+    `settings` are further arguments of `explain_prepared`.
+    """
+
+    classifier: Classifier
+    pictures: Sequence[Any]
+    targets: Targets
+    methods: tuple[Method, ...]
+    settings: Mapping[str, Any]
+
+    def some(self, places: range) -> tuple[Any, ...]:
+        """The pictures at these places."""
+        return tuple(self.pictures[place] for place in places)
+
+    def explain(self, places: range) -> Explanation:
+        """The pictures at these places together. Raises AgcamError."""
+        return explain_prepared(
+            self.classifier,
+            prepare_inputs(self.classifier, list(self.some(places)), places.start + 1),
+            self.targets.part(slice(places.start, places.stop)),
+            self.methods,
+            **self.settings,
+        )
+
+    def isolated(self, places: range) -> Iterator[tuple[range, Explanation | AgcamError]]:
+        """The pictures together; if that fails each by itself, to find the bad ones."""
+        try:
+            yield places, self.explain(places)
+        except (PictureError, ModelError) as error:
+            if len(places) == 1:
+                yield places, error
+            else:
+                for place in places:
+                    yield from self.isolated(range(place, place + 1))
