@@ -4,8 +4,9 @@
 
 Starts `agcam serve` in a process of its own. Load: every client sends its pictures to `/explain`
 all at once; every answer is compared with `agcam.explain` of the same picture here; the server's
-memory is read every 50 ms. Clicks: one upload in this process, the map of another class each time,
-from the recording to the page's JSON.
+memory is read every 50 ms. Then the same pictures are uploaded as the page does it, and recordings
+are kept. Clicks: one upload in this process, the map of another class each time, from the recording
+to the page's JSON.
 """
 
 import argparse
@@ -97,10 +98,21 @@ def load(arguments, sent):
             answer = client.post(f"{address}/explain", files=files, timeout=300)
             return answer.status_code, answer.json(), time.perf_counter() - start
 
+        def visit(number):
+            client = clients[number % len(clients)]
+            made = client.post(f"{address}/uploads", data=sent[number], timeout=300).json()
+            card = f"{address}/uploads/{made['upload']}/card"
+            answer = client.post(card, json={"model": arguments.model}, timeout=300)
+            assert answer.status_code == 200, answer.text
+
         start = time.perf_counter()
         with ThreadPoolExecutor(len(sent)) as pool:
             answers = list(pool.map(ask, range(len(sent))))
-        wall = time.perf_counter() - start
+            wall, most = time.perf_counter() - start, memory.most
+            for client in clients:
+                client.get(address)  # a cookie: it keeps four pictures
+            list(pool.map(visit, range(len(sent))))
+        health = clients[0].get(f"{address}/health").json()
         memory.over = True
         server.terminate()
     model, right = agcam.load(arguments.model), 0
@@ -109,7 +121,7 @@ def load(arguments, sent):
         if status == 200:
             grid = torch.tensor(told["maps"][0]["grid"])
             right += torch.allclose(grid, alone.grid_map[0, 0], rtol=1e-3, atol=1e-4)
-    return answers, wall, idle, memory.most, right
+    return answers, wall, (idle, most, memory.most, health), right
 
 
 def clicks(arguments, sent):
@@ -127,7 +139,9 @@ def clicks(arguments, sent):
     times, busy, first = [], [], None
     for number in range(arguments.clicks + 1):
         start, began = time.perf_counter(), time.process_time()
-        explanation = uploads.explain(key, Selection("m", "agcam", number or None))
+        selection = Selection("m", "agcam", number or None)
+        beside = () if number else (uploads.first_classes(selection), uploads.shown_first("agcam"))
+        explanation = uploads.explain(key, selection, *beside)
         json.dumps(
             card_json(card_of(explanation, shown=Picture("", *explanation.pictures[0].size)))
         )
@@ -148,13 +162,15 @@ def main():
     print(f"  median {statistics.median(times):.0f} ms, {low:.0f} to {high:.0f} ms")
     print(f"  of the processor: median {statistics.median(busy):.0f} ms, at most {busy[-1]:.0f} ms")
     print(f"  {kept / 1e6:.1f} MB kept for this picture and its recording")
-    answers, wall, idle, most, right = load(arguments, sent)
+    answers, wall, (idle, most, visited, health), right = load(arguments, sent)
     waits = sorted(seconds for _, _, seconds in answers)
     answered = sum(status == 200 for status, _, _ in answers)
     print(f"{len(sent)} pictures at once from {arguments.clients} clients:")
     print(f"  {answered} answered, {right} equal to agcam.explain, {wall:.1f} s in all")
     print(f"  an answer took {statistics.median(waits):.1f} s (median), {waits[-1]:.1f} s at most")
     print(f"  memory {idle:.0f} MB before, {most:.0f} MB at most")
+    kept = f"{health['pictures']} kept, {health['bytes'] / 1e6:.0f} MB"
+    print(f"the same uploaded by {arguments.clients} visitors: {kept}; {visited:.0f} MB at most")
 
 
 if __name__ == "__main__":

@@ -133,10 +133,13 @@ def test_sheet_as_png_and_page(classifier, photograph):
     assert "class<3>" not in page.source
     assert page.document["footer"] == "a <footer>"
     assert page.document["view"]["colormap"] == "jet"
-    assert page.document["blocks"][0]["rows"] == [["agcam", "1"]]
+    *rows, spent = page.document["blocks"]
+    assert spent["rows"] == [["agcam", "1"]]
     (card,) = page.cards
-    targets = [card["targets"][place]["name"] for place in card["rows"]]
-    assert targets == ["class<3>", "class<8>"]
+    for row, name in zip(rows, ("class<3>", "class<8>"), strict=True):
+        assert row["title"].startswith(f"What speaks for {name} (")
+        assert [item["caption"] for item in row["items"]] == ["agcam", "rollout"]
+        assert {card["targets"][item["target"]]["name"] for item in row["items"]} == {name}
     assert [each["method"] for each in card["maps"]] == ["agcam", "agcam", "rollout"]
     assert [method["class_specific"] for method in card["methods"]] == [True, False]
     assert card["maps"][0]["range"] == card["maps"][1]["range"] == list(sheet.columns[0].scale())
@@ -163,7 +166,9 @@ def test_costs_are_listed_and_written_beside_the_maps(photograph, tmp_path):
     with Image.open(png) as drawn:
         drawn.load()
     page = Page(html.read_text())
-    assert page.document["blocks"][0]["rows"][-1][0] == "saliency"
+    refusal, spent = page.document["blocks"]
+    assert refusal["items"][0] == {"caption": "agcam", "refusal": refused["refusal"]}
+    assert spent["rows"][-1][0] == "saliency"
     assert "Preparation: " in page.document["footer"]
 
 

@@ -23,6 +23,7 @@ from agcam.viewer import (
     card_json,
     document_json,
     embedded,
+    gallery_block,
     page,
     table_block,
 )
@@ -245,7 +246,7 @@ def test_on_a_phone_the_picture_stays_in_view(visit):
 def test_tables_sort_by_number(visit):
     rows = [["a", "10.5"], ["b", "9"], ["c", {"text": "-", "sort": None}]]
     table = table_block("costs", ["method", "seconds"], rows)
-    view = visit(page(Document(layout="report", blocks=[table]), []))
+    view = visit(page(Document(blocks=[table]), []))
     first = view.locator(".agcam-table tbody th")
     head = view.get_by_role("button", name="seconds")
     head.click()
@@ -254,15 +255,25 @@ def test_tables_sort_by_number(visit):
     assert first.all_inner_texts() == ["b", "a", "c"]
 
 
+def sheet():
+    """A row of methods for each of two targets."""
+    found = [{"method": n, "caption": n, "scale": True} for n in ("agcam", "rollout")]
+    refused = {"caption": "gae", "refusal": "the model has no gradient"}
+    return [
+        gallery_block(NAMES[n], [*({**one, "card": 0, "target": n} for one in found), refused])
+        for n in range(2)
+    ]
+
+
 def test_a_sheet_shows_every_method_at_any_width(visit):
     for width in (390, 1280):
-        made = page(Document(layout="sheet"), [card(rows=(0, 1))])
+        made = page(Document(blocks=sheet()), [card()])
         view = visit(made, width=width)
-        view.wait_for_selector(".agcam-tiles button")
-        assert view.locator(".agcam-tiles li").count() == 2 * 3
+        view.wait_for_selector(".agcam-gallery button")
+        assert view.locator(".agcam-gallery li").count() == 2 * 3
         assert view.evaluate("document.documentElement.scrollWidth") == width
         assert view.locator(".agcam-refused").first.inner_text().endswith("has no gradient")
-        view.locator(".agcam-tiles button").nth(2).click()  # the second target, by agcam
+        view.locator(".agcam-gallery button").nth(2).click()  # the second target, by agcam
         assert caption(view).startswith("what speaks for lynx")
 
 
@@ -398,8 +409,8 @@ def test_everybody_can_use_every_kind_of_page(visit, width, scheme):
     pages = {
         "one": page(Document("cats", "lead", "made by"), [two_methods(parts=parts)]),
         "many": page(Document("cats"), [card(title="a"), Card("b", error="is torn")]),
-        "sheet": page(Document("cats", layout="sheet", blocks=[table]), [card(rows=(0, 1))]),
-        "report": page(Document("cats", layout="report", blocks=[table]), [card()]),
+        "sheet": page(Document("cats", blocks=[*sheet(), table]), [card()]),
+        "report": page(Document("cats", blocks=[table]), [card()]),
     }
     for name, text in pages.items():
         view = visit(text, width=width, color_scheme=scheme)

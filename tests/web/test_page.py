@@ -179,7 +179,7 @@ def test_another_class_by_typing_its_name_or_number(visit):
     for text, name in (("zeb", "zebra"), ("9", "ox")):
         box = page.get_by_label("Another class")
         box.fill(text)
-        page.wait_for_selector("#viewer datalist option", state="attached")
+        page.wait_for_selector(f"{BARS}:has-text('{name}')")
         box.press("Enter")
         await_caption(page, f"what speaks for {name} (")
         page.wait_for_url(f"**class={NAMES.index(name)}*")
@@ -225,11 +225,11 @@ def test_compare_methods(visit):
     for name in OFFERED:
         page.get_by_role("checkbox", name=name, exact=True).check()
     page.get_by_role("button", name="Compare", exact=True).click()
-    page.wait_for_selector("#compared .agcam-tiles li")
-    named = page.locator("#compared .agcam-tiles .agcam-name").all_inner_texts()
+    page.wait_for_selector("#compared .agcam-gallery li")
+    named = page.locator("#compared .agcam-gallery .agcam-name").all_inner_texts()
     assert named == list(OFFERED)
     refused = page.locator("#compared .agcam-refused").count()
-    canvases = "[...document.querySelectorAll('#compared .agcam-tiles canvas')]"
+    canvases = "[...document.querySelectorAll('#compared .agcam-gallery canvas')]"
     assert page.evaluate(f"{canvases}.length") + refused == len(named)
     different = f"new Set({canvases}.map((c) => c.toDataURL())).size"
     page.wait_for_function(f"{different} > {len(named) // 2}")
@@ -316,7 +316,7 @@ def test_nothing_scrolls_sideways(visit, width):
         page.get_by_text(name).click()
     page.get_by_role("button", name="Compare", exact=True).click()
     page.wait_for_selector("#viewer .agcam-parts")
-    page.wait_for_selector("#compared .agcam-tiles")
+    page.wait_for_selector("#compared .agcam-gallery")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     for button in page.locator(f"{BARS}, #give > .row > button:visible").all():
         assert button.bounding_box()["height"] >= 40  # a thumb's width
@@ -496,19 +496,20 @@ def test_everybody_can_use_the_page_and_the_description_of_the_api(visit, width)
         closed.click()
     page.wait_for_selector("#viewer .agcam-parts")
     page.get_by_role("button", name="Compare", exact=True).click()
-    page.wait_for_selector("#compared .agcam-tiles")
+    page.wait_for_selector("#compared .agcam-gallery")
     assert serious(page) == []
     page.goto(page.url.split("?")[0] + "docs")
-    page.wait_for_selector("#addresses section")
+    page.wait_for_selector(".agcam-table")
     assert serious(page) == []
 
 
 def test_the_api_is_shown(visit):
     page = visit()
     page.goto(page.url.split("?")[0] + "docs")
-    page.wait_for_selector("#addresses section")
-    named = page.locator("#addresses h2").all_inner_texts()
-    assert named == ["POST /explain", "GET /models", "GET /methods", "GET /health"]
-    text = page.inner_text("#addresses")
+    page.wait_for_selector(".agcam-table")
+    named = page.locator(".agcam-report h2").all_inner_texts()
+    addresses = ["POST /explain", "GET /models", "GET /methods", "GET /health"]
+    assert [name for name in named if ":" not in name] == addresses
+    text = page.inner_text("main")
     for part in ("multipart/form-data", "Class numbers or names", "422:", "list of", "grid"):
         assert part in text

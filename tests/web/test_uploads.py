@@ -92,14 +92,36 @@ def test_one_recording_serves_every_light_method(uploads):
     assert len(passes) == known
 
 
+def test_after_the_first_answer_a_recording_is_small_and_serves_on(uploads):
+    """Whole attentions go: another class by agcam needs no pass, by agcam_spread a recording."""
+    key, selection = uploaded(uploads), Selection("tiny", "agcam")
+    first = uploads.explain(key, selection, 3, uploads.shown_first("agcam"))
+    kept = uploads.cache.get(key).recording
+    assert kept.recording.calls == ()
+    passes = []
+    handle = uploads.models["tiny"].module.register_forward_hook(lambda *_: passes.append(1))
+    ordinary = uploads.explain(key, Selection("tiny", "agcam", 7))
+    assert passes == []
+    spread = uploads.explain(key, Selection("tiny", "agcam_spread", 7))
+    assert passes
+    known = len(passes)
+    uploads.explain(key, Selection("tiny", "agcam_spread", 8))
+    handle.remove()
+    assert len(passes) == known
+    assert uploads.cache.get(key).recording.nbytes > kept.nbytes
+    expected = agcam.explain(uploads.models["tiny"], [picture(0)], [[7]])
+    for made in (ordinary, spread):
+        torch.testing.assert_close(made.grid_map, expected.by(made.method).grid_map)
+    assert [one.method for one in first.beside] == ["agcam_spread"]
+
+
 @pytest.mark.parametrize("method", OFFERED)
 def test_graphs_of_whole_passes_are_not_entries(uploads, method):
     key = uploaded(uploads)
     uploads.explain(key, Selection("tiny", method))
     kept = uploads.cache.get(key)
     assert kept.recording.replay is not None  # a class token alone: a few rows
-    whole = {*kept.recording.replay._sources}
-    assert whole <= {"replay"}
+    assert {*kept.recording.session(OFFERED["agcam"])._sources} == {"replay"}
     assert kept.nbytes >= kept.recording.recording.pixels.nbytes + len(kept.data)
 
 

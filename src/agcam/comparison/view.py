@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..values import MEANING
 from ..viewer import (
@@ -14,6 +14,7 @@ from ..viewer import (
     MethodData,
     drawn,
     embedded,
+    gallery_block,
     page,
     table_block,
     targets_of,
@@ -21,7 +22,7 @@ from ..viewer import (
 from ..viewer.data import window_of
 
 if TYPE_CHECKING:
-    from .result import Comparison
+    from .result import Column, Comparison
 
 LEAD: Final = (
     "A row for each target, a map for each method; press a map to work with it. A method's colours "
@@ -42,11 +43,26 @@ def comparison_page(
         title=f"{Path(done.source).name}: methods side by side",
         lead=LEAD,
         footer=footer,
-        layout="sheet",
         view={"opacity": alpha, "colormap": colormap},
-        blocks=[table_block("What it cost", costs[0], costs[1:])],
+        blocks=[*_rows(done), table_block("What it cost", costs[0], costs[1:])],
     )
     return page(document, [_card(done)])
+
+
+def _rows(done: Comparison) -> Iterator[dict[str, Any]]:
+    targets, places = targets_of(done.top, done.answers)
+    for place in places:
+        title = f"What speaks for {targets[place].name} ({targets[place].judged})"
+        yield gallery_block(title, [_item(column, place) for column in done.columns])
+
+
+def _item(column: Column, place: int) -> dict[str, Any]:
+    method = MethodData.of(column.method, column.refusal)
+    if column.maps is None:
+        return {"caption": method.name, "refusal": method.refusal or "no map"}
+    kind = method.label or "" if method.class_specific else "the same map for every class"
+    shown = {"caption": method.name, "lines": [kind], "scale": True}
+    return {"card": 0, "method": method.name, "target": place, **shown}
 
 
 def _card(done: Comparison) -> Card:
@@ -76,7 +92,6 @@ def _card(done: Comparison) -> Card:
         targets=targets,
         methods=tuple(MethodData.of(column.method, column.refusal) for column in done.columns),
         maps=tuple(maps),
-        rows=tuple(places),
         note=MEANING[done.scores],
         notes=done.notes,
     )

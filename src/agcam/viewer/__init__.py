@@ -13,10 +13,11 @@ from .data import (
     card_json,
     colour_tables,
     document_json,
+    gallery_block,
     table_block,
     targets_of,
 )
-from .page import framed, page, page_pieces
+from .page import framed, page, page_pieces, policy
 from .pictures import SMALL, data_address, embedded, reduced, small_file
 from .report import Judged, report_page
 from .sharp import drawn
@@ -40,8 +41,10 @@ __all__ = [
     "drawn",
     "embedded",
     "framed",
+    "gallery_block",
     "page",
     "page_pieces",
+    "policy",
     "reduced",
     "report_page",
     "script",

@@ -103,9 +103,9 @@ class Card:
 
     `targets` are the model's best classes, best first, then others that were explained. `window` is
     the part of `picture` that the model saw, in pixels of `picture`. `boxes` are true boxes,
-    (left, top, right, bottom). `caption` stands below the small picture of an overview. `rows` are
-    the places of the targets that a sheet has rows for. A picture that could not be explained has
-    `error`, one sentence, and may lack all the rest but its `title` (a file name).
+    (left, top, right, bottom). `caption` stands below the small picture of an overview. A picture
+    that could not be explained has `error`, one sentence, and may lack all the rest but its `title`
+    (a file name).
     """
 
     title: str
@@ -115,7 +115,6 @@ class Card:
     methods: tuple[MethodData, ...] = ()
     maps: tuple[MapData, ...] = ()
     parts: tuple[Parts, ...] = ()
-    rows: tuple[int, ...] = ()
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     note: str = ""
     notes: tuple[str, ...] = ()
@@ -128,15 +127,15 @@ class Card:
 class Document:
     """A page without its cards: how it begins, how its maps are shown at first.
 
-    `view` is the viewer's first state (opacity, colormap, ...). `layout` "sheet" shows the first
-    card as a table of methods and targets. `blocks` are tables, curves and texts of a report;
-    those of an audit follow a block of its classes and reasons.
+    `view` is the viewer's first state (opacity, colormap, ...). `blocks` are shown before a picture
+    is opened: tables, curves, texts, and galleries of small maps; without any, the first map of
+    every card where there are several. Those of an audit follow a block of its classes and reasons.
     """
 
     title: str = ""
     lead: str = ""
     footer: str = ""
-    layout: Literal["viewer", "sheet", "report", "audit"] = "viewer"
+    layout: Literal["viewer", "audit"] = "viewer"
     view: Mapping[str, Any] | None = None
     blocks: Sequence[Mapping[str, Any]] = ()
 
@@ -177,6 +176,16 @@ def table_block(
     """
     made = {"kind": "table", "title": title, "note": note, "head": head, "rows": rows}
     return {**made, "marks": list(marks)}
+
+
+def gallery_block(title: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Small maps that can be opened.
+
+    An item is {card, method, target, caption, lines, scale}: the place of a card, a map of it (by
+    default its first one), the texts below, and whether the map's range is one of them; or
+    {caption, refusal} where there is no map.
+    """
+    return {"kind": "gallery", "title": title, "items": items}
 
 
 def window_of(frame: Frame, width: int, height: int) -> tuple[float, float, float, float]:

@@ -50,8 +50,8 @@ def page_pieces(
     first = document_json(document)
     styled, program = style(document.layout), script(document.layout)
     yield _HEAD.format(
-        policy=f"default-src 'none'; img-src data: blob: 'self' file:; "
-        f"style-src '{_hash(styled)}'; script-src '{_hash(program)}'",
+        policy="default-src 'none'; img-src data: blob: 'self' file:; "
+        f"style-src {_hash(styled)}; script-src {_hash(program)}",
         title=html.escape(printable(document.title)),
         style=styled,
         script=program,
@@ -62,6 +62,11 @@ def page_pieces(
     if summary is not None:
         yield _data("end", {"footer": printable(f"{summary()} {document.footer}".strip())})
     yield "</body>\n</html>\n"
+
+
+def policy() -> str:
+    """Of a server's Content-Security-Policy: its own files, and a page's script and style."""
+    return f"script-src 'self' {_hash(script())}; style-src 'self' {_hash(style())}"
 
 
 def framed(document: Document, cards: Iterable[Card], height: int = 640) -> str:
@@ -83,4 +88,4 @@ def _data(kind: str, value: Mapping[str, Any]) -> str:
 
 
 def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..records import OURS, RANDOM_BASELINES, Column, Estimate, Results
 from ..records.tables import grouped, head
 from ..values import Axes
-from .data import Card, Document, table_block
+from .data import Card, Document, gallery_block, table_block
 from .page import page
 
 FAILURES: Final = 200  # shown on the page; the export has all
@@ -53,7 +53,6 @@ def report_page(
     document = Document(
         title=f"{run.model} on {run.configuration['dataset']['name']}",
         lead=_lead(results),
-        layout="report",
         blocks=blocks,
     )
     return page(document, cards)
@@ -164,18 +163,18 @@ def _galleries(
     }
     places = {id(card): place for place, card in enumerate(cards)}
     galleries = [
-        {
-            "kind": "gallery",
-            "title": f"{method}, by {some[0].metric}",
-            "items": [
+        gallery_block(
+            f"{method}, by {some[0].metric}",
+            [
                 {
                     "card": places[id(one.card)],
                     "method": method,
                     "caption": f"{'best' if one.best else 'worst'}: {one.value:.4f}",
+                    "lines": [one.card.caption, one.card.title.rpartition("/")[2]],
                 }
                 for one in some
             ],
-        }
+        )
         for method in methods
         if (some := [one for one in judged if one.method == method])
     ]

@@ -21,6 +21,7 @@ from ..maps import VIEWS, heat_map, npy_bytes, png_bytes
 from ..viewer import MethodData, Parts, Picture, card_json, colour_tables
 from .api import model_rows
 from .bodies import body_of, selection_of
+from .docs import docs_page
 from .examples import examples
 from .selection import OFFERED, Selection
 from .uploads import Uploads
@@ -70,7 +71,6 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
 def _page_routes(router: APIRouter, uploads: Uploads) -> None:
     static = files(__package__).joinpath("static")
     html = static.joinpath("index.html").read_text(encoding="utf-8")
-    documentation = static.joinpath("docs.html").read_text(encoding="utf-8")
     names = list(examples())  # now: the libraries that have them take seconds to import
 
     @router.api_route("/", methods=["GET", "HEAD"])
@@ -78,8 +78,8 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
         return HTMLResponse(html)
 
     @router.get("/docs")
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(documentation)
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(docs_page(request.app.openapi()))
 
     @router.get("/settings")
     async def settings() -> dict[str, Any]:

@@ -22,8 +22,7 @@ from .selection import Selection
 class CachedRecording:
     """One recording of a picture's views by one model, and the replay that was proved with it.
 
-    `replay` is None where there is none, or where its graph is too large to keep; `nbytes` is what
-    all of it holds in memory.
+    `replay` is None where there is none, or where its graph is too large to keep.
     """
 
     model: str
@@ -31,9 +30,14 @@ class CachedRecording:
     classifier: Classifier
     recording: Recording
     prepared: Prepared
-    replay: Session | None
-    nbytes: int
+    replay: Any
     views: Views
+
+    @property
+    def nbytes(self) -> int:
+        """What all of it holds in memory."""
+        saved = () if self.replay is None else _saved_by(self.replay.logits)
+        return _bytes_of([*_tensors_in(self.recording), *saved], self.classifier.module)
 
     def serves(self, selection: Selection, method: Method) -> bool:
         """Whether no other recording than this one is needed."""
@@ -43,9 +47,12 @@ class CachedRecording:
 
     def session(self, method: Method) -> Session:
         """The session that a method reads, with the kept replay where it serves."""
-        if self.replay is not None and method.needs.light:
-            return self.replay
-        return Session(self.classifier, self.recording)
+        replay = self.replay if method.needs.light else None
+        return Session(self.classifier, self.recording, replay)
+
+    def without_calls(self) -> CachedRecording:
+        """The same without whole attentions, which most maps do not read."""
+        return replace(self, recording=_apart(self.classifier, replace(self.recording, calls=())))
 
 
 def record(
@@ -61,18 +68,18 @@ def record(
         pixels = to_model(classifier, prepared.pixels)
         views = views_of(selection.views, classifier, pixels)
         session = trace(classifier, views.of_pictures(pixels), methods)
-    recording = session.recording
-    replay = session.proved(Replay()) if recording.layout.tracer == "replay" else None
-    saved = [] if replay is None else list(_saved_by(replay.logits))
-    if _bytes_of([*_tensors_in(recording), *saved], classifier.module) > room:
-        replay, saved = None, []
-        if not method.needs.keeps_calls:
-            recording = replace(recording, calls=())
-    size = _bytes_of([*_tensors_in(recording), *saved], classifier.module)
-    kept = None if replay is None else Session(classifier, recording, replay)
+    recording = _apart(classifier, session.recording)
+    proved = session.proved(Replay()) if recording.layout.tracer == "replay" else None
     model, prompts = selection.model, selection.prompts
-    made = CachedRecording(model, prompts, classifier, recording, prepared, kept, size, views)
+    made = CachedRecording(model, prompts, classifier, recording, prepared, proved, views)
+    if made.nbytes > room:
+        made = replace(made if method.needs.keeps_calls else made.without_calls(), replay=None)
     return made, session
+
+
+def _apart(classifier: Classifier, recording: Recording) -> Recording:
+    """The same, bound to a session that holds nothing else."""
+    return Session(classifier, recording).recording
 
 
 def _bytes_of(tensors: Iterable[Tensor], module: nn.Module) -> int:

@@ -17,14 +17,15 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
+from ..viewer import policy
 from .context import COOKIE, App, Message, Receive, Scope, Send, visitor_of
 
 COOKIE_PATHS: Final = ("/", "/uploads")  # a program that asks /explain needs none
 HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 FORWARDED: Final = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-original-.*")
 POLICY: Final = (  # the page can call nobody but its own server
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    f"default-src 'none'; {policy()}; connect-src 'self'; img-src 'self' data: blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 HEADERS: Final = {
     "x-content-type-options": "nosniff",

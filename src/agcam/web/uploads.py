@@ -100,10 +100,13 @@ class Uploads:
     ) -> Explanation:
         """One class, or the `count` most probable ones, on the picture as it is shown.
 
-        `methods` are shown together, by default the selection's alone.
+        `methods` are shown together, by default the selection's alone; after several the recording
+        keeps no whole attentions, most of its memory: few visitors read them for one more class.
         """
         upload = self.get(key)
         explanation = self._explain(key, upload, selection, count, methods)
+        if methods:
+            self._shrink(key)
         return replace(explanation, pictures=(upload.shown,)).shrunk(SHOWN_SIDE)
 
     def explain_original(self, key: Key, selection: Selection) -> Explanation:
@@ -207,6 +210,11 @@ class Uploads:
         recorded, session = record(classifier, prepared, selection, method, room)
         self.cache.replace(key, replace(upload, recording=recorded))
         return recorded, session
+
+    def _shrink(self, key: Key) -> None:
+        kept = self.cache.get(key)
+        if kept is not None and kept.recording is not None:
+            self.cache.replace(key, replace(kept, recording=kept.recording.without_calls()))
 
     def _prepare(self, data: bytes, name: str, classifier: Classifier) -> Prepared:
         """The model's input and a small picture; the large one is freed."""

@@ -31,9 +31,9 @@ export class Legend {
 }
 
 /** Links to files of the shown map, and a button that keeps what is drawn. */
-export function links({ card, shown, hooks, stage }) {
+export function links({ card, shown, stage }) {
 	const given = shown
-		? (hooks.downloads?.(card.data, shown.method, card.targets[shown.target ?? 0]) ?? [])
+		? (card.hooks.downloads?.(card.data, shown.method, card.targets[shown.target ?? 0]) ?? [])
 		: [];
 	const made = given.map(({ text, href, name }) =>
 		element("a", { href, download: name ?? "" }, text),
@@ -43,7 +43,7 @@ export function links({ card, shown, hooks, stage }) {
 }
 
 function save(stage, title) {
-	const canvas = stage.panes[stage.panes[1].node.hidden ? 0 : 1].canvas;
+	const canvas = stage.panes[stage.panes[1].node.hidden ? 0 : 1].copy();
 	const take = (address) => {
 		const name = `${title.replace(/[^\p{L}\p{N}.-]+/gu, "-").slice(-80)}.png`;
 		element("a", { href: address, download: name }).click();

@@ -10,8 +10,8 @@ import { captionOf } from "./words.js";
 /** The address behind # chooses what is shown, so that every number can be a link. */
 export class Audit extends Overview {
 	constructor(store, colours, cards, blocks, tools) {
-		super(store, colours);
-		Object.assign(this, { cards, tools, given: blocks[0], blocks: blocks.slice(1) });
+		super(store, colours, cards, [], tools);
+		Object.assign(this, { tools, given: blocks[0], blocks: blocks.slice(1) });
 		this.verdicts = new Verdicts(this.given);
 		this.node = element("div", "agcam-report agcam-audit");
 		window.addEventListener("hashchange", () => this.go());

@@ -1,14 +1,14 @@
 // One picture with what is known of it; numbers are decoded when they are first drawn.
 
-import { decodeFloats, frameOf, rangeOf, sizeFor, toPixels } from "./pixels.js";
+import { decodeFloats, rangeOnPixels } from "./pixels.js";
 import { squareOf } from "./regions.js";
 
 /** A card, as agcam's viewer/data.py describes it. @typedef {Record<string, any>} CardData */
 
 export class Card {
-	/** @param {CardData} data */
-	constructor(data) {
-		this.data = data;
+	/** `hooks` as in viewer.js: they fetch what the card lacks. @param {CardData} data */
+	constructor(data, hooks = {}) {
+		Object.assign(this, { data, hooks, coming: new Map() });
 		this.grids = new Map();
 		this.title = data.title;
 		this.name = data.title; // as short as tells it apart
@@ -49,6 +49,34 @@ export class Card {
 		return this.parts.find((parts) => parts.method === method && parts.target === target);
 	}
 
+	/** Get a map that is not there yet; rejects with a sentence for the reader. */
+	fetchMap(method, target) {
+		return this.once(`map ${method} ${target}`, async () => {
+			const known = this.targets[target];
+			const { target: fuller, ...made } = await this.hooks.fetchMap(this.data, method, known);
+			if (fuller) Object.assign(known, { judged: fuller.score }, fuller);
+			this.add({ ...made, method, target: fuller === null ? null : target });
+		});
+	}
+
+	/** Blocks and heads of a map, or undefined where there are none. */
+	async fetchParts(method, target) {
+		if (!this.partsOf(method, target) && this.hooks.fetchParts) {
+			await this.once(`parts ${method} ${target}`, async () => {
+				const made = await this.hooks.fetchParts(this.data, method, this.targets[target]);
+				this.parts.push({ ...made, method, target });
+			});
+		}
+		return this.partsOf(method, target);
+	}
+
+	/** One promise for all requests of the same key while it is pending. */
+	once(key, make) {
+		const clear = () => this.coming.delete(key);
+		if (!this.coming.has(key)) this.coming.set(key, make().finally(clear));
+		return this.coming.get(key);
+	}
+
 	/** Whether there is anything to draw. */
 	get drawn() {
 		return this.data.picture !== null && this.data.picture !== undefined;
@@ -65,16 +93,10 @@ export class Card {
 		let made = this.grids.get(map);
 		if (!made) {
 			const grid = { values: decodeFloats(map.values), shape: map.shape };
-			made = { ...grid, range: map.range ?? this.rangeOf(grid), square: null };
+			made = { ...grid, range: map.range ?? rangeOnPixels(grid, this.frame), square: null };
 			this.grids.set(map, made);
 		}
 		return made;
-	}
-
-	rangeOf(grid) {
-		const [width, height] = sizeFor(this.frame);
-		const whole = { x: 0, y: 0, width: this.frame.width, height: this.frame.height };
-		return rangeOf(toPixels(grid, frameOf(this.frame, width, height, whole)).values);
 	}
 
 	/** The map within [0, 1] on the protocol's square, for boxes and contours. */

@@ -1,18 +1,17 @@
 // One picture at work: its classes, its map, the controls, blocks and heads, what is known of it.
 
 import { methodControl, viewControls } from "./controls.js";
-import { button, element } from "./dom.js";
+import { button, element, Memo } from "./dom.js";
 import { aboutCard, Legend, links } from "./about.js";
 import { PartsPanel } from "./parts.js";
-import { Source } from "./source.js";
 import { Stage } from "./stage.js";
 import { TargetList } from "./targets.js";
 import { captionOf, describe, methodText } from "./words.js";
 
 export class Detail {
 	/** `cards` is how many there are to go through; `overview` whether there is one to go back to. */
-	constructor(store, colours, hooks, cards, overview) {
-		Object.assign(this, { store, colours, hooks, cards, controls: [] });
+	constructor(store, colours, cards, overview) {
+		Object.assign(this, { store, colours, cards, controls: [], memo: new Memo() });
 		this.stage = new Stage(store, colours);
 		this.parts = new PartsPanel(store, colours);
 		this.legend = new Legend(colours);
@@ -66,7 +65,7 @@ export class Detail {
 		if (card !== this.card) this.open(card, state);
 		if (!card.drawn) return;
 		this.controls.forEach((control) => control.show(state));
-		const map = this.source.known(state.method, state.target);
+		const map = card.map(state.method, state.target);
 		if (map) this.shown = map;
 		else this.fetch(state);
 		this.draw();
@@ -74,7 +73,7 @@ export class Detail {
 
 	/** Show another card: its controls are made, its picture is loaded. */
 	open(card, state) {
-		Object.assign(this, { card, shown: null, ready: false, source: new Source(card, this.hooks) });
+		Object.assign(this, { card, shown: null, ready: false });
 		Object.assign(this.heading, { textContent: card.name, title: card.title });
 		this.report(card.data.error ?? "");
 		if (this.steps) {
@@ -94,21 +93,14 @@ export class Detail {
 	}
 
 	targetOptions() {
-		const press = (target) => {
-			this.store.set({ target, part: null });
-			this.hooks.onClass?.(this.card.targets[target]);
+		const { fetchMap, findTargets } = this.card.hooks;
+		const press = (target) => this.store.set({ target, part: null });
+		const choose = (target) => {
+			const place = this.card.targets.push(target) - 1; // what was searched is listed
+			this.listTargets();
+			press(place);
 		};
-		const choose = (target) => this.choose(target, press);
-		return { press, choose, canFetch: this.source.fetches, find: this.hooks.findTargets };
-	}
-
-	/** A class that was searched is listed, then pressed. */
-	choose(target, press) {
-		const same = (one) => one.index === target.index && one.name === target.name;
-		const known = this.card.targets.findIndex(same);
-		const place = known < 0 ? this.card.targets.push(target) - 1 : known;
-		this.listTargets();
-		press(place);
+		return { press, choose, canFetch: Boolean(fetchMap), find: findTargets };
 	}
 
 	/** Make the list of classes anew: there are more of them, or their scores are known now. */
@@ -137,15 +129,15 @@ export class Detail {
 
 	/** Get a map that is not there; what is drawn stays until it comes. */
 	async fetch({ method, target }) {
-		const { card, source } = this;
-		if (!source.fetches) return this.without(method);
+		const { card } = this;
+		if (!card.hooks.fetchMap) return this.without(method);
 		this.figure.setAttribute("aria-busy", "true");
 		const current = () => {
 			const { state } = this.store;
 			return card === this.card && state.method === method && state.target === target;
 		};
 		try {
-			await source.map(method, target);
+			await card.fetchMap(method, target);
 			if (!current()) return;
 			this.report("");
 			this.listTargets();
@@ -175,28 +167,32 @@ export class Detail {
 	draw() {
 		const { card, shown, store } = this;
 		if (!this.ready) return;
-		const grid = shown && this.parts.gridOf(card, shown, store.state.part);
+		const { part, colormap, mode, opacity } = store.state;
+		const grid = shown && this.parts.gridOf(card, shown, part);
 		const own = grid ?? (shown && card.grid(shown));
-		const text = shown ? describe(card, shown, own) : card.title;
 		const square = shown && !grid ? card.square(shown) : null;
 		const name = shown && methodText(card, shown.method);
-		this.stage.draw({ grid: own, square, text, name, beside: this.beside() });
-		this.legend.show(own, store.state.colormap, store.state.mode);
-		this.caption.textContent = this.captionText(shown);
-		this.files.replaceChildren(...links(this));
+		this.stage.draw({ grid: own, square, name, beside: this.beside() });
+		this.memo.get("texts", [card, shown, own, mode, card.hooks.downloads && opacity], () => {
+			this.stage.name(shown ? describe(card, shown, own) : card.title);
+			this.caption.textContent = this.captionText(shown);
+			this.files.replaceChildren(...links(this));
+		});
+		this.memo.get("legend", [own, colormap, mode], () => this.legend.show(own, colormap, mode));
 		this.parts.update(this, store.state);
 	}
 
 	/** The map of another method beside the shown one, for the view of two methods. */
 	beside() {
-		const { card, shown, source, store } = this;
+		const { card, shown, store } = this;
 		const other = store.state.mode === "methods" && shown && card.other(shown.method);
 		if (!other) return null;
 		const { target } = store.state;
-		const map = source.known(other, target);
+		const map = card.map(other, target);
 		if (map) return { grid: card.grid(map), square: card.square(map), name: methodText(card, other) };
 		const draw = () => card === this.card && this.draw();
-		if (source.fetches) source.map(other, target).then(draw, (error) => this.report(error.message));
+		const refuse = (error) => this.report(error.message);
+		if (card.hooks.fetchMap) card.fetchMap(other, target).then(draw, refuse);
 		return null;
 	}
 

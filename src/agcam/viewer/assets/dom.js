@@ -51,6 +51,22 @@ export function textOf(value) {
 	return typeof value === "string" ? value : value.text;
 }
 
+/** Values by name; one is made anew only where what it is made of has changed. */
+export class Memo {
+	constructor() {
+		this.kept = new Map();
+	}
+
+	/** What was made for the same key, or else what `make` makes. */
+	get(name, key, make) {
+		const kept = this.kept.get(name);
+		if (kept && key.every((one, place) => one === kept.key[place])) return kept.value;
+		const value = make();
+		this.kept.set(name, { key, value });
+		return value;
+	}
+}
+
 let names = 0;
 
 /** A name for `id` that no other element has. */

@@ -8,37 +8,37 @@ export class Look {
 		Object.assign(this, { width, height, x: 0, y: 0, zoom: 1 });
 	}
 
-	/** Zoom so that one place of the picture stays where it is: by default the middle. */
-	zoomTo(wanted, place = this.middle()) {
-		const zoom = Math.min(Math.max(wanted, 1), CLOSEST);
-		const share = this.zoom / zoom;
-		this.zoom = zoom;
-		this.moveTo(place.x - (place.x - this.x) * share, place.y - (place.y - this.y) * share);
-	}
-
-	middle() {
-		return { x: this.x + this.width / this.zoom / 2, y: this.y + this.height / this.zoom / 2 };
-	}
-
-	/** Move by shares of what is shown. */
-	shift(across, down) {
-		this.moveTo(
-			this.x + (across * this.width) / this.zoom,
-			this.y + (down * this.height) / this.zoom,
-		);
-	}
-
-	moveTo(x, y) {
-		const inside = (place, size) => Math.min(Math.max(place, 0), size - size / this.zoom);
-		this.x = inside(x, this.width);
-		this.y = inside(y, this.height);
+	/** The rectangle that is shown, in the picture's pixels. */
+	get part() {
+		const { x, y, zoom } = this;
+		return { x, y, width: this.width / zoom, height: this.height / zoom };
 	}
 
 	/** A place, in shares of what is shown, in the picture's pixels. */
 	place(across, down) {
-		return {
-			x: this.x + (across * this.width) / this.zoom,
-			y: this.y + (down * this.height) / this.zoom,
-		};
+		const { x, y, width, height } = this.part;
+		return { x: x + across * width, y: y + down * height };
+	}
+
+	/** Zoom so that one place of the picture stays where it is: by default the middle. */
+	zoomTo(wanted, place = this.place(0.5, 0.5)) {
+		const zoom = Math.min(Math.max(wanted, 1), CLOSEST);
+		const share = this.zoom / zoom;
+		this.zoom = zoom;
+		this.moveTo({
+			x: place.x - (place.x - this.x) * share,
+			y: place.y - (place.y - this.y) * share,
+		});
+	}
+
+	/** Move by shares of what is shown. */
+	shift(across, down) {
+		this.moveTo(this.place(across, down));
+	}
+
+	moveTo({ x, y }) {
+		const inside = (place, size) => Math.min(Math.max(place, 0), size - size / this.zoom);
+		this.x = inside(x, this.width);
+		this.y = inside(y, this.height);
 	}
 }

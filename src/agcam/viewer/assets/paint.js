@@ -7,7 +7,7 @@ const DIM = Uint8Array.from({ length: 256 }, (_, level) => roundEven(40 + 0.38 *
 const LIT = Uint8Array.from({ length: 256 }, (_, level) => roundEven(64 + 0.38 * level));
 
 /** Paint grey with diagonal stripes outside the seen rectangle: `grey(place, striped)`. */
-function paintUnseen({ data, width, height }, seen, grey) {
+function paintUnseen({ data, width, height }, seen, grey, alpha = 255) {
 	const period = Math.max(4, Math.floor(Math.max(width, height) / 40));
 	const broad = Math.max(1, Math.floor(period / 4));
 	const right = seen.left + seen.width;
@@ -19,7 +19,7 @@ function paintUnseen({ data, width, height }, seen, grey) {
 			const place = 4 * (y * width + x);
 			const level = grey(place, (x + (y % period)) % period < broad);
 			data[place] = data[place + 1] = data[place + 2] = level;
-			data[place + 3] = 255;
+			data[place + 3] = alpha;
 		}
 	}
 }
@@ -36,13 +36,13 @@ function mixtures(alpha) {
 	return mixed;
 }
 
-/** What the model never saw, where the map is shown alone: grey. */
-export function hideUnseen(image, map) {
-	paintUnseen(image, map, (_, striped) => (striped ? 118 : 138));
+/** What the model never saw, where no picture is below it: grey. */
+export function hideUnseen(image, map, alpha) {
+	paintUnseen(image, map, (_, striped) => (striped ? 118 : 138), alpha);
 }
 
-/** What the model never saw, of the picture (bytes of the same size): without colour. */
-export function dimUnseen(image, map, picture) {
+/** What the model never saw, of the picture (of the same size): without colour. */
+export function dimUnseen(image, map, { data: picture }) {
 	paintUnseen(image, map, (at, striped) => {
 		const grey = picture[at] * 19595 + picture[at + 1] * 38470 + picture[at + 2] * 7471;
 		return (striped ? LIT : DIM)[(grey + 32768) >> 16];
@@ -53,7 +53,7 @@ export function dimUnseen(image, map, picture) {
  * Paint the map over the picture: alpha * colours + (1 - alpha) * picture. `map` are levels of a
  * rectangle (left, top, width, height), `table` is 256 colours of three bytes.
  */
-export function paintSeen({ data, width }, picture, map, table, alpha) {
+export function paintSeen({ data, width }, { data: picture }, map, table, alpha) {
 	const mixed = mixtures(alpha);
 	for (let row = 0, read = 0; row < map.height; row++) {
 		let place = 4 * ((map.top + row) * width + map.left);
@@ -64,14 +64,5 @@ export function paintSeen({ data, width }, picture, map, table, alpha) {
 			data[place + 2] = mixed[(picture[place + 2] << 8) | table[colour + 2]];
 			data[place + 3] = 255;
 		}
-	}
-}
-
-/** The picture itself in the columns before `until`. */
-export function paintPicture(image, picture, until) {
-	const { data, width, height } = image;
-	for (let y = 0; y < height; y++) {
-		const start = 4 * y * width;
-		data.set(picture.subarray(start, start + 4 * Math.min(until, width)), start);
 	}
 }

@@ -1,10 +1,13 @@
 // One canvas with drawings over it: boxes, contour, the patch that is read.
 
-import { drawing, element } from "./dom.js";
+import { drawing, element, Memo } from "./dom.js";
 import { sizeFor } from "./pixels.js";
 import { boxesOf, contourOf } from "./regions.js";
 import { Painter } from "./render.js";
 import { ends } from "./words.js";
+
+const SHARPEST = 2; // pixels of a canvas for one of the page, at most
+const LONGEST = 1280; // pixels of a canvas's longer side, at most
 
 export class Pane {
 	constructor() {
@@ -13,6 +16,7 @@ export class Pane {
 		this.over = drawing("svg", { "aria-hidden": "true", preserveAspectRatio: "none" });
 		this.name = element("span", "agcam-pane-name");
 		this.node = element("div", "agcam-pane", this.canvas, this.over, this.name);
+		this.memo = new Memo();
 		this.shown = null;
 	}
 
@@ -22,33 +26,56 @@ export class Pane {
 		if (shown) this.name.textContent = `${shown.name} (${ends(shown.grid.range).join(" to ")})`;
 	}
 
+	/** Give the canvas no more pixels than the page shows of it, or than the picture has. */
 	resize(frame) {
-		const [width, height] = sizeFor(frame);
-		if (this.canvas.width !== width || this.canvas.height !== height) {
-			Object.assign(this.canvas, { width, height });
-		}
+		const pixels = this.node.clientWidth * Math.min(devicePixelRatio, SHARPEST);
+		const longest = pixels * Math.max(1, frame.height / frame.width);
+		const [width, height] = sizeFor(frame, Math.min(longest || LONGEST, LONGEST));
+		if (this.canvas.width === width && this.canvas.height === height) return;
+		Object.assign(this.canvas, { width, height });
+	}
+
+	draw(view) {
+		this.view = view;
+		this.painter.draw(view);
+	}
+
+	/** What is drawn, in its own size, as a canvas to keep. */
+	copy() {
+		const [width, height] = sizeFor(this.view.frame, LONGEST);
+		const canvas = element("canvas", { width, height });
+		new Painter(canvas).draw(this.view);
+		return canvas;
 	}
 
 	/** Draw over the canvas, as the state says: boxes and contour of `square`, true boxes, the patch. */
-	annotate(card, state, look, square, patch) {
+	annotate(card, { boxes, contour, truth, threshold }, part, square, patch) {
 		const { frame } = card;
+		const { x, y, width, height } = part;
+		const key = [card, square, x, y, width, String(patch), boxes, contour, truth, threshold];
+		this.memo.get("over", key, () => {
+			this.over.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
+			this.over.replaceChildren();
+			if (truth) (card.data.boxes ?? []).forEach((box) => this.box(frame, box, "truth"));
+			if (square && boxes) this.found(frame, boxesOf(square, threshold));
+			if (square && contour) this.contour(frame, contourOf(square, threshold));
+			if (patch) this.box(frame, patch, "patch");
+		});
+	}
+
+	/** Boxes in shares of what the model saw. */
+	found(frame, boxes) {
 		const [left, top, right, bottom] = frame.window;
-		const size = [right - left, bottom - top];
-		const { x, y, zoom } = look;
-		this.over.setAttribute("viewBox", `${x} ${y} ${frame.width / zoom} ${frame.height / zoom}`);
-		this.over.replaceChildren();
-		if (state.truth) (card.data.boxes ?? []).forEach((box) => this.box(frame, box, "truth"));
-		if (square && state.boxes) {
-			for (const box of boxesOf(square, state.threshold)) {
-				const placed = box.map((share, side) => (side % 2 ? top : left) + share * size[side % 2]);
-				this.box(frame, placed, "found");
-			}
+		const [across, down] = [right - left, bottom - top];
+		for (const [x, y, width, height] of boxes) {
+			const box = [left + x * across, top + y * down, left + width * across, top + height * down];
+			this.box(frame, box, "found");
 		}
-		if (square && state.contour) {
-			const transform = `translate(${left} ${top}) scale(${size.join(" ")})`;
-			this.line("path", { d: contourOf(square, state.threshold), transform }, "found");
-		}
-		if (patch) this.box(frame, patch, "patch");
+	}
+
+	contour({ window: [left, top, right, bottom] }, d) {
+		const transform = `translate(${left} ${top}) scale(${right - left} ${bottom - top})`;
+		this.line("path", { d, transform }, "found");
 	}
 
 	box({ width, height }, box, kind) {

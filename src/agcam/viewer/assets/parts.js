@@ -1,6 +1,6 @@
 // Blocks and heads: what each added to a map.
 
-import { button, element, newId } from "./dom.js";
+import { button, element, Memo, newId } from "./dom.js";
 import { levelsOf } from "./pixels.js";
 import { paintSeen } from "./paint.js";
 
@@ -15,6 +15,7 @@ export class PartsPanel {
 	constructor(store, colours) {
 		this.store = store;
 		this.colours = colours;
+		this.memo = new Memo();
 		this.content = element("div", {
 			class: "agcam-scroll",
 			tabIndex: 0,
@@ -35,13 +36,15 @@ export class PartsPanel {
 	gridOf(card, map, part) {
 		const parts = part && card.partsOf(map.method, map.target);
 		if (!parts) return null;
-		const grid = card.partMap(parts, ...part);
-		return { ...grid, range: [0, Math.max(...grid.values, 1e-12)] };
+		return this.memo.get("grid", [parts, ...part], () => {
+			const grid = card.partMap(parts, ...part);
+			return { ...grid, range: [0, Math.max(...grid.values, 1e-12)] };
+		});
 	}
 
 	/** Show the parts of the detail's map, if somebody looks at them. */
-	async update({ card, shown, source }, state) {
-		const possible = shown && (card.partsOf(shown.method, shown.target) || source.hooks.fetchParts);
+	async update({ card, shown }, state) {
+		const possible = shown && (card.partsOf(shown.method, shown.target) || card.hooks.fetchParts);
 		this.node.hidden = !possible || card.method(shown.method)?.parts === false;
 		this.node.open = state.parts;
 		if (this.node.hidden || !state.parts) return;
@@ -49,7 +52,7 @@ export class PartsPanel {
 		if (this.key?.every((one, place) => one === key[place])) return this.mark(state.part);
 		this.key = key;
 		try {
-			const parts = await source.parts(shown.method, shown.target);
+			const parts = await card.fetchParts(shown.method, shown.target);
 			if (this.key === key) this.fill(card, parts, card.targets[shown.target]);
 			this.mark(this.store.state.part);
 		} catch (error) {
@@ -118,7 +121,7 @@ export class PartsPanel {
 		const levels = levelsOf(map.values, [0, highest]);
 		const table = this.colours.table(this.store.state.colormap);
 		const whole = { left: 0, top: 0, width: columns, height: rows, levels };
-		paintSeen(image, image.data, whole, table, 1);
+		paintSeen(image, image, whole, table, 1);
 		context.putImageData(image, 0, 0);
 		const press = () => {
 			const same = String(this.store.state.part) === String(part);

@@ -33,7 +33,6 @@ function weigh(pixels, start, stop, cells) {
 	const end = Math.max(first, Math.min(pixels - 1, Math.floor(stop - 0.5)) + 1);
 	const side = {
 		first,
-		end,
 		below: new Int32Array(end - first),
 		part: new Float32Array(end - first),
 		rest: new Float32Array(end - first),
@@ -51,12 +50,30 @@ function weigh(pixels, start, stop, cells) {
 
 /** Spread relevance over pixels, bilinearly between the patches' centres, constant beyond them. */
 export function toPixels(grid, frame) {
-	const [rows, columns] = grid.shape;
-	const [left, top, right, bottom] = frame.window;
-	const across = weigh(frame.width, left, right, columns);
-	const down = weigh(frame.height, top, bottom, rows);
-	const width = across.end - across.first;
-	const height = down.end - down.first;
+	const { across, down } = sidesOf(grid, frame);
+	return { left: across.first, top: down.first, ...spread(grid, across, down) };
+}
+
+/** Lowest and highest relevance of the pixels: between two centres it is highest at an end. */
+export function rangeOnPixels(grid, frame) {
+	const { across, down } = sidesOf(grid, frame);
+	return rangeOf(spread(grid, endsOf(across), endsOf(down)).values);
+}
+
+function sidesOf({ shape: [rows, columns] }, { width, height, window: [left, top, right, bottom] }) {
+	return { across: weigh(width, left, right, columns), down: weigh(height, top, bottom, rows) };
+}
+
+/** Of the pixels between two centres the first and the last. */
+function endsOf({ below, part, rest }) {
+	const ends = (_, place) =>
+		below[place] !== below[place - 1] || below[place] !== below[place + 1];
+	return { below: below.filter(ends), part: part.filter(ends), rest: rest.filter(ends) };
+}
+
+function spread(grid, across, down) {
+	const rows = grid.shape[0];
+	const [width, height] = [across.below.length, down.below.length];
 	const lines = spreadRows(grid, across, width);
 	const values = new Float32Array(width * height);
 	for (let row = 0; row < height; row++) {
@@ -68,7 +85,7 @@ export function toPixels(grid, frame) {
 			values[place] = round32(rest * lines[upper + column]) + part * lines[lower + column];
 		}
 	}
-	return { left: across.first, top: down.first, width, height, values };
+	return { width, height, values };
 }
 
 /** The grid's rows at the width of the pixels. */
@@ -131,10 +148,8 @@ export function frameOf(frame, width, height, part) {
 	};
 }
 
-const LONGEST = 1280; // pixels of a canvas's longer side
-
-/** The size of a canvas for a picture: its own, unless that is large. */
-export function sizeFor(frame, longest = LONGEST) {
+/** The size of a canvas for a picture: its own, unless its longer side is above `longest`. */
+export function sizeFor(frame, longest) {
 	const share = Math.min(1, longest / Math.max(frame.width, frame.height));
 	const side = (pixels) => Math.max(1, Math.round(pixels * share));
 	return [side(frame.width), side(frame.height)];

@@ -73,18 +73,31 @@ export class Stage {
 			this.zoom(2 ** (-event.deltaY / 100), this.placeOf(event));
 		};
 		this.panel.addEventListener("wheel", wheel, { passive: false });
+		const sizes = new ResizeObserver(() => this.fit());
+		this.panes.forEach((pane) => sizes.observe(pane.node));
 	}
 
 	/** Show another card. */
 	setCard(card, image) {
 		const { width, height } = card.frame;
 		Object.assign(this, { card, image, look: new Look(width, height), cursor: null });
-		this.panes.forEach((pane) => pane.resize(card.frame));
 		this.node.style.setProperty("--ratio", String(width / height));
+		this.fit();
 		this.readout.value = "";
 	}
 
-	/** Draw a map {grid, square, name, text}; its `beside` is another's, for the view of two methods. */
+	/** Fit the canvases to the page. */
+	fit() {
+		if (this.card) this.panes.forEach((pane) => pane.resize(this.card.frame));
+		this.redraw();
+	}
+
+	/** What is drawn, as text. */
+	name(text) {
+		this.panel.setAttribute("aria-label", text);
+	}
+
+	/** Draw a map {grid, square, name}; its `beside` is another's, for the view of two methods. */
 	draw(shown) {
 		this.shown = shown;
 		const { mode, split } = this.store.state;
@@ -94,7 +107,6 @@ export class Stage {
 		this.panes[1].node.hidden = !second;
 		this.divider.hidden = mode !== "slider";
 		this.divider.value = String(split);
-		this.panel.setAttribute("aria-label", shown.text);
 		const named = mode === "methods" && second ? [shown, second] : [];
 		this.panes.forEach((pane, place) => pane.call(named[place]));
 		const first = mode === "map" || mode === "original" ? mode : "overlay";
@@ -105,7 +117,7 @@ export class Stage {
 	paint(pane, shown, mode) {
 		const { state } = this.store;
 		pane.shown = shown;
-		pane.painter.draw({
+		pane.draw({
 			image: this.image,
 			frame: this.card.frame,
 			grid: shown.grid,
@@ -113,14 +125,14 @@ export class Stage {
 			opacity: state.opacity,
 			mode,
 			from: state.mode === "slider" ? state.split : 0,
-			look: this.look,
+			part: this.look.part,
 		});
 		this.annotate(pane);
 	}
 
 	annotate(pane) {
 		const patch = this.cursor && this.shown.grid ? this.patchBox(this.cursor) : null;
-		pane.annotate(this.card, this.store.state, this.look, pane.shown.square, patch);
+		pane.annotate(this.card, this.store.state, this.look.part, pane.shown.square, patch);
 	}
 
 	patchBox({ row, column }) {

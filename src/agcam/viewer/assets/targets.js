@@ -1,35 +1,34 @@
-// The classes of a picture as bars to press.
+// The classes of a picture as bars to press, and the search of others.
 
 import { button, element } from "./dom.js";
-import { searchField } from "./search.js";
 
 const LISTED = 8; // bars before "show all"
 
 export class TargetList {
-	/** `options` are press(place), canFetch, and find(text) with choose(target) where there is a search. */
+	/** `options` are press(place), canFetch, and find(text) with choose(target) where there is more. */
 	constructor(card, options) {
-		this.card = card;
-		this.entries = card.targets.map((target, place) => entry(card, target, place, options));
+		Object.assign(this, { card, options, chosen: 0, known: "" });
+		this.entries = card.targets.map((target, place) => {
+			const allowed = (method) => options.canFetch || Boolean(card.map(method, place));
+			return { ...bar(target, () => options.press(place)), place, allowed };
+		});
 		this.all = this.entries.length <= LISTED;
-		this.chosen = 0;
-		this.known = ""; // for which maps the bars were allowed to be pressed
 		const label = "Classes, the model's best first";
 		this.items = element("ol", { class: "agcam-targets", "aria-label": label });
-		this.filter = element("input", {
+		this.field = element("input", {
 			type: "search",
-			placeholder: "Search a class",
-			"aria-label": "Search a class",
-			on: { input: () => this.fill() },
+			placeholder: options.find ? "Another class" : "Search a class",
+			"aria-label": options.find ? "Another class" : "Search a class",
+			on: { input: () => this.fill(), keydown: (event) => this.takeFirst(event) },
 		});
 		this.more = button(() => this.showAll(), {}, `Show all ${this.entries.length}`);
 		const { note } = card.data;
 		this.node = element(
 			"section",
 			"agcam-classes",
-			!this.all && this.filter,
+			(options.find || !this.all) && this.field,
 			this.items,
-			!this.all && this.more,
-			options.find && searchField(options.find, options.choose),
+			this.more,
 			note && element("p", "agcam-small", note),
 		);
 		this.fill();
@@ -40,13 +39,31 @@ export class TargetList {
 		this.fill();
 	}
 
+	get words() {
+		return this.field.value.trim().toLowerCase();
+	}
+
 	/** Put the bars that fit the search into the list; without one the first, or all. */
-	fill() {
-		const words = this.filter.value.trim().toLowerCase();
+	async fill() {
+		const { words, options } = this;
 		const fits = ({ text, place }) =>
 			words ? text.includes(words) : this.all || place < LISTED || place === this.chosen;
-		this.items.replaceChildren(...this.entries.filter(fits).map((one) => one.node));
+		const listed = this.entries.filter(fits);
+		this.items.replaceChildren(...listed.map((one) => one.node));
 		this.more.hidden = this.all || Boolean(words);
+		if (!words || !options.find) return;
+		const found = await options.find(words);
+		if (words !== this.words) return; // more was typed meanwhile
+		const known = ({ name }) => this.entries.find((one) => one.name === name);
+		const bars = found.map((one) => known(one) ?? bar(one, () => options.choose(one)));
+		this.items.replaceChildren(...new Set([...listed, ...bars].map((one) => one.node)));
+	}
+
+	async takeFirst(event) {
+		if (event.key !== "Enter" || !this.words) return;
+		event.preventDefault();
+		await this.fill();
+		this.items.querySelector("button:enabled")?.click();
 	}
 
 	/** Show what the state says: only the bars that it changes are touched. */
@@ -56,26 +73,25 @@ export class TargetList {
 		this.chosen = target;
 		this.entries[target]?.press(!agnostic);
 		const known = `${method} ${this.card.maps.length}`;
-		if (known !== this.known) this.entries.forEach((one) => one.allow(method, agnostic));
+		if (known !== this.known) {
+			this.entries.forEach((one) => (one.button.disabled = agnostic || !one.allowed(method)));
+		}
 		this.known = known;
 		if (!this.entries[target]?.node.isConnected) this.fill();
 	}
 }
 
 /** One class: its name, its score, a bar as long as its probability. */
-function entry(card, target, place, options) {
-	const share = Math.min(Math.max(target.probability ?? 0, 0), 1);
-	const bar = element("span", {
-		class: "agcam-bar",
-		"aria-hidden": "true",
-		style: { "--share": String(share) },
-	});
-	const name = element("span", "agcam-name", target.name);
-	const score = element("span", "agcam-score", target.score);
-	const node = button(() => options.press(place), { "aria-pressed": "false" }, bar, name, score);
-	const press = (pressed) => node.setAttribute("aria-pressed", String(pressed));
-	const allow = (method, agnostic) => {
-		node.disabled = agnostic || !(options.canFetch || card.map(method, place));
-	};
-	return { node: element("li", {}, node), text: target.name.toLowerCase(), place, press, allow };
+function bar({ name, score, probability }, act) {
+	const share = Math.min(Math.max(probability ?? 0, 0), 1);
+	const length = { class: "agcam-bar", "aria-hidden": "true", style: { "--share": String(share) } };
+	const made = button(
+		act,
+		{ "aria-pressed": "false" },
+		element("span", length),
+		element("span", "agcam-name", name),
+		element("span", "agcam-score", score),
+	);
+	const press = (pressed) => made.setAttribute("aria-pressed", String(pressed));
+	return { node: element("li", {}, made), button: made, name, text: name.toLowerCase(), press };
 }

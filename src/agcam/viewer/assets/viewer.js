@@ -5,16 +5,14 @@ import { Colours } from "./colours.js";
 import { overviewControls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { element } from "./dom.js";
-import { Gallery } from "./gallery.js";
-import { Report } from "./report.js";
-import { Sheet } from "./sheet.js";
+import { everyPicture, Overview } from "./overview.js";
 import { Store } from "./state.js";
 import { nameCards } from "./words.js";
 
 /**
  * Show a document in an element: a `document_json` of agcam's viewer/data.py, with its cards. Hooks are
  * what a server adds: fetchMap(card, method, target), fetchParts(...), findTargets(text),
- * downloads(card, method, target) -> [{text, href, name}], onState(state), onClass(target).
+ * downloads(card, method, target) -> [{text, href, name}], onState(state).
  */
 export function mount(place, given, hooks = {}) {
 	const viewer = new Viewer(place, hooks);
@@ -27,8 +25,8 @@ export function mount(place, given, hooks = {}) {
 	};
 }
 
-/** What is shown first for a document's layout; a page that has more of them adds them. */
-export const OVERVIEWS = { sheet: Sheet, report: Report };
+/** Overviews of layouts that have one of their own; a page that has more of them adds them. */
+export const OVERVIEWS = {};
 
 class Viewer {
 	constructor(place, hooks) {
@@ -39,15 +37,18 @@ class Viewer {
 
 	show(given) {
 		this.destroy();
-		this.cards = given.cards.map((data) => new Card(data));
+		this.cards = given.cards.map((data) => new Card(data, this.hooks));
 		nameCards(this.cards);
-		this.store = new Store(this.firstState(given));
+		const pictures = this.cards.length > 1 ? [everyPicture(this.cards)] : [];
+		const blocks = given.blocks?.length ? given.blocks : pictures;
+		this.store = new Store({ gallery: blocks.length > 0, ...this.firstState(given) });
 		const colours = new Colours(given.colormaps);
-		const Overview = OVERVIEWS[given.layout] ?? (this.cards.length > 1 ? Gallery : null);
-		this.detail = new Detail(this.store, colours, this.hooks, this.cards.length, Boolean(Overview));
 		this.tools = overviewControls(this.store, colours);
-		this.overview =
-			Overview && new Overview(this.store, colours, this.cards, given.blocks, this.tools.node);
+		const Made = OVERVIEWS[given.layout] ?? Overview;
+		this.overview = blocks.length
+			? new Made(this.store, colours, this.cards, blocks, this.tools.node)
+			: null;
+		this.detail = new Detail(this.store, colours, this.cards.length, this.overview);
 		this.fill(given);
 		this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
 		this.update(this.store.state, new Set());
@@ -59,13 +60,12 @@ class Viewer {
 	}
 
 	/** What is shown first: the first map, unless the document says otherwise. */
-	firstState({ view = {}, layout }) {
+	firstState({ view = {} }) {
 		const card = this.cards[view.card ?? 0];
 		const map = card?.first();
 		return {
 			method: map?.method ?? card?.methods[0]?.name ?? "",
 			target: map?.target ?? 0,
-			gallery: layout in OVERVIEWS || this.cards.length > 1,
 			...view,
 		};
 	}

@@ -17,19 +17,19 @@ export function fillMethods(place, methods) {
   place.querySelector("fieldset").append(...ticks);
 }
 
-/** A card with one map a method, or the sentence why there is none; `map` asks for one. */
+/** A card with one map a method, and a block of them; `map` requests one, or gives the reason why not. */
 export async function compareMethods(card, names, map) {
   const maps = [];
-  const methods = [];
+  const items = [];
   for (const name of names) {
-    const method = card.methods.find((one) => one.name === name);
     try {
       const { target, ...made } = await map(name);
       maps.push({ ...made, target: target === null ? null : 0 });
-      methods.push({ ...method, parts: false });
+      items.push({ method: name, caption: name, scale: true });
     } catch (error) {
-      methods.push({ ...method, refusal: error.message });
+      items.push({ caption: name, refusal: error.message });
     }
   }
-  return { ...card, rows: [0], maps, methods };
+  const methods = card.methods.map((method) => ({ ...method, parts: false }));
+  return { cards: [{ ...card, maps, methods }], blocks: [{ kind: "gallery", items }] };
 }

@@ -204,7 +204,7 @@ class Page {
     const compared = await compareMethods({ ...card, targets: [card.targets[place]] }, names, map);
     at("compared").removeAttribute("aria-busy");
     if (card !== this.card) return;
-    mount(at("compared"), { layout: "sheet", colormaps: settings.colormaps, view: this.drawing(), cards: [compared] });
+    mount(at("compared"), { ...compared, colormaps: settings.colormaps, view: this.drawing() });
   }
 }
 
