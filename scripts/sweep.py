@@ -10,7 +10,7 @@ import signal
 import sys
 import warnings
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "reference"))
 definition = importlib.import_module("definition")
 
-LONGEST = 25  # seconds of a processor for one model
+LONGEST = 60  # seconds of a processor for one model
+MOST = 500e6  # weights of one model
 INIT = ("trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "normal_")
 
 
@@ -37,6 +38,17 @@ def unfilled():
     finally:
         for name, function in before.items():
             setattr(nn.init, name, function)
+
+
+class DoesNotFitError(Exception):
+    """A model is too large for the machine of the sweep, however few its blocks."""
+
+
+def make_room(model):
+    """DoesNotFitError where the weights, not filled yet, would take more memory than there is."""
+    weights = sum(weight.numel() for weight in model.parameters())
+    if weights > MOST:
+        raise DoesNotFitError(f"{weights / 1e6:.0f} million weights with two blocks of each stage")
 
 
 def filled(model):
@@ -64,9 +76,12 @@ def shortened(model):
 
 
 def row(model, pixels):
-    """`tracer | grid | how far from the definition`; AgcamError where it is refused."""
+    """`tracer | grid | how far from the definition`, or why there is no map."""
     target = torch.tensor([3])
-    found = agcam.explain(model, pixels, target[:, None], method="agcam")
+    try:
+        found = agcam.explain(model, pixels, target[:, None], method="agcam")
+    except agcam.AgcamError as error:
+        return refusal(model, pixels, _first_line(error))
     grid, grid_map = found.grid, found.grid_map[:, 0].double()
     text = f"{found.tracer} | {' x '.join(map(str, grid.shape))} + {grid.prefix} | "
     try:
@@ -76,6 +91,15 @@ def row(model, pixels):
     except (RuntimeError, TypeError, AssertionError) as error:
         return text + f"not compared: the referee does not run ({type(error).__name__})"
     return text + min(_compared(grid, grid_map, one, len(pixels)) for one in every)[1]
+
+
+def refusal(model, pixels, sentence):
+    """`no attention` where the referee sees none either, else `refused`, with the sentence."""
+    with suppress(RuntimeError, TypeError, AssertionError, AttributeError):
+        if not definition.attends(model, pixels):
+            return "no attention | | convolutions, pooling, MLPs or linear attention alone"
+    shown = sentence.partition(" Black-box methods work")[0].replace("|", "/")
+    return f"refused | | {shown[:300]}"
 
 
 def _compared(grid, grid_map, seen, batch):
@@ -134,14 +158,17 @@ def swept(names, make, page):
             with limited(LONGEST):
                 text = row(*make(name))
         except TimeoutError:
-            text = f"not tried | | takes more than {LONGEST} seconds of one core"
+            text = f"does not fit | | takes more than {LONGEST} seconds of one core"
+        except DoesNotFitError as error:
+            text = f"does not fit | | {error}"
         except Exception as error:  # the table must show whatever happens
-            known = isinstance(error, agcam.AgcamError)
-            sentence = f"{error}".partition(" Black-box methods work")[0].split("\n")[0]
-            why = sentence if known else f"{type(error).__name__}: {sentence}"
-            text = f"{'refused' if known else 'not tried'} | | {why[:240]}"
+            text = f"does not run | | {type(error).__name__}: {_first_line(error)[:240]}"
         print(f"| {name} | {text} |", flush=True)
         renew(page, name, text)
+
+
+def _first_line(error):
+    return next(iter(f"{error}".strip().split("\n")), "")
 
 
 def renew(page, name, text):
@@ -170,14 +197,12 @@ def with_rows(content, rows):
 
 
 def summary(rows):
-    """How many are explained, refused, not tried."""
+    """How many are explained, refused, without attention, and what else there is."""
 
     def kind(text):
         first = text.split(" | ")[0].strip()
-        return kind(rows.get(first[3:], "not tried")) if first.startswith("as ") else first
+        return kind(rows.get(first[3:], "missing")) if first.startswith("as ") else first
 
-    kinds = [kind(text) for text in rows.values()]
-    counts = Counter(one if one in ("refused", "not tried") else "explained" for one in kinds)
-    return (
-        ", ".join(f"{counts[kind]} {kind}" for kind in ("explained", "refused", "not tried")) + "."
-    )
+    known = ("refused", "no attention", "does not fit", "does not run", "missing")
+    counts = Counter(one if one in known else "explained" for one in map(kind, rows.values()))
+    return ", ".join(f"{counts[one]} {one}" for one in ("explained", *known) if counts[one]) + "."

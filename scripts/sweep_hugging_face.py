@@ -1,75 +1,110 @@
-"""Sweep Hugging Face's classifiers: `python scripts/sweep_hugging_face.py [FROM [TO]]`.
+"""Sweep Hugging Face's classifiers: `python scripts/sweep_hugging_face.py [NAME ...]`.
 
-Image and video classifiers of transformers, by the names of their classes: random weights, two
-blocks of each stage, one picture or clip. Renews docs/models-hugging-face.md.
+Renews docs/models-hugging-face.md: the rows that are missing, or those that are named. Every class
+that transformers maps to image, video or audio classification, with random weights, two blocks of
+each stage, narrow where it can be made so, and one picture, clip or sound.
 """
 
 import sys
 from contextlib import suppress
+from itertools import product
 
 import torch
 import transformers
-from sweep import ROOT, filled, swept, unfilled
+from sweep import ROOT, filled, make_room, rows_of, swept, unfilled
 from transformers.models.auto import modeling_auto
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+PAGE = ROOT / "docs" / "models-hugging-face.md"
 MAPPINGS = (
     modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
     modeling_auto.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES,
     modeling_auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES,
 )
-AUDIO = {"ASTForAudioClassification"}  # the one of them that takes a spectrogram as a picture
 SIDE = 64  # pixels, where a model can be made for so few
-FEWER = {"num_hidden_layers": 2, "num_cross_attention_heads": 1}
+FEWER = {"num_hidden_layers": 2, "num_cross_attention_heads": 1, "num_pooler_layers": 1}
+NARROW = {
+    **FEWER,
+    **dict.fromkeys(("hidden_size", "d_latents", "d_model", "num_latents"), 64),
+    **dict.fromkeys(("num_attention_heads", "num_self_attention_heads"), 4),
+    **dict.fromkeys(("num_blocks", "num_self_attends_per_block", "encoder_layers"), 1),
+    **dict.fromkeys(("intermediate_size", "vocab_size", "head_dim"), 128),
+    "frames_per_clip": 4,
+    "crop_size": SIDE,
+    "encoder_attention_heads": 4,
+}
+OTHERWISE = {"timm_wrapper": {"architecture": "test_vit"}}  # it wraps any model of timm
+SAMPLES = 16_000  # of a sound that is given as it is
 
 
-def classes():
-    for mapping in MAPPINGS:
-        for kind, names in mapping.items():
-            for name in [names] if isinstance(names, str) else names:
-                if mapping is not MAPPINGS[2] or name in AUDIO:
-                    yield name, kind
-
-
-def names(first="", last="~"):
-    return sorted({name for name, _ in classes() if first <= name <= last})
+def kinds():
+    return {
+        name: kind
+        for mapping in MAPPINGS
+        for kind, names in mapping.items()
+        for name in ([names] if isinstance(names, str) else names)
+    }
 
 
 def make(name):
-    kind = dict(classes())[name]
-    for fewer in (FEWER, {}):
-        config = transformers.models.auto.configuration_auto.CONFIG_MAPPING[kind]()
-        config.num_labels = 7
-        for part in (config, getattr(config, "vision_config", None)):
-            for key, value in fewer.items():
-                if isinstance(getattr(part, key, None), int):
-                    setattr(part, key, value)
-            if fewer and isinstance(getattr(part, "depths", None), list | tuple):
-                part.depths = [min(depth, 2) for depth in part.depths]
-            size = getattr(part, "image_size", None)
-            if fewer and size is not None:
-                part.image_size = SIDE if isinstance(size, int) else [SIDE, SIDE]
-        with suppress(RuntimeError, ValueError, TypeError, AssertionError, AttributeError):
-            with unfilled():
-                model = filled(getattr(transformers, name)(config))
-            pixels = torch.randn(1, *shape(name, config))
-            model(pixels)
-            break
+    why = RuntimeError("it has no configuration")
+    for fewer, attention in product((NARROW, FEWER, {}), ("sdpa", "eager")):
+        try:
+            return _made(name, fewer, attention)
+        except (RuntimeError, ValueError, TypeError, AssertionError, AttributeError) as error:
+            why = error
+    raise why
+
+
+def _made(name, fewer, attention):
+    kind = kinds()[name]
+    config = CONFIG_MAPPING[kind](**OTHERWISE.get(kind, {}))
+    config.num_labels = 7
+    parts = [part for part in (config, *vars(config).values()) if hasattr(part, "model_type")]
+    for part in parts:
+        _shrink(part, fewer)
+    config._attn_implementation = attention
+    with unfilled():
+        model = getattr(transformers, name)(config)
+    make_room(model)
+    pixels = torch.randn(1, *shape(name, config))
+    filled(model)(pixels)
     return model, pixels
 
 
+def _shrink(config, fewer):
+    for key, value in fewer.items():
+        with suppress(AttributeError, NotImplementedError):
+            if isinstance(getattr(config, key, None), int):
+                setattr(config, key, value)
+    if fewer and isinstance(getattr(config, "depths", None), list | tuple):
+        config.depths = [min(depth, 2) for depth in config.depths]
+    size = getattr(config, "image_size", None)
+    if fewer and size is not None:
+        config.image_size = SIDE if isinstance(size, int) else [SIDE, SIDE]
+
+
 def shape(name, config):
-    """Of the pixels, without the batch: rows and columns, frames in front, or a spectrogram."""
+    """Of the input, without the batch: a picture, frames of it, a spectrogram, or samples."""
     if hasattr(config, "max_length") and hasattr(config, "num_mel_bins"):
-        return config.max_length, config.num_mel_bins
+        spectrogram = config.max_length, config.num_mel_bins
+        return spectrogram if hasattr(config, "time_stride") else (config.num_mel_bins, 3000)
+    if name in MAPPINGS[2].values():
+        return (SAMPLES,)
     config = getattr(config, "vision_config", config)
     side = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or SIDE
     height, width = side if isinstance(side, list | tuple) else (side, side)
     channels = getattr(config, "num_channels", None) or getattr(config, "in_channels", 3)
-    if "Video" not in name:
+    if name not in MAPPINGS[1].values():
         return channels, height, width
     frames = getattr(config, "num_frames", None) or getattr(config, "frames_per_clip", None)
     return frames, channels, height, width
 
 
+def main(*names):
+    there = rows_of(PAGE.read_text())
+    swept(names or [name for name in sorted(kinds()) if name not in there], make, PAGE)
+
+
 if __name__ == "__main__":
-    swept(names(*sys.argv[1:]), make, ROOT / "docs" / "models-hugging-face.md")
+    main(*sys.argv[1:])

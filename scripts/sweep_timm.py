@@ -1,6 +1,7 @@
-"""Sweep timm's models that attend: `python scripts/sweep_timm.py [MODULE ...]`.
+"""Sweep timm: `python scripts/sweep_timm.py [MODULE ...]` gives every name of timm's list a row.
 
-Renews docs/models.md.
+Renews docs/models.md: the rows that are missing, or those of the modules that are named. A sweep
+that is stopped goes on where it was.
 
 Random weights, two blocks of each stage (blocks of a stage are alike), one small picture where the
 model takes it, each compared with AGCAM's definition by full autograd. Of names whose architectures
@@ -17,22 +18,10 @@ from itertools import product
 
 import timm
 import torch
-from sweep import ROOT, filled, renew, shortened, swept, unfilled
+from sweep import ROOT, filled, make_room, renew, rows_of, shortened, swept, unfilled
 from timm.models import _registry
 
-import agcam
-
-MODULES = re.findall(
-    r"\w+",
-    "beit byoanet byobnet cait coat convit cpubone crossvit csatv2 davit deepseek_vit "
-    "deit edgenext efficientformer efficientformer_v2 efficientvim efficientvit_mit "
-    "efficientvit_msra eva fastvit gcvit gemma4_vit hiera hieradet_sam2 iformer levit "
-    "lowformer maxxvit metaformer mobilenetv5 mobilevit mvitv2 naflexvit nest nextvit "
-    "pit pvt_v2 qwen3_vit shvit swiftformer swin_transformer swin_transformer_v2 "
-    "swin_transformer_v2_cr tiny_vit tnt twins vision_transformer "
-    "vision_transformer_hybrid vision_transformer_relpos vision_transformer_sam "
-    "visformer vitamin volo xcit ",
-)
+PAGE = ROOT / "docs" / "models.md"
 SMALLER = (
     {"depth": 2, "embed_dim": 96, "num_heads": 3},
     {"depth": 2},
@@ -43,13 +32,6 @@ SMALLER = (
 )
 WINDOWED = ("swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr")  # 7 divides 112
 UNLIKE = ("pretrained_filter_fn", "feature_cfg", "pretrained_strict", "pretrained_cfg")
-
-
-def names():
-    for name in timm.list_models():
-        module = _registry._model_to_module[name]
-        if module in MODULES or (module == "mobilenetv3" and "hybrid" in name):
-            yield name
 
 
 class _KnownError(Exception):
@@ -69,9 +51,11 @@ def alike():
     groups = defaultdict(list)
     for module in found:
         module.build_model_with_cfg = _known
-    for name in names():
+    for name in timm.list_models():
         try:
-            timm.create_model(name, num_classes=7)
+            with torch.device("meta"):
+                timm.create_model(name, num_classes=7)
+            groups[name].append((0, name))  # made in a way of its own
         except _KnownError as known:
             numbers = [float(number) for number in re.findall(r"\d+\.?\d*", str(known))]
             groups[re.sub(r"-?\d+(\.\d+)?(e-\d+)?", "#", str(known))].append((sum(numbers), name))
@@ -80,37 +64,46 @@ def alike():
     return [[name for _, name in sorted(group)] for group in groups.values()]
 
 
-def create(name, options, short):
-    with unfilled():
-        model = timm.create_model(name, num_classes=7, **options)
-    return filled(shortened(model) if short else model)
-
-
 def make(name):
+    """The model as small as timm makes it, and pixels that it runs on."""
     small = 112 if _registry._model_to_module[name] in WINDOWED else 64
+    why = RuntimeError("timm cannot make it with 7 classes")
     for options in SMALLER:
         ways = (({"img_size": small}, small), ({}, small), ({}, None))
         for (size, side), short in product(ways, (True, False)):
-            with suppress(TypeError, AssertionError, ValueError, IndexError, RuntimeError):
-                model = create(name, {**options, **size}, short)
-                channels, height, width = model.pretrained_cfg["input_size"]
-                pixels = torch.randn(1, channels, side or height, side or width)
-                model(pixels)
-                return model, pixels
-    raise agcam.ModelError("timm cannot make it with 7 classes: it has no classifier")
+            try:
+                return _made(name, {**options, **size}, side, short)
+            except (TypeError, AssertionError, ValueError, IndexError, RuntimeError) as error:
+                why = error
+    raise why
+
+
+def _made(name, options, side, short):
+    with unfilled():
+        model = timm.create_model(name, num_classes=7, **options)
+    if short:
+        model = shortened(model)
+    make_room(model)
+    channels, height, width = model.pretrained_cfg["input_size"]
+    pixels = torch.randn(1, channels, side or height, side or width)
+    filled(model)(pixels)
+    return model, pixels
 
 
 def main(*modules):
-    page = ROOT / "docs" / "models.md"
-    groups = [
-        group
-        for group in sorted(alike())
-        if not modules or _registry._model_to_module[group[0]] in modules
-    ]
+    groups = sorted(alike())
     for smallest, *others in groups:
         for other in others:
-            renew(page, other, f"as {smallest} | | the same architecture, other sizes")
-    swept([group[0] for group in groups], make, page)
+            renew(PAGE, other, f"as {smallest} | | the same architecture, other sizes")
+    there = rows_of(PAGE.read_text())
+    wanted = [
+        smallest
+        for smallest, *_ in groups
+        if _registry._model_to_module[smallest] in modules
+        or (not modules and (smallest not in there or there[smallest].startswith("as ")))
+    ]
+    with suppress(KeyboardInterrupt):
+        swept(wanted, make, PAGE)
 
 
 if __name__ == "__main__":

@@ -134,15 +134,28 @@ def _constant(value, tensors):
     return value
 
 
-def attentions(model, pixels, target, skip=()):
-    """For each softmax: its scores and gradient, softmax axis last; in the order of the pass."""
+def followed(model, pixels, definition):
+    """What the model gives in a pass under a mode."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.enable_grad(), Definition(skip) as definition:
-            logits = model(pixels.detach().clone().requires_grad_())
+        with torch.enable_grad(), definition:
+            return model(pixels.detach().clone().requires_grad_())
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def attends(model, pixels):
+    """Whether some softmax of the model meets values that come from the picture."""
+    definition = Definition()
+    followed(model, pixels, definition)
+    return bool(definition.products)
+
+
+def attentions(model, pixels, target, skip=()):
+    """For each softmax: its scores and gradient, softmax axis last; in the order of the pass."""
+    definition = Definition(skip)
+    logits = followed(model, pixels, definition)
     logits = getattr(logits, "logits", logits)
     chosen = logits.gather(1, target[:, None]).sum()
     leaves = [seen.leaf for seen in definition.seen]

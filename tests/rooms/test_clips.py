@@ -371,9 +371,6 @@ def test_what_is_for_still_pictures_alone_is_refused(tiny, pixels):
     for option in ({"refine": True}, {"views": 2}):
         with pytest.raises(PictureError, match="refine and views are for still pictures"):
             agcam.explain(model, clip, **option)
-    for method in ("rise", "occlusion", "saliency", "smooth_grad", "integrated_gradients"):
-        with pytest.raises(ModelError, match=r"takes a clip, and .* changes still pictures"):
-            agcam.explain(model, clip, method=method)
     with pytest.raises(PictureError, match="objects are found on still pictures"):
         agcam.explain(model, clip).boxes()
     with pytest.raises(ModelError, match="takes a clip, not a picture"):

@@ -9,7 +9,7 @@ import transformers
 from scipy.io import wavfile
 
 import agcam
-from agcam.errors import ModelError, PictureError
+from agcam.errors import PictureError
 from agcam.families.hf_vit import classifier_of
 from agcam.images import prepare_inputs
 from reference.definition import attentions
@@ -170,8 +170,6 @@ def test_a_file_that_is_no_sound_is_refused(tmp_path):
 
 def test_what_is_for_still_pictures_alone_is_refused():
     values = torch.randn(1, 96, 32)
-    with pytest.raises(ModelError, match="takes a sound, and rise changes still pictures"):
-        agcam.explain(ast(), values, method="rise")
     with pytest.raises(PictureError, match="refine and views are for still pictures"):
         agcam.explain(ast(), values, refine=True)
     with pytest.raises(PictureError, match="objects are found on still pictures"):

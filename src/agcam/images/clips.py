@@ -35,6 +35,13 @@ def medium_of(classifier: Classifier, pixels: Tensor) -> Medium:
     return CLIP_CHANNELS_FIRST if first else CLIP
 
 
+def _axes_note(classifier: Classifier, pixels: Tensor, medium: Medium) -> tuple[str, ...]:
+    """How the axes of a prepared tensor were taken, where its shape leaves two ways."""
+    if classifier.medium.name == CLIP.name or {pixels.shape[1], pixels.shape[2]} - {1, 3}:
+        return ()
+    return (f"clip: {tuple(pixels.shape)} is taken as (batch, {', '.join(medium.axes)})",)
+
+
 def prepare_clips(classifier: Classifier, given: Any, first: int = 1) -> Prepared:
     """Open and prepare clips as the model wants them; a prepared tensor is taken as it is.
 
@@ -98,8 +105,8 @@ def _take(classifier: Classifier, pixels: Tensor, first: int) -> Prepared:
     check_numbers(pixels)
     medium = medium_of(classifier, pixels)
     by_frame = pixels.movedim(medium.axis("frame") or 1, 1)  # batch frame channel height width
-    notes = far_note(by_frame.flatten(0, 1), classifier.preparation)
-    known = None if notes else classifier.preparation
+    far = far_note(by_frame.flatten(0, 1), classifier.preparation)
+    known = None if far else classifier.preparation
     height, width = pixels.shape[-2:]
     clips = tuple(
         Clip(tuple(shown(frame, known) for frame in clip), tuple(range(len(clip))))
@@ -110,7 +117,7 @@ def _take(classifier: Classifier, pixels: Tensor, first: int) -> Prepared:
         frames=(Frame.whole(width, height),) * len(pixels),
         pictures=tuple(clip.pictures[0] for clip in clips),
         sources=tuple(f"clip-{number}" for number in range(first, first + len(pixels))),
-        notes=notes,
+        notes=(*far, *_axes_note(classifier, pixels, medium)),
         clips=clips,
         medium=medium,
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import Method, Query
 from ..values.needs import BlackBox
-from .input_space import CHECKED, attributed, captum, patch_sum
+from .input_space import CHECKED, attributed, captum, over_channels, patch_sum
 
 
 def input_x_gradient(query: Query) -> Float[Tensor, "batch patch"]:
@@ -20,8 +19,7 @@ def input_x_gradient(query: Query) -> Float[Tensor, "batch patch"]:
     mean colour (0 after normalization) has none.
     """
     every = attributed(captum("input_x_gradient").InputXGradient(query.logit), query)
-    flow = reduce(every, "batch channel height width -> batch height width", "sum")
-    return patch_sum(flow, query.grid)
+    return patch_sum(over_channels(every), query.grid)
 
 
 METHOD = Method(

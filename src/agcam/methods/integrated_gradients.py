@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import torch
-from einops import reduce
 from jaxtyping import Float
 from torch import Tensor
 
 from ..values import Method, Option, Query
 from ..values.needs import BlackBox
-from .input_space import CHECKED, captum, patch_sum
+from .input_space import CHECKED, captum, over_channels, patch_sum
 
 STEPS: Final = 50
 OPTIONS = (Option("steps", STEPS, 1, 1000, "pictures", "steps of the quadrature", sets="count"),)
@@ -35,8 +34,7 @@ def integrated_gradients(query: Query, *, steps: int = STEPS) -> Float[Tensor, "
         )
         for picture, target in query.parts(1)
     ]
-    flow = reduce(torch.cat(flows), "batch channel height width -> batch height width", "sum")
-    return patch_sum(flow, query.grid)
+    return patch_sum(over_channels(torch.cat(flows)), query.grid)
 
 
 METHOD = Method(

@@ -22,7 +22,8 @@ def occlusion(
 ) -> Float[Tensor, "batch patch"]:
     """`y(x) - y(x with the patch hidden)`: how much the target logit falls; signed.
 
-    Hidden is every pixel of one patch, once, set to 0 of the normalized picture (its mean colour).
+    Hidden is every pixel of one patch (of a clip, in its time step alone), once, set to 0 of the
+    normalized picture (its mean colour).
     The paper slides a grey square and plots the class's probability; the logit does not saturate,
     and it is what the other methods explain. Of an object that covers many patches most stays
     visible when one is hidden: relevance may be low there. With a larger window, a patch gets the
@@ -44,18 +45,15 @@ def occlusion(
 
 def _hidden(query: Query, window: int, stride: int) -> Bool[Tensor, "place patch"]:
     """The patches that each place of the window hides, row by row; the last ones are cut off."""
-    starts = (
-        range(0, max(side - window, 0) + stride, stride)
-        for side in (query.grid.rows, query.grid.columns)
-    )
+    starts = (range(0, max(side - window, 0) + stride, stride) for side in query.grid.shape)
     return torch.stack([_at(query.grid, place, window) for place in product(*starts)]).to(
         query.pixels.device
     )
 
 
 def _at(grid: Grid, place: tuple[int, ...], window: int) -> Tensor:
-    hidden = torch.zeros(grid.rows, grid.columns, dtype=torch.bool)
-    hidden[place[0] : place[0] + window, place[1] : place[1] + window] = True
+    hidden = torch.zeros(grid.shape, dtype=torch.bool)
+    hidden[tuple(slice(start, start + window) for start in place)] = True
     return hidden.flatten()
 
 

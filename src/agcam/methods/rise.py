@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -30,16 +29,16 @@ def rise(
 ) -> Float[Tensor, "batch patch"]:
     """`S = sum over masks of p(x * M) * M / (N * keep)`, p the target's probability; patch means.
 
-    A mask has 7 x 7 cells, each 1 with probability 0.5, made as large as the picture and a cell
-    bilinearly, and cropped at a random place; masked is 0 of the normalized picture (its mean
-    colour). N = 1,000 where the paper takes 4,000 (VGG-16) and 8,000 (ResNet-50), so the map is
-    noisier. The masks are the same for every picture, from a seed. As in the authors' program
-    (github.com/eclique/RISE at ac419cd), a cell's size is rounded up, where the paper rounds down
-    and would leave some inputs uncovered, and masks are mirrored at their outermost centres.
+    A mask has 7 x 7 cells (of a clip 7 x 7 x 7: ours), each 1 with probability 0.5, made as large
+    as the picture and a cell bilinearly, and cropped at a random place; masked is 0 of the
+    normalized picture (its mean colour). N = 1,000 where the paper takes 4,000 (VGG-16) and 8,000
+    (ResNet-50), so the map is noisier. The masks are the same for every picture, from a seed.
+    As in the authors' program (github.com/eclique/RISE at ac419cd), a cell's size is rounded up,
+    where the paper rounds down and would leave some inputs uncovered, and masks are mirrored at their outermost centres.
     """
-    height, width = query.pixels.shape[-2:]
+    sides = tuple(query.pixels.shape[2:])
     total = torch.zeros_like(precise(query.pixels[:, 0]))
-    for drawn in _masks((height, width), masks, cells, probability, query.chunk):
+    for drawn in _masks(sides, masks, cells, probability, query.chunk):
         some = drawn.to(total)
         for index, (picture, target) in enumerate(query.parts(1)):
             masked = picture * some[:, None].to(picture.dtype)
@@ -49,18 +48,19 @@ def rise(
 
 
 def _masks(
-    size: tuple[int, int], masks: int, cells: int, probability: float, chunk: int
-) -> Iterator[Float[Tensor, "mask height width"]]:
+    sides: tuple[int, ...], masks: int, cells: int, probability: float, chunk: int
+) -> Iterator[Float[Tensor, "mask *time row column"]]:
     """The random masks, values in [0, 1], some at a time; which they are depends on no chunk."""
     generator = torch.Generator().manual_seed(SEED)
-    drawn = torch.rand(masks, cells * cells + 2, generator=generator)
-    down, across = (_bilinear(pixels, cells) for pixels in size)
+    count = cells ** len(sides)
+    drawn = torch.rand(masks, count + len(sides), generator=generator)
+    enlarged = [_bilinear(pixels, cells) for pixels in sides]
     for some in torch.split(drawn, chunk):
-        seen = (some[:, :-2] < probability).double()
-        seen = rearrange(seen, "mask (down across) -> mask down across", down=cells)
-        first_rows = (some[:, -2].double() * len(down)).long()
-        first_columns = (some[:, -1].double() * len(across)).long()
-        yield down[first_rows] @ seen @ across[first_columns].mT
+        seen = (some[:, :count] < probability).double().reshape(-1, *(cells for _ in sides))
+        for weights, share in zip(enlarged, some[:, count:].double().unbind(1), strict=True):
+            chosen = weights[(share * len(weights)).long()]  # mask pixel cell
+            seen = torch.einsum("mc...,mpc->m...p", seen, chosen)
+        yield seen
 
 
 def _bilinear(pixels: int, cells: int) -> Float[Tensor, "first pixel cell"]:

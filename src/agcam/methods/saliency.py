@@ -17,7 +17,7 @@ def saliency(query: Query) -> Float[Tensor, "batch patch"]:
     The gradient of the target logit at the prepared picture, absolute, by captum.
     """
     every = attributed(captum("saliency").Saliency(query.logit), query)
-    largest = reduce(every, "batch channel height width -> batch height width", "max")
+    largest = reduce(every, "batch channel ... -> batch ...", "max")
     return patch_sum(largest, query.grid)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..values import Method, Option, Query, precise
 from ..values.needs import BlackBox
-from .input_space import CHECKED, captum, patch_sum
+from .input_space import CHECKED, captum, over_channels, patch_sum
 
 SAMPLES: Final = 50
 NOISE: Final = 0.15
@@ -41,10 +41,7 @@ def smooth_grad(
             )
             total += reduce(slopes.to(total), "sample ... -> 1 ...", "sum")
         means.append(total / samples)
-    sizes = reduce(
-        torch.cat(means).abs(), "batch channel height width -> batch height width", "sum"
-    )
-    return patch_sum(sizes, query.grid)
+    return patch_sum(over_channels(torch.cat(means).abs()), query.grid)
 
 
 def _drawn(generator: torch.Generator, count: int, picture: Tensor) -> Tensor:

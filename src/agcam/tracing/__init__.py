@@ -110,7 +110,7 @@ class _Request:
     def fitting(self, known: Layout | None) -> Layout | None:
         """A known layout, if it serves this request."""
         if known is not None and known.places and self.black_box:
-            return Layout.black_box(coarse_grid(self.pixels), known.why)
+            return Layout.black_box(coarse_grid(self.pixels, self.classifier.medium), known.why)
         missing = (
             known is not None
             and known.tracer == "none"

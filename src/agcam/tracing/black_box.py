@@ -1,4 +1,8 @@
-"""The model as a function: pixels in, the target's logit or probability out, a few at a time."""
+"""The model as a function: pixels in, the target's logit or probability out, a few at a time.
+
+Pixels are (batch, channel, *sides) for whatever a model takes: of a clip the first side is time, of
+a sound rows are frequencies. They are brought into the model's own axes before each pass.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,14 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError, TargetError
-from ..values import Classifier, Grid, Query, Recording, kind_of, precise, weights_of
+from ..values import Classifier, Grid, Medium, Query, Recording, kind_of, precise, weights_of
 from .prove import prove
 from .record import logits_of
 from .structure import has_quantised_layers
 from .untraceable import QUANTISED
 
 CELL: Final = 16  # pixels of a patch, where the model has no grid of its own
+TUBELET: Final = 2  # frames of it
 Report = Callable[[int], None]
 """Called after each pass with its number of pictures."""
 
@@ -29,7 +34,7 @@ class BlackBox:
         self, classifier: Classifier, recording: Recording, chunk: int, report: Report | None
     ) -> None:
         self.recording, self.chunk = recording, chunk
-        self.grid = grid_of(recording)
+        self.grid = grid_of(recording, classifier.medium)
         self._classifier, self._report = classifier, report
         parts = [logits_of(classifier, part) for part in torch.split(recording.pixels, chunk)]
         prove(classifier.name, recording.logits, torch.cat(parts), recording.pixels.dtype)
@@ -38,9 +43,8 @@ class BlackBox:
         """Trace one target class a picture: `target` (batch,)."""
         recording = self.recording
         target = target.to(recording.pixels.device)
-        return Query(
-            recording.pixels, target, self.grid, self.chunk, self._logit, self._probability
-        )
+        pixels = self._classifier.medium.as_drawn(recording.pixels)
+        return Query(pixels, target, self.grid, self.chunk, self._logit, self._probability)
 
     def _logit(self, pixels: Tensor, target: Tensor) -> Tensor:
         return self._logits(pixels).gather(1, target[:, None])[:, 0]
@@ -71,7 +75,7 @@ class BlackBox:
 
     def _run(self, part: Tensor) -> Tensor:
         try:
-            return logits_of(self._classifier, part)
+            return logits_of(self._classifier, self._classifier.medium.as_given(part))
         except (AssertionError, RuntimeError, ValueError) as error:
             if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
                 raise
@@ -82,20 +86,24 @@ class BlackBox:
             ) from error
 
 
-def grid_of(recording: Recording) -> Grid:
+def grid_of(recording: Recording, medium: Medium) -> Grid:
     """The patches that black-box methods change: the finest of several grids has too many."""
-    return coarse_grid(recording.pixels) if recording.layout.places else recording.grid
+    several = recording.layout.places
+    return coarse_grid(recording.pixels, medium) if several else recording.grid
 
 
 def on_grid(relevance: Tensor, coarse: Grid, grid: Grid) -> Tensor:
     """Relevance of coarse patches (batch target patch) on a finer grid: that of the nearest."""
-    maps = relevance.reshape(*relevance.shape[:2], coarse.rows, coarse.columns)
-    rows = (2 * torch.arange(grid.rows) + 1) * coarse.rows // (2 * grid.rows)
-    columns = (2 * torch.arange(grid.columns) + 1) * coarse.columns // (2 * grid.columns)
-    return maps[:, :, rows][..., columns].flatten(2)
+    maps = relevance.reshape(*relevance.shape[:2], *coarse.shape)
+    for axis, (few, many) in enumerate(zip(coarse.shape, grid.shape, strict=True), 2):
+        nearest = (2 * torch.arange(many) + 1) * few // (2 * many)
+        maps = maps.index_select(axis, nearest.to(maps.device))
+    return maps.flatten(2)
 
 
-def coarse_grid(pixels: Tensor) -> Grid:
-    """A grid for models that have none: cells of about 16 x 16 pixels, at least one."""
-    height, width = pixels.shape[-2:]
-    return Grid(max(1, round(height / CELL)), max(1, round(width / CELL)), prefix=0)
+def coarse_grid(pixels: Tensor, medium: Medium) -> Grid:
+    """A grid for models that have none: cells of about 16 x 16 pixels and 2 frames."""
+    lengths = [pixels.shape[axis] for axis in medium.sides]
+    rows, columns = (max(1, round(length / CELL)) for length in lengths[-2:])
+    frames = max(1, round(lengths[0] / TUBELET)) if len(lengths) > 2 else 0
+    return Grid(rows, columns, prefix=0, frames=frames)

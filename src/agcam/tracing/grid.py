@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +19,6 @@ from torch import Tensor
 
 from ..values import Grid, Medium
 from .untraceable import SCATTERED, UntraceableError
-
-SIDES: Final = ("frame", "row", "column")
 
 
 class Entry(NamedTuple):
@@ -68,12 +66,6 @@ def _span(touched: Tensor, axis: int) -> Span:
     return Span(int(lines[0]), int(lines[-1]) + 1) if len(lines) else Span(0, 0)
 
 
-def axes_of(medium: Medium) -> tuple[int, ...]:
-    """The axes of the input along which tokens lie: time, where it has it, rows and columns."""
-    found = (medium.axis(side) for side in SIDES)
-    return tuple(axis for axis in found if axis is not None)
-
-
 def measured_grid(entry: Entry, medium: Medium, name: str) -> Grid | None:
     """The grid; None where it cannot be measured: no graph, or each token is made of everything.
 
@@ -84,7 +76,7 @@ def measured_grid(entry: Entry, medium: Medium, name: str) -> Grid | None:
     if not entry.tokens.requires_grad:
         return None
     fields, patches = Fields(entry), entry.changed.nonzero()[:, 0].tolist()
-    axes = axes_of(medium)
+    axes = medium.sides
     found = _walk(fields, patches, axes)
     if found is None:
         return None

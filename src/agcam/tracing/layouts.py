@@ -68,11 +68,11 @@ def find_layout(
     except NotOneGridError:
         if not black_box:
             raise
-        return Layout.black_box(coarse_grid(picture), SEVERAL_GRIDS), None
+        return Layout.black_box(coarse_grid(picture, classifier.medium), SEVERAL_GRIDS), None
     except UntraceableError:
         if not untraced:
             raise
-        return Layout.black_box(coarse_grid(picture)), None
+        return Layout.black_box(coarse_grid(picture, classifier.medium)), None
     if layout.tracer == "full":
         return layout, None
     try:

@@ -85,7 +85,9 @@ class Session:
 
     def grid(self, method: Method) -> Grid:
         """The patches that a method gives relevance to, or changes."""
-        return grid_of(self.recording) if method.needs.black_box else self.recording.grid
+        if method.needs.black_box:
+            return grid_of(self.recording, self.classifier.medium)
+        return self.recording.grid
 
     def _traces(self, method: Method, targets: Tensor) -> Iterator[Any]:
         if isinstance(method.needs, kinds.Replay):
@@ -132,12 +134,7 @@ class Session:
         return as_weights(self.proved(kinds.Replay()).rows_read(), layout)
 
     def _check(self, method: Method) -> None:
-        layout, medium = self.recording.layout, self.classifier.medium
-        if method.needs.black_box and not medium.still:
-            raise ModelError(
-                f"{self.classifier.name} takes a {medium.name}, and {method.name} changes still "
-                "pictures; choose a method that reads attention, such as agcam."
-            )
+        layout = self.recording.layout
         if layout.places and not (method.several_grids or method.needs.any_classifier):
             raise ModelError(
                 f"{self.classifier.name}: {layout.why}, and {method.name} is defined for one grid "

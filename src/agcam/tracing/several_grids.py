@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ..values import Classifier, Grid, Layout, Medium, Places
 from .graph import leaves_leading_to
-from .grid import axes_of
 from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
 from .observe import Observation
@@ -43,7 +42,7 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
     try:
         layout = replace(layout, calls=_own(seen, layout))
         _refuse_without_gradient(classifier, pixels, layout)
-        axes = axes_of(classifier.medium)
+        axes = classifier.medium.sides
         cells, places = find_positions(classifier, pixels, layout, seen, axes)
     except torch.cuda.OutOfMemoryError:
         raise
@@ -63,7 +62,7 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
 
 def _upright(places: Places, medium: Medium) -> Places:
     """The places with each axis as it is drawn: what lies at its bottom in the input is last."""
-    turned = [medium.axes[axis - 1].startswith("-") for axis in axes_of(medium)]
+    turned = [medium.axes[axis - 1].startswith("-") for axis in medium.sides]
     pairs = zip(places.weights, turned, strict=True)
     return replace(places, weights=tuple(one.flip(1) if turn else one for one, turn in pairs))
 

@@ -217,15 +217,17 @@ class GridTrace:
 class Query:
     """The model as a function of pixels, of one target a picture; nothing inside it is traced.
 
-    `logit` and `probability` take pixels (n channel height width) and a class for each (n,), and
-    return a number for each (n,), for any n; the model never sees more than `chunk` pictures at
-    once. Where gradients are on, the result can be differentiated; then at most `chunk` pictures
-    should be given at once, because the graph of all of them is kept. The `probability` of a target
-    that is not a class is its value. Relevance is wanted on `grid`, which covers the picture; 0 is
+    Pixels are (batch, channel, *sides): height and width, of a clip time before them, of a sound
+    frequency and time; as they are drawn, whatever the model's own axes are. `logit` and
+    `probability` take such pixels and a class for each (n,), and return a number for each (n,), for
+    any n; the model never sees more than `chunk` pictures at once. Where gradients
+    are on, the result can be differentiated; then at most `chunk` pictures should be given at once,
+    because the graph of all of them is kept. The `probability` of a target that is not a class is
+    its value. Relevance is wanted on `grid`, which covers the picture; 0 is
     the colour of a normalized picture that shows nothing.
     """
 
-    pixels: Float[Tensor, "batch channel height width"]
+    pixels: Float[Tensor, "batch channel *sides"]
     target: Int[Tensor, " batch"]
     grid: Grid
     chunk: int

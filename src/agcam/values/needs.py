@@ -197,7 +197,7 @@ class BlackBox(Needs):
         """Pictures given to the model for one target of one picture."""
         if not self.window:
             return self.count
-        moves = (max(side - self.window, 0) / self.stride for side in (grid.rows, grid.columns))
+        moves = (max(side - self.window, 0) / self.stride for side in grid.shape)
         return self.count + math.prod(math.ceil(some) + 1 for some in moves)
 
     def cost(self, grid: Grid = GRID) -> Cost:

@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from torch import Tensor
+
+SIDES: Final = ("frame", "row", "column")
+
 
 @dataclass(frozen=True)
 class Medium:
@@ -28,6 +32,33 @@ class Medium:
     def still(self) -> bool:
         """Whether this is a picture, not a clip or a sound."""
         return self.name == "picture"
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The dimensions of the pixels along which patches lie: time, if any, rows, columns."""
+        found = (self.axis(side) for side in SIDES)
+        return tuple(axis for axis in found if axis is not None)
+
+    def as_drawn(self, pixels: Tensor) -> Tensor:
+        """Pixels as (batch, channel, *sides), each side from its start as it is drawn."""
+        channel = self.axis("channel")
+        if channel is None:
+            return self._upright(pixels.permute(0, *self.sides)).unsqueeze(1)
+        return self._upright(pixels.permute(0, channel, *self.sides))
+
+    def as_given(self, drawn: Tensor) -> Tensor:
+        """What `as_drawn` made, as the model takes it."""
+        channel = self.axis("channel")
+        order = (0, *self.sides) if channel is None else (0, channel, *self.sides)
+        upright = self._upright(drawn)
+        upright = upright.squeeze(1) if channel is None else upright
+        return upright.permute([order.index(axis) for axis in range(len(order))])
+
+    def _upright(self, pixels: Tensor) -> Tensor:
+        """With the sides that are drawn from their end turned round."""
+        turned = [axis for axis in self.sides if self.axes[axis - 1].startswith("-")]
+        places = [self.sides.index(axis) - len(self.sides) for axis in turned]
+        return pixels.flip(places) if places else pixels
 
 
 PICTURE: Final = Medium("picture", ("channel", "row", "column"))
