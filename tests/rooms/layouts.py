@@ -283,6 +283,12 @@ def imagenet_boxes(root: Path):
     return Written(str(root), ["a.JPEG", "b.JPEG"], [BOX], None, "n01440764")
 
 
+def unlabelled(root: Path):
+    for name in ("b.jpg", "a/2.JPEG", "a/1.jpg"):
+        picture(root / name)
+    return Written(str(root), ["a/1.jpg", "a/2.JPEG", "b.jpg"], [])
+
+
 WRITERS = {
     writer.__name__: writer
     for writer in (
@@ -300,5 +306,6 @@ WRITERS = {
         folder,
         csv,
         imagenet_boxes,
+        unlabelled,
     )
 }

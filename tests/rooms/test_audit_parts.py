@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from agcam.auditing.editing import elsewhere, erased, on_pixels, pasted, patch_set, recoloured
-from agcam.auditing.exports import coco, tables
+from agcam.auditing.exports import TABLES, coco
 from agcam.auditing.findings import Findings
 from agcam.auditing.interventions import Trial, prove
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
@@ -228,7 +228,7 @@ def test_what_a_reader_found_fine_is_no_longer_suspicious(found, tmp_path):
     judged = found.with_verdicts(read_verdicts(path))
     assert summary(judged)["suspicious"] == 0
     assert prove(judged, 3, tmp_path, lambda done, total: None) == {}
-    assert tables(judged)["reasons"][1][0][-2:] == ("fine", "a flag")
+    assert next(TABLES["reasons"].rows(judged))[-2:] == ("fine", "a flag")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"verdicts": [{}]}', '{"verdicts": 3}', "nothing"])
@@ -246,7 +246,7 @@ def test_a_verdict_of_other_pictures_fits_no_reason(found):
 
 
 def test_coco_has_a_box_where_each_reason_lies(found):
-    made = coco(found)
+    made = json.loads("".join(coco(found)))
     assert len(made["annotations"]) == len(made["images"]) == 8
     assert made["annotations"][0]["bbox"] == [0, SIDE - 4, 4, 4]
     assert made["categories"][0]["name"] == "ketch: reason 1"

@@ -17,7 +17,7 @@ import agcam
 from agcam.auditing.columns import masses
 from agcam.auditing.reasons import METHOD
 from agcam.auditing.truth import coverage
-from agcam.errors import RunError
+from agcam.errors import DataSetError, RunError
 from agcam.values import Frame, Grid, Truth
 from pages import Page
 from processes import SOON
@@ -140,6 +140,92 @@ def test_one_picture_a_class_is_audited(model, tmp_path):
     assert made.summary["pictures"] == len(NAMES)
 
 
+def test_pictures_without_classes_are_audited_by_prediction(model, tmp_path):
+    pictures = lay_out(tmp_path / "pictures", each=2)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, path in enumerate(sorted(pictures.glob("*/*.png"))):
+        path.rename(flat / f"{number}.png")
+    with pytest.raises(DataSetError, match="--layout unlabelled"):
+        agcam.audit(flat, model, out=tmp_path / "out")
+    made = agcam.audit(flat, model, layout="unlabelled", out=tmp_path / "out")
+    assert made.summary["accuracy"] == {"mean": None, "low": None, "high": None, "of": 0}
+    assert made.summary["mistakes"] == made.summary["label_suspects"] == []
+    assert "no labels" in made.summary["doubts"][0]
+    assert made.fails({"accuracy": 1}) == []
+    read = Page(made.page)
+    assert "none of the classes" not in read.text
+    called = {card["caption"] for card in read.cards}
+    assert called <= {f"predicted {name}" for name in NAMES}
+    rows = (made.out / "pictures.csv").read_text().splitlines()[1:]
+    assert all(row.split(",")[1] == "" for row in rows)
+    with pytest.raises(RunError, match="no classes"):
+        agcam.evaluate("unlabelled", flat, model=model, store=tmp_path / "numbers.sqlite")
+
+
+def test_a_picture_of_several_classes_is_one_picture_and_its_boxes_are_those_of_its_label(
+    folder, model, tmp_path
+):
+    """It is right if any of its classes is predicted."""
+    sides = {"ant": (0, 0, 48, 72), "bee": (48, 0, 96, 72), "cow": (0, 0, 96, 36)}
+    lines = [
+        f"{path},{name},{','.join(map(str, sides[name]))}"
+        for path in sorted(folder.glob("*/*.png"))
+        for name in NAMES
+    ]
+    file = tmp_path / "several.csv"
+    file.write_text("\n".join(["path,label,left,top,right,bottom", *lines]))
+    made = agcam.audit(file, model, layout="csv", out=tmp_path / "out", batch_size=4)
+    pictures = made.found.pictures
+    assert len(pictures) == EACH * len(NAMES)
+    assert pictures.right.all()
+    for row in range(len(pictures)):
+        box = Truth(np.array([sides[NAMES[pictures.label[row]]]]))
+        expected = coverage(box, made.found.frame(row), made.found.grid)
+        np.testing.assert_allclose(pictures.truth[row], expected)
+    assert "no better" in made.summary["doubts"][0]  # every class is in every picture
+    names = {card["title"] for card in Page(made.page).cards}
+    assert not any("#" in name for name in names)
+
+
+def test_what_an_audit_cannot_show_is_stated(model, tmp_path):
+    """A model that knows nothing, one class, and pictures that cannot be read."""
+    one = lay_out(tmp_path / "one", NAMES[:1], 3)
+    (one / "ant" / "torn.png").write_bytes(b"no picture")
+    doubts = " ".join(agcam.audit(one, model, out=tmp_path / "a").summary["doubts"])
+    assert "All pictures are of one class, ant" in doubts
+    assert "25 % of the pictures could not be audited" in doubts
+    three = lay_out(tmp_path / "three", each=3)
+    made = agcam.audit(three, model, out=tmp_path / "b")
+    assert made.summary["accuracy"]["low"] < 1 / 3  # of an untrained model
+    assert "no better" in made.summary["doubts"][0]
+    read = Page(made.page)
+    assert read.document["blocks"][0]["doubts"] == made.summary["doubts"]
+
+
+def test_a_hierarchy_is_audited_on_patches_that_hold_its_tokens(tmp_path):
+    torch.manual_seed(0)
+    module = timm.models.SwinTransformer(
+        img_size=64, patch_size=4, window_size=4, embed_dim=16, depths=(2, 2, 2),
+        num_heads=(2, 2, 2), num_classes=len(NAMES),
+    ).eval()  # fmt: skip
+    classifier = agcam.load(module, classes=NAMES)
+    made = agcam.audit(lay_out(tmp_path / "p", each=2), classifier, out=tmp_path / "out")
+    assert made.summary["method"] == "agcam"
+    assert made.found.pictures.predicted_map.shape[1:] == (16, 16)
+    caught = []
+    block = module.layers[2].blocks[0]  # of six blocks the fifth, at 70 % of the depth
+    handle = block.attn.qkv.register_forward_hook(lambda *given: caught.append(given[-1]))
+    pixels = made.found.setup.open(made.found.sample(0))[0]
+    with torch.no_grad():
+        module(pixels[None])
+    handle.remove()
+    value = caught[0].reshape(4, 4, 3, -1)[:, :, 2]  # one window of 4 x 4 tokens: no shift
+    found, mine = made.found.patches, made.found.patches.picture == 0
+    y, x = np.divmod(found.place[mine], 16)
+    np.testing.assert_allclose(found.features[mine], value[y // 4, x // 4], atol=2e-3)
+
+
 def test_no_class_of_the_model_is_refused(model, tmp_path):
     pictures = lay_out(tmp_path / "pictures", ("x", "y"), 1)
     with pytest.raises(RunError, match="none of the data set's 2 classes"):
@@ -150,7 +236,7 @@ def test_a_damaged_shard_is_removed_and_scanned_again(folder, model, tmp_path):
     first = agcam.audit(folder, model, out=tmp_path, batch_size=4).summary
     shard = next((tmp_path / "scans").glob("*/0000/0000001.npz"))
     shard.write_bytes(shard.read_bytes()[:100])
-    next((tmp_path / "scans").glob("*/columns/complete")).unlink()
+    next((tmp_path / "scans").glob("*/columns/complete.json")).unlink()
     with pytest.raises(RunError, match="run the same command"):
         agcam.audit(folder, model, out=tmp_path, batch_size=4)
     assert agcam.audit(folder, model, out=tmp_path, batch_size=4).summary == first

@@ -35,7 +35,7 @@ def text():
     ]  # fmt: skip
     reasons = [reason(0, 0.93), reason(1, 0.1)]
     audit = {
-        "kind": "audit", "key": "abc", "first": ["reason-0-0"],
+        "kind": "audit", "key": "abc", "doubts": ["It is often wrong."], "first": ["reason-0-0"],
         "reasons": {one["id"]: one for one in reasons},
         "classes": [{
             "id": "class-0", "name": NAME, "score": 0.93, "reasons": [one["id"] for one in reasons],

@@ -8,16 +8,18 @@ from typing import Any, Final
 import numpy as np
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, reduce
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import ModelError
-from ..values import Classifier, Recording
+from ..values import BlockRecord, Classifier, Grid, Places, Recording
 from .reasons import LAYER, TOP_K
 
 COLOURS: Final = 4  # pixels a side of what is kept of the input below a patch
 RGB: Final = 3
+FEWEST: Final = 7  # patches of a side
+MOST_PATCHES: Final = 256
 SCHEMA: Final = {"version": 3, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
 """All that columns depend on beside model, data set and method."""
 LARGEST: Final = float(np.finfo(np.float16).max)
@@ -54,14 +56,63 @@ def masses(maps: NDArray[Any]) -> NDArray[np.float32]:
     return shares(np.where(signed, np.maximum(maps, 0), maps))
 
 
-def tokens(recording: Recording, layer: float = LAYER) -> Tensor:
-    """What the patches hold at a share of the depth: values of that block, (batch, patch, dim)."""
+def audited_grid(recording: Recording) -> Grid:
+    """The patches of an audit: the model's, or squares of cells where it has none of its own.
+
+    A hierarchy is read on a fine grid, whose single cells are too small to be cut out and compared.
+    """
     grid = recording.grid
-    fitting = [one.value for one in recording.blocks if one.value.shape[-2] == grid.tokens]
+    if all(block.places is None for block in recording.blocks):
+        return grid
+    sides = [
+        side
+        for side in range(1, min(grid.rows, grid.columns) // FEWEST + 1)
+        if grid.rows % side == grid.columns % side == 0
+    ]
+    enough = (one for one in sides if grid.patches <= MOST_PATCHES * one**2)
+    side = next(enough, max(sides, default=1))
+    return Grid(grid.rows // side, grid.columns // side, 0)
+
+
+def pooled(maps: NDArray[Any], grid: Grid) -> NDArray[Any]:
+    """Maps (..., row, column) on the patches of an audit: each the mean of its cells."""
+    side = maps.shape[-2] // grid.rows
+    pattern = "... (row y) (column x) -> ... row column"
+    return maps if side == 1 else reduce(maps, pattern, "mean", y=side, x=side)
+
+
+def tokens(recording: Recording, grid: Grid, layer: float = LAYER) -> Tensor:
+    """What the patches hold at a share of the depth: values of that block, (batch, patch, dim)."""
+    fitting = [one for one in recording.blocks if _holds_patches(one, recording.grid)]
     if not fitting:
-        raise ModelError("no block of the model has one token for each patch of its map.")
-    value = fitting[min(int(layer * len(fitting)), len(fitting) - 1)]
-    return rearrange(value[:, :, grid.places], "batch head patch dim -> batch patch (head dim)")
+        raise ModelError("no block of the model has a token for each patch, which an audit needs.")
+    block = fitting[min(int(layer * len(fitting)), len(fitting) - 1)]
+    if block.places is not None:
+        return _on_patches(block.value, block.places, grid)
+    value = block.value[:, :, recording.grid.places]
+    return rearrange(value, "batch head patch dim -> batch patch (head dim)")
+
+
+def bytes_kept(grid: Grid, dim: int) -> int:
+    """What is kept of a picture at most: three maps, and the patches of two of them."""
+    patch = 2 * dim + RGB * COLOURS**2 + 16
+    return 12 * grid.patches + 2 * min(TOP_K, grid.patches) * patch + 80
+
+
+def _holds_patches(block: BlockRecord, grid: Grid) -> bool:
+    return block.places is not None or block.value.shape[-2] == grid.tokens
+
+
+def _on_patches(value: Tensor, places: Places, grid: Grid) -> Tensor:
+    """The mean of the keys that lie on each patch, by their shares (batch, patch, dim)."""
+    keys = places.by_picture(value.movedim(-2, -1)).flatten(1, -2).float()
+    rows, columns = (
+        reduce(one.to(keys), "key (patch cell) -> key patch", "sum", patch=count)
+        for one, count in zip(places.weights[-2:], (grid.rows, grid.columns), strict=True)
+    )
+    sums = torch.einsum("bdk,kr,kc->brcd", keys, rows, columns)
+    shares = torch.einsum("kr,kc->rc", rows, columns)
+    return (sums / shares.clamp(min=1e-6)[..., None]).flatten(1, 2)
 
 
 def strongest(

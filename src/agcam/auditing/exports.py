@@ -1,105 +1,121 @@
-"""An audit for other programs: CSV, Parquet, COCO, and FiftyOne."""
+"""An audit as files for other programs: CSV, Parquet and COCO, written piece by piece."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 
-from ..errors import RunError
-from ..records.export import csv_text, parquet_table
+from ..records.export import csv_lines, parquet_table
 from .findings import Findings
-from .shown import patch_box
-from .values import Reason
+from .occurrences import occurrences, pixel_boxes
 
-Table = tuple[Sequence[str], list[tuple[Any, ...]]]
-PICTURES: Final = ("picture", "label", "predicted", "probability", "label_probability", "inside")
-REASONS: Final = (
-    "class",
-    "reason",
-    "share",
-    "occurrence",
-    "pictures",
-    "suspicion",
-    "sentence",
-    "verdict",
-    "note",
-)
-EXAMPLES: Final = ("class", "reason", "picture", "relevance")
+Row = tuple[Any, ...]
 
 
-def files(found: Findings) -> Iterator[tuple[str, bytes]]:
-    """The names of the files beside the page, and what they hold."""
-    for name, (header, rows) in tables(found).items():
-        yield f"{name}.csv", csv_text(header, rows).encode()
-        made = parquet_table(header, rows)
+@dataclass(frozen=True)
+class Table:
+    """A table whose rows are made when they are written: a million of them are never held at once.
+
+    Attributes:
+        columns: The kind of each.
+    """
+
+    columns: Mapping[str, type]
+    rows: Callable[[Findings], Iterator[Row]]
+
+
+def files(found: Findings) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The names of the files beside the page, and their pieces."""
+    for name, table in TABLES.items():
+        lines = csv_lines(tuple(table.columns), table.rows(found))
+        yield f"{name}.csv", (line.encode() for line in lines)
+        made = parquet_table(table.columns, table.rows(found))
         if made is not None:
-            yield f"{name}.parquet", made
-    yield "reasons.coco.json", json.dumps(coco(found)).encode()
+            yield f"{name}.parquet", [made]
+    yield "reasons.coco.json", (piece.encode() for piece in coco(found))
 
 
-def tables(found: Findings) -> dict[str, Table]:
-    """Every table by its name: pictures, reasons, the pictures of each reason, failures."""
-    return {
-        "pictures": (PICTURES, list(_pictures(found))),
-        "reasons": (REASONS, list(_reasons(found))),
-        "examples": (EXAMPLES, list(_examples(found))),
-        "failures": (
-            ("picture", "what", "why"),
-            [(one.name, one.metric, one.message) for one in found.failures],
-        ),
-    }
-
-
-def _pictures(found: Findings) -> Iterator[tuple[Any, ...]]:
+def _pictures(found: Findings) -> Iterator[Row]:
     pictures = found.pictures
     for row in range(len(pictures)):
         inside = float((pictures.predicted_map[row] * pictures.truth[row]).sum())
+        label = int(pictures.label[row])
         numbers = (*pictures.probability[row].tolist(), inside)
         yield (
             found.sample(row).name,
-            found.name(int(pictures.label[row])),
+            found.name(label) if pictures.labelled[row] else "",
             found.name(int(pictures.predicted[row])),
             *(None if np.isnan(number) else number for number in numbers),
         )
 
 
-def _reasons(found: Findings) -> Iterator[tuple[Any, ...]]:
+def _reasons(found: Findings) -> Iterator[Row]:
     for reason in found.ranked:
         suspicion = found.suspicion[reason.target, reason.number]
         verdict = found.verdicts.get((reason.target, reason.number))
         yield (
             found.name(reason.target),
             reason.number + 1,
-            reason.share,
-            reason.occurrence,
+            float(reason.share),
+            float(reason.occurrence),
             len(found.rows_of(reason)),
-            suspicion.score,
+            float(suspicion.score),
             suspicion.sentence,
             verdict.verdict if verdict else "",
             verdict.note if verdict else "",
         )
 
 
-def _examples(found: Findings) -> Iterator[tuple[Any, ...]]:
+def _examples(found: Findings) -> Iterator[Row]:
     for reason in found.ranked:
-        for row, relevance in _places(found, reason):
-            yield found.name(reason.target), reason.number + 1, found.sample(row).name, relevance
+        name, where = found.name(reason.target), occurrences(found, reason)
+        for row, relevance in zip(where.rows.tolist(), where.relevance.tolist(), strict=True):
+            yield name, reason.number + 1, found.sample(row).name, relevance
 
 
-def _places(found: Findings, reason: Reason) -> Iterator[tuple[int, float]]:
-    """The pictures in which a reason occurs, and its share of each one's map."""
-    patches = found.patches
-    sums = np.zeros(len(found.pictures))
-    np.add.at(sums, patches.picture[reason.patches], patches.relevance[reason.patches])
-    for row in found.rows_of(reason).tolist():
-        yield row, float(sums[row])
+def _failures(found: Findings) -> Iterator[Row]:
+    return ((one.name, one.metric, one.message) for one in found.failures)
 
 
-def coco(found: Findings) -> dict[str, Any]:
-    """Each reason as a category, with a box where it lies in each picture of it."""
+TABLES: Final = {
+    "pictures": Table(
+        {
+            "picture": str,
+            "label": str,
+            "predicted": str,
+            "probability": float,
+            "label_probability": float,
+            "inside": float,
+        },
+        _pictures,
+    ),
+    "reasons": Table(
+        {
+            "class": str,
+            "reason": int,
+            "share": float,
+            "occurrence": float,
+            "pictures": int,
+            "suspicion": float,
+            "sentence": str,
+            "verdict": str,
+            "note": str,
+        },
+        _reasons,
+    ),
+    "examples": Table({"class": str, "reason": int, "picture": str, "relevance": float}, _examples),
+    "failures": Table({"picture": str, "what": str, "why": str}, _failures),
+}
+"""Pictures, reasons, the pictures of each reason, and what could not be audited."""
+
+
+def coco(found: Findings) -> Iterator[str]:
+    """Each reason as a category, with a box where it lies in each picture of it: pieces of JSON."""
     categories = [
         {
             "id": number,
@@ -108,67 +124,46 @@ def coco(found: Findings) -> dict[str, Any]:
         }
         for number, one in enumerate(found.ranked, start=1)
     ]
-    images: dict[int, dict[str, Any]] = {}
-    annotations: list[dict[str, Any]] = []
-    for number, reason in enumerate(found.ranked, start=1):
-        for row, relevance in _places(found, reason):
-            frame = found.frame(row)
-            images[row] = {
-                "id": row + 1,
-                "file_name": found.sample(row).name,
-                "width": frame.width,
-                "height": frame.height,
+    yield f'{{"categories": {json.dumps(categories)},\n"annotations": ['
+    yield from _listed(_annotations(found))
+    yield '],\n"images": ['
+    yield from _listed(_images(found))
+    yield "]}\n"
+
+
+def _listed(values: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Entries of a list of JSON, a line each."""
+    for number, value in enumerate(values):
+        yield f"{',' if number else ''}\n{json.dumps(value)}"
+
+
+def _annotations(found: Findings) -> Iterator[dict[str, Any]]:
+    number = 0
+    for category, reason in enumerate(found.ranked, start=1):
+        where = occurrences(found, reason)
+        boxes = pixel_boxes(found, where)
+        for row, relevance, box in zip(where.rows, where.relevance, boxes, strict=True):
+            number += 1
+            yield {
+                "id": number,
+                "image_id": int(row) + 1,
+                "category_id": category,
+                "bbox": box.tolist(),
+                "area": float(box[2] * box[3]),
+                "iscrowd": 0,
+                "score": float(relevance),
             }
-            box = patch_box(found, reason, row)
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": row + 1,
-                    "category_id": number,
-                    "bbox": box,
-                    "area": box[2] * box[3],
-                    "iscrowd": 0,
-                    "score": relevance,
-                }
-            )
-    return {"images": list(images.values()), "annotations": annotations, "categories": categories}
 
 
-def to_fiftyone(found: Findings, name: str | None) -> Any:
-    """A FiftyOne data set of the pictures, with label, prediction, map, and reasons as boxes."""
-    try:
-        import fiftyone
-    except ImportError as error:
-        raise RunError("this needs FiftyOne: pip install fiftyone") from error
-    pictures, samples = found.pictures, []
-    reasons: dict[int, list[Any]] = {}
-    for reason in found.ranked:
-        for row, relevance in _places(found, reason):
-            frame = found.frame(row)
-            left, top, width, height = patch_box(found, reason, row)
-            box = [
-                left / frame.width,
-                top / frame.height,
-                width / frame.width,
-                height / frame.height,
-            ]
-            label = f"{found.name(reason.target)}: reason {reason.number + 1}"
-            suspicious = found.score(reason)
-            detection = fiftyone.Detection(
-                label=label, bounding_box=box, confidence=relevance, suspicious=suspicious
-            )
-            reasons.setdefault(row, []).append(detection)
-    for row in range(len(pictures)):
-        sample = fiftyone.Sample(filepath=found.sample(row).address)
-        probability = float(pictures.probability[row, 0])
-        sample["label"] = fiftyone.Classification(label=found.name(int(pictures.label[row])))
-        sample["prediction"] = fiftyone.Classification(
-            label=found.name(int(pictures.predicted[row])),
-            confidence=None if np.isnan(probability) else probability,
-        )
-        sample["map"] = fiftyone.Heatmap(map=np.asarray(pictures.predicted_map[row]))
-        sample["reasons"] = fiftyone.Detections(detections=reasons.get(row, []))
-        samples.append(sample)
-    made = fiftyone.Dataset(name)
-    made.add_samples(samples)
-    return made
+def _images(found: Findings) -> Iterator[dict[str, Any]]:
+    """The pictures in which a reason occurs."""
+    shown = np.zeros(len(found.pictures), dtype=bool)
+    shown[list(chain.from_iterable(found.rows_of(one) for one in found.ranked))] = True
+    for row in np.flatnonzero(shown).tolist():
+        frame = found.frame(row)
+        yield {
+            "id": row + 1,
+            "file_name": found.sample(row).name,
+            "width": frame.width,
+            "height": frame.height,
+        }

@@ -14,6 +14,7 @@ from ..errors import RunError
 from ..evaluation import Setup
 from ..records import Estimate, Failure
 from ..values import Frame, Grid, Sample, name_of
+from .doubts import doubts
 from .mistakes import Pair, Suspect, label_suspects, outliers, pairs
 from .reasons import reasons_of
 from .suspicion import suspicions
@@ -21,6 +22,7 @@ from .truth import Groups, groups
 from .values import Intervention, Patches, Pictures, Reason, Suspicion, mean_of
 from .verdicts import Verdict, matched
 
+NO_CLASS: Final = "none of the classes"
 SUSPICIOUS: Final = 0.5  # a score from which a reason is tested, and shown first
 
 
@@ -66,11 +68,15 @@ class Findings:
     def name(self, target: int) -> str:
         """What a class is called."""
         names = self.setup.classifier.class_names
-        return name_of(names, target) if target >= 0 else "none of the classes"
+        return name_of(names, target) if target >= 0 else NO_CLASS
 
     def sample(self, row: int) -> Sample:
         """The sample of a row of `pictures`."""
         return self.setup.dataset.samples[int(self.pictures.number[row])]
+
+    def labelled_sample(self, row: int) -> Sample:
+        """The sample of a picture and its label, by which its annotation is known."""
+        return self.setup.sample_of(self.sample(row), int(self.pictures.label[row]))
 
     def frame(self, row: int) -> Frame:
         """What the model saw of a picture."""
@@ -86,9 +92,9 @@ class Findings:
         return np.flatnonzero(self.pictures.predicted == target)
 
     def accuracy(self, target: int | None = None) -> Estimate:
-        """Of a class's pictures, or of all, with a bootstrap interval."""
-        right = self.pictures.right
-        return mean_of(right if target is None else right[self.labelled(target)])
+        """Of a class's pictures, or of all that have a label, with a bootstrap interval."""
+        right, labelled = self.pictures.right, self.pictures.labelled
+        return mean_of(right[labelled if target is None else self.labelled(target)])
 
     @cached_property
     def ranked(self) -> tuple[Reason, ...]:
@@ -120,6 +126,11 @@ class Findings:
         """How suspicious a class is: its most suspicious reason that nobody found fine."""
         reasons = self.reasons.get(target, ())
         return max((self.score(one) for one in reasons if not self.is_fine(one)), default=0.0)
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the numbers say less than they seem to, if they do."""
+        return doubts(self)
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:

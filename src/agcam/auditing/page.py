@@ -55,7 +55,6 @@ class _Page:
     def lead(self) -> str:
         """The result in two sentences."""
         found = self.found
-        accuracy = found.accuracy()
         first = [one for one in found.ranked if found.is_suspicious(one)]
         names = list(dict.fromkeys(found.name(one.target) for one in first))
         what = (
@@ -64,11 +63,13 @@ class _Page:
             if names
             else "No reason is suspicious."
         )
-        return (
-            f"{what} {len(found.pictures)} pictures of {len(found.classes)} classes; "
-            f"{100 * accuracy.mean:.1f} % are predicted rightly ({100 * accuracy.low:.1f} to "
-            f"{100 * accuracy.high:.1f})."
-        )
+        accuracy, right = found.accuracy(), "."
+        if accuracy.number:
+            right = (
+                f"; {100 * accuracy.mean:.1f} % are predicted rightly ({100 * accuracy.low:.1f} to "
+                f"{100 * accuracy.high:.1f})."
+            )
+        return f"{what} {len(found.pictures)} pictures of {len(found.classes)} classes{right}"
 
     def footer(self) -> str:
         """How it was made."""
@@ -87,6 +88,7 @@ class _Page:
         return {
             "kind": "audit",
             "key": key,
+            "doubts": list(found.doubts),
             "first": [_id(one) for one in first],
             "reasons": {_id(one): data for one, data in reasons.items()},
             "classes": [self.class_(target) for target in self.ranked],
@@ -98,23 +100,22 @@ class _Page:
         found, link = self.found, self.shown.link
         labelled, called = found.labelled(target), found.called(target)
         right, name = found.pictures.right, found.name(target)
-        accuracy = found.accuracy(target)
-        lost = [row for row in labelled if not right[row]]
-        gained = [row for row in called if not right[row]]
+        lost, wrong = labelled[~right[labelled]], called[~right[called]]
+        gained = wrong[found.pictures.labelled[wrong]]
+        facts = [
+            ["pictures", link(str(len(labelled)), f"{name}: its pictures", labelled)],
+            ["predicted rightly", interval_text(found.accuracy(target))],
+            ["predicted as another", link(str(len(lost)), f"{name}: called another", lost)],
+            ["others predicted as it", link(str(len(gained)), f"Others called {name}", gained)],
+        ]
+        if not found.pictures.labelled.any():
+            facts = [["predicted", link(str(len(called)), f"Predicted as {name}", called)]]
         return {
             "id": f"class-{target}",
             "name": name,
             "score": _number(found.attention(target)),
             "reasons": [_id(one) for one in found.reasons.get(target, ())],
-            "facts": [
-                ["pictures", link(str(len(labelled)), f"{name}: its pictures", labelled)],
-                ["predicted rightly", interval_text(accuracy) if accuracy.number else "-"],
-                [
-                    "predicted as another",
-                    link(str(len(lost)), f"{name}: called another", lost),
-                ],
-                ["others predicted as it", link(str(len(gained)), f"Others called {name}", gained)],
-            ],
+            "facts": facts,
         }
 
     def reason(self, reason: Reason) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -16,9 +16,14 @@ from ..evaluation.match import match_report
 from ..evaluation.planning import noise_items
 from ..evaluation.setup import key_of
 from ..evaluation.shard_maps import ShardMaps
+from ..methods import choose
+from ..records import RANDOM_BASELINES
 from ..tracing import evaluation_mode
-from .columns import SCHEMA
+from .columns import SCHEMA, audited_grid, bytes_kept, tokens
+from .reasons import METHOD
 
+USUAL: Final = (METHOD, "agcam")
+"""The second where attention lies on several grids or in windows, as in a hierarchy."""
 SECONDS: Final = 1.0  # of measuring, after which one more pass says nothing new
 
 
@@ -31,6 +36,7 @@ class Plan:
         seconds: What the scan of one picture takes in one worker.
         forward_seconds: What a plain pass of one picture takes.
         tests: Forward passes that interventions take at most.
+        bytes: What is kept of a picture, at most.
     """
 
     setup: Setup
@@ -38,6 +44,7 @@ class Plan:
     seconds: float
     forward_seconds: float
     tests: int
+    bytes: int
 
     @property
     def key(self) -> str:
@@ -59,9 +66,43 @@ class Plan:
         """Which classes the model knows, as text."""
         return match_report(self.setup.dataset, self.setup.classifier)
 
+    @property
+    def disk(self) -> int:
+        """What the scan takes of a disk at most, in bytes: its shards, and its columns."""
+        return 2 * self.bytes * self.pictures
+
     def total_seconds(self, workers: int, left: float = 1.0) -> float:
         """About how long interventions take, and the scan of what is left (a share)."""
         return left * self.pictures * self.seconds / workers + self.tests * self.forward_seconds
+
+
+def with_usual_method(setups: Sequence[Setup]) -> list[Setup]:
+    """The same models with the first usual method that none of them refuses, else with the first.
+
+    Maps of two methods are not compared, so that two models have one.
+    """
+    for name in USUAL:
+        made = [
+            replace(
+                setup,
+                configuration=replace(setup.configuration, methods=(name,)),
+                methods=choose((name, *RANDOM_BASELINES)),
+            )
+            for setup in setups
+        ]
+        if all(map(_accepts, made)):
+            return made
+    return list(setups)
+
+
+def _accepts(setup: Setup) -> bool:
+    """Whether a model has a map by the method of a setup."""
+    try:
+        with evaluation_mode(setup.classifier.module):
+            _recorded(setup, 1)()
+    except AgcamError:
+        return False
+    return True
 
 
 def plan(setup: Setup, tests: int) -> Plan:
@@ -73,22 +114,25 @@ def plan(setup: Setup, tests: int) -> Plan:
     classifier, method = setup.classifier, setup.methods[0]
     with torch_threads(setup.configuration.threads), evaluation_mode(classifier.module):
         try:
-            _recorded(setup, 1)()  # the survey of the model is no scan's time
+            size = _recorded(setup, 1)()  # the survey of the model is no scan's time
         except AgcamError as error:
             raise RunError(f"{classifier.name} refuses {method.name}: {error}") from error
-        size = min(setup.configuration.batch_size, len(setup.dataset.samples))
-        scan = _fastest(_recorded(setup, size)) / size
-        forward = _fastest(_plain(setup, size)) / size
+        batch = min(setup.configuration.batch_size, len(setup.dataset.samples))
+        scan = _fastest(_recorded(setup, batch)) / batch
+        forward = _fastest(_plain(setup, batch)) / batch
     description = {**setup.description(), "audit": SCHEMA}
-    return Plan(setup, description, scan, forward, tests)
+    return Plan(setup, description, scan, forward, tests, size)
 
 
-def _recorded(setup: Setup, pictures: int) -> Callable[[], object]:
+def _recorded(setup: Setup, pictures: int) -> Callable[[], int]:
+    """What records pictures as a scan does; it gives what is kept of one, in bytes."""
     items = noise_items(setup, pictures)
 
-    def run() -> object:
+    def run() -> int:
         maps = ShardMaps(setup.classifier, items, setup.methods[:1])
-        return maps.maps_of_several(setup.methods[0], maps.logits.argmax(-1)[:, None])
+        maps.maps_of_several(setup.methods[0], maps.logits.argmax(-1)[:, None])
+        grid = audited_grid(maps.recording)
+        return bytes_kept(grid, tokens(maps.recording, grid).shape[-1])
 
     return run
 

@@ -12,10 +12,11 @@ from typing import Any, Final
 from ..errors import RunError
 from ..maps import write_atomically
 from .against import Comparison
-from .exports import files, to_fiftyone
+from .exports import files
 from .findings import Findings
 from .page import audit_page
 from .summary import changes_summary, summary
+from .to_fiftyone import to_fiftyone
 
 SUMMARY: Final = "summary.json"
 PAGE: Final = "audit.html"

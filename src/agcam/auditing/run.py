@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ..datasets import DATASETS
 from ..engines import ENGINES, Engine, Resources
-from ..errors import RunError
+from ..errors import DataSetError, RunError
 from ..evaluation import Configuration, Setup, load_setup
 from ..evaluation.configuration import torch_threads
 from ..evaluation.run import loaded_unless_named, locked, resources_for
@@ -19,7 +20,7 @@ from ..values import DataSet
 from .against import compare
 from .findings import Findings, find
 from .interventions import PASSES, prove
-from .price import Plan, plan
+from .price import Plan, plan, with_usual_method
 from .reasons import METHOD
 from .result import Audit
 from .scan import Scanned, Scanner, start_scanner
@@ -37,7 +38,7 @@ def audit(
     *,
     layout: str = "folder",
     out: str | Path = Path("audited"),
-    method: str = METHOD,
+    method: str | None = None,
     against: object = None,
     tests: int = 3,
     verdicts: str | Path | None = None,
@@ -67,7 +68,8 @@ def audit(
         model: As in `explain`.
         layout: A name of `agcam.DATASETS`. Where it has boxes or masks they are used.
         out: The folder for the page, the numbers, and the scan.
-        method: Whose maps show what speaks for a class.
+        method: Whose maps show what speaks for a class; None: agcam_evidence, or agcam where a
+            model has its attention on several grids or in windows.
         against: Another model with the same classes, such as an older checkpoint: what changed is
             reported. It is loaded as `model` is.
         tests: How many of the most suspicious reasons are tested by changing pictures.
@@ -96,9 +98,10 @@ def audit(
     loading = _Loading(arch, classes, preparation, scores, device)
     shape = {"limit": limit, "batch_size": batch_size, "threads": threads}
     setups = [
-        loading.setup(one, data, layout, method, options, shape)
+        loading.setup(one, data, layout, method or METHOD, options, shape)
         for one in (model, *(() if against is None else (against,)))
     ]
+    setups = with_usual_method(setups) if method is None else setups
     report = progress or (lambda what, done, total: None)
     found, keys = list[Findings](), list[str]()
     for number, setup in enumerate(setups):
@@ -149,7 +152,23 @@ class _Loading:
             **stated,
             **shape,
         )
-        return load_setup(configuration, classifier, given)
+        try:
+            return load_setup(configuration, classifier, given)
+        except DataSetError as error:
+            if layout != "folder" or not _holds_pictures(str(data)):
+                raise
+            raise DataSetError(
+                f'{error} Pictures without classes are audited by prediction: layout="unlabelled" '
+                "(--layout unlabelled)."
+            ) from error
+
+
+def _holds_pictures(root: str) -> bool:
+    """Whether pictures lie somewhere in a folder."""
+    try:
+        return bool(DATASETS["unlabelled"].read(root).samples)
+    except DataSetError:
+        return False
 
 
 def _found(made: Plan, shards: Shards, engine: Engine, progress: Progress) -> Findings:
@@ -158,9 +177,9 @@ def _found(made: Plan, shards: Shards, engine: Engine, progress: Progress) -> Fi
     scans.mkdir(parents=True, exist_ok=True)
     with locked(scans / "scan", made.key):
         scan(made, shards, engine, partial(progress, "scanning"))
-    pictures, patches = shards.columns()
+    pictures, patches, failures = shards.columns()
     progress("finding reasons", 0, 1)
-    return find(made.setup, pictures, patches, tuple(shards.failures()))
+    return find(made.setup, pictures, patches, failures)
 
 
 def scan(made: Plan, shards: Shards, engine: Engine, progress: Callable[[int, int], None]) -> None:

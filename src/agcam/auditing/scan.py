@@ -17,8 +17,18 @@ from ..evaluation.items import Item, read_truth
 from ..evaluation.rows import Rows
 from ..evaluation.shard_maps import ShardMaps
 from ..records import Failure
-from ..values import Frame, Grid, Metric, Truth
-from .columns import Columns, in_colour, joined, masses, shares, strongest, tokens
+from ..values import UNLABELLED, Frame, Grid, Metric, Sample, Truth
+from .columns import (
+    Columns,
+    audited_grid,
+    in_colour,
+    joined,
+    masses,
+    pooled,
+    shares,
+    strongest,
+    tokens,
+)
 from .truth import coverage
 
 
@@ -54,22 +64,27 @@ class Scanner:
 
     def _keep(self, maps: ShardMaps, _: Sequence[Metric], rows: Rows) -> None:
         """Keep the columns of some pictures, all from their one recording."""
-        grid, labels = maps.layout.grid, maps.labels
-        explained = maps.logits.argmax(-1)
+        grid, explained = audited_grid(maps.recording), maps.logits.argmax(-1)
+        samples = [  # of several classes of a picture the predicted one counts
+            self.setup.sample_of(item.sample, target)
+            for item, target in zip(maps.items, explained.tolist(), strict=True)
+        ]
+        labels = self._labels(samples, explained)
         targets = torch.stack([explained, labels], 1)
         if torch.equal(explained, labels):
             targets = targets[:, :1]
         method = maps.methods[0]
-        relevance = maps.maps_of_several(method, targets)
+        relevance = pooled(maps.maps_of_several(method, targets), grid)
         found = masses(relevance)
         good = [n for n in range(len(maps.items)) if (n, method.name) not in maps.broken]
-        truths = np.stack([self._truth(item, grid, rows) for item in maps.items])
+        pairs = zip(maps.items, samples, strict=True)
+        truths = np.stack([self._truth(item, sample, grid, rows) for item, sample in pairs])
         pixels = in_colour(maps.pixels, self.setup.classifier)
         made = {
             "number": np.array([item.number for item in maps.items], np.int32),
-            "label": labels.cpu().numpy().astype(np.int32),
+            "label": np.array([self.setup.class_of(one) for one in samples], np.int32),
             "predicted": np.array(maps.prediction, np.int32),
-            "probability": _probabilities(maps, explained),
+            "probability": _probabilities(maps, explained, labels),
             "predicted_map": found[:, 0],
             "label_map": found[:, -1],
             "truth": truths,
@@ -77,13 +92,18 @@ class Scanner:
             "tone": np.concatenate([pixels.mean((2, 3)), pixels.std((2, 3))], 1),
         }
         pictures = {name: column[good] for name, column in made.items()}
-        features = tokens(maps.recording)
+        features = tokens(maps.recording, grid)
         patches = strongest(shares(relevance), targets.cpu().numpy(), features, pixels, good)
         self._kept.append(pictures | patches)
 
-    def _truth(self, item: Item, grid: Grid, rows: Rows) -> NDArray[np.float32]:
+    def _labels(self, samples: Sequence[Sample], explained: Tensor) -> Tensor:
+        """The model's class of each picture's label; the predicted one where it has none."""
+        known = torch.tensor([self.setup.class_of(one) for one in samples], device=explained.device)
+        return torch.where(known == UNLABELLED, explained, known)
+
+    def _truth(self, item: Item, sample: Sample, grid: Grid, rows: Rows) -> NDArray[np.float32]:
         """How much of each patch is on the object; what is wrong with an annotation is recorded."""
-        truth = read_truth(self.setup.dataset.truth, item.sample, item.frame)
+        truth = read_truth(self.setup.dataset.truth, sample, item.frame)
         if isinstance(truth, str):
             rows.fail(item.number, item.sample, "truth", truth)
             truth = Truth(np.zeros((0, 4)))
@@ -96,11 +116,11 @@ def start_scanner(configuration: Configuration, key: str) -> Scanner:
     return Scanner(evaluator.setup, evaluator)
 
 
-def _probabilities(maps: ShardMaps, explained: Tensor) -> NDArray[np.float32]:
+def _probabilities(maps: ShardMaps, explained: Tensor, labels: Tensor) -> NDArray[np.float32]:
     """(picture, 2): of the predicted class and of the label; NaN where there are none."""
     if maps.probabilities is None:
         return np.full((len(maps.items), 2), np.nan, np.float32)
-    both = torch.stack([explained, maps.labels], 1)
+    both = torch.stack([explained, labels], 1)
     return np.asarray(maps.probabilities.gather(1, both).cpu().numpy(), dtype=np.float32)
 
 

@@ -24,6 +24,8 @@ from .values import Patches, Pictures
 FOLDER: Final = 1000  # files of shards in one folder
 OF_PICTURES: Final = tuple(field.name for field in fields(Pictures))
 OF_PATCHES: Final = tuple(field.name for field in fields(Patches))
+COMPLETE: Final = "complete.json"
+"""Written last among the columns; holds what could not be scanned."""
 DAMAGE: Final = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
@@ -43,7 +45,7 @@ class Shards:
         about = {"failures": scanned.failures, "forwards": scanned.forwards}
         columns: dict[str, Any] = {**scanned.columns, "about": _as_bytes(about)}
         np.savez(buffer, **columns)
-        (self.folder / "columns" / "complete").unlink(missing_ok=True)
+        (self.folder / "columns" / COMPLETE).unlink(missing_ok=True)
         write_atomically(self._path(shard), buffer.getvalue())
 
     def read(self, shard: int) -> Scanned:
@@ -62,16 +64,17 @@ class Shards:
         failures = tuple(Failure(*row) for row in about["failures"])
         return Scanned(columns, failures, about["forwards"])
 
-    def failures(self) -> list[Failure]:
-        """What could not be scanned, in the data set's order."""
-        return [failure for scanned in self._each() for failure in scanned.failures]
+    def columns(self) -> tuple[Pictures, Patches, tuple[Failure, ...]]:
+        """All shards one below the other, memory-mapped, and what could not be scanned.
 
-    def columns(self) -> tuple[Pictures, Patches]:
-        """All shards one below the other, memory-mapped; RunError if no picture was scanned."""
+        Raises:
+            RunError: No picture was scanned.
+        """
         target = self.folder / "columns"
-        if not (target / "complete").exists():
+        failures = _failures(target)
+        if failures is None:
             shutil.rmtree(target, ignore_errors=True)
-            self._merge(target)
+            failures = self._merge(target)
         found = {
             name: np.load(target / f"{name}.npy", mmap_mode="r")
             for name in (*OF_PICTURES, *OF_PATCHES)
@@ -79,17 +82,22 @@ class Shards:
         return (
             Pictures(**{name: found[name] for name in OF_PICTURES}),
             Patches(**{name: found[name] for name in OF_PATCHES}),
+            failures,
         )
 
-    def _merge(self, target: Path) -> None:
+    def _merge(self, target: Path) -> tuple[Failure, ...]:
+        """Write the columns, then that they are complete; two passes over the shards."""
         pictures = patches = 0
         first: Scanned | None = None
+        failures: list[Failure] = []
         for scanned in self._each():
             pictures += len(scanned.columns.get("number", ()))
             patches += len(scanned.columns.get("picture", ()))
             first = scanned if first is None and scanned.columns else first
+            failures += scanned.failures
         if first is None:
-            raise RunError("no picture could be scanned")
+            why = f", for example {failures[0].name}: {failures[0].message}" if failures else ""
+            raise RunError(f"no picture could be scanned{why}")
         target.mkdir(parents=True, exist_ok=True)
         made = {
             name: _room(
@@ -106,13 +114,22 @@ class Shards:
             row, patch = row + count, patch + some
         for column in made.values():
             column.flush()
-        write_atomically(target / "complete", b"")
+        write_atomically(target / COMPLETE, json.dumps(failures).encode())
+        return tuple(failures)
 
     def _each(self) -> Iterator[Scanned]:
         return (self.read(shard) for shard in sorted(self.done()))
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard // FOLDER:04}" / f"{shard:07}.npz"
+
+
+def _failures(target: Path) -> tuple[Failure, ...] | None:
+    """What could not be scanned; None where the columns are not complete."""
+    try:
+        return tuple(Failure(*row) for row in json.loads((target / COMPLETE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _room(path: Path, column: NDArray[Any], rows: int) -> Any:

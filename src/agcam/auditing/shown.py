@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import AgcamError
 from ..evaluation.items import SIDES, read_truth
@@ -18,6 +19,7 @@ from ..values import Frame, percent
 from ..viewer import SMALL, Card, MapData, MethodData, Picture, TargetData, reduced, small_file
 from .against import Moved
 from .findings import Findings
+from .occurrences import Box, occurrences
 from .values import Reason
 
 FOLDER: Final = "pictures"
@@ -25,9 +27,6 @@ SIDE: Final = 480  # pixels of a picture's longer side
 MOST: Final = 1500  # pictures of a page
 EACH: Final = 24  # pictures of a list
 AROUND: Final = 1  # patches shown around what is cut out
-WIDEST: Final = 5  # patches of a side of what is cut out as a whole
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass
@@ -77,7 +76,7 @@ class Shown:
         if reason.gains is not None:  # it is everywhere
             return 0.0, 0.0, 1.0, 1.0
         columns, rows = self.found.grid.columns, self.found.grid.rows
-        left, top, right, bottom = patches_box(self.found, reason, row)
+        left, top, right, bottom = occurrences(self.found, reason, row).boxes[0]
         side = max(right - left, bottom - top) + 2 * AROUND
         start, above, end, below = self._windows[row]
         across, down = (end - start) / columns, (below - above) / rows
@@ -89,10 +88,7 @@ class Shown:
     def _card(self, row: int) -> Card:
         found, pictures = self.found, self.found.pictures
         sample = found.sample(row)
-        label, predicted = int(pictures.label[row]), int(pictures.predicted[row])
-        targets = [self._target(predicted, pictures.probability[row, 0])] if predicted >= 0 else []
-        if label != predicted:
-            targets.append(self._target(label, pictures.probability[row, 1]))
+        targets, maps = self._targets(row)
         method = found.setup.methods[0]
         card = Card(
             sample.name,
@@ -111,12 +107,11 @@ class Shown:
         width, height = picture.size
         left, top, right, bottom = window
         self._windows[row] = left / width, top / height, right / width, bottom / height
-        maps = (pictures.predicted_map[row], pictures.label_map[row])[-len(targets) :]
         return replace(
             card,
             picture=Picture(quote(f"{FOLDER}/{name}"), width, height),
             window=window,
-            maps=tuple(MapData(method.name, n, np.asarray(one)) for n, one in enumerate(maps)),
+            maps=tuple(MapData(method.name, n, one) for n, one in enumerate(maps)),
             boxes=self._boxes(row, frame, picture.size),
         )
 
@@ -151,8 +146,23 @@ class Shown:
         """Label and prediction of a picture."""
         pictures = self.found.pictures
         label, predicted = int(pictures.label[row]), int(pictures.predicted[row])
+        called = f"predicted {self.found.name(predicted)}"
+        if not pictures.labelled[row]:
+            return called
         name = self.found.name(label)
-        return name if label == predicted else f"{name}, predicted {self.found.name(predicted)}"
+        return name if label == predicted else f"{name}, {called}"
+
+    def _targets(self, row: int) -> tuple[list[TargetData], list[NDArray[Any]]]:
+        """The predicted class, and the label where it is another; and the map of each."""
+        pictures, targets, maps = self.found.pictures, [], []
+        label, predicted = int(pictures.label[row]), int(pictures.predicted[row])
+        if predicted >= 0:
+            targets.append(self._target(predicted, pictures.probability[row, 0]))
+            maps.append(np.asarray(pictures.predicted_map[row]))
+        if pictures.labelled[row] and label != predicted:
+            targets.append(self._target(label, pictures.probability[row, 1]))
+            maps.append(np.asarray(pictures.label_map[row]))
+        return targets, maps
 
     def _target(self, number: int, probability: float) -> TargetData:
         known = None if np.isnan(probability) else float(probability)
@@ -162,7 +172,8 @@ class Shown:
     def _boxes(self, row: int, frame: Frame, size: tuple[int, int]) -> tuple[Box, ...]:
         if np.isnan(self.found.pictures.truth[row]).all():
             return ()
-        truth = read_truth(self.found.setup.dataset.truth, self.found.sample(row), frame)
+        sample = self.found.labelled_sample(row)
+        truth = read_truth(self.found.setup.dataset.truth, sample, frame)
         if isinstance(truth, str):
             return ()
         scale = np.tile([size[0] / frame.width, size[1] / frame.height], 2)
@@ -174,30 +185,3 @@ def model_names(found: Findings, other: Findings) -> tuple[str, str]:
     """What two models are called beside each other."""
     first, second = found.setup.classifier.name, other.setup.classifier.name
     return (first, second) if first != second else (f"{first} (first)", f"{second} (second)")
-
-
-def patches_box(found: Findings, reason: Reason, row: int) -> Box:
-    """Where a reason lies in a picture, in patches: left, top, right, bottom.
-
-    The box of all its patches where they lie close together, else of the strongest.
-    """
-    patches, columns = found.patches, found.grid.columns
-    if reason.gains is not None:  # it is everywhere
-        return 0.0, 0.0, float(columns), float(found.grid.rows)
-    mine = reason.patches[patches.picture[reason.patches] == row]
-    y, x = np.divmod(np.asarray(patches.place[mine]), columns)
-    if max(np.ptp(x), np.ptp(y)) >= WIDEST:
-        best = int(patches.relevance[mine].argmax())
-        y, x = y[best : best + 1], x[best : best + 1]
-    return float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
-
-
-def patch_box(found: Findings, reason: Reason, row: int) -> list[float]:
-    """The same in pixels of the original picture: left, top, width, height."""
-    frame = found.frame(row)
-    left, top, right, bottom = frame.window
-    across, down = (right - left) / found.grid.columns, (bottom - top) / found.grid.rows
-    x0, y0, x1, y1 = patches_box(found, reason, row)
-    sides = np.array([left + x0 * across, top + y0 * down, left + x1 * across, top + y1 * down])
-    x0, y0, x1, y1 = np.clip(sides, 0, [frame.width, frame.height] * 2).tolist()
-    return [x0, y0, x1 - x0, y1 - y0]

@@ -29,6 +29,7 @@ def summary(found: Findings) -> dict[str, Any]:
         "versions": dict(versions()),
         "pictures": len(found.pictures),
         "failures": len(found.failures),
+        "doubts": list(found.doubts),
         "accuracy": estimate(found.accuracy()),
         "suspicious": rounded(max((found.attention(one) for one in ranked), default=0.0)),
         "classes": [class_summary(found, target) for target in ranked],

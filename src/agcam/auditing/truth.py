@@ -14,6 +14,7 @@ from ..records import Estimate
 from ..values import Frame, Grid, Truth
 from .values import Pictures, mean_of
 
+AT_ONCE: Final = 4096  # pictures whose maps are held
 POINTS: Final = 8  # a side of each patch: where it is asked whether the object is there
 
 
@@ -77,17 +78,30 @@ def groups(pictures: Pictures, rows: Int[np.ndarray, " picture"]) -> Groups | No
     A picture is inside if more of its map is on the object than of a map that is the same
     everywhere.
     """
-    rows = rows[~np.isnan(pictures.truth[rows]).any(axis=(1, 2))]
-    if not len(rows):
+    energy, area, middle = np.concatenate(
+        [
+            _on_object(pictures, rows[start : start + AT_ONCE])
+            for start in range(0, max(len(rows), 1), AT_ONCE)
+        ],
+        axis=1,
+    )
+    known = ~np.isnan(energy)
+    if not known.any():
         return None
-    truth = np.asarray(pictures.truth[rows])
-    energy = (pictures.predicted_map[rows] * truth).sum(axis=(1, 2))
-    area, middle = truth.mean(axis=(1, 2)), (_gaussian(truth.shape[1:]) * truth).sum(axis=(1, 2))
+    rows, energy, area, middle = rows[known], energy[known], area[known], middle[known]
     inside, right = energy > area, pictures.right[rows]
     sides = {
         (a, b): rows[(right == a) & (inside == b)] for a in (True, False) for b in (False, True)
     }
     return Groups(mean_of(energy), mean_of(area), mean_of(middle), sides)
+
+
+def _on_object(pictures: Pictures, rows: Int[np.ndarray, " n"]) -> NDArray[np.float64]:
+    """(3, picture): what part of the map, of a constant one and of a Gaussian is on the object."""
+    truth = np.asarray(pictures.truth[rows], dtype=np.float64)
+    energy = (pictures.predicted_map[rows] * truth).sum(axis=(1, 2))
+    middle = (_gaussian(truth.shape[1:]) * truth).sum(axis=(1, 2))
+    return np.stack([energy, truth.mean(axis=(1, 2)), middle])
 
 
 def _gaussian(shape: tuple[int, ...]) -> NDArray[np.float64]:

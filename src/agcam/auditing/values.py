@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,9 +13,7 @@ from numpy.typing import NDArray
 
 from ..records import Estimate
 from ..records.summary import estimates
-
-UNKNOWN: Final = -1
-"""The label of a picture without a class that the model knows."""
+from ..values import UNLABELLED
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +23,11 @@ class Pictures:
     Classes are the model's. Maps are relevance of the predicted class and of the label on the
     patch grid, summing to 1 (all 0 where the model's map is constant): of a signed map the positive
     part, else the least value subtracted. The label's is the predicted class's where both are the
-    same class, or the label is UNKNOWN.
+    same class, or the label is UNLABELLED.
 
     Attributes:
         number: int32.
-        label: int32; UNKNOWN where there is none.
+        label: int32; UNLABELLED where there is none.
         predicted: int32.
         probability: float32 (picture, 2) of the predicted class and of the label; NaN where the
             model has none.
@@ -58,7 +57,12 @@ class Pictures:
     @property
     def right(self) -> Bool[np.ndarray, " picture"]:
         """Where the label is predicted."""
-        return np.asarray(self.label == self.predicted)
+        return np.asarray((self.label == self.predicted) & self.labelled)
+
+    @property
+    def labelled(self) -> Bool[np.ndarray, " picture"]:
+        """Where there is a label."""
+        return np.asarray(self.label != UNLABELLED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +137,7 @@ class Outcome:
     called: Mapping[int, int]
 
 
+MANY: Final = 20_000  # pictures, of which a bootstrap would take seconds
 CAST: Final = "cast"
 """The fill of an intervention that changes colours everywhere."""
 
@@ -155,5 +160,16 @@ class Intervention:
 
 
 def mean_of(values: NDArray[np.generic]) -> Estimate:
-    """The mean of some pictures' numbers, NaN left aside, with a 95 % bootstrap interval."""
-    return estimates(np.asarray(values, dtype=np.float64)[:, None])[0]
+    """The mean of some pictures' numbers, NaN left aside, with a 95 % bootstrap interval.
+
+    Of many pictures the interval is the normal one, which a bootstrap tends to.
+    """
+    column = np.asarray(values, dtype=np.float64)
+    if len(column) <= MANY:
+        return estimates(column[:, None])[0]
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return estimates(column[:0, None])[0]
+    mean = float(known.mean())
+    around = 1.96 * float(known.std()) / math.sqrt(len(known))
+    return Estimate(mean, mean - around, mean + around, len(known))

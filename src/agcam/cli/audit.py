@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # reasons in the terminal
 FAILURES = 5
+GIGABYTE = 10**9
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,12 @@ class Examining:
     panel: ClassVar = "What is audited"
 
     layout: Annotated[str, typer.Option(help="Of the data; see `agcam list datasets`.")] = "folder"
-    method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam_evidence"
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="See `agcam list methods`; by default agcam_evidence, or agcam for hierarchies."
+        ),
+    ] = None
     against: Annotated[
         str | None,
         typer.Option(help="Another model with the same classes: report what changed."),
@@ -52,11 +58,13 @@ class Examining:
 
     def arguments(self, options: list[str] | None) -> dict[str, Any]:
         """As `agcam.audit` takes them; what is wrong is reported before a model is loaded."""
+        from ..auditing.reasons import METHOD
         from ..datasets import DATASETS
         from ..methods import METHODS
 
         _ = DATASETS[self.layout]
-        return {**asdict(self), "options": options_in(METHODS[self.method], options or ())}
+        chosen = METHODS[self.method or METHOD]
+        return {**asdict(self), "options": options_in(chosen, options or ())}
 
 
 @takes_groups
@@ -147,6 +155,8 @@ def _announce(made: Plan, resources: Resources, done: int) -> None:
     if done:
         say(f"{done} of {setup.shards} shards were scanned before; continuing")
     left = made.total_seconds(workers, 1 - done / setup.shards)
+    if made.disk >= GIGABYTE:
+        say(f"the scan is kept, in {made.disk / GIGABYTE:.0f} GB at most")
     say(
         f"a picture takes {made.forwards:.2f} forward passes of {made.forward_seconds * 1000:.0f} "
         f"ms, interventions at most {made.tests:,} more: about {duration(left)} with {workers} "
@@ -180,9 +190,13 @@ def _report(made: Audit) -> None:
         say(f"agcam: skipped: {failure.name}: {failure.metric}: {failure.message}", err=True)
     if len(found.failures) > FAILURES:
         say(f"agcam: and {len(found.failures) - FAILURES} more", err=True)
-    accuracy = found.accuracy()
-    say(
-        f"{len(found.pictures)} pictures, {100 * accuracy.mean:.1f} % predicted rightly "
-        f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}), {len(found.failures)} failures"
-    )
+    for doubt in found.doubts:
+        say(f"note: {doubt}")
+    accuracy, right = found.accuracy(), ""
+    if accuracy.number:
+        right = (
+            f", {100 * accuracy.mean:.1f} % predicted rightly "
+            f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})"
+        )
+    say(f"{len(found.pictures)} pictures{right}, {len(found.failures)} failures")
     say(f"the page is {made.page}; {made.out / 'summary.json'} has the numbers")

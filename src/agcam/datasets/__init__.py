@@ -17,12 +17,14 @@ from . import (
     pascal_voc,
     planted,
     tiny_imagenet,
+    unlabelled,
     wsol,
     yolo,
 )
+from .by_picture import by_picture
 from .match import describe_match, match_classes
 
-__all__ = ["DATASETS", "describe_match", "match_classes"]
+__all__ = ["DATASETS", "by_picture", "describe_match", "match_classes"]
 
 _ROWS = [
     imagenet.READER,
@@ -39,6 +41,7 @@ _ROWS = [
     folder.READER,
     csv_file.READER,
     imagenet_boxes.READER,
+    unlabelled.READER,
 ]
 
 DATASETS: Table[Reader] = Table("dataset", {row.name: row for row in _ROWS})

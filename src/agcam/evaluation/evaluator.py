@@ -106,7 +106,7 @@ class Evaluator:
         if sample.problem:
             rows.fail(number, sample, "annotation", sample.problem)
             return None
-        label = self.setup.classes[sample.label]
+        label = self.setup.class_of(sample)
         if label is None:
             names = ", ".join(dataset.classes[sample.label][:2])
             rows.fail(number, sample, "label", f"the model does not know {names}")

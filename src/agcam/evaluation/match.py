@@ -18,11 +18,14 @@ WIDTH: Final = 400  # characters of one line of the report
 def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int | None, ...]:
     """For each class of the data set the model's class, None where it has none of that name.
 
-    A model without class names is matched by number if it has as many classes.
+    A model without class names is matched by number if it has as many classes. A data set without
+    classes has none to match.
 
     Raises:
         RunError: If nothing matches.
     """
+    if not classes:
+        return ()
     if not classifier.class_names:
         outputs = _outputs(classifier.module)
         if outputs != len(classes):
@@ -44,7 +47,10 @@ def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int
 
 def match_report(dataset: DataSet, classifier: Classifier) -> str:
     """How the classes that have samples were matched, as text."""
-    used = sorted({sample.label for sample in dataset.samples if not sample.problem})
+    if not dataset.classes:
+        return "the pictures have no classes: only what is predicted is audited"
+    known = (one for one in dataset.samples if not one.problem)
+    used = sorted({each.label for one in known for each in one.each or (one,)})
     if classifier.class_names:
         text = describe_match([dataset.classes[label] for label in used], classifier.class_names)
         return "\n".join(shorten(line, WIDTH, placeholder=" ...") for line in text.splitlines())

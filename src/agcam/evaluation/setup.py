@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..binding import to_model
-from ..datasets import DATASETS
+from ..datasets import DATASETS, by_picture
 from ..errors import ModelError, RunError
 from ..explainer import Views, versions, views_of
 from ..families import load, weights_hash
@@ -26,6 +26,7 @@ from ..metrics import choose
 from ..records import RANDOM_BASELINES
 from ..tracing import evaluation_mode
 from ..values import (
+    UNLABELLED,
     Case,
     Classifier,
     DataSet,
@@ -83,7 +84,11 @@ class Setup:
     def known(self) -> int:
         """How many samples have a class that the model knows."""
         samples = (sample for sample in self.dataset.samples if not sample.problem)
-        return sum(self.classes[sample.label] is not None for sample in samples)
+        return sum(self.class_of(sample) is not None for sample in samples)
+
+    def class_of(self, sample: Sample) -> int | None:
+        """The model's class of a sample: None where it has none; UNLABELLED without a label."""
+        return UNLABELLED if sample.label == UNLABELLED else self.classes[sample.label]
 
     @cached_property
     def views(self) -> Views:
@@ -91,6 +96,12 @@ class Setup:
         with evaluation_mode(self.classifier.module):
             pixels = to_model(self.classifier, self.noise(1))
             return views_of(self.configuration.views, self.classifier, pixels)
+
+    def sample_of(self, sample: Sample, target: int) -> Sample:
+        """A picture's sample of a class of the model, else of its first class that is known."""
+        others = (one for one in sample.each if one.label == sample.label)
+        first = next(others, sample)
+        return next((one for one in sample.each if self.class_of(one) == target), first)
 
     def noise(self, pictures: int) -> Tensor:
         """Pictures of noise at the model's input (picture, channel, height, width)."""
@@ -136,7 +147,10 @@ class Setup:
 
     def dataset_hash(self) -> str:
         """Of the samples' names and labels in order and the classes' match; not of any path."""
-        rows = [(sample.name, sample.label) for sample in self.dataset.samples]
+        rows = [
+            (sample.name, sample.label, *(one.label for one in sample.each))
+            for sample in self.dataset.samples
+        ]
         text = json.dumps([rows, self.dataset.classes, self.classes])
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -167,21 +181,27 @@ def load_setup(
     Raises:
         AgcamError: One that names the fix.
     """
-    metrics = choose(configuration.metrics) if configuration.metrics else ()  # an audit
+    metrics = choose(configuration.metrics) if configuration.metrics else ()
     methods = choose_methods([*configuration.methods, *RANDOM_BASELINES], configuration.options)
     samples = dataset or DATASETS[configuration.dataset].read(configuration.root)
-    samples = _limited(samples, configuration.limit)
-    check_truths(metrics, samples)  # before the model, and its library, is loaded
+    if metrics and not samples.classes:
+        raise RunError(f"the data set {samples.name} has no classes, which metrics are of")
+    check_truths(
+        metrics, _limited(samples, configuration.limit)
+    )  # before the model, and its library, is loaded
     found = classifier or load_model(configuration)
-    refuse_moving(found, "an evaluation")
+    refuse_moving(found, "an evaluation" if metrics else "an audit")
     if found.preparation is None:
         raise ModelError(f"{found.name}: its preparation is not known")
+    known = match(samples.classes, found)
+    samples = samples if metrics else by_picture(samples, known)  # an audit is of pictures
+    samples = _limited(samples, configuration.limit)
     by_name = partial(load_model, configuration)
     return Setup(
         configuration=configuration,
         classifier=found,
         dataset=samples,
-        classes=match(samples.classes, found),
+        classes=known,
         methods=methods,
         metrics=metrics,
         open=partial(open_sample, preparation=found.preparation, keep=configuration.refine),

@@ -14,7 +14,16 @@ from ..binding import to_model
 from ..explainer import ONE, Views
 from ..maps import PatchMaps
 from ..tracing import trace
-from ..values import Classifier, Frame, Method, Recording, precise, predicted, probabilities_of
+from ..values import (
+    UNLABELLED,
+    Classifier,
+    Frame,
+    Method,
+    Recording,
+    precise,
+    predicted,
+    probabilities_of,
+)
 from .items import Item
 
 Grids = NDArray[np.floating[Any]]
@@ -42,7 +51,9 @@ class ShardMaps:
         self.logits = self._session.recording.logits[: len(items)]
         self.probabilities = probabilities_of(classifier, self.logits)
         self.prediction = predicted(classifier, self.logits).tolist()
-        self.labels = torch.tensor([item.label for item in items], device=self.logits.device)
+        labels = torch.tensor([item.label for item in items], device=self.logits.device)
+        # a picture without a label has its predicted class's in its place
+        self.labels = torch.where(labels == UNLABELLED, self.logits.argmax(-1), labels)
         self.broken: set[tuple[int, str]] = set()  # pictures and methods without finite maps
         self._maps: dict[str, tuple[PatchMaps, ...]] = {}
         self._predicted: dict[str, tuple[PatchMaps, ...]] = {}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, Final
 
 from ..wording import cell, printable
@@ -16,7 +17,18 @@ from .results import Results
 from .store import Store
 from .summary import Column
 
-COLUMNS: Final = ("sample", "name", "label", "prediction", "method", "metric", "value")
+TYPES: Final[dict[str, type]] = {
+    "sample": int,
+    "name": str,
+    "label": int,
+    "prediction": int,
+    "method": str,
+    "metric": str,
+    "value": float,
+    "curve": list,
+}
+COLUMNS: Final = tuple(TYPES)[:-1]
+GROUP: Final = 2**16  # rows of a Parquet file that are held at once
 
 
 def csv_files(store: Store, results: Results, columns: Sequence[Column]) -> dict[str, str]:
@@ -53,22 +65,32 @@ def _salvaged(store: Store) -> Iterator[tuple[Any, ...]]:
 
 def parquet_bytes(store: Store, results: Results) -> bytes | None:
     """Every number with its curve; None where pyarrow is not installed (`agcam[parquet]`)."""
-    return parquet_table((*COLUMNS, "curve"), list(exported_rows(store, results)))
+    return parquet_table(TYPES, exported_rows(store, results))
 
 
-def parquet_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes | None:
-    """A table as Parquet; None where pyarrow is not installed (`agcam[parquet]`)."""
+def parquet_table(columns: Mapping[str, type], rows: Iterable[Sequence[Any]]) -> bytes | None:
+    """A table as Parquet, whose rows are taken a group at a time.
+
+    `columns` have the kind of each: str, int, float, or list (of floats). None where pyarrow is not
+    installed (`agcam[parquet]`).
+    """
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         return None
-    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
-    table = pyarrow.table(
-        {name: list(map(_plain, values)) for name, values in zip(header, columns, strict=True)}
-    )
-    sink = pyarrow.BufferOutputStream()
-    parquet.write_table(table, sink)
+    kinds = {
+        str: pyarrow.string(),
+        int: pyarrow.int64(),
+        float: pyarrow.float64(),
+        list: pyarrow.list_(pyarrow.float64()),
+    }
+    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    sink, left = pyarrow.BufferOutputStream(), iter(rows)
+    with parquet.ParquetWriter(sink, schema) as writer:
+        while some := list(islice(left, GROUP)):
+            cells = [list(map(_plain, values)) for values in zip(*some, strict=True)]
+            writer.write_table(pyarrow.table(dict(zip(columns, cells, strict=True)), schema))
     return bytes(sink.getvalue())
 
 
@@ -86,11 +108,18 @@ def exported_rows(store: Store, results: Results) -> Iterator[tuple[Any, ...]]:
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A table as CSV."""
+    return "".join(csv_lines(header, rows))
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """A table as CSV, line by line."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([cell(v) if isinstance(v, str) else v for v in row] for row in rows)
-    return text.getvalue()
+    for row in chain([header], rows):
+        writer.writerow([cell(v) if isinstance(v, str) else v for v in row])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
 
 
 def _plain(value: Any) -> Any:

@@ -48,7 +48,7 @@ from .preparation import (
     preparation_text,
 )
 from .recording import AttentionCall, BlockRecord, Mix, Recording
-from .samples import DataSet, Part, Reader, Sample, Truth
+from .samples import UNLABELLED, DataSet, Part, Reader, Sample, Truth
 from .scores import (
     MEANING,
     Answer,
@@ -70,6 +70,7 @@ __all__ = [
     "MEANING",
     "PICTURE",
     "SOUND",
+    "UNLABELLED",
     "Account",
     "AccuracyCase",
     "Answer",

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+UNLABELLED: Final = -1
+"""The label of a picture without a class that is known."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """One picture and one class in it; names and numbers only, so that it can be sent anywhere.
 
-    A picture that shows several classes is several samples.
+    A picture that shows several classes is several samples, or one that holds them in `each`.
 
     Attributes:
         name: Unique in its data set.
         address: A path or an fsspec address.
-        label: Counts in the data set's own classes.
+        label: Counts in the data set's own classes; UNLABELLED in one without classes.
         problem: What is wrong with a sample that cannot be judged, with file and line; its label
             then means nothing.
+        each: Where a sample stands for a picture with all its classes: one sample for each class.
     """
 
     name: str
     address: str
     label: int
     problem: str = ""
+    each: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True)

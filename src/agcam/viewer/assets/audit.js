@@ -47,10 +47,11 @@ export class Audit extends Overview {
 	}
 
 	overview() {
-		const { first, reasons, classes } = this.given;
+		const { first, reasons, classes, doubts } = this.given;
 		const panels = first.map((id) => this.panel(reasons[id]));
 		const none = element("p", {}, "No reason is suspicious enough to be shown first.");
 		return [
+			...doubts.map((doubt) => element("p", "agcam-problem", doubt)),
 			this.section("Needs attention", ...(panels.length ? panels : [none])),
 			this.section("Classes", ...classes.map((one) => this.classLine(one))),
 			...this.blocks.map((block) => blockNode(block)),
