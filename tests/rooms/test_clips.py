@@ -12,7 +12,9 @@ from torch import nn
 
 import agcam
 from agcam.errors import ModelError, PictureError
+from agcam.explainer import Views
 from agcam.images.films import open_clip, sampled
+from agcam.maps import PatchMaps
 from agcam.maps.clips import contact_sheet, film, step_of, tiles
 from agcam.values import Grid
 from reference.definition import attentions
@@ -366,19 +368,61 @@ def test_files_of_a_clip(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "clip-1.npy"), found.grid_map[0])
 
 
-def test_what_is_for_still_pictures_alone_is_refused(tiny, pixels):
+def test_what_is_for_still_pictures_alone_is_refused(tiny, pixels, tmp_path):
     model, clip = classifier(), moving_disk()
-    for option in ({"refine": True}, {"views": 2}):
-        with pytest.raises(PictureError, match="refine and views are for still pictures"):
-            agcam.explain(model, clip, **option)
     with pytest.raises(PictureError, match="objects are found on still pictures"):
         agcam.explain(model, clip).boxes()
-    with pytest.raises(ModelError, match="takes a clip, not a picture"):
-        agcam.compare(model, clip[0])
-    with pytest.raises(ModelError, match="takes a clip, and annotate is for still pictures"):
-        agcam.annotate(model, ".")
     with pytest.raises(PictureError, match="is no clip, which frames, films and moments"):
         agcam.explain(tiny, pixels[:1]).moments()
+    with pytest.raises(ModelError, match="takes a clip, and annotate is for still pictures"):
+        agcam.annotate(model, ".", out=tmp_path / "out")
+
+
+def test_methods_are_compared_on_a_clip(tmp_path):
+    model, clip = classifier(), moving_disk()
+    methods = ("agcam", "raw_attention", "occlusion", "random")
+    done = agcam.compare(model, clip, [[1, 2]], methods)
+    assert [column.method.name for column in done.columns] == [*methods]
+    for column in done.columns:
+        found = agcam.explain(model, clip, [[1, 2]], column.method.name)
+        torch.testing.assert_close(column.grid_map, found.grid_map[0], rtol=1e-4, atol=1e-6)
+        sheet = column.maps.on_pixels(done.frame, done.picture)
+        assert done.picture.size == found.pictures[0].size
+        shown = len(sheet)  # a map without classes is drawn for each target all the same
+        np.testing.assert_allclose(sheet, found.on_pixels(0)[:shown], rtol=1e-3, atol=1e-5)
+    sheet, page = done.report(tmp_path)
+    assert sheet.stat().st_size > 1000
+    assert "raw_attention" in page.read_text()
+    with pytest.raises(PictureError, match="one clip is compared at a time, not 2"):
+        agcam.compare(model, [clip, clip])
+
+
+def test_each_frame_is_refined_by_its_own_edges():
+    model, clip = classifier(), moving_disk()
+    plain, refined = (agcam.explain(model, clip, 1, refine=fine) for fine in (False, True))
+    assert torch.equal(plain.grid_map, refined.grid_map)
+    frames = refined.on_frames()
+    assert not np.allclose(frames, plain.on_frames(), equal_nan=True)
+    for number, picture in enumerate(refined.clips[0].pictures):
+        step = step_of(number, len(refined.clips[0]), refined.grid)
+        still = PatchMaps(refined.grid_map[0, :1, step][:, None].numpy(), refined=True)
+        expected = still.on_pixels(refined.frames[0], picture.convert("RGB"))[0]
+        np.testing.assert_allclose(frames[number], expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_views_of_a_clip_are_those_of_its_frames(count):
+    clips = torch.randn(2, 4, 3, 16, 24)
+    views = Views.of(count, (16, 24), Grid(2, 3, 0, frames=2))
+    of_clip = views.of_pictures(clips).unflatten(0, (count, 2))
+    for frame in range(4):
+        of_frame = views.of_pictures(clips[:, frame]).unflatten(0, (count, 2))
+        torch.testing.assert_close(of_clip[:, :, frame], of_frame)
+    model, clip = classifier(), moving_disk()
+    found = agcam.explain(model, clip, [[1, 2]], views=count)
+    assert found.grid_map.shape == agcam.explain(model, clip, [[1, 2]]).grid_map.shape
+    assert found.view_maps.shape[2] == count
+    assert np.isfinite(found.on_frames()).any()
 
 
 METHODS = ("agcam_spread", "agcam_focus", "raw_attention", "rollout", "gae", "lrp", "grad_cam")

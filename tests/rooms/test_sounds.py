@@ -170,9 +170,19 @@ def test_a_file_that_is_no_sound_is_refused(tmp_path):
 
 def test_what_is_for_still_pictures_alone_is_refused():
     values = torch.randn(1, 96, 32)
-    with pytest.raises(PictureError, match="refine and views are for still pictures"):
+    with pytest.raises(PictureError, match="a spectrogram shifted in frequency"):
         agcam.explain(ast(), values, refine=True)
     with pytest.raises(PictureError, match="objects are found on still pictures"):
         agcam.explain(ast(), values).boxes()
     with pytest.raises(PictureError, match="is no clip, which frames, films and moments are of"):
         agcam.explain(ast(), values).overlays()
+
+
+def test_methods_are_compared_on_a_sound(tmp_path):
+    values = torch.randn(1, 96, 32)
+    model = ast()
+    done = agcam.compare(model, values, 1, ("agcam", "saliency"))
+    for column in done.columns:
+        found = agcam.explain(model, values, 1, column.method.name).grid_map[0]
+        torch.testing.assert_close(column.grid_map, found, rtol=1e-4, atol=1e-6)
+    assert done.report(tmp_path)[1].exists()

@@ -21,6 +21,7 @@ from .options import (
     options_by_method,
     takes_groups,
 )
+from .paths import check_existing
 from .progress import bars
 from .say import say
 
@@ -32,7 +33,10 @@ USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
 
 @takes_groups
 def compare(
-    picture: Annotated[str, typer.Argument(help="A picture.", metavar="PICTURE")],
+    picture: Annotated[
+        str,
+        typer.Argument(help="A picture; a film or a sound for a model of them.", metavar="PICTURE"),
+    ],
     methods: Annotated[
         str, typer.Option(help="Names between commas, or all; see `agcam list methods`.")
     ] = USUAL,
@@ -48,17 +52,19 @@ def compare(
 ) -> None:
     """Explain one picture by several methods, side by side, with the time and memory of each."""
     from ..comparison import compare as compare_
-    from ..images import find_pictures
+    from ..images import find_inputs
     from ..methods import choose
 
     names, chosen = names_in(methods), options_by_method(options or ())
     choose(names, chosen)  # what is wrong is reported before a model is loaded
     drawing.check()
-    found = find_pictures([picture])
-    if len(found) != 1:
-        raise PictureError(f"{picture} is {len(found)} pictures; one is compared at a time.")
+    check_existing([picture])
     make_folder(out)
     classifier = loading.load(model)
+    found = find_inputs(classifier, [picture])
+    if len(found) != 1:
+        kind = f"{classifier.medium.name}s"
+        raise PictureError(f"{picture} is {len(found)} {kind}; one is compared at a time.")
     with bars() as bar:
         done = compare_(
             classifier,

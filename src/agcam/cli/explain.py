@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import PictureError
-from ..wording import printable
 from .folder import ExplainedFolder
 from .loading import Loading
 from .manifests import answer_of, explained_in, request_hash
@@ -26,6 +23,7 @@ from .options import (
     methods_in,
     takes_groups,
 )
+from .paths import check_existing
 from .progress import Bar, bars
 from .say import say
 from .stopping import advise
@@ -72,7 +70,7 @@ def explain(
 ) -> None:
     """Explain what a model saw in pictures, and where: overlays, maps and one HTML page."""
     names, chosen = methods_in(method, options or ())  # before a model, or its library, is loaded
-    _check_existing(pictures)
+    check_existing(pictures)
     drawing.check()
     make_folder(out)
     from ..explainer import explain_each
@@ -101,16 +99,6 @@ def explain(
         summary = _Summary(folder, classifier, names)
         page = folder.write_page(summary.cards(batches, bar("explaining")), summary.footer)
     summary.end(page)
-
-
-def _check_existing(pictures: list[str]) -> None:
-    """PictureError if none of the paths exists."""
-    from ..images import find_pictures, holds_no_pictures
-
-    films = [path for path in map(Path, pictures) if holds_no_pictures(path)]
-    paths = [] if films else find_pictures(pictures)
-    if not films and not any(os.path.lexists(path) for path in paths):
-        raise PictureError("; ".join(f"{printable(path)} does not exist" for path in paths[:5]))
 
 
 NOTES: Final = 8  # lines on the terminal

@@ -1,9 +1,10 @@
-"""One picture, several methods: their maps side by side, and what each costs."""
+"""One picture, clip or sound, several methods: their maps side by side, and what each costs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from itertools import groupby
@@ -14,10 +15,10 @@ from torch import Tensor
 
 from ..binding import BATCH_SIZE, bind, to_model
 from ..errors import AgcamError, PictureError, TargetError
-from ..explainer import PassCounter, Progress, check_views, maps_of, views_of
+from ..explainer import PassCounter, Progress, check_medium, check_views, maps_of, views_of
 from ..families import load
-from ..images import prepare_pictures
-from ..maps import PatchMaps
+from ..images import Prepared, prepare_inputs
+from ..maps import PatchMaps, contact_sheet
 from ..methods import choose
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Method, answers_of, kind_of, split
@@ -47,7 +48,7 @@ def compare(
 
     Args:
         model: As in `explain`.
-        picture: One picture, as in `explain`.
+        picture: One picture, clip or sound, as in `explain`.
         target: As in `explain`, for one picture.
         methods: Names of `METHODS`, or "all". One that refuses the model is no error: its column
             holds the reason.
@@ -66,16 +67,19 @@ def compare(
     check_views(views, inputs)
     rows = choose(methods, options)
     loaded = load(model, preparation=preparation)
-    prepared = prepare_pictures(loaded, picture)
+    prepared = prepare_inputs(loaded, picture)
+    loaded = replace(loaded, medium=prepared.medium)
+    check_medium(prepared.medium, refine, views)
     if len(prepared.pixels) != 1:
-        raise PictureError(f"one picture is compared at a time, not {len(prepared.pixels)}.")
+        kind = prepared.medium.name
+        raise PictureError(f"one {kind} is compared at a time, not {len(prepared.pixels)}.")
     bound = bind(loaded, prepared.pixels, target, inputs)
     if bound.of_output and len(bound.functions) > 1:
         raise TargetError("functions of a whole output are compared one at a time.")
     classifier = bound.classifier()
     with evaluation_mode(classifier.module):
         pixels, counter = to_model(classifier, prepared.pixels), PassCounter(progress)
-        bench = _Bench(classifier, pixels, rows, batch_size, counter, refine, views)
+        bench = _Bench(classifier, pixels, prepared, rows, batch_size, counter, refine, views)
         logits, _ = split(classifier, bench.given)
         targets = bound.columns(logits)[0]
         each = sum(row.pictures(bench.session.grid(row)) for row in rows)
@@ -83,7 +87,7 @@ def compare(
         columns = {column.method.name: column for column in bench.columns(targets)}
     best = logits[0].topk(min(TOP, logits.shape[1])).indices
     return Comparison(
-        picture=prepared.pictures[0],
+        picture=bench.picture,
         source=prepared.sources[0],
         frame=prepared.frames[0],
         model=classifier.name,
@@ -93,7 +97,7 @@ def compare(
         columns=tuple(columns[row.name] for row in rows),
         forward=bench.forward,
         recording=bench.recording,
-        preparation=classifier.preparation if prepared.preparation else None,
+        preparation=prepared.preparation,
         notes=(*classifier.notes, *prepared.notes),
     )
 
@@ -105,6 +109,7 @@ class _Bench:
         self,
         classifier: Classifier,
         pixels: Tensor,
+        prepared: Prepared,
         methods: Sequence[Method],
         chunk: int,
         counter: PassCounter,
@@ -112,6 +117,9 @@ class _Bench:
         views: int,
     ) -> None:
         self._classifier, self._methods, self._refine = classifier, methods, refine
+        clip = prepared.clips[0].pictures if prepared.clips else ()
+        self._frames = len(clip)
+        self.picture = contact_sheet(clip) if clip else prepared.pictures[0]
         trace(classifier, pixels, [], lazy=True)  # surveyed, and warm: a first pass costs more
         self._views = views_of(views, classifier, pixels)
         if any(method.needs.black_box for method in methods):
@@ -159,6 +167,5 @@ class _Bench:
             return Column(method, refusal=str(error))
         values, windows = maps.grid_map[0].numpy(), maps.views.windows
         values = values if len(windows) > 1 else values[:, None]
-        return Column(
-            method, PatchMaps(values, windows, self._refine, maps.grid.extent), shared + own
-        )
+        made = PatchMaps(values, windows, self._refine, maps.grid.extent, self._frames)
+        return Column(method, made, shared + own)

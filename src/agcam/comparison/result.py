@@ -20,6 +20,7 @@ from ..values import (
     Method,
     Preparation,
     Scores,
+    SoundPreparation,
     Transform,
     preparation_text,
 )
@@ -53,7 +54,7 @@ class Column:
     refusal: str | None = None
 
     @property
-    def grid_map(self) -> Float[Tensor, "target rows columns"] | None:
+    def grid_map(self) -> Float[Tensor, "target *time rows columns"] | None:
         """The relevance of each patch, for each target; the mean of all views."""
         return None if self.maps is None else torch.from_numpy(self.maps.grid)
 
@@ -63,7 +64,7 @@ class Comparison:
     """One picture explained for some targets by several methods, all from one recording.
 
     Attributes:
-        picture: The picture as it is.
+        picture: The picture as it is; of a clip its contact sheet.
         source: Its file or name.
         frame: Which part of it the model saw.
         model: The model's name.
@@ -87,7 +88,7 @@ class Comparison:
     columns: tuple[Column, ...]
     forward: Cost
     recording: Cost
-    preparation: Preparation | Transform | None = None
+    preparation: Preparation | Transform | SoundPreparation | None = None
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

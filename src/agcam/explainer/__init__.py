@@ -5,7 +5,7 @@ from .batches import Batch, Listed, explain_each
 from .blocks import block_maps_of
 from .explain import explain, explain_in_slices, explain_recording
 from .passes import PassCounter, Progress, maps_of
-from .views import ONE, Views, check_views, views_of
+from .views import ONE, Views, check_medium, check_views, views_of
 
 __all__ = [
     "ONE",
@@ -15,6 +15,7 @@ __all__ = [
     "Progress",
     "Views",
     "block_maps_of",
+    "check_medium",
     "check_views",
     "explain",
     "explain_each",

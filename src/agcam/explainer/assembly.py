@@ -104,7 +104,10 @@ def _at_patches(maps: Maps) -> Tensor:
     """(batch, target, row, column): the mean of all views at the patches of the picture."""
     if len(maps.views) == 1:
         return maps.grid_map
-    every = [PatchMaps(one, maps.views.windows).grid for one in maps.grid_map.numpy()]
+    every = [
+        PatchMaps(one, maps.views.windows, frames=maps.grid.frames).grid
+        for one in maps.grid_map.numpy()
+    ]
     return torch.from_numpy(np.stack(every))
 
 

@@ -20,7 +20,7 @@ from ..values import Classifier, Method, split
 from .assembly import assemble
 from .blocks import check_blocks
 from .passes import Maps, PassCounter, Progress, Run, found_by, join, maps_of
-from .views import ONE, Views, check_views, views_of
+from .views import ONE, Views, check_medium, check_views, views_of
 
 
 @restoring
@@ -118,11 +118,7 @@ def explain_prepared(
     if not isinstance(batch_size, int) or batch_size < 1:
         raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
     classifier = replace(classifier, medium=prepared.medium)
-    if not prepared.medium.still and (refine or views != 1):
-        raise PictureError(
-            f"refine and views are for still pictures, and this is a {prepared.medium.name}: leave "
-            "them out."
-        )
+    check_medium(prepared.medium, refine, views)
     bound = bind(classifier, prepared.pixels, target, inputs, batch_size)
     counter = PassCounter(progress)
     run = Run(bound, prepared.pixels, methods, tracer, batch_size, counter, views, blocks)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import PictureError
 from ..maps import CROP, ONE_VIEW, VIEWS, Windows
 from ..tracing import trace
-from ..values import Classifier, Grid
+from ..values import SOUND, Classifier, Grid, Medium
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Views:
         return cls(tuple(every), tuple(shares))
 
     def of_pictures(self, pixels: Tensor) -> Tensor:
-        """(view * batch, channel, height, width): all pictures, then all in the next view ...
+        """(view * batch, ..., height, width): all pictures, then all in the next view ...
 
         Where a view lies beyond the far edge the last pixels are repeated; a crop is brought to the
         size of the input, bicubically.
@@ -54,9 +54,11 @@ class Views:
         for left, top, wide, high in self.pixels:
             rows = (torch.arange(high, device=pixels.device) + top).clamp(max=height - 1)
             columns = (torch.arange(wide, device=pixels.device) + left).clamp(max=width - 1)
-            view = pixels[:, :, rows][..., columns]
+            view = pixels[..., rows, :][..., columns]
             if (wide, high) != (width, height):
-                view = F.interpolate(view.float(), (height, width), mode="bicubic").to(pixels)
+                planes = view.float().flatten(0, -3)[:, None]
+                planes = F.interpolate(planes, (height, width), mode="bicubic")
+                view = planes.reshape(pixels.shape).to(pixels)
             every.append(view)
         return torch.cat(every)
 
@@ -85,4 +87,13 @@ def check_views(count: object, inputs: object) -> None:
         raise PictureError(
             "views shifts and crops pictures, and whether `inputs` hold for them is unknown: "
             "leave views at 1."
+        )
+
+
+def check_medium(medium: Medium, refine: bool, views: int) -> None:
+    """PictureError where refined maps or several views of a sound are requested."""
+    if medium.name == SOUND.name and (refine or views != 1):
+        raise PictureError(
+            "refine and views follow edges of pictures and shift what they show; a spectrogram "
+            "shifted in frequency is another sound: leave them out."
         )

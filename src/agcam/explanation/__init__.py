@@ -34,7 +34,6 @@ from .notebook import notebook_view
 from .pixels import PixelMaps
 from .predictions import Predictions
 from .renamed import renamed
-from .shown import ShownMaps
 from .view import card_of
 
 __all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "distinct", "file_names"]
@@ -44,7 +43,7 @@ PROXIES: Final = ("versions", "options", "refused")  # mappings that nobody can 
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(Predictions, ShownMaps, MovingMaps):
+class Explanation(Predictions, MovingMaps):
     """What the model predicted, and what in the picture speaks for each target; immutable.
 
     Attributes:
@@ -111,7 +110,7 @@ class Explanation(Predictions, ShownMaps, MovingMaps):
     preparation: Preparation | Transform | SoundPreparation | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     refine: bool = False
-    view_maps: Float[Tensor, "batch target view rows columns"] | None = None
+    view_maps: Float[Tensor, "batch target view *time rows columns"] | None = None
     windows: Windows = ONE_VIEW
     beside: tuple[Explanation, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)

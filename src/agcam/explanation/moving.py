@@ -8,25 +8,20 @@ from typing import Any, Final
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from ..errors import PictureError
-from ..maps import PixelMap, film, frame_maps, overlay, step_of, write_atomically
-from ..values import Clip, Frame, Grid, Moment, Sound
+from ..maps import PixelMap, film, overlay, step_of, write_atomically
+from ..values import Clip, Moment
+from .shown import ShownMaps
 
 SLOWEST, USUAL, FASTEST = 1.0, 4.0, 12.0  # frames a second of films that are written
 FILM_SIDE: Final = 480  # pixels of a longer side
 
 
-class MovingMaps:
-    """What maps of clips show on their frames."""
+class MovingMaps(ShownMaps):
+    """What maps of clips and sounds show in time."""
 
-    grid_map: Tensor
-    grid: Grid
-    frames: tuple[Frame, ...]
     sources: tuple[str, ...]
-    clips: tuple[Clip, ...]
-    sounds: tuple[Sound, ...]
 
     def on_frames(self, picture: int = 0, target: int = 0, side: int = 0) -> PixelMap:
         """One map on the pixels of every frame of a clip: (frame, height, width), raw.
@@ -43,8 +38,14 @@ class MovingMaps:
         if 0 < side < max(frame.width, frame.height):
             share = side / max(frame.width, frame.height)
             frame = frame.scaled(round(frame.width * share), round(frame.height * share))
-        maps, count = self.grid_map[picture, target : target + 1].numpy(), len(clip)
-        every = [frame_maps(maps, self.grid, count, frame, number)[0] for number in range(count)]
+        maps, size = (
+            self.at_patches(picture, slice(target, target + 1)),
+            (frame.width, frame.height),
+        )
+        every = [
+            maps.of_frame(number).on_pixels(frame, shown.convert("RGB").resize(size))[0]
+            for number, shown in enumerate(clip.pictures)
+        ]
         return np.stack([np.asarray(one) for one in every]).view(PixelMap)
 
     def overlays(

@@ -16,7 +16,6 @@ from ..maps import (
     Windows,
     instances,
     mask_rule,
-    sheet_maps,
     union,
 )
 from ..values import Answer, Clip, Frame, Grid, Sound
@@ -46,9 +45,6 @@ class ShownMaps:
         What the model never saw is NaN.
         """
         image = self.pictures[picture] if image is None else image
-        if self.clips:
-            clip, maps = self.clips[picture], self.grid_map[picture, targets].numpy()
-            return sheet_maps(maps, self.grid, len(clip), self.frames[picture], image.size)
         frame = self.frames[picture].scaled(*image.size)
         return self.at_patches(picture, targets).on_pixels(frame, image)
 
@@ -56,7 +52,11 @@ class ShownMaps:
         """The maps of some targets as they come onto pixels."""
         every = self.grid_map[:, :, None] if self.view_maps is None else self.view_maps
         return PatchMaps(
-            every[picture, targets].numpy(), self.windows, self.refine, self.grid.extent
+            every[picture, targets].numpy(),
+            self.windows,
+            self.refine,
+            self.grid.extent,
+            frames=len(self.clips[picture]) if self.clips else 0,
         )
 
     @cached_property

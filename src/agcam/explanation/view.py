@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from numpy.typing import NDArray
 
 from ..values import MEANING, preparation_text
-from ..viewer import Card, MapData, MethodData, Parts, Picture, drawn, embedded, reduced, targets_of
+from ..viewer import Card, MapData, MethodData, Parts, Picture, drawn, embedded, targets_of
 from ..viewer.data import LABELS
 
 if TYPE_CHECKING:
     from . import Explanation
 
 TOP: Final = 5  # classes that are listed
-SHEET_SIDE: Final = 400  # pixels of the longer side of maps on a sheet of frames
 
 
 def card_of(
@@ -83,9 +82,6 @@ def _drawn(
 ) -> tuple[tuple[float, float, float, float], NDArray[Any]]:
     """The part of `image` that maps cover, and their values: of patches, or finer."""
     shown = slice(len(explanation.shown))
-    if explanation.clips:
-        sheet = reduced(explanation.pictures[picture], SHEET_SIDE)
-        return (0, 0, image.width, image.height), explanation.on_pixels(picture, shown, sheet)
     maps = explanation.at_patches(picture, shown)
     return drawn(maps, explanation.frames[picture], explanation.pictures[picture], image)
 

@@ -1,6 +1,6 @@
 """Room `maps`: relevance per patch onto the picture's pixels, into objects, colours and files."""
 
-from .clips import FILMS, contact_sheet, film, frame_maps, sheet_maps, step_of
+from .clips import FILMS, contact_sheet, film, step_of
 from .files import npy_bytes, png_bytes, write_as_it_comes, write_atomically
 from .instances import Instance, Mask, MaskRule, instances, mask_rule, union
 from .pixels import PixelMap, resize_map, to_pixels
@@ -27,7 +27,6 @@ __all__ = [
     "colour_table",
     "contact_sheet",
     "film",
-    "frame_maps",
     "heat_map",
     "instances",
     "mask_rule",
@@ -36,7 +35,6 @@ __all__ = [
     "png_bytes",
     "refine",
     "resize_map",
-    "sheet_maps",
     "sheet_png",
     "step_of",
     "to_pixels",

@@ -6,15 +6,14 @@ import io
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import SaveError
-from ..values import Frame, Grid
-from .pixels import PixelMap, to_pixels
+from ..values import Grid
 
 TILE: Final = 360  # pixels of the longer side of a frame on a sheet
 FILMS: Final = ("gif", "mp4")  # formats that are written
@@ -46,24 +45,6 @@ def contact_sheet(pictures: Sequence[Image.Image], side: int = TILE) -> Image.Im
     for picture, box in zip(pictures, tiles(len(pictures), sheet.size), strict=True):
         sheet.paste(picture.convert("RGB").resize((width, height)), box[:2])
     return sheet
-
-
-def frame_maps(
-    grid_map: NDArray[Any], grid: Grid, frames: int, frame: Frame, number: int
-) -> PixelMap:
-    """The maps (target, time, row, column) of one frame on its pixels."""
-    return to_pixels(grid_map[:, step_of(number, frames, grid)], frame, grid.extent[1:])
-
-
-def sheet_maps(
-    grid_map: NDArray[Any], grid: Grid, frames: int, frame: Frame, size: tuple[int, int]
-) -> PixelMap:
-    """The maps (target, time, row, column) of every frame, on a contact sheet of `size`."""
-    sheet = np.full((len(grid_map), size[1], size[0]), np.nan, grid_map.dtype)
-    for number, (left, top, right, bottom) in enumerate(tiles(frames, size)):
-        scaled = frame.scaled(right - left, bottom - top)
-        sheet[:, top:bottom, left:right] = frame_maps(grid_map, grid, frames, scaled, number)
-    return sheet.view(PixelMap)
 
 
 def film(pictures: Sequence[Image.Image], rate: float, kind: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Maps of several views of one picture, brought back to it and averaged."""
+"""Maps of one picture or clip, of several views of it, brought back to its pixels and averaged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..values import Frame
+from ..values import Frame, Grid
+from .clips import step_of, tiles
 from .pixels import PixelMap, to_pixels
 from .refinement import REFINEMENT, refine
 
@@ -43,18 +44,23 @@ ONE_VIEW: Final[Windows] = ((0.0, 0.0, 1.0, 1.0),)
 class PatchMaps:
     """What one picture's patches got, for each of its views, and how it comes onto pixels.
 
+    A clip's pixels are those of its contact sheet, frame by frame, so that nothing of a frame shows
+    in the next one.
+
     Attributes:
-        values: (target, view, row, column), raw relevance.
+        values: (target, view, row, column), raw relevance; of a clip time steps before the rows.
         windows: Where each view lies.
         refined: Whether maps on pixels are laid on the picture's edges.
-        extent: Where the patches' outer edges lie, (start, stop) of rows and of columns, as shares
-            of the input's sides; empty where they are those of the input.
+        extent: Where the patches' outer edges lie, (start, stop) of time, if any, rows and columns,
+            as shares of the input's sides; empty where they are those of the input.
+        frames: How many frames a clip has; 0 for a still picture.
     """
 
     values: NDArray[Any]
     windows: Windows = ONE_VIEW
     refined: bool = False
     extent: Sequence[tuple[float, float]] = ()
+    frames: int = 0
 
     @property
     def sharper(self) -> tuple[tuple[str, str], ...]:
@@ -67,23 +73,50 @@ class PatchMaps:
 
     @property
     def grid(self) -> NDArray[Any]:
-        """The mean of all views at the patches of the picture (target, row, column)."""
+        """The mean of all views at the patches of the picture (target, *time, row, column)."""
         if len(self.windows) == 1:
             return self.values[:, 0]
+        if self.frames:
+            steps = range(self.values.shape[2])
+            return np.stack([self._at(step).grid for step in steps], 1)
         whole = Frame.whole(self.values.shape[-1], self.values.shape[-2])
         return np.asarray(mean_of_views(self.values, whole, self.windows))
+
+    def of_frame(self, number: int) -> PatchMaps:
+        """The maps of one frame of a clip, counted from 0: those of its time step."""
+        steps, rows, columns = self.values.shape[2:]
+        extent = tuple(self.extent)
+        grid = Grid(rows, columns, prefix=0, frames=steps, extent=extent)
+        return self._at(step_of(number, self.frames, grid))
+
+    def _at(self, step: int) -> PatchMaps:
+        values, extent = self.values[:, :, step], self.extent[1:]
+        return PatchMaps(values, self.windows, self.refined, extent)
 
     def on_pixels(self, frame: Frame, picture: Image.Image | None) -> PixelMap:
         """The maps (target, height, width) on the picture, which has the frame's size.
 
-        Without a picture they are not refined.
+        Without a picture they are not refined. Of a clip the picture is its contact sheet.
         """
+        if self.frames and picture is not None:
+            return self._on_sheet(frame, picture)
         pixels = mean_of_views(self.values, frame, self.windows, self.extent)
         if not self.refined or picture is None:
             return pixels
         left, top, right, bottom = frame.window
         rows, columns = self.values.shape[-2:]
         return refine(pixels, picture, ((bottom - top) / rows, (right - left) / columns))
+
+    def _on_sheet(self, frame: Frame, sheet: Image.Image) -> PixelMap:
+        """The maps of every frame on the sheet; of each the model saw the same part."""
+        drawn = np.full((len(self.values), sheet.height, sheet.width), np.nan, self.values.dtype)
+        for number, box in enumerate(tiles(self.frames, sheet.size)):
+            tile = sheet.crop(box)
+            left, top, right, bottom = box
+            drawn[:, top:bottom, left:right] = self.of_frame(number).on_pixels(
+                frame.scaled(*tile.size), tile
+            )
+        return drawn.view(PixelMap)
 
 
 def mean_of_views(

@@ -34,7 +34,8 @@ def rise(
     normalized picture (its mean colour). N = 1,000 where the paper takes 4,000 (VGG-16) and 8,000
     (ResNet-50), so the map is noisier. The masks are the same for every picture, from a seed.
     As in the authors' program (github.com/eclique/RISE at ac419cd), a cell's size is rounded up,
-    where the paper rounds down and would leave some inputs uncovered, and masks are mirrored at their outermost centres.
+    where the paper rounds down and would leave some inputs uncovered, and masks are mirrored at
+    their outermost centres.
     """
     sides = tuple(query.pixels.shape[2:])
     total = torch.zeros_like(precise(query.pixels[:, 0]))

@@ -14,6 +14,7 @@ from .data import Picture, window_of
 from .pictures import reduced
 
 SHARP_SIDE: Final = 128  # pixels of the longer side of a map that is finer than patches
+SHEET_SIDE: Final = 400  # of maps on a sheet of frames
 Window = tuple[float, float, float, float]
 
 
@@ -21,6 +22,9 @@ def drawn(
     maps: PatchMaps, frame: Frame, picture: Image.Image, image: Picture
 ) -> tuple[Window, NDArray[Any]]:
     """The part of `image` that maps cover, and their values (target, row, column)."""
+    if maps.frames:
+        sheet = reduced(picture, SHEET_SIDE)
+        return (0, 0, image.width, image.height), maps.on_pixels(frame, sheet)
     if not (maps.sharper or maps.extent):
         return window_of(frame, image.width, image.height), maps.grid
     small = reduced(picture, SHARP_SIDE)
