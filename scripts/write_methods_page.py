@@ -57,8 +57,6 @@ def page(method: Method, twin: bool) -> str:
     checked = (
         "; ".join(checks) or "the laws of tests/laws alone: it has no formula to be written again"
     )
-    vits = "ViTs, hierarchies too" if method.several_grids else "isotropic ViTs"
-    works = "any image classifier" if method.needs.any_classifier else vits
     return f"""# {name}
 
 {inspect.getdoc(method.function)}
@@ -72,7 +70,7 @@ The demo model on scikit-image's photograph of a coffee, explained for "espresso
 | class-specific | {_yes(method)} |
 | cost beside a plain forward pass | {method.passes} |
 | needs | `{method.needs}`: {method.needs.reads} |
-| explains | {works} |
+| explains | {method.explains} |
 | checked against | {checked} |
 {options(method)}
 Source: {method.cite}.

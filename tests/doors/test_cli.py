@@ -494,7 +494,11 @@ def test_list_methods_names_every_row():
     for row in METHODS.values():
         kind = "class-specific" if row.class_specific else "class-agnostic"
         first = lines.index([row.name, kind, str(row.needs)])
-        assert lines[first + 1 : first + 3] == [[row.passes], [row.cite]]
+        assert lines[first + 1 : first + 4] == [
+            [f"explains {row.explains}"],
+            [row.passes],
+            [row.cite],
+        ]
         for option in row.options:
             assert f"option {option.name}" in out
 

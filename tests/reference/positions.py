@@ -20,6 +20,7 @@ class Where:
     grid: tuple[int, int]
     places: torch.Tensor
     axes: str = "(bw)hqk"
+    rows: torch.Tensor | None = None  # as `places`; None: where the keys lie
 
 
 def truth(case, model, pixels, target):
@@ -150,7 +151,8 @@ def tnt():
 def pvt(side, ratios):
     found = []
     for ratio in ratios:
-        found.append(Where((side, side), in_blocks(side, side, ratio, ratio)))
+        every = whole(side, side)
+        found.append(Where((side, side), in_blocks(side, side, ratio, ratio), rows=every))
         side //= 2
     return found
 
@@ -160,7 +162,8 @@ def twins(side):
     found = []
     for ratio in (8, 4, 2, 1):
         local = Where((side, side), windows(cells(side, side), 7, 7), "bwhqk")
-        found += [local, Where((side, side), in_blocks(side, side, ratio, ratio))]
+        pooled = in_blocks(side, side, ratio, ratio)
+        found += [local, Where((side, side), pooled, rows=whole(side, side))]
         side //= 2
     return found
 

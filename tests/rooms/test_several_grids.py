@@ -11,10 +11,10 @@ from torch import nn
 import agcam
 from agcam.methods import METHODS
 from agcam.tracing import evaluation_mode, trace
+from agcam.tracing.exchange import PositionsError
 from agcam.tracing.hierarchy import Hierarchy
 from agcam.tracing.observe import Call, Observation, observe
 from agcam.tracing.positions import finest_grid
-from agcam.tracing.probe import PositionsError
 from agcam.tracing.several_grids import several
 from agcam.values import Grid, Places
 
@@ -79,7 +79,10 @@ def test_the_model_is_left_as_it_was(pictures):
 def test_every_method_is_defined_or_refuses_in_a_sentence(model, pictures, name):
     row = METHODS[name]
     if row.several_grids or row.needs.any_classifier:
-        assert explained(model, pictures[:1], 1, name, options=QUICK.get(name)).grid_map.any()
+        every = [[0, 1, 2, 3, 4]]
+        found = explained(model, pictures[:1], every, name, options=QUICK.get(name)).grid_map
+        assert found.any()
+        assert found.isfinite().all()
     else:
         with pytest.raises(agcam.ModelError, match=r"several grids.*choose agcam") as refusal:
             explained(model, pictures[:1], 1, name)

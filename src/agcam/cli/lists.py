@@ -14,7 +14,7 @@ lists = typer.Typer(help="List methods, models, data sets or metrics.", no_args_
 
 @lists.command()
 def methods() -> None:
-    """Every method: whether its map depends on the class, what it needs, passes, paper, options."""
+    """Every method: whether it depends on the class, its needs, models, passes, paper, options."""
     from ..methods import METHODS
     from .table import print_entries
 
@@ -22,7 +22,7 @@ def methods() -> None:
     print_entries(
         (
             (row.name, kinds[row.class_specific], str(row.needs)),
-            (row.passes, row.cite, *map(_option, row.options)),
+            (f"explains {row.explains}", row.passes, row.cite, *map(_option, row.options)),
         )
         for row in METHODS.values()
     )

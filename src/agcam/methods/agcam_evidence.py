@@ -41,4 +41,11 @@ def _standard(relevance: Tensor) -> Tensor:
     return centred / deviation.clamp(min=torch.finfo(deviation.dtype).tiny)
 
 
-METHOD = Method("agcam_evidence", agcam_evidence, Replay(calls=True), CITE)
+METHOD = Method(
+    "agcam_evidence",
+    agcam_evidence,
+    Replay(calls=True),
+    CITE,
+    several_grids=True,
+    reads_rows=True,
+)

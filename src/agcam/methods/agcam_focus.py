@@ -22,4 +22,12 @@ def agcam_focus(
     return above_mean(reached(trace, temperature)).square()
 
 
-METHOD = Method("agcam_focus", agcam_focus, Replay(calls=True), CITE, options=(OPTION_TEMPERATURE,))
+METHOD = Method(
+    "agcam_focus",
+    agcam_focus,
+    Replay(calls=True),
+    CITE,
+    several_grids=True,
+    reads_rows=True,
+    options=(OPTION_TEMPERATURE,),
+)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..values import AttentionCall, Blocks, Grid, Method, Option, ReadTrace, precise
 from ..values.needs import Replay
+from . import links
 from .bicam import signed
 
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows, never tokens squared
@@ -23,7 +24,7 @@ OPTION_TEMPERATURE: Final = Option(
     "temperature", TEMPERATURE, 0.01, 10, "of a cosine", "how far values may differ in a group"
 )
 
-Links = Callable[[], Iterator[tuple[slice, Tensor]]]
+Rows = Callable[[], Iterator[tuple[slice, Tensor]]]
 """How strongly each patch is linked to each other: positive rows, (batch, some, patch) a time."""
 
 
@@ -43,7 +44,8 @@ def agcam_spread(
     can be (cosine -1).
     Then most of the mean is taken off again. The root is part of the map, the same for every
     picture: it changes no order, and puts the edge of what is shown nearer to half of the greatest
-    value.
+    value. On several grids, ours too: patches are the cells of the finest one, rows and keys are
+    linked where they lie, values are compared over all windows; see docs/method.md.
     """
     return above_mean(reached(trace, temperature), background).sqrt()
 
@@ -53,11 +55,16 @@ def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target
 
     What belongs together does not depend on the class: links are made once for all targets.
     """
-    last = trace.calls[-max(1, round(len(trace.calls) / 3)) :]
-    likeness = [partial(_likeness, call, trace.grid, temperature) for call in last]
+    third = max(1, round(len(trace.calls) / 3))
+    last, places = trace.calls[-third:], trace.places[-third:]
     evidence = trace.of_targets(lambda blocks: signed_evidence(blocks, trace.grid))
     relevance = over_attention(above_mean(evidence), trace)
-    spread = _spread(relevance, partial(_mean, likeness))
+    if places:
+        pairs = zip(last, places, strict=True)
+        spread = links.spread(relevance, [links.likeness(*pair, temperature) for pair in pairs])
+    else:
+        likeness = [partial(_likeness, call, trace.grid, temperature) for call in last]
+        spread = _spread(relevance, partial(_mean, likeness))
     return rearrange(spread, "batch target patch -> (batch target) patch")
 
 
@@ -71,8 +78,11 @@ def over_attention(
 ) -> Float[Tensor, "batch target patch"]:
     """`A relevance`, as above: means over the patches that each attends to behind the middle."""
     blocks = len(trace.calls)
-    behind_middle = trace.calls[blocks // 2 : blocks // 2 + max(1, round(blocks / 6))]
-    attention = [partial(_attention, call, trace.grid) for call in behind_middle]
+    behind_middle = slice(blocks // 2, blocks // 2 + max(1, round(blocks / 6)))
+    if trace.places:
+        pairs = zip(trace.calls[behind_middle], trace.places[behind_middle], strict=True)
+        return links.spread(relevance, [links.attention(*pair) for pair in pairs])
+    attention = [partial(_attention, call, trace.grid) for call in trace.calls[behind_middle]]
     return _spread(relevance, partial(_mean, attention))
 
 
@@ -81,27 +91,27 @@ def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
     return (relevance - share * relevance.mean(-1, keepdim=True)).relu()
 
 
-def _spread(relevance: Tensor, links: Links) -> Float[Tensor, "batch target patch"]:
+def _spread(relevance: Tensor, rows: Rows) -> Float[Tensor, "batch target patch"]:
     """Means over linked patches; a patch's weight is shared out among all that are linked to it."""
     if relevance.shape[-1] <= ROWS_AT_ONCE:  # a single chunk may be kept
-        made = list(links())
-        links = partial(iter, made)
+        made = list(rows())
+        rows = partial(iter, made)
     linked = torch.zeros_like(relevance[:, 0])
-    for _, rows in links():
-        linked += reduce(rows, "batch some patch -> batch patch", "sum")
+    for _, part in rows():
+        linked += reduce(part, "batch some patch -> batch patch", "sum")
     tiny = torch.finfo(linked.dtype).tiny
     linked = linked.clamp(min=tiny)
     result = torch.empty_like(relevance)
-    for some, rows in links():
-        weights = rows / linked[:, None]
+    for some, part in rows():
+        weights = part / linked[:, None]
         found = relevance @ weights.mT
         result[..., some] = found / weights.sum(-1)[:, None].clamp(min=tiny)
     return result
 
 
-def _mean(links: Sequence[Links]) -> Iterator[tuple[slice, Tensor]]:
+def _mean(several: Sequence[Rows]) -> Iterator[tuple[slice, Tensor]]:
     """The mean but for its scale, which `_spread` divides by."""
-    for parts in zip(*(each() for each in links), strict=True):
+    for parts in zip(*(each() for each in several), strict=True):
         yield parts[0][0], sum((part for _, part in parts[1:]), parts[0][1])
 
 
@@ -137,6 +147,8 @@ METHOD = Method(
     agcam_spread,
     Replay(calls=True),
     CITE,
+    several_grids=True,
+    reads_rows=True,
     options=(
         OPTION_TEMPERATURE,
         Option("background", BACKGROUND, 0, 2, "of the mean", "how much of the mean is taken off"),

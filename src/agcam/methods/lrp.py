@@ -8,8 +8,7 @@ from torch import Tensor
 from ..values import GraphTrace, Method, Option
 from ..values.needs import Tape
 from ..values.options import RULES
-from .gae import positive
-from .sums import rolled
+from .gae import positive, taken_back
 
 
 def lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
@@ -24,12 +23,12 @@ def lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     Beyond it, ours: the gates of SwiGLU are halved products, what a norm divides by and what is
     the same for every picture (scales, position biases) take none, means share in proportion,
     and where several tokens are read their rows are averaged (where the patches themselves are
-    read, their part of I adds the same constant to each).
+    read, their part of I adds the same constant to each). On several grids, ours: convolutions
+    and batch norms as linear layers, and R over the cells of the finest grid, see docs/method.md.
     """
-    rows = trace.reads[:, None].to(trace.relevance[0])
     pairs = zip(reversed(trace.blocks), reversed(trace.relevance), strict=True)
     steps = (positive(block.gradients, relevance) for block, relevance in pairs)
-    return rolled(rows, steps)[:, 0, trace.grid.places]
+    return taken_back(trace, steps)
 
 
 METHOD = Method(

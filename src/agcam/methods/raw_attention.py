@@ -20,7 +20,7 @@ def raw_attention(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
     mean = reduce(attention, "batch head read token -> batch read token", "mean")
     weighted = trace.reads[:, read, None].to(mean.dtype) * mean
     keys = reduce(weighted, "batch read token -> batch token", "sum")
-    return keys[:, trace.grid.places] if trace.places is None else trace.places.on_grid(keys)
+    return trace.places[-1].on_grid(keys) if trace.places else keys[:, trace.grid.places]
 
 
 METHOD = Method(

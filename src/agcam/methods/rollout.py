@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from ..values import AttentionCall, AttentionTrace, Method, precise
 from ..values.needs import Attention
-from .sums import rolled
+from ..values.places import Parts
+from .sums import rolled, rolled_over_grids
 
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows of one block, never tokens squared
 
@@ -21,20 +23,30 @@ def rollout(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
 
     The product is taken from the read rows backwards, one row vector at a time, so no matrix of
     tokens squared is ever kept. No attention is discarded. Where several tokens are read, their
-    rows are averaged.
+    rows are averaged. On several grids, ours: R is over the cells of the finest one, see
+    docs/method.md.
     """
-    rows = precise(trace.reads[:, None].to(trace.calls[-1].query))
-    product = rolled(rows, reversed(trace.calls), times=_through)
-    return product[:, 0, trace.grid.places] / 2.0 ** len(trace.calls)
+    reads = precise(trace.reads.to(trace.calls[-1].query))
+    steps = map(mean_attention, reversed(trace.calls))
+    if trace.places:
+        product = rolled_over_grids(reads, steps, trace.places)
+    else:
+        product = rolled(reads[:, None], steps, times=_through)[:, 0, trace.grid.places]
+    return product / 2.0 ** len(trace.calls)
 
 
-def _through(rows: Tensor, call: AttentionCall) -> Tensor:
-    """`rows @ mean over heads of A`, the attention matrix made a few rows at a time."""
-    result = torch.zeros_like(rows)
-    for start in range(0, rows.shape[-1], ROWS_AT_ONCE):
+def mean_attention(call: AttentionCall) -> Iterator[tuple[slice, Tensor]]:
+    """The mean over heads of A, made a few rows at a time."""
+    for start in range(0, call.query.shape[-2], ROWS_AT_ONCE):
         some = slice(start, start + ROWS_AT_ONCE)
         attention = call.only(some).attention()
-        mean = reduce(attention, "batch head row token -> batch row token", "mean")
+        yield some, reduce(attention, "item head row token -> item row token", "mean")
+
+
+def _through(rows: Tensor, parts: Parts) -> Tensor:
+    """`rows @ mean over heads of A`."""
+    result = torch.zeros_like(rows)
+    for some, mean in parts:
         result += rows[..., some] @ mean
     return result
 
@@ -46,4 +58,6 @@ METHOD = Method(
     "Abnar and Zuidema, Quantifying Attention Flow, ACL 2020, arXiv 2005.00928",
     class_specific=False,
     from_last_block=True,
+    several_grids=True,
+    reads_rows=True,
 )

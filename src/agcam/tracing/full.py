@@ -69,6 +69,8 @@ class FullGraph(Instrumented):
 
     def trace(self, target: Tensor) -> GraphTrace:
         """Trace one target class a picture: `target` (batch,)."""
+        if self.layout.places:
+            return self._over_grids(target)
         found = gradients_of(self.logits, target, [*self._attention, *self._tokens])
         gradients, of_tokens = found[: len(self._attention)], found[len(self._attention) :]
         dim = self.layout.token_dim
@@ -85,6 +87,17 @@ class FullGraph(Instrumented):
         )
         return GraphTrace(blocks, self.recording.reads(), self.recording.grid)
 
+    def _over_grids(self, target: Tensor) -> GraphTrace:
+        """Attentions and gradients alone: no tokens enter blocks that were found."""
+        gradients = gradients_of(self.logits, target, self._attention)
+        none = self.logits.new_zeros(len(self.logits), 0, 0)
+        blocks = tuple(
+            GraphBlock(attention.detach(), gradient, none, none)
+            for attention, gradient in zip(self._attention, gradients, strict=True)
+        )
+        recording = self.recording
+        return GraphTrace(blocks, recording.reads(), recording.grid, places=self.layout.places)
+
     def enter(self, stream: Tensor) -> Tensor | None:
         """Cut the graph where the first block begins."""
         leaf = None if self._tokens else stream.detach().requires_grad_()
@@ -93,6 +106,10 @@ class FullGraph(Instrumented):
 
     def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         """Compute the attention matrix as a node of the graph."""
-        self._attention.append(call.attention())
+        torch.set_grad_enabled(True)  # also in a part that runs without gradients
+        attention = call.attention()
+        if not attention.requires_grad:  # no block was cut before it
+            attention.requires_grad_()
+        self._attention.append(attention)
         self._inside.append(self.block)
-        return attend(self._attention[-1], call.value)
+        return attend(attention, call.value)

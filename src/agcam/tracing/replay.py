@@ -60,7 +60,8 @@ class Leaves:
     def trace_all(self, targets: Tensor, calls: tuple[AttentionCall, ...]) -> ReadTrace:
         """Trace `targets` (batch, target) at once, with the calls, which serve all of them."""
         first, *more = self._passes(targets)
-        return ReadTrace(first, self.recording.grid, calls, tuple(more))
+        recording = self.recording
+        return ReadTrace(first, recording.grid, calls, tuple(more), recording.layout.places)
 
     def _passes(self, targets: Tensor) -> Iterator[_Blocks]:
         """The blocks of some columns of targets each.

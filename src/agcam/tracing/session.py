@@ -104,6 +104,7 @@ class Session:
     def trace(self, method: Method, target: Tensor) -> Any:
         """What `method` reads to explain one target class a picture, `target` (batch,)."""
         self._check(method)
+        self._check_reads(method)
         return _WAYS[type(method.needs)].trace(self, method.needs, target)
 
     def tracer(self, method: Method) -> str:
@@ -138,7 +139,14 @@ class Session:
         if layout.places and not (method.several_grids or method.needs.any_classifier):
             raise ModelError(
                 f"{self.classifier.name}: {layout.why}, and {method.name} is defined for one grid "
-                "of tokens; choose agcam, or a black-box method (occlusion)."
+                f"of tokens (it reads {method.needs.reads}); choose agcam, or a black-box method "
+                "(occlusion)."
+            )
+        if method.reads_rows and not all(places.rows for places in layout.places):
+            raise ModelError(
+                f"{self.classifier.name}: {layout.why}, and where the rows of each attention lie, "
+                f"which {method.name} needs, could not be proved; choose agcam, or a black-box "
+                "method (occlusion)."
             )
         if layout.bypassed and not method.needs.light and not method.needs.any_classifier:
             raise ModelError(
@@ -156,6 +164,19 @@ class Session:
             raise ModelError(
                 f"this recording did not keep what {method.name} reads, every block's attention; "
                 "name the method when the recording is made."
+            )
+
+    def _check_reads(self, method: Method) -> None:
+        """Refuse to start at a class token, which lies nowhere on the grids that are followed."""
+        places = self.recording.layout.places
+        if not (places and method.reads_rows and method.from_last_block):
+            return
+        read = places[-1].by_picture(self._reads())
+        if bool(read[:, ~places[-1].rows[0].any(1)].any()):
+            raise ModelError(
+                f"{self.classifier.name}: its classifier reads a token that lies nowhere on the "
+                f"picture (a class token), and {method.name} follows positions from grid to grid; "
+                "choose agcam, or a black-box method (occlusion)."
             )
 
 
@@ -194,8 +215,7 @@ def _side_by_side(session: Session, needs: kinds.Replay, targets: Tensor) -> Ite
 def _attention(session: Session, needs: Needs, target: Tensor) -> Trace:
     recording = session.recording
     places = recording.layout.places
-    last = places[-1] if places else None
-    return AttentionTrace(recording.calls, recording.reads(), recording.grid, last)
+    return AttentionTrace(recording.calls, recording.reads(), recording.grid, places)
 
 
 def _grid(session: Session, needs: Needs, target: Tensor) -> Trace:

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from ..values import Classifier, Grid, Layout, Medium, Places
+from ..values.places import Axes
+from .exchange import PositionsError
 from .graph import leaves_leading_to
 from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
 from .observe import Observation
 from .positions import find_positions
-from .probe import PositionsError
+from .rows import with_proved_rows
 from .untraceable import NO_GRADIENT, NO_POSITIONS, SEVERAL_GRIDS, UntraceableError
 
 
@@ -43,7 +45,8 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
         layout = replace(layout, calls=_own(seen, layout))
         _refuse_without_gradient(classifier, pixels, layout)
         axes = classifier.medium.sides
-        cells, places = find_positions(classifier, pixels, layout, seen, axes)
+        found = find_positions(classifier, pixels, layout, seen, axes)
+        places = with_proved_rows(classifier, pixels, layout, found)
     except torch.cuda.OutOfMemoryError:
         raise
     except PositionsError as error:
@@ -51,20 +54,25 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
     except (LayoutMismatchError, RuntimeError) as error:
         raise UntraceableError(NO_GRADIENT.format(name=name)) from error
     holding = iter(one is not None for one in places)
-    *frames, rows, columns = cells
+    *frames, rows, columns = found.cells
     return replace(
         layout,
         grid=Grid(rows, columns, prefix=0, frames=frames[0] if frames else 0),
         calls=tuple(own and next(holding) for own in layout.calls),
         places=tuple(_upright(one, classifier.medium) for one in places if one is not None),
+        stem=found.stem,
     )
 
 
 def _upright(places: Places, medium: Medium) -> Places:
     """The places with each axis as it is drawn: what lies at its bottom in the input is last."""
     turned = [medium.axes[axis - 1].startswith("-") for axis in medium.sides]
-    pairs = zip(places.weights, turned, strict=True)
-    return replace(places, weights=tuple(one.flip(1) if turn else one for one, turn in pairs))
+
+    def drawn(axes: Axes) -> Axes:
+        pairs = zip(axes, turned, strict=False)  # rows may have none
+        return tuple(one.flip(1) if turn else one for one, turn in pairs)
+
+    return replace(places, weights=drawn(places.weights), rows=drawn(places.rows))
 
 
 def _own(seen: Observation, layout: Layout) -> tuple[bool, ...]:

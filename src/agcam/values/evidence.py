@@ -20,8 +20,8 @@ from .recording import AttentionCall
 class ReadBlock:
     """One block: scores, and gradients of the target's logit, at the read rows.
 
-    `places`: where its keys lie; None where they are the tokens of the grid. Then `batch` counts
-    the items of the attention (windows of pictures).
+    `places`: where its keys and rows lie; None where they are the tokens of the grid. Else `batch`
+    counts the items of the attention (windows of pictures).
     """
 
     scores: Float[Tensor, "batch head read token"]
@@ -61,18 +61,20 @@ class ReadTrace:
     averaged. `calls`: each block's attention as its factors, one for each picture, for
     `Replay(calls=True)`; memory grows with tokens, not with their square. `more`: the blocks of
     the targets that one pass back has no room for, so that what is made of the calls serves all.
+    `places`: where the calls lie, as in ReadBlock; empty where all are of the grid's tokens.
     """
 
     blocks: Blocks
     grid: Grid
     calls: tuple[AttentionCall, ...] = ()
     more: tuple[Blocks, ...] = ()
+    places: tuple[Places, ...] = ()
 
     def of_targets(
         self, function: Callable[[Blocks], Tensor]
     ) -> Float[Tensor, "batch target patch"]:
         """`function` of the blocks of every target, one pass back at a time; needs `calls`."""
-        batch = len(self.calls[0].value)
+        batch = len(self.calls[0].value) // (self.places[0].items if self.places else 1)
         found = (function(blocks) for blocks in (self.blocks, *self.more))
         return torch.cat([some.reshape(batch, -1, some.shape[-1]) for some in found], dim=1)
 
@@ -81,14 +83,14 @@ class ReadTrace:
 class AttentionTrace:
     """The attention of every block (class-agnostic), and which rows the classifier reads.
 
-    `reads` are weights that sum to 1 for each picture. `places`: where the keys of the last
-    attention lie, as in ReadBlock; then `reads` are of its rows, in each window.
+    `reads` are weights that sum to 1 for each picture. `places`: where each attention lies, as in
+    ReadTrace; then `reads` are of the rows of the last one, and sum to 1 in each window.
     """
 
     calls: tuple[AttentionCall, ...]
     reads: Float[Tensor, "batch token"]
     grid: Grid
-    places: Places | None = None
+    places: tuple[Places, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,12 @@ class GraphBlock:
 
     `gradients = d y_target / d attention` and `token_gradients = d y_target / d tokens`: nothing
     detached, later attention matrices follow earlier ones. On a tape, by the rules of the tape.
+    Where attention lies on several grids, `tokens` are those of the finest grid, of every block;
+    then `item` counts windows of pictures.
     """
 
-    attention: Float[Tensor, "batch head row token"]
-    gradients: Float[Tensor, "batch head row token"]
+    attention: Float[Tensor, "item head row key"]
+    gradients: Float[Tensor, "item head row key"]
     tokens: Float[Tensor, "batch token dim"]
     token_gradients: Float[Tensor, "batch token dim"]
 
@@ -127,16 +131,17 @@ class Account:
 class GraphTrace:
     """Every attention of the model and one target a picture; memory grows with tokens squared.
 
-    `reads` as in AttentionTrace. Where rules carried relevance, not gradients, `relevance` is what
-    arrived at each attention, and the blocks have ordinary gradients. Where rules of gradients
-    were used, `account` tells what they account for.
+    `reads` and `places` as in AttentionTrace. Where rules carried relevance, not gradients,
+    `relevance` is what arrived at each attention, and the blocks have ordinary gradients. Where
+    rules of gradients were used, `account` tells what they account for.
     """
 
     blocks: tuple[GraphBlock, ...]
     reads: Float[Tensor, "batch token"]
     grid: Grid
-    relevance: tuple[Float[Tensor, "batch head row token"], ...] = ()
+    relevance: tuple[Float[Tensor, "_ _ _ _"], ...] = ()
     account: Account | None = None
+    places: tuple[Places, ...] = ()
 
 
 @dataclass(frozen=True)

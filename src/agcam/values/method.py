@@ -30,6 +30,7 @@ class Method:
         from_last_block: Whether the formula starts at the rows of the last block that the
             classifier reads, so that it says nothing of a classifier that reads other blocks too.
         several_grids: Whether the formula holds where attentions lie on grids of their own.
+        reads_rows: Whether it must then know where their rows lie, beside their keys.
         checked: What numbers it was compared with, beside its slow twin in the tests.
         options: Its parameters.
         chosen: The options that were given a value, with the value.
@@ -42,6 +43,7 @@ class Method:
     class_specific: bool = True
     from_last_block: bool = False
     several_grids: bool = False
+    reads_rows: bool = False
     checked: str = ""
     options: tuple[Option | RulesOption, ...] = ()
     chosen: tuple[tuple[str, Any], ...] = ()
@@ -50,6 +52,16 @@ class Method:
     def passes(self) -> str:
         """What it costs beside a plain forward pass, as text."""
         return self.needs.passes
+
+    @property
+    def explains(self) -> str:
+        """Which models it explains, as text."""
+        if self.needs.any_classifier:
+            return "any image classifier"
+        if not self.several_grids:
+            return "isotropic ViTs"
+        which = "whose rows have places" if self.reads_rows else "too"
+        return f"ViTs, hierarchies {which}"
 
     def pictures(self, grid: Grid) -> int:
         """Pictures given to the model for one target of one picture; 0 unless black-box."""

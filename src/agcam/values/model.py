@@ -131,8 +131,10 @@ class Layout:
             name of its own.
         heads_first: Heads and pictures are folded into one axis in such an order that only one
             picture can be explained at a time.
-        places: Where the keys of each attention lie, of those that `calls` counts (None: on no
-            position), in models that are not one grid of tokens. Empty in those that are.
+        places: Where the keys and rows of each attention lie, of those that `calls` counts, in
+            models that are not one grid of tokens. Empty in those that are.
+        stem: With `places`, the number of the convolution whose feature map holds the tokens of the
+            grid; None where there is none, so that it is one of pixels.
 
     """
 
@@ -148,7 +150,8 @@ class Layout:
     bypassed: bool = False
     explicit: bool = False
     heads_first: bool = False
-    places: tuple[Places | None, ...] = ()
+    places: tuple[Places, ...] = ()
+    stem: int | None = None
 
     @classmethod
     def black_box(cls, grid: Grid, why: str = "") -> Layout:
