@@ -1,4 +1,4 @@
-"""Draw the screenshots of README and docs/web.md: docs/images/viewer.jpg, page.jpg, phone.jpg.
+"""Draw the screenshots of README and docs/web.md: docs/images/viewer*.jpg, page.jpg, phone.jpg.
 
 PYTHONPATH=tests python scripts/draw_pages.py      (needs chromium and the demo model)
 """
@@ -71,12 +71,8 @@ def main():
     ):
         server.stdout.readline()
         address = exported(Path(folder))
-        desk = shot(browser, address, DESK, two_methods)
-        phone = shot(browser, address, PHONE, second_class)
-        both = Image.new("RGB", (desk.width + 16 + phone.width, desk.height), "white")
-        both.paste(desk, (0, 0))
-        both.paste(phone, (desk.width + 16, 0))
-        save(both, "viewer.jpg", 1400)
+        save(shot(browser, address, DESK, two_methods), "viewer.jpg", 1100)
+        save(shot(browser, address, PHONE, second_class), "viewer-phone.jpg", 390)
         save(shot(browser, "http://127.0.0.1:7999/", DESK, give), "page.jpg", 1100)
         save(shot(browser, "http://127.0.0.1:7999/", PHONE, give), "phone.jpg", 390)
 

@@ -1,5 +1,7 @@
 """Methods share what they can: passes through the model are counted."""
 
+import gc
+
 import pytest
 import timm
 import torch
@@ -90,3 +92,23 @@ def test_each_method_of_a_source_is_refused_for_its_own_reason(photograph):
         done = compare(model, photograph, 3, names)
         refused = {column.method.name: column.refusal is not None for column in done.columns}
         assert refused == {"agcam": True, "rollout": True, "gaussian": False}
+
+
+@pytest.mark.parametrize("method", LIGHT)
+@pytest.mark.parametrize("kind", ["tiny", "mixing"])
+def test_what_a_pass_recorded_is_freed_with_the_explanation(kind, method, request, pixels):
+    """No circle of references holds it until Python's collector runs, which counts no bytes."""
+    model = request.getfixturevalue(kind)
+    agcam.explain(model, pixels, 3, method)
+    gc.collect()
+    gc.disable()
+    try:
+        agcam.explain(model, pixels, 3, method)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [type(one).__name__ for one in gc.garbage if isinstance(one, torch.Tensor)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []

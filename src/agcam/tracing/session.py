@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
+from weakref import WeakMethod
 
 import torch
 from torch import Tensor
@@ -56,7 +57,7 @@ class Session:
         chunk: int = CHUNK,
         report: Report | None = None,
     ) -> None:
-        self.recording = replace(recording, reads=self._reads)
+        self.recording = replace(recording, reads=_while_it_lives(WeakMethod(self._reads)))
         self.classifier, self._replay = classifier, replay
         self.chunk, self.report = chunk, report
         self._sources: dict[str, Any] = {} if replay is None else {"replay": replay}
@@ -178,6 +179,17 @@ class Session:
                 f"picture (a class token), and {method.name} follows positions from grid to grid; "
                 "choose agcam, or a black-box method (occlusion)."
             )
+
+
+def _while_it_lives(method: WeakMethod[Callable[[], Tensor]]) -> Callable[[], Tensor]:
+    """A session's method: held by its recording it would keep both in memory for long."""
+
+    def reads() -> Tensor:
+        found = method()
+        assert found is not None, "a recording is read while its session lives"
+        return found()
+
+    return reads
 
 
 class _Way(NamedTuple):

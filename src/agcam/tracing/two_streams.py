@@ -32,7 +32,6 @@ from torch import Tensor
 
 from ..undo import Forward, undoing, wrap_forward
 from ..values import AttentionCall, Classifier, Layout, Recording
-from .explicit import Answer
 from .graph import leaves_leading_to
 from .hooks import LayoutMismatchError, first_tensor, map_tensors, replace_stream, stream_of
 from .prove import prove
@@ -74,7 +73,7 @@ class _Pass:
 
     def __init__(self, classifier: Classifier, layout: Layout, recorder: Recorder) -> None:
         self.classifier, self.layout, self.recorder = classifier, layout, recorder
-        self.answer: Answer = self._record_call  # to the attention calls of the run under way
+        self.answer = _Pass._record_call  # to the attention calls of the run under way
         self.replayed: Tensor | None = None  # the kept tokens behind the block before
         self.handed_on: list[Tensor] = []  # leaves: the recorded tokens behind each block
         self.outputs: list[Tensor] = []  # leaves: the answers to the replayed attention calls
@@ -103,7 +102,7 @@ class _Pass:
         self, forward: Forward, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         tokens = self._entering(args, kwargs)
-        self.answer = self._record_until_last_call
+        self.answer = _Pass._record_until_last_call
         with torch.no_grad(), suppress(_LastValuesKnownError):
             forward(*args, **kwargs)
         if self.replayed is not None:  # else the last block is the first: nothing was replayed yet
@@ -129,14 +128,14 @@ class _Pass:
                 return self.replayed
             return kept_part(tensor, self.layout)
 
-        self.answer = self._answer_call
+        self.answer = _Pass._answer_call
         with torch.enable_grad():
             output = forward(*map_tensors(args, keep), **map_tensors(kwargs, keep))
-        self.answer = self._record_call
+        self.answer = _Pass._record_call
         return output
 
     def _attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
-        return self.answer(call, as_torch)
+        return self.answer(self, call, as_torch)
 
     def _record_call(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         self.recorder.keep(call)

@@ -52,7 +52,7 @@ class CachedRecording:
 
     def without_calls(self) -> CachedRecording:
         """The same without whole attentions, which most maps do not read."""
-        return replace(self, recording=_apart(self.classifier, replace(self.recording, calls=())))
+        return replace(self, recording=replace(self.recording, calls=()))
 
 
 def record(
@@ -68,18 +68,13 @@ def record(
         pixels = to_model(classifier, prepared.pixels)
         views = views_of(selection.views, classifier, pixels)
         session = trace(classifier, views.of_pictures(pixels), methods)
-    recording = _apart(classifier, session.recording)
+    recording = session.recording
     proved = session.proved(Replay()) if recording.layout.tracer == "replay" else None
     model, prompts = selection.model, selection.prompts
     made = CachedRecording(model, prompts, classifier, recording, prepared, proved, views)
     if made.nbytes > room:
         made = replace(made if method.needs.keeps_calls else made.without_calls(), replay=None)
     return made, session
-
-
-def _apart(classifier: Classifier, recording: Recording) -> Recording:
-    """The same, bound to a session that holds nothing else."""
-    return Session(classifier, recording).recording
 
 
 def _bytes_of(tensors: Iterable[Tensor], module: nn.Module) -> int:

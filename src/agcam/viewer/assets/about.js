@@ -66,11 +66,12 @@ export function aboutCard(card) {
 		...(card.data.facts ?? []),
 		...cited.map(({ name, cite }) => [`Source of ${name}`, cite]),
 	];
+	const notes = card.data.notes ?? [];
 	const refused = card.methods.filter((method) => method.refusal);
 	const rows = [
 		...facts,
 		...refused.map((method) => [`${method.name} refused`, method.refusal]),
-		...(card.data.notes ?? []).map((note) => ["Note", note]),
+		...notes.map((note) => ["Note", note]),
 	];
 	if (!rows.length) return [];
 	const terms = rows.flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text)]);
@@ -78,7 +79,7 @@ export function aboutCard(card) {
 		element(
 			"details",
 			"agcam-details",
-			element("summary", {}, "How this map was made"),
+			element("summary", {}, `How this map was made${notes.length ? ` (notes: ${notes.length})` : ""}`),
 			element("dl", {}, ...terms),
 		),
 	];

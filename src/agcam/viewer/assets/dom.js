@@ -77,5 +77,7 @@ export function newId(word) {
 
 /** A number as a reader wants it. */
 export function short(number) {
-	return Number.isFinite(number) ? String(Number(number.toPrecision(3))) : "-";
+	if (!Number.isFinite(number)) return "-";
+	const small = number !== 0 && Math.abs(number) < 0.001;
+	return small ? number.toExponential(2) : String(Number(number.toPrecision(3)));
 }

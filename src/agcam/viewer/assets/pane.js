@@ -15,12 +15,13 @@ export class Pane {
 		this.painter = new Painter(this.canvas);
 		this.over = drawing("svg", { "aria-hidden": "true", preserveAspectRatio: "none" });
 		this.name = element("span", "agcam-pane-name");
-		this.node = element("div", "agcam-pane", this.canvas, this.over, this.name);
+		const picture = element("div", "agcam-picture", this.canvas, this.over);
+		this.node = element("div", "agcam-pane", picture, this.name);
 		this.memo = new Memo();
 		this.shown = null;
 	}
 
-	/** Put a map's name and scale over the picture; nothing where none is given. */
+	/** Put a map's name and scale below the picture; nothing where none is given. */
 	call(shown) {
 		this.name.hidden = !shown;
 		if (shown) this.name.textContent = `${shown.name} (${ends(shown.grid.range).join(" to ")})`;
