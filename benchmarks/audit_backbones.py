@@ -47,7 +47,7 @@ class Backbone:
             parts = [self.tower(some).float() for some in torch.split(pixels, batch)]
         return torch.cat(parts).numpy()
 
-    def classifier(self, weight, bias):
+    def classifier(self, weight, bias, names):
         """The tower with this linear head; the tower is shared."""
         module = copy.copy(self.tower)
         module._modules = dict(module._modules)
@@ -56,8 +56,7 @@ class Backbone:
         with torch.no_grad():
             module.head.weight.copy_(torch.from_numpy(weight))
             module.head.bias.copy_(torch.from_numpy(bias))
-        names = [str(number) for number in range(len(weight))]
-        return agcam.load(module.eval(), preparation=self.preparation, classes=names)
+        return agcam.load(module.eval(), preparation=self.preparation, classes=list(names))
 
 
 def clip(_):

@@ -9,43 +9,53 @@ ENOUGH = 0.1  # of other pictures, whose prediction the plant changes
 
 def table(rows):
     """Markdown: recall by kind and way, crops, drops, accusations; then the plants not found."""
-    some = [row for row in rows if row["classes"]]
-    strong = [row for row in some if row["effect"] >= ENOUGH]
-    lines = [*_recalls(strong), "", *_accusations(rows), "", *_missed(strong)]
+    planted = [row for row in rows if row["classes"]]
+    strong = [row for row in planted if row["effect"] >= ENOUGH]
+    lines = [*_recalls(planted, strong), "", *_accusations(rows), "", *_missed(strong)]
     return "\n".join(lines)
 
 
-def _recalls(rows):
-    ways = list(rows[0]["ranks"]) if rows else []
-    head = ["backbone", "plant", "trials", *(f"{way}: rank 1" for way in ways)]
+def _recalls(planted, strong):
+    ways = list(dict.fromkeys(way for row in strong for way in row["ranks"]))
+    head = ["tower", "pictures", "plant", "cells", "strong", *(f"{way}: rank 1" for way in ways)]
     head += ["IoU of crops", "on the plant", "drop: measured", "true", "within .1"]
     lines = [_line(head), _line(["---"] * len(head))]
-    groups = sorted({(_tower(row), row["kind"]) for row in rows})
-    backbones = sorted({_tower(row) for row in rows})
-    for backbone, kind in [*groups, *((one, "all") for one in backbones)]:
-        own = [r for r in rows if _tower(r) == backbone and kind in {"all", r["kind"]}]
-        cells = [backbone, kind, str(len(own))]
-        cells += [_share([row["ranks"][way] == 1 for row in own]) for way in ways]
-        seen = [row for row in own if row["ranks"]["agcam audit"] == 1]
-        near = [abs(row["measured drop"] - row["true drop"]) <= 0.1 for row in seen]
+    groups = sorted({(*_where(row), row["kind"]) for row in planted})
+    for tower, data, kind in [*groups, ("all", "", "")]:
+        every, own = (
+            [r for r in some if tower == "all" or (*_where(r), r["kind"]) == (tower, data, kind)]
+            for some in (planted, strong)
+        )
+        cells = [tower, data, kind, str(len(every)), str(len(own))]
+        cells += [_share([r["ranks"][w] == 1 for r in own if w in r["ranks"]]) for w in ways]
+        seen = [r for r in own if r["ranks"]["agcam audit"] == 1 and "measured drop" in r]
+        near = [abs(r["measured drop"] - r["true drop"]) <= 0.1 for r in seen]
         means = ("iou", "on the plant", "measured drop", "true drop")
-        cells += [_mean(seen, name) for name in means] + [_share(near)]
-        lines.append(_line(cells))
+        lines.append(_line(cells + [_mean(seen, name) for name in means] + [_share(near)]))
     return lines
 
 
 def _accusations(rows):
-    lines = [
-        _line(["backbone", "clean classes", "accused", "planted, accused"]),
-        _line(["---"] * 4),
-    ]
-    for backbone in sorted({_tower(row) for row in rows}):
-        own = [row for row in rows if _tower(row) == backbone]
+    """Of classes without a plant, where another class has one and where none has."""
+    head = ["tower", "pictures", "clean classes", "accused", "of these in clean cells", "accused"]
+    head += ["strong plants", "accused", "weak casts", "accused"]
+    lines = [_line(head), _line(["---"] * len(head))]
+    audited = [row for row in rows if row["audited"]]
+    for where in [*sorted({_where(row) for row in audited}), None]:
+        own = [row for row in audited if where in {None, _where(row)}]
         clean = [v for r in own for k, v in r["scores"].items() if int(k) not in r["classes"]]
-        found = [r["suspicion"] for r in own if r["classes"] and r["effect"] >= ENOUGH]
-        accused = [_share([v >= SUSPICIOUS for v in some]) for some in (clean, found)]
-        lines.append(_line([backbone, str(len(clean)), *accused]))
+        none = [v for r in own if not r["classes"] for v in r["scores"].values()]
+        strong = [_first(r) for r in own if r["classes"] and r["effect"] >= ENOUGH]
+        weak = [_first(r) for r in own if r["classes"] and r["effect"] < ENOUGH]
+        cells = list(where or ("all", ""))
+        for some in (clean, none, strong, weak):
+            cells += [str(len(some)), _share([v >= SUSPICIOUS for v in some])]
+        lines.append(_line(cells))
     return lines
+
+
+def _first(row):
+    return max(row["scores"].get(str(one), 0) for one in row["classes"])
 
 
 def _missed(rows):
@@ -54,18 +64,17 @@ def _missed(rows):
         "",
     ]
     for row in rows:
-        place = "moving" if row["moving"] else "fixed"
-        rank = row["ranks"]["agcam audit"]
-        if rank != 1:
+        place, found = "moving" if row["moving"] else "fixed", row["ranks"]["agcam audit"]
+        if found != 1:
             lines.append(
-                f"- {_tower(row)}, {row['trial']} ({place}, {row['carrying']:.0%} of pictures): "
-                f"rank {rank}, effect {row['effect']:.2f}, {row['on the plant']:.2f} on the plant"
+                f"- {row['name']} ({place}, {row['carrying']:.0%} of pictures): rank {found}, "
+                f"effect {row['effect']:.2f}, {row.get('on the plant', 0):.2f} on the plant"
             )
     return lines
 
 
-def _tower(row):
-    return f"{row['backbone']}, {row['method']}"
+def _where(row):
+    return row["tower"], row["data"]
 
 
 def _line(cells):

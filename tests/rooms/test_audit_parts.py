@@ -1,6 +1,7 @@
 """Parts of an audit on values made by hand: interventions, mistakes, verdicts, exports."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,6 +113,16 @@ def test_erasing_and_pasting_show_what_the_model_uses(found, tmp_path):
         assert all(outcome.share.number == 8 for outcome in outcomes)
     assert paste.after.called == {0: 8}
     assert erase.after.called == {1: 8}
+
+
+def test_a_reason_that_changes_nothing_is_cleared(found, tmp_path):
+    proved = prove(found, 3, tmp_path, lambda done, total: None)
+    assert found.with_tests(proved).suspicion[0, 0].score == 0.9
+    never = replace(found.setup.classifier, predict=lambda pixels: torch.eye(2)[[0] * len(pixels)])
+    idle = replace(found, setup=SimpleNamespace(**{**vars(found.setup), "classifier": never}))
+    cleared = idle.with_tests(prove(idle, 3, tmp_path / "idle", lambda done, total: None))
+    assert cleared.suspicion[0, 0].score == 0
+    assert cleared.suspicion[0, 0].sentence.endswith("changes 0 % of predictions.")
 
 
 def test_a_test_is_made_once(found, tmp_path, monkeypatch):

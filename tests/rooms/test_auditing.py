@@ -95,13 +95,11 @@ def test_patches_are_the_strongest_of_their_maps(done, folder, model, row):
     pictures, patches = done.found.pictures, done.found.patches
     path, target = done.found.sample(row).address, int(pictures.predicted[row])
     relevance = agcam.explain(model, path, target, METHOD).grid_map[0, 0].numpy().ravel()
-    above = relevance - relevance.min()
+    above = relevance.clip(min=0)
     of_predicted = (patches.picture == row) & (patches.target == target)
     found, places = patches.relevance[of_predicted], patches.place[of_predicted]
     np.testing.assert_allclose(found, np.sort(above / above.sum())[::-1][: len(found)], atol=1e-5)
     np.testing.assert_allclose(above[places] / above.sum(), found, atol=1e-5)
-    mass = pictures.predicted_map[row].ravel()
-    assert set(np.flatnonzero(mass >= np.sort(mass)[-len(found)])) >= set(places[mass[places] > 0])
 
 
 def test_the_page_shows_every_class_and_its_pictures(done):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agcam.auditing.reasons import reasons_of
+from agcam.auditing.seen import Seen
 from agcam.auditing.suspicion import suspicions
 from agcam.auditing.values import Patches, Pictures
 from agcam.values import Grid
@@ -70,11 +71,9 @@ def planted(seed, target, share, **options):
 
 def scores(pictures, patches):
     """All reasons, and each class's greatest suspicion."""
-    reasons = {
-        one: reasons_of(one, pictures, patches, GRID)
-        for one in range(int(pictures.label.max()) + 1)
-    }
-    found = suspicions(reasons, pictures, patches)
+    seen = Seen(pictures, patches)
+    reasons = {one: reasons_of(one, seen, GRID) for one in range(int(pictures.label.max()) + 1)}
+    found = suspicions(reasons, seen)
     worst = {
         one: max((found[one, reason.number].score for reason in some), default=0.0)
         for one, some in reasons.items()
@@ -133,7 +132,7 @@ def test_classes_that_are_made_alike_are_seldom_accused():
 def test_shares_are_parts_of_a_whole(seed):
     pictures, patches = made_up(seed)
     for target in range(5):
-        some = reasons_of(target, pictures, patches, GRID)
+        some = reasons_of(target, Seen(pictures, patches), GRID)
         assert [one.number for one in some] == list(range(len(some)))
         some = tuple(one for one in some if one.gains is None)
         assert sum(one.share for one in some) <= 1 + 1e-6
@@ -155,7 +154,7 @@ def test_one_or_two_pictures_are_no_ground_for_suspicion(each):
 def test_a_class_that_nothing_is_predicted_as_has_no_reasons():
     pictures, patches = made_up(0)
     nobody = replace(pictures, predicted=np.where(pictures.predicted == 1, 0, pictures.predicted))
-    assert reasons_of(1, nobody, patches, GRID) == ()
+    assert reasons_of(1, Seen(nobody, patches), GRID) == ()
 
 
 def photographs(seed, count):
@@ -196,3 +195,39 @@ def test_a_small_coloured_mark_on_grey_pictures_is_no_cast():
     tone[np.ix_(pictures.label == 3, [2, 5])] *= 0.98  # a yellow tag takes a little blue
     reasons = scores(replace(pictures, tone=tone.astype(np.float32)), patches)[0]
     assert all(one.gains is None for some in reasons.values() for one in some)
+
+
+def test_copies_of_one_picture_are_no_reason():
+    pictures, patches = made_up(1, alike=0.3)
+    features = patches.features.reshape(len(pictures), TOP, DIM).copy()
+    maps, tone = pictures.predicted_map.copy(), pictures.tone.copy()
+    copied = np.flatnonzero(pictures.label == 2)[:6]
+    for column in (features, maps, tone):
+        column[copied] = column[copied[0]]
+    patches = replace(patches, features=features.reshape(-1, DIM))
+    assert scores(pictures, patches)[2][2] > 0.5  # as if they were different pictures
+    assert scores(replace(pictures, tone=tone, predicted_map=maps), patches)[2][2] < 0.5
+
+
+def test_one_class_has_nothing_to_be_compared_with():
+    pictures, patches, _ = planted(0, 0, 1.0, classes=1)
+    _, found, worst = scores(pictures, patches)
+    assert worst == {0: 0.0}
+    assert "no other class" in found[0, 0].sentence
+
+
+def test_many_pictures_are_read_some_at_a_time(monkeypatch):
+    """The features of all patches are never in memory, and what is found is the same."""
+    pictures, patches, _ = planted(0, 2, 0.75, each=40)
+    monkeypatch.setattr("agcam.auditing.seen.AT_ONCE", 100)
+    before = scores(pictures, patches)[2]
+
+    class Large(np.ndarray):
+        def __getitem__(self, rows):
+            found = super().__getitem__(rows)
+            assert len(found) <= 1200
+            return found.view(np.ndarray)
+
+    large = replace(patches, features=patches.features.view(Large))
+    after = scores(pictures, large)[2]
+    assert after == pytest.approx(before)

@@ -20,7 +20,7 @@ COLOURS: Final = 4  # pixels a side of what is kept of the input below a patch
 RGB: Final = 3
 FEWEST: Final = 7  # patches of a side
 MOST_PATCHES: Final = 256
-SCHEMA: Final = {"version": 3, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
+SCHEMA: Final = {"version": 4, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
 """All that columns depend on beside model, data set and method."""
 LARGEST: Final = float(np.finfo(np.float16).max)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from ..values import Grid
 
 AROUND = np.ones((3, 3), dtype=bool)
 """A patch and its eight neighbours: the model's patches do not end where an object does."""
+RIM = 4  # pixels around what is erased that are compared
 FREE = 0.25  # of the patches: so many may be hit twice before a set is wrapped around the edge
 
 
@@ -56,19 +57,68 @@ def on_pixels(patches: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.b
 
 
 def erased(pixels: Tensor, patches: NDArray[np.bool_]) -> Tensor:
-    """A picture (channel, height, width) whose patches are filled from what surrounds them.
+    """A picture (channel, height, width) whose patches are filled from elsewhere in it.
 
-    Each pixel becomes its nearest one that stays; the seams are blurred by half a patch.
+    Each group of patches that touch becomes what lies in the same shape at the place where the
+    picture around it is most alike; one that fits nowhere is halved. A blur or one colour would be
+    a mark of its own, which a model that learned a mark takes for it.
     """
     gone = on_pixels(patches, (pixels.shape[-2], pixels.shape[-1]))
     if gone.all():
         return torch.zeros_like(pixels)
-    nearest = ndimage.distance_transform_edt(gone, return_distances=False, return_indices=True)
-    kept = pixels.cpu().float().numpy()
-    filled = kept[:, nearest[0], nearest[1]]
-    sigma = pixels.shape[-2] / patches.shape[0] / 2
-    smooth = ndimage.gaussian_filter(filled, (0, sigma, sigma))
-    return torch.from_numpy(np.where(gone, smooth, kept)).to(pixels)
+    filled = pixels.cpu().float().numpy().copy()
+    step = max(1, pixels.shape[-2] // patches.shape[0])
+    groups, count = ndimage.label(patches, AROUND)
+    for number in range(1, count + 1):
+        for part in _fitting(groups == number, patches):
+            _fill(filled, on_pixels(part, gone.shape), gone, step)
+    return torch.from_numpy(filled).to(pixels)
+
+
+def _fitting(part: NDArray[np.bool_], gone: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """A group of patches, halved along its longer side until each part fits beside what is gone."""
+    y, x = np.nonzero(part)
+    if len(y) == 1 or any(True for _ in _shifts(part, gone, 1)):
+        yield part
+        return
+    along = y if np.ptp(y) >= np.ptp(x) else x
+    first = along <= (along.min() + along.max()) // 2
+    for half in (first, ~first):
+        some = np.zeros_like(part)
+        some[y[half], x[half]] = True
+        yield from _fitting(some, gone)
+
+
+def _shifts(
+    part: NDArray[np.bool_], gone: NDArray[np.bool_], step: int
+) -> Iterator[tuple[int, int]]:
+    """Where a part can be taken from: inside the picture, and from nothing that is gone."""
+    y, x = np.nonzero(part)
+    height, width = part.shape
+    for down in range(-(y.min() // step) * step, height - y.max(), step):
+        for across in range(-(x.min() // step) * step, width - x.max(), step):
+            if not gone[y + down, x + across].any():
+                yield down, across
+
+
+def _fill(
+    pixels: NDArray[np.float32], part: NDArray[np.bool_], gone: NDArray[np.bool_], step: int
+) -> None:
+    """Fill a part from where what surrounds it is most like what surrounds the part."""
+    wide = ndimage.binary_dilation(part, iterations=RIM) & ~gone
+    y, x = np.nonzero(wide)
+    best, least = (0, 0), np.inf
+    for down, across in _shifts(part, gone, step):
+        to_y, to_x = y + down, x + across
+        inside = (to_y >= 0) & (to_y < part.shape[0]) & (to_x >= 0) & (to_x < part.shape[1])
+        if not inside.any():
+            continue
+        there = pixels[:, to_y[inside], to_x[inside]]
+        difference = float(np.abs(there - pixels[:, y[inside], x[inside]]).mean())
+        if difference < least:
+            best, least = (down, across), difference
+    y, x = np.nonzero(part)
+    pixels[:, y, x] = pixels[:, y + best[0], x + best[1]]
 
 
 def recoloured(

@@ -17,7 +17,8 @@ from ..values import Frame, Grid, Sample, name_of
 from .doubts import doubts
 from .mistakes import Pair, Suspect, label_suspects, outliers, pairs
 from .reasons import reasons_of
-from .suspicion import suspicions
+from .seen import Seen
+from .suspicion import suspicions, tested
 from .truth import Groups, groups
 from .values import Intervention, Patches, Pictures, Reason, Suspicion, mean_of
 from .verdicts import Verdict, matched
@@ -122,6 +123,11 @@ class Findings:
         names = {one.target: self.name(one.target) for one in self.ranked}
         return replace(self, verdicts=matched(verdicts, examples, names))
 
+    def with_tests(self, tests: Mapping[tuple[int, int], tuple[Intervention, ...]]) -> Findings:
+        """The same, after interventions: a reason that changes nothing is no longer suspicious."""
+        weighed = {key: tested(one, tests.get(key, ())) for key, one in self.suspicion.items()}
+        return replace(self, interventions=tests, suspicion=weighed)
+
     def attention(self, target: int) -> float:
         """How suspicious a class is: its most suspicious reason that nobody found fine."""
         reasons = self.reasons.get(target, ())
@@ -172,10 +178,11 @@ def find(
     """
     rows, columns = pictures.predicted_map.shape[1:]
     grid = Grid(rows, columns, 0)
+    seen = Seen(pictures, patches)
     predicted = [number for number in np.unique(pictures.predicted).tolist() if number >= 0]
     try:
-        reasons = {one: reasons_of(one, pictures, patches, grid) for one in predicted}
+        reasons = {one: reasons_of(one, seen, grid) for one in predicted}
     except ImportError as error:
         raise RunError(f'an audit needs {error.name}: pip install "agcam[audit]"') from error
-    weighed = suspicions(reasons, pictures, patches)
+    weighed = suspicions(reasons, seen)
     return Findings(setup, pictures, patches, reasons, weighed, failures)

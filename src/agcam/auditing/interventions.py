@@ -64,9 +64,7 @@ class Trial:
     def erase(self) -> Intervention | None:
         """From pictures of the class that have the reason; None if there are none."""
         pictures, target = self.found.pictures, self.reason.target
-        rows = self.found.rows_of(self.reason)
-        of_class = rows[pictures.label[rows] == target]
-        rows = _spread(of_class if len(of_class) else rows)
+        rows = erased_rows(self.found, self.reason)
         sets = [self._patches(row) for row in rows]
         variants = self._casts(invert=True) or (
             lambda pixels, n: erased(pixels, sets[n]),
@@ -197,6 +195,13 @@ def _tested(found: Findings, reason: Reason, path: Path) -> tuple[Intervention, 
         made = tuple(one for one in (trial.erase(), trial.paste()) if one is not None)
     write_atomically(path, json.dumps([asdict(one) for one in made]).encode())
     return made
+
+
+def erased_rows(found: Findings, reason: Reason) -> NDArray[np.intp]:
+    """The pictures that a reason is erased from: by label, wrong ones too; else by prediction."""
+    rows = found.rows_of(reason)
+    of_class = rows[found.pictures.label[rows] == reason.target]
+    return _spread(of_class if len(of_class) else rows)
 
 
 def _spread(rows: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -114,7 +114,7 @@ def audit(
         found.append(_found(made, shards, ENGINES[engine](resources), report))
     first = found[0].with_verdicts(read)
     proved = prove(first, tests, Path(out) / SCANS / keys[0] / "tests", partial(report, "testing"))
-    first = replace(first, interventions=proved)
+    first = first.with_tests(proved)
     changes = compare(first, found[1]) if len(found) > 1 else None
     return Audit(Path(out), first, keys[0], changes).written()
 

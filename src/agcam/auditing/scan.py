@@ -25,7 +25,6 @@ from .columns import (
     joined,
     masses,
     pooled,
-    shares,
     strongest,
     tokens,
 )
@@ -93,7 +92,7 @@ class Scanner:
         }
         pictures = {name: column[good] for name, column in made.items()}
         features = tokens(maps.recording, grid)
-        patches = strongest(shares(relevance), targets.cpu().numpy(), features, pixels, good)
+        patches = strongest(found, targets.cpu().numpy(), features, pixels, good)
         self._kept.append(pictures | patches)
 
     def _labels(self, samples: Sequence[Sample], explained: Tensor) -> Tensor:

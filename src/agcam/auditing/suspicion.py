@@ -4,103 +4,108 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .reasons import LEAST, Features, directions
+from .reasons import LEAST
+from .seen import Compared, Features, Seen, evenly
 from .tone import SLIGHT
-from .values import Patches, Pictures, Reason, Suspicion
+from .values import Intervention, Pictures, Reason, Suspicion
 
 # Logistic, by the tuning seeds of benchmarks/audit.py: (middle, width).
-ALIKE: Final = (0.45, 0.04)  # of `strength`
+ALIKE: Final = (0.585, 0.02)  # of `strength`
 TONE: Final = (0.38, 0.05)  # of how many more pictures have the tone than of other classes
 
 EXAMPLES: Final = 64  # pictures of a reason that are compared
 OTHERS: Final = 32  # pictures of each other class
 CLASSES: Final = 30  # other classes
+EFFECT: Final = 0.05  # of predictions: an intervention that changes fewer clears a reason
+STEP: Final = 1 / 255  # of a colour's mean and deviation, and
+SAME: Final = 0.98  # cosine of two maps: nearer pictures are copies
 
 
 def suspicions(
-    reasons: Mapping[int, Sequence[Reason]], pictures: Pictures, patches: Patches
+    reasons: Mapping[int, Sequence[Reason]], seen: Seen
 ) -> dict[tuple[int, int], Suspicion]:
     """For each reason, by its class and number, how suspicious it is.
 
     Parts of a planted mark look the same whatever else is in the picture; parts of objects differ.
     `alike` is the mean, over the pictures of a reason, of the greatest cosine between its best
     patch and those of another picture of the class; `elsewhere` the same with pictures of other
-    classes (median class). `strength = (alike - elsewhere) * sqrt(share)`. A tone is as suspicious
+    classes (median class). `strength = (alike - elsewhere) * share^(1/4)`. A tone is as suspicious
     as it is commoner than in other classes.
     """
-    features = directions(patches, np.arange(len(patches)))
-    seen = _Seen(features, patches.picture, _by_class(pictures))
+    classes = np.array(sorted(seen.rows), dtype=np.intp)
+    some = classes[evenly(len(classes), CLASSES + 1)].tolist()
+    others = seen.compared(some, OTHERS)
     return {
         (target, reason.number): (
-            _weighed(reason, seen) if reason.gains is None else _of_tone(reason, reason.gains)
+            _weighed(reason, seen, others) if reason.gains is None else _of_tone(reason)
         )
         for target, some in reasons.items()
         for reason in some
     }
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """All patches: directions, the picture of each, and the pictures predicted as each class."""
-
-    features: Features
-    picture: NDArray[np.int32]
-    classes: Mapping[int, NDArray[np.intp]]
-
-    def best(self, rows: NDArray[np.intp], pictures: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(row, picture): the greatest cosine between a patch and those of a picture."""
-        order = np.argsort(self.picture, kind="stable")
-        first = np.searchsorted(self.picture[order], pictures)
-        end = np.searchsorted(self.picture[order], pictures, side="right")
-        return np.stack(
-            [
-                (self.features[rows] @ self.features[order[a:b]].T).max(1)
-                for a, b in zip(first, end, strict=True)
-            ],
-            axis=1,
-        )
-
-
-def _by_class(pictures: Pictures) -> dict[int, NDArray[np.intp]]:
-    return {
-        number: np.flatnonzero(pictures.predicted == number)
-        for number in np.unique(pictures.predicted).tolist()
-        if number >= 0
-    }
-
-
-def _weighed(reason: Reason, seen: _Seen) -> Suspicion:
-    picture = seen.picture[reason.patches]
+def _weighed(reason: Reason, seen: Seen, others: Compared) -> Suspicion:
+    picture = seen.patches.picture[reason.patches]
     first = np.sort(np.unique(picture, return_index=True)[1])[:EXAMPLES]
-    rows = reason.patches[first]
-    alike = _alike(rows, seen)
-    others = [number for number in seen.classes if number != reason.target]
-    elsewhere = [
-        float(seen.best(rows, _some(seen.classes[number], OTHERS)).mean())
-        for number in _some(np.array(others, dtype=np.intp), CLASSES).tolist()
-    ]
-    usual = float(np.median(elsewhere)) if elsewhere else 0.0
-    strength = (alike - usual) * math.sqrt(reason.share)
+    features = seen.directions(reason.patches[first])
+    own = seen.of_pictures(reason.target, picture[first]).best(features)
+    alike = _alike(own, _copies(seen.pictures, picture[first]))
+    other = others.target != reason.target
+    if not other.any():
+        return Suspicion(0.0, "There is no other class to compare it with.", {"alike": alike})
+    best = others.best(features)
+    means = [float(best[:, others.target == one].mean()) for one in np.unique(others.target[other])]
+    usual = float(np.median(means))
+    strength = (alike - usual) * reason.share**0.25
     parts = {
         "alike": alike,
         "elsewhere": usual,
         "share": reason.share,
         "occurrence": reason.occurrence,
-        "one place": _one_place(reason, len(rows)),
+        "one place": _one_place(reason, len(first)),
         "strength": strength,
     }
     return Suspicion(_logistic(strength, *ALIKE), _sentence(parts), parts)
 
 
-def _of_tone(reason: Reason, gains: tuple[float, float, float]) -> Suspicion:
+def tested(suspicion: Suspicion, tests: Sequence[Intervention]) -> Suspicion:
+    """The same after interventions: what changes no prediction is no shortcut, whatever its looks.
+
+    `effect` is the most that erasing or pasting changes, of predictions or of the probability,
+    more than random patches do; below EFFECT the score falls in proportion.
+    """
+    if not tests:
+        return suspicion
+    effect = max(0.0, *(_effect(one) for one in tests))
+    parts = {**suspicion.parts, "effect": effect}
+    if effect >= EFFECT:
+        return replace(suspicion, parts=parts)
+    sentence = f"{suspicion.sentence} Erased or pasted, it changes {_share(effect)} of predictions."
+    return Suspicion(suspicion.score * effect / EFFECT, sentence, parts)
+
+
+def _effect(test: Intervention) -> float:
+    """How much more a test changes than as many random patches."""
+    sign = 1 if test.kind == "paste" else -1
+    return max(
+        sign * (after.mean - (max if sign > 0 else min)(before.mean, random.mean))
+        for before, after, random in (
+            (test.before.share, test.after.share, test.random.share),
+            (test.before.probability, test.after.probability, test.random.probability),
+        )
+        if not math.isnan(after.mean)
+    )
+
+
+def _of_tone(reason: Reason) -> Suspicion:
     """How suspicious a tone is."""
-    usual = float(np.mean(list(reason.elsewhere.values())))
+    usual, gains = float(np.mean(list(reason.elsewhere.values()))), reason.gains or ()
     changed = [
         f"{colour} is {_share(abs(gain - 1))} {'stronger' if gain > 1 else 'weaker'}"
         for colour, gain in zip(("red", "green", "blue"), gains, strict=True)
@@ -120,12 +125,24 @@ def _logistic(value: float, middle: float, width: float) -> float:
     return 1 / (1 + math.exp(min((middle - value) / width, 700)))
 
 
-def _alike(rows: NDArray[np.intp], seen: _Seen) -> float:
-    """Mean greatest cosine with another picture of the reason; 0 where two look alike by chance."""
-    if len(rows) < LEAST:
+def _alike(best: Features, copies: NDArray[np.bool_]) -> float:
+    """Mean greatest cosine with another picture of the reason; 0 where two look alike by chance.
+
+    Copies of one picture are alike in all they show, and say nothing.
+    """
+    if (~copies).sum(1).min() + 1 < LEAST:
         return 0.0
-    best = seen.best(rows, seen.picture[rows].astype(np.intp))
-    return float(best[~np.eye(len(rows), dtype=np.bool_)].mean())
+    return float(best[~copies].mean())
+
+
+def _copies(pictures: Pictures, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(picture, picture): whether two show the same: colours and maps are the same."""
+    tone, maps = pictures.tone[rows], pictures.predicted_map[rows].reshape(len(rows), -1)
+    maps = maps / np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-9)
+    far = np.abs(tone[:, None] - tone[None]).max(-1)
+    copies = (far < STEP) & (maps @ maps.T > SAME)
+    np.fill_diagonal(copies, val=True)
+    return copies
 
 
 def _one_place(reason: Reason, count: int) -> float:
@@ -133,11 +150,6 @@ def _one_place(reason: Reason, count: int) -> float:
     places = reason.places[reason.places > 0].astype(np.float64)
     most = math.log(max(2, min(reason.places.size, len(reason.patches), max(count, 2))))
     return float(max(0.0, 1 + (places * np.log(places)).sum() / most))
-
-
-def _some(numbers: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """At most so many, evenly spaced."""
-    return numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), most)).astype(np.intp)]
 
 
 def _sentence(parts: Mapping[str, float]) -> str:

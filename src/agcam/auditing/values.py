@@ -73,7 +73,7 @@ class Patches:
         picture: int32, a row of `Pictures`.
         target: int32, the class of the map: the predicted one, and the label where it is another.
         place: int32, the patch in the grid, row by row.
-        relevance: float32, its share of the map, least value subtracted.
+        relevance: float32, its share of the map's mass, as in `Pictures`.
         features: float16 (patch, dim), the token as the recording holds it; memory-mapped.
         colours: uint8 (patch, 48), the input below it, averaged to 4 x 4 pixels of red, green and
             blue.
