@@ -167,6 +167,31 @@ def test_erased_patches_look_like_what_surrounds_them():
     assert torch.allclose(erased(pixels, patches), torch.full((3, 32, 32), 0.25))
 
 
+@given(
+    st.lists(st.integers(0, 63), min_size=1, max_size=50, unique=True), st.integers(0, 2**32 - 1)
+)
+def test_erased_patches_come_from_elsewhere_in_the_picture(places, seed):
+    patches = np.zeros(64, bool)
+    patches[places] = True
+    patches = patches.reshape(8, 8)
+    pixels = torch.from_numpy(np.random.default_rng(seed).permutation(256)).float()
+    pixels = pixels.reshape(1, 16, 16)
+    gone = on_pixels(patches, (16, 16))
+    made = erased(pixels, patches)
+    assert torch.equal(made[:, ~gone], pixels[:, ~gone])
+    assert set(made[:, gone].tolist()[0]) <= set(pixels[:, ~gone].tolist()[0])
+
+
+def test_a_mark_on_a_pattern_is_erased_without_a_trace():
+    y, x = np.indices((64, 64))
+    pattern = torch.from_numpy(((y % 8 < 4) ^ (x % 8 < 4)).astype(np.float32))[None]
+    patches = np.zeros((8, 8), bool)
+    patches[2:4, 1:6] = True
+    marked = pattern.clone()
+    marked[:, 16:32, 8:48] = 0.5
+    assert torch.equal(erased(marked, patches), pattern)
+
+
 def test_a_cast_is_taken_off_and_laid_on():
     mean, std, gains = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), (1.5, 1.0, 0.8)
     shown = torch.rand(3, 8, 8) * 0.5

@@ -140,9 +140,8 @@ def _copies(pictures: Pictures, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
     tone, maps = pictures.tone[rows], pictures.predicted_map[rows].reshape(len(rows), -1)
     maps = maps / np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-9)
     far = np.abs(tone[:, None] - tone[None]).max(-1)
-    copies = (far < STEP) & (maps @ maps.T > SAME)
-    np.fill_diagonal(copies, val=True)
-    return copies
+    copies = (far < STEP) & (maps @ maps.T > SAME) | np.eye(len(rows), dtype=np.bool_)
+    return np.asarray(copies)
 
 
 def _one_place(reason: Reason, count: int) -> float:
