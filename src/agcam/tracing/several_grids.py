@@ -6,19 +6,22 @@ keys lie is measured (`positions.py`), and full autograd follows the logits back
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from ..errors import ModelError
 from ..values import Classifier, Grid, Layout, Medium, Places
 from ..values.places import Axes
+from .double import in_double
 from .exchange import PositionsError
 from .graph import leaves_leading_to
 from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
 from .observe import Observation
-from .positions import find_positions
+from .positions import Found, find_positions
 from .rows import with_proved_rows
 from .untraceable import NO_GRADIENT, NO_POSITIONS, SEVERAL_GRIDS, UntraceableError
 
@@ -44,9 +47,7 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
     try:
         layout = replace(layout, calls=_own(seen, layout))
         _refuse_without_gradient(classifier, pixels, layout)
-        axes = classifier.medium.sides
-        found = find_positions(classifier, pixels, layout, seen, axes)
-        places = with_proved_rows(classifier, pixels, layout, found)
+        found, places = _measured(classifier, pixels, layout, seen)
     except torch.cuda.OutOfMemoryError:
         raise
     except PositionsError as error:
@@ -62,6 +63,32 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
         places=tuple(_upright(one, classifier.medium) for one in places if one is not None),
         stem=found.stem,
     )
+
+
+def _measured(
+    classifier: Classifier, pixels: Tensor, layout: Layout, seen: Observation
+) -> tuple[Found, tuple[Places | None, ...]]:
+    """Where keys and rows lie; in double precision where single is not enough to tell."""
+    axes = classifier.medium.sides
+
+    def measure(pixels: Tensor) -> tuple[Found, tuple[Places | None, ...]]:
+        found = find_positions(classifier, pixels, layout, seen, axes)
+        return found, with_proved_rows(classifier, pixels, layout, found)
+
+    try:
+        return measure(pixels)
+    except PositionsError:
+        if pixels.dtype == torch.float64:
+            raise
+        own = (
+            LayoutMismatchError,
+            ModelError,
+            RuntimeError,
+            TypeError,
+        )  # of a model of one precision
+        with suppress(*own), in_double(classifier.module):
+            return measure(pixels.double())
+        raise
 
 
 def _upright(places: Places, medium: Medium) -> Places:
