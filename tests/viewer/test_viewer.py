@@ -536,3 +536,39 @@ def test_another_class_is_searched_and_the_state_is_reported(served):
     settle(served)
     assert served.get_by_label("Map", exact=True).is_checked()
     assert served.get_attribute(".agcam-links a", "href") == "map.npy?77"
+
+
+@pytest.mark.parametrize(("frames", "closer"), [(8, 3), (6, 2)])
+def test_a_slider_looks_at_one_frame_of_a_clip(visit, frames, closer):
+    sheet = card(window=(0.0, 0.0, 300.0, 200.0), frames=frames)
+    shown = visit(page(Document("clips"), [sheet, card(title="still.png")]))
+    shown.get_by_role("button", name=re.compile("cat.png")).first.click()
+    slider = shown.locator(".agcam-stage .agcam-field input")
+    assert slider.get_attribute("max") == str(frames)
+    canvas = shown.locator(".agcam-pane canvas").first
+    whole = canvas.screenshot()
+    slider.focus()
+    shown.keyboard.press("ArrowRight")
+    assert shown.get_by_text(f"1 of {frames}").is_visible()
+    box = shown.locator(".agcam-pane svg").first
+    x, y, width, height = map(float, box.get_attribute("viewBox").split())
+    assert (x, y) == (0, 0)
+    assert (width, height) == (300 / closer, 200 / closer)
+    shown.keyboard.press("End")
+    across, down = 3, -(-frames // 3)
+    left, top = (frames - 1) % across, (frames - 1) // across
+    shown.wait_for_function(
+        "box => !box.getAttribute('viewBox').startsWith('0 0')", arg=box.element_handle()
+    )
+    x, y, width, height = map(float, box.get_attribute("viewBox").split())
+    middle = (left + 0.5) * 300 / across, (top + 0.5) * 200 / down
+    assert x == pytest.approx(min(max(middle[0] - width / 2, 0), 300 - width), abs=1e-3)
+    assert y == pytest.approx(min(max(middle[1] - height / 2, 0), 200 - height), abs=1e-3)
+    shown.keyboard.press("Home")
+    shown.wait_for_function(
+        "box => box.getAttribute('viewBox').startsWith('0 0 300')", arg=box.element_handle()
+    )
+    assert canvas.screenshot() == whole
+    assert serious(shown) == []
+    shown.get_by_role("button", name="The next picture").click()
+    assert slider.is_hidden()

@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from . import Explanation
 
 TOP: Final = 5  # classes that are listed
+SHEET: Final = 1440  # pixels of a clip's contact sheet, whose frames are looked at one by one
 
 
 def card_of(
     explanation: Explanation, picture: int = 0, side: int = 900, *, shown: Picture | None = None
 ) -> Card:
-    """One picture with its best classes and maps; no side of what is embedded is above `side`.
+    """One picture with its best classes and maps; what is embedded has at most `side` pixels.
+
+    A clip's sheet has more.
 
     `shown` is the picture where it lies somewhere already.
     """
+    side = max(side, SHEET) if explanation.clips else side
     image = shown or embedded(explanation.pictures[picture], side)
     targets, places = targets_of(explanation.top(picture, TOP), explanation.answers[picture])
     every = (explanation, *explanation.beside)
@@ -41,6 +45,7 @@ def card_of(
         ),
         parts=tuple(one for each in every for one in _parts(each, picture, places)),
         note=MEANING[explanation.scores],
+        frames=len(explanation.clips[picture]) if explanation.clips else None,
         notes=explanation.notes,
         facts=(
             ("Model", explanation.model),

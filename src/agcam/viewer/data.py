@@ -103,9 +103,9 @@ class Card:
 
     `targets` are the model's best classes, best first, then others that were explained. `window` is
     the part of `picture` that the model saw, in pixels of `picture`. `boxes` are true boxes,
-    (left, top, right, bottom). `caption` stands below the small picture of an overview. A picture
-    that could not be explained has `error`, one sentence, and may lack all the rest but its `title`
-    (a file name).
+    (left, top, right, bottom). `caption` stands below the small picture of an overview. `frames` is
+    how many lie side by side on the contact sheet of a clip. A picture that could not be explained
+    has `error`, one sentence, and may lack all the rest but its `title` (a file name).
     """
 
     title: str
@@ -121,6 +121,7 @@ class Card:
     error: str | None = None
     caption: str = ""
     facts: tuple[tuple[str, str], ...] = ()
+    frames: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

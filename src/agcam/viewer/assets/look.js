@@ -31,6 +31,13 @@ export class Look {
 		});
 	}
 
+	/** Show what lies around a place, so many times closer. */
+	centre({ x, y }, zoom) {
+		this.zoomTo(zoom);
+		const { width, height } = this.part;
+		this.moveTo({ x: x - width / 2, y: y - height / 2 });
+	}
+
 	/** Move by shares of what is shown. */
 	shift(across, down) {
 		this.moveTo(this.place(across, down));

@@ -1,6 +1,7 @@
 // The picture with its map: views beside each other, zoom, and the value under the pointer.
 
 import { button, element, newId, short } from "./dom.js";
+import { FrameSlider } from "./frames.js";
 import { Look } from "./look.js";
 import { Pane } from "./pane.js";
 import { patchAt } from "./pixels.js";
@@ -21,6 +22,10 @@ export class Stage {
 		this.panes = [new Pane(), new Pane()];
 		const hint = newId("hint");
 		this.readout = element("output", "agcam-readout");
+		this.frames = new FrameSlider((place, times) => {
+			this.look.centre(place, times);
+			this.redraw();
+		});
 		this.divider = element("input", {
 			type: "range",
 			class: "agcam-divider",
@@ -40,6 +45,7 @@ export class Stage {
 			"agcam-stage",
 			this.panel,
 			this.divider,
+			this.frames.node,
 			element("p", { id: hint, class: "agcam-hidden" }, HINT),
 			element("div", "agcam-under-stage", this.readout, ...this.zoomButtons()),
 		);
@@ -82,6 +88,7 @@ export class Stage {
 		const { width, height } = card.frame;
 		Object.assign(this, { card, image, look: new Look(width, height), cursor: null });
 		this.node.style.setProperty("--ratio", String(width / height));
+		this.frames.setCard(card);
 		this.fit();
 		this.readout.value = "";
 	}
