@@ -285,6 +285,17 @@ def test_coverage_is_exact_for_boxes_on_patch_borders():
     assert np.isnan(coverage(Truth(np.zeros((0, 4))), frame, Grid(2, 2, 0))).all()
 
 
+def test_a_second_audit_into_a_folder_waits_or_goes_elsewhere(folder, model, tmp_path):
+    """Whatever the second is of: both would write one page."""
+
+    def on_plan(*_):
+        with pytest.raises(RunError, match="give another folder"):
+            agcam.audit(folder, model, limit=3, out=tmp_path, tests=0)
+
+    assert agcam.audit(folder, model, out=tmp_path, on_plan=on_plan, tests=0).page.exists()
+    assert agcam.audit(folder, model, limit=3, out=tmp_path, tests=0).page.exists()
+
+
 def test_the_command_is_killed_and_goes_on(folder, tmp_path):
     """By SIGKILL, in a process of its own; what was scanned is not scanned again."""
     torch.manual_seed(0)

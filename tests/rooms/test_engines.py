@@ -7,6 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import ray
@@ -79,15 +80,8 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
     killed = []
 
     def tell(rows):
-        workers = [
-            child
-            for child in psutil.Process().children(recursive=True)
-            if child.name().startswith("ray::_Worker") or "ray::_Worker" in str(child.cmdline())
-        ]
         if not killed:
-            assert len(workers) == 2
-            killed.append(workers[0].pid)
-            os.kill(workers[0].pid, signal.SIGKILL)
+            killed.append(kill_one_of_two_actors())
 
     run = run_plan(made, tmp_path / "ray", "ray", Resources(workers=2), tell)
     assert killed
@@ -96,6 +90,46 @@ def test_a_ray_run_that_loses_a_worker_has_the_rows_of_a_local_one(tmp_path):
     with Store(tmp_path / "ray") as first, Store(tmp_path / "local") as second:
         assert len(rows_of(first)[0]) == 8
         assert rows_of(first) == rows_of(second)
+
+
+def kill_one_of_two_actors():
+    workers = [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if child.name().startswith("ray::_Worker") or "ray::_Worker" in str(child.cmdline())
+    ]
+    assert len(workers) == 2
+    os.kill(workers[0].pid, signal.SIGKILL)
+    return workers[0].pid
+
+
+def test_a_ray_audit_that_loses_a_worker_finds_what_a_local_one_does(tmp_path):
+    """Columns, failures and summary; what two actors scan lies where one process looks for it."""
+    lay_out(tmp_path, pictures=8)
+    for number, path in enumerate(sorted(tmp_path.glob("*.png"))):
+        folder = tmp_path / "pictures" / names()[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        path.rename(folder / path.name)
+    (folder / "torn.png").write_bytes(b"no picture")
+    settings = {"arch": "timm:test_vit", "classes": list(names()), "batch_size": 1, "tests": 0}
+    given = tmp_path / "pictures", str(tmp_path / "weights.pth")
+    killed = []
+
+    def progress(what, done, total):
+        if what == "scanning" and done and not killed:
+            killed.append(kill_one_of_two_actors())
+
+    shared = agcam.audit(
+        *given, out=tmp_path / "ray", engine="ray", workers=2, progress=progress, **settings
+    )
+    assert killed
+    local = agcam.audit(*given, out=tmp_path / "local", workers=1, **settings)
+    assert [failure.name for failure in shared.found.failures] == [f"{folder.name}/torn.png"]
+    assert shared.summary == local.summary
+    for columns in ("pictures", "patches"):
+        both = (vars(getattr(one.found, columns)) for one in (shared, local))
+        for here, there in zip(*(one.values() for one in both), strict=True):
+            np.testing.assert_array_equal(here, there)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,20 +103,31 @@ def audit(
     ]
     setups = with_usual_method(setups) if method is None else setups
     report = progress or (lambda what, done, total: None)
-    found, keys = list[Findings](), list[str]()
-    for number, setup in enumerate(setups):
-        made = plan(setup, 0 if number else tests * PASSES)
-        keys.append(made.key[:12])
-        shards = Shards(Path(out) / SCANS / keys[-1], setup.shards)
-        resources = resources_for(setup, workers, threads, address)
-        if on_plan is not None:
-            on_plan(made, resources, len(shards.done()))
-        found.append(_found(made, shards, ENGINES[engine](resources), report))
-    first = found[0].with_verdicts(read)
-    proved = prove(first, tests, Path(out) / SCANS / keys[0] / "tests", partial(report, "testing"))
-    first = first.with_tests(proved)
-    changes = compare(first, found[1]) if len(found) > 1 else None
-    return Audit(Path(out), first, keys[0], changes).written()
+    scans, found, keys = Path(out) / SCANS, list[Findings](), list[str]()
+    with _only_one(scans):
+        for setup in setups:
+            made = plan(setup, tests * PASSES)
+            keys.append(made.key[:12])
+            shards = Shards(scans / keys[-1], setup.shards)
+            resources = resources_for(setup, workers, threads, address)
+            if on_plan is not None:
+                on_plan(made, resources, len(shards.done()))
+            one = _found(made, shards, ENGINES[engine](resources), report).with_verdicts(read)
+            proved = prove(one, tests, shards.folder / "tests", partial(report, "testing"))
+            found.append(one.with_tests(proved))
+        changes = compare(*found) if len(found) > 1 else None
+        return Audit(Path(out), found[0], keys[0], changes).written()
+
+
+@contextmanager
+def _only_one(scans: Path) -> Iterator[None]:
+    """One audit at a time writes to a folder. RunError if another process does."""
+    try:
+        scans.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{scans} cannot be made: {error.strerror or error}") from error
+    with locked(scans / "lock", "audit", instead="give another folder: out (--out)"):
+        yield
 
 
 @dataclass(frozen=True)
@@ -173,10 +184,7 @@ def _holds_pictures(root: str) -> bool:
 
 def _found(made: Plan, shards: Shards, engine: Engine, progress: Progress) -> Findings:
     """Scan what is left of a data set, and find."""
-    scans = shards.folder.parent
-    scans.mkdir(parents=True, exist_ok=True)
-    with locked(scans / "scan", made.key):
-        scan(made, shards, engine, partial(progress, "scanning"))
+    scan(made, shards, engine, partial(progress, "scanning"))
     pictures, patches, failures = shards.columns()
     progress("finding reasons", 0, 1)
     return find(made.setup, pictures, patches, failures)
