@@ -209,7 +209,7 @@ def test_a_hierarchy_is_audited_on_patches_that_hold_its_tokens(tmp_path):
     ).eval()  # fmt: skip
     classifier = agcam.load(module, classes=NAMES)
     made = agcam.audit(lay_out(tmp_path / "p", each=2), classifier, out=tmp_path / "out")
-    assert made.summary["method"] == "agcam"
+    assert made.summary["failures"] == 0
     assert made.found.pictures.predicted_map.shape[1:] == (16, 16)
     caught = []
     block = module.layers[2].blocks[0]  # of six blocks the fifth, at 70 % of the depth
@@ -356,14 +356,31 @@ def test_lightning_audits_after_each_epoch(folder, model, tmp_path):
     assert len(board.pictures) == 1
 
 
-def test_hugging_face_logs_numbers_and_training_goes_on(folder, model, tmp_path, caplog):
+class Logged:
+    """A run of W&B, which has steps of its own."""
+
+    def __init__(self):
+        self.rows = []
+
+    def log(self, row):
+        self.rows.append(row)
+
+
+def test_hugging_face_logs_numbers_and_training_goes_on(
+    folder, model, tmp_path, caplog, monkeypatch
+):
     from agcam.auditing.hugging_face import AuditCallback
 
     state = SimpleNamespace(is_world_process_zero=True, epoch=1.0, global_step=3, log_history=[])
-    args = SimpleNamespace(logging_dir=None, output_dir=str(tmp_path))
+    args = SimpleNamespace(report_to=["wandb"], output_dir=str(tmp_path))
+    run = type("Run", (Logged,), {"__module__": "wandb.run"})()
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=run, Image=lambda sheet: sheet))
     good = AuditCallback(folder, tmp_path, classes=NAMES, limit=9)
     good.on_epoch_end(args, state, None, model=model.module)
     assert state.log_history[0]["audit/accuracy"] >= 0
+    (logged,) = run.rows
+    assert logged["train/global_step"] == 3
+    assert logged["audit/reasons"].size[0] > 0
     bad = AuditCallback(tmp_path / "nowhere", tmp_path, classes=NAMES)
     bad.on_epoch_end(args, state, None, model=model.module)
     assert len(state.log_history) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,12 @@ class Epochs:
     part: Callable[[Any], nn.Module] = lambda module: module
 
     def run(
-        self, module: Any, epoch: int, step: int, writers: Iterable[Any]
+        self, module: Any, epoch: int, step: Mapping[str, int], writers: Iterable[Any]
     ) -> dict[str, float] | None:
         """Audit the module as it is, and log; None where it is not this epoch's turn, or failed.
 
         The module is left as it was. What agcam refuses is logged as a warning: training goes on.
+        `step` is the training's, by the name that it has in a run of W&B.
         """
         if (epoch + 1) % self.every:
             return None
@@ -102,13 +103,20 @@ def crop_sheet(found: Findings, folder: Path) -> Image.Image:
     return sheet
 
 
-def log(writer: Any, numbers: dict[str, float], sheet: Image.Image, step: int) -> None:
-    """Write numbers and crops to a TensorBoard writer or a run of W&B; others get nothing."""
+def log(
+    writer: Any, numbers: dict[str, float], sheet: Image.Image, step: Mapping[str, int]
+) -> None:
+    """Write numbers and crops to a TensorBoard writer or a run of W&B; others get nothing.
+
+    A run of W&B counts steps by itself, and drops what has an earlier one: trainers log theirs as a
+    number, and so does this.
+    """
     if hasattr(writer, "add_scalar") and hasattr(writer, "add_image"):
+        (number,) = step.values()
         for name, value in numbers.items():
-            writer.add_scalar(name, value, step)
-        writer.add_image("audit/reasons", np.asarray(sheet), step, dataformats="HWC")
+            writer.add_scalar(name, value, number)
+        writer.add_image("audit/reasons", np.asarray(sheet), number, dataformats="HWC")
     elif type(writer).__module__.startswith("wandb"):
         import wandb
 
-        writer.log({**numbers, "audit/reasons": wandb.Image(sheet)}, step=step)
+        writer.log({**numbers, "audit/reasons": wandb.Image(sheet), **step})

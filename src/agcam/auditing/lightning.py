@@ -26,4 +26,5 @@ class AuditCallback(Callback):
         """Audit the module as it is."""
         if trainer.is_global_zero:
             writers = [logger.experiment for logger in trainer.loggers]
-            self.epochs.run(pl_module, trainer.current_epoch, trainer.global_step, writers)
+            step = {"trainer/global_step": trainer.global_step}
+            self.epochs.run(pl_module, trainer.current_epoch, step, writers)

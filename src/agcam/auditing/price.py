@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -16,14 +16,9 @@ from ..evaluation.match import match_report
 from ..evaluation.planning import noise_items
 from ..evaluation.setup import key_of
 from ..evaluation.shard_maps import ShardMaps
-from ..methods import choose
-from ..records import RANDOM_BASELINES
 from ..tracing import evaluation_mode
 from .columns import SCHEMA, audited_grid, bytes_kept, tokens
-from .reasons import METHOD
 
-USUAL: Final = (METHOD, "agcam")
-"""The second where attention lies on several grids or in windows, as in a hierarchy."""
 SECONDS: Final = 1.0  # of measuring, after which one more pass says nothing new
 
 
@@ -74,35 +69,6 @@ class Plan:
     def total_seconds(self, workers: int, left: float = 1.0) -> float:
         """About how long interventions take, and the scan of what is left (a share)."""
         return left * self.pictures * self.seconds / workers + self.tests * self.forward_seconds
-
-
-def with_usual_method(setups: Sequence[Setup]) -> list[Setup]:
-    """The same models with the first usual method that none of them refuses, else with the first.
-
-    Maps of two methods are not compared, so that two models have one.
-    """
-    for name in USUAL:
-        made = [
-            replace(
-                setup,
-                configuration=replace(setup.configuration, methods=(name,)),
-                methods=choose((name, *RANDOM_BASELINES)),
-            )
-            for setup in setups
-        ]
-        if all(map(_accepts, made)):
-            return made
-    return list(setups)
-
-
-def _accepts(setup: Setup) -> bool:
-    """Whether a model has a map by the method of a setup."""
-    try:
-        with evaluation_mode(setup.classifier.module):
-            _recorded(setup, 1)()
-    except AgcamError:
-        return False
-    return True
 
 
 def plan(setup: Setup, tests: int) -> Plan:

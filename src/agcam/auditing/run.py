@@ -20,7 +20,7 @@ from ..values import DataSet
 from .against import compare
 from .findings import Findings, find
 from .interventions import PASSES, prove
-from .price import Plan, plan, with_usual_method
+from .price import Plan, plan
 from .reasons import METHOD
 from .result import Audit
 from .scan import Scanned, Scanner, start_scanner
@@ -38,7 +38,7 @@ def audit(
     *,
     layout: str = "folder",
     out: str | Path = Path("audited"),
-    method: str | None = None,
+    method: str = METHOD,
     against: object = None,
     tests: int = 3,
     verdicts: str | Path | None = None,
@@ -68,8 +68,7 @@ def audit(
         model: As in `explain`.
         layout: A name of `agcam.DATASETS`. Where it has boxes or masks they are used.
         out: The folder for the page, the numbers, and the scan.
-        method: Whose maps show what speaks for a class; None: agcam_evidence, or agcam where a
-            model has its attention on several grids or in windows.
+        method: Whose maps show what speaks for a class.
         against: Another model with the same classes, such as an older checkpoint: what changed is
             reported. It is loaded as `model` is.
         tests: How many of the most suspicious reasons are tested by changing pictures.
@@ -98,10 +97,9 @@ def audit(
     loading = _Loading(arch, classes, preparation, scores, device)
     shape = {"limit": limit, "batch_size": batch_size, "threads": threads}
     setups = [
-        loading.setup(one, data, layout, method or METHOD, options, shape)
+        loading.setup(one, data, layout, method, options, shape)
         for one in (model, *(() if against is None else (against,)))
     ]
-    setups = with_usual_method(setups) if method is None else setups
     report = progress or (lambda what, done, total: None)
     scans, found, keys = Path(out) / SCANS, list[Findings](), list[str]()
     with _only_one(scans):

@@ -34,12 +34,7 @@ class Examining:
     panel: ClassVar = "What is audited"
 
     layout: Annotated[str, typer.Option(help="Of the data; see `agcam list datasets`.")] = "folder"
-    method: Annotated[
-        str | None,
-        typer.Option(
-            help="See `agcam list methods`; by default agcam_evidence, or agcam for hierarchies."
-        ),
-    ] = None
+    method: Annotated[str, typer.Option(help="See `agcam list methods`.")] = "agcam_evidence"
     against: Annotated[
         str | None,
         typer.Option(help="Another model with the same classes: report what changed."),
@@ -58,13 +53,11 @@ class Examining:
 
     def arguments(self, options: list[str] | None) -> dict[str, Any]:
         """As `agcam.audit` takes them; what is wrong is reported before a model is loaded."""
-        from ..auditing.reasons import METHOD
         from ..datasets import DATASETS
         from ..methods import METHODS
 
         _ = DATASETS[self.layout]
-        chosen = METHODS[self.method or METHOD]
-        return {**asdict(self), "options": options_in(chosen, options or ())}
+        return {**asdict(self), "options": options_in(METHODS[self.method], options or ())}
 
 
 @takes_groups
