@@ -11,12 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from agcam.auditing.editing import elsewhere, erased, on_pixels, pasted, patch_set, recoloured
+from agcam.auditing.editing import (
+    elsewhere,
+    erased,
+    on_pixels,
+    pasted,
+    patch_set,
+    recoloured,
+    same_everywhere,
+    touching,
+)
 from agcam.auditing.exports import TABLES, coco
 from agcam.auditing.findings import Findings
-from agcam.auditing.interventions import Trial, prove
+from agcam.auditing.interventions import prove
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
 from agcam.auditing.summary import summary
+from agcam.auditing.trial import Trial
 from agcam.auditing.truth import groups
 from agcam.auditing.values import Patches, Pictures, Reason, Suspicion
 from agcam.auditing.verdicts import Verdict, matched, read_verdicts
@@ -157,6 +167,18 @@ def test_only_the_patches_change():
     for made in (erased(pixels, patches), pasted(pixels, source, patches)):
         assert torch.equal(made[:, ~there], pixels[:, ~there])
     assert torch.equal(pasted(pixels, source, patches)[:, there], source[:, there])
+
+
+def test_what_all_pictures_share_at_one_place_is_found():
+    draw = torch.Generator().manual_seed(0)
+    own, others = (torch.rand(6, 3, 32, 32, generator=draw) for _ in range(2))
+    own[:, :, :8] = 0.3  # a stripe
+    there = same_everywhere(own, others, Grid(8, 8, 0))
+    assert there[:2].all()
+    assert not there[2:].any()
+    some = np.zeros((8, 8), bool)
+    some[1, 3] = some[6, 6] = True
+    assert touching(there, some).sum() == 16
 
 
 def test_erased_patches_look_like_what_surrounds_them():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
@@ -15,6 +16,7 @@ from ..values import Grid
 AROUND = np.ones((3, 3), dtype=bool)
 """A patch and its eight neighbours: the model's patches do not end where an object does."""
 RIM = 4  # pixels around what is erased that are compared
+SAME = 0.25
 FREE = 0.25  # of the patches: so many may be hit twice before a set is wrapped around the edge
 
 
@@ -23,6 +25,27 @@ def patch_set(places: NDArray[np.integer], grid: Grid) -> NDArray[np.bool_]:
     there = np.zeros(grid.patches, dtype=bool)
     there[places] = True
     return np.asarray(ndimage.binary_dilation(there.reshape(grid.rows, grid.columns), AROUND))
+
+
+def touching(patches: NDArray[np.bool_], some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The groups of patches that touch `some` of them."""
+    groups, _ = ndimage.label(patches, AROUND)
+    return np.asarray(np.isin(groups, np.unique(groups[some & patches])) & (groups > 0))
+
+
+def same_everywhere(own: Tensor, others: Tensor, grid: Grid) -> NDArray[np.bool_]:
+    """Patches (row, column) whose pixels are the same in all of some pictures, and not in others.
+
+    The same: a quarter as far from the median picture as other pictures are there.
+    """
+    middle = own.median(0).values
+    near, far = (
+        F.adaptive_avg_pool2d(
+            (some - middle).abs().float().mean((0, 1))[None], (grid.rows, grid.columns)
+        )[0]
+        for some in (own, others)
+    )
+    return np.asarray((near < SAME * far).cpu().numpy())
 
 
 def elsewhere(patches: NDArray[np.bool_], generator: np.random.Generator) -> NDArray[np.bool_]:

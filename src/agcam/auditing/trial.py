@@ -1,0 +1,221 @@
+"""Pictures changed by one reason, and what the model gives for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..binding import to_model
+from ..errors import AgcamError
+from ..evaluation.probing import Prober
+from ..values import predicted, probabilities_of
+from .editing import (
+    elsewhere,
+    erased,
+    pasted,
+    patch_set,
+    recoloured,
+    same_everywhere,
+    touching,
+)
+from .findings import Findings
+from .reasons import LEAST
+from .values import CAST, Intervention, Outcome, Reason, mean_of
+
+MOST: Final = 32  # pictures of a reason that are changed
+EXAMPLES: Final = 16  # pictures with the reason and without that are compared pixel by pixel
+SOURCES: Final = 8  # pictures that a reason is pasted from, in turn
+
+Change = Callable[[Tensor, int], Tensor]
+"""What becomes of the n-th picture's pixels."""
+Given = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""What the model gives for some pictures: classes, and probabilities of the reason's class."""
+
+
+class Trial:
+    """Changes pictures, and runs the model on them."""
+
+    def __init__(self, found: Findings, reason: Reason) -> None:
+        self.found, self.reason = found, reason
+        self.classifier = found.setup.classifier
+        self.prober = Prober(self.classifier, found.setup.configuration.batch_size)
+        self.random = np.random.default_rng(0)
+        self.same = [
+            one
+            for one in found.reasons[reason.target]
+            if one is reason or (found.is_suspicious(one) and one.gains is None)
+        ]
+
+    def erase(self) -> Intervention | None:
+        """From pictures of the class that have the reason; None if there are none."""
+        pictures, target = self.found.pictures, self.reason.target
+        rows = erased_rows(self.found, self.reason)
+        sets = [self._patches(row) for row in rows]
+        variants = self._casts(invert=True) or (
+            lambda pixels, n: erased(pixels, sets[n]),
+            lambda pixels, n: erased(pixels, elsewhere(sets[n], self.random)),
+        )
+        after, random = self._given(rows, variants)
+        known = pictures.predicted[rows] == target
+        probability = np.where(known, pictures.probability[rows, 0], pictures.probability[rows, 1])
+        before = pictures.predicted[rows].astype(np.int64), probability.astype(np.float64)
+        return self._intervention("erase", self._fill("surroundings"), sets, before, after, random)
+
+    def paste(self) -> Intervention | None:
+        """Into pictures of other classes that lack the reason; None if there are none."""
+        examples, rows = self.found.rows_of(self.reason), self._others()
+        sources = [int(row) for row in examples[:SOURCES]]
+        opened = [self._open(row) for row in sources]
+        there = [
+            (one, self._patches(row))
+            for one, row in zip(opened, sources, strict=True)
+            if one is not None
+        ]
+        if not there or not len(rows):
+            return None
+        places = [there[n % len(there)] for n in range(len(rows))]
+        changes = self._casts() or (
+            lambda pixels, n: pasted(pixels, *places[n]),
+            lambda pixels, n: pasted(pixels, places[n][0], elsewhere(places[n][1], self.random)),
+        )
+        variants = (lambda pixels, n: pixels, *changes)
+        before, after, random = self._given(rows, variants)
+        sets = [patches for _, patches in places]
+        return self._intervention("paste", self._fill(""), sets, before, after, random)
+
+    def _fill(self, patches: str) -> str:
+        return patches if self.reason.gains is None else CAST
+
+    def _casts(self, invert: bool = False) -> tuple[Change, ...]:
+        """Where the reason is a colour cast: it, or what takes it off; and one of other colours."""
+        gains, preparation = self.reason.gains, self.classifier.preparation
+        if gains is None or preparation is None:
+            return ()
+        mean, std = preparation.mean, preparation.std
+        chosen = tuple(1 / gain for gain in gains) if invert else gains
+        others = (*chosen[1:], chosen[0])
+        return (
+            lambda pixels, n: recoloured(pixels, chosen, mean, std),
+            lambda pixels, n: recoloured(pixels, others, mean, std),
+        )
+
+    def _others(self) -> NDArray[np.intp]:
+        """Pictures of other classes without the reason."""
+        pictures, target = self.found.pictures, self.reason.target
+        free = (pictures.label != target) & (pictures.predicted != target)
+        free[self.found.rows_of(self.reason)] = False
+        return _spread(np.flatnonzero(free))
+
+    def _patches(self, row: int) -> NDArray[np.bool_]:
+        """Where the reason lies in a picture, with all of the mark that it is a part of.
+
+        A mark can be several reasons, and reach beyond the patches that were kept.
+        """
+        own = self._places(self.reason, row)
+        others = [self._places(one, row) for one in self.same if one is not self.reason]
+        every = np.logical_or.reduce([own, *others, self._fixed])
+        return own | touching(every, own)
+
+    def _places(self, reason: Reason, row: int) -> NDArray[np.bool_]:
+        patches = self.found.patches
+        mine = reason.patches[patches.picture[reason.patches] == row]
+        return patch_set(np.unique(patches.place[mine]), self.found.grid)
+
+    @cached_property
+    def _fixed(self) -> NDArray[np.bool_]:
+        """Patches that look the same in all pictures with the reason, and differ in others."""
+        grid = self.found.grid
+        nowhere = np.zeros((grid.rows, grid.columns), dtype=np.bool_)
+        own, others = (
+            [pixels for row in rows[:EXAMPLES] if (pixels := self._open(int(row))) is not None]
+            for rows in (self.found.rows_of(self.reason), self._others())
+        )
+        if min(len(own), len(others)) < LEAST or self.reason.gains is not None:
+            return nowhere
+        fixed = same_everywhere(torch.stack(own), torch.stack(others), grid)
+        return fixed if fixed.mean() <= 0.5 else nowhere  # pictures that are alike as a whole
+
+    def _open(self, row: int) -> Tensor | None:
+        try:
+            return self.found.setup.open(self.found.sample(row))[0]
+        except AgcamError:  # it was there when it was scanned
+            return None
+
+    def _given(self, rows: NDArray[np.intp], variants: Sequence[Change]) -> list[Given]:
+        """For each variant, what the model gives for the changed pictures."""
+        classes: list[list[int]] = [[] for _ in variants]
+        probabilities: list[list[float]] = [[] for _ in variants]
+        for changed in self._changed(rows, variants):
+            for place, pixels in enumerate(changed):
+                logits = self.prober.forward(to_model(self.classifier, pixels))
+                classes[place] += predicted(self.classifier, logits).tolist()
+                found = probabilities_of(self.classifier, logits)
+                column = (
+                    torch.full((len(logits),), torch.nan)
+                    if found is None
+                    else (found[:, self.reason.target])
+                )
+                probabilities[place] += column.tolist()
+        return [
+            (np.array(some, np.int64), np.array(probability, np.float64))
+            for some, probability in zip(classes, probabilities, strict=True)
+        ]
+
+    def _changed(
+        self, rows: NDArray[np.intp], variants: Sequence[Change]
+    ) -> Iterator[list[Tensor]]:
+        """Batches of changed pictures, one for each variant."""
+        size = self.prober.batch_size
+        for start in range(0, len(rows), size):
+            opened = [
+                (n, self._open(int(rows[n]))) for n in range(start, min(start + size, len(rows)))
+            ]
+            there = [(n, pixels) for n, pixels in opened if pixels is not None]
+            if there:
+                yield [
+                    torch.stack([change(pixels, n) for n, pixels in there]) for change in variants
+                ]
+
+    def _intervention(
+        self,
+        kind: str,
+        fill: str,
+        sets: Sequence[NDArray[np.bool_]],
+        before: Given,
+        after: Given,
+        random: Given,
+    ) -> Intervention | None:
+        if not len(after[0]):
+            return None
+        outcomes = (self._outcome(given) for given in (before, after, random))
+        return Intervention(kind, fill, float(np.mean([one.sum() for one in sets])), *outcomes)
+
+    def _outcome(self, given: Given) -> Outcome:
+        classes, probabilities = given
+        counts = Counter(classes.tolist())
+        return Outcome(
+            mean_of(classes == self.reason.target),
+            mean_of(probabilities),
+            dict(counts.most_common()),
+        )
+
+
+def erased_rows(found: Findings, reason: Reason) -> NDArray[np.intp]:
+    """The pictures that a reason is erased from: by label, wrong ones too; else by prediction."""
+    rows = found.rows_of(reason)
+    of_class = rows[found.pictures.label[rows] == reason.target]
+    return _spread(of_class if len(of_class) else rows)
+
+
+def _spread(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """At most MOST of them, evenly spread."""
+    if len(rows) <= MOST:
+        return rows
+    return rows[np.arange(MOST) * len(rows) // MOST]
