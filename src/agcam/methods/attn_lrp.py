@@ -32,5 +32,6 @@ METHOD = Method(
     attn_lrp,
     Tape("attn_lrp"),
     "Achtibat et al., AttnLRP, ICML 2024, arXiv 2402.05602",
+    several_grids=True,
     options=(RULES,),
 )

@@ -38,6 +38,8 @@ METHOD = Method(
     "Chefer, Gur and Wolf, Transformer Interpretability Beyond Attention Visualization, "
     "CVPR 2021, arXiv 2012.09838",
     from_last_block=True,
+    several_grids=True,
+    reads_rows=True,
     options=(
         Option(
             "stabilizer",

@@ -35,6 +35,7 @@ METHOD = Method(
     Tape("res_lrp"),
     "after Berend et al., The role of residual cancellation in attribution instability in vision "
     "transformers, preprint 2026; the rule is theirs, the program was not compared",
+    several_grids=True,
     options=(
         Option(
             "gamma",

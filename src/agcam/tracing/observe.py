@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..undo import hook, undoing
+from ..undo import Undo, hook, undoing
 from ..values import AttentionCall, Classifier
 from .attention import capture_attention
 from .explicit import ExplicitAttention
@@ -127,6 +128,21 @@ def convolutions(tower: nn.Module) -> list[nn.Module]:
     scripted = torch.jit.ScriptModule
     parts = tower.modules()
     return [p for p in parts if isinstance(p, nn.Conv2d) and not isinstance(p, scripted)]
+
+
+def hook_convolution(
+    undo: Undo, tower: nn.Module, number: int, pictures: int, change: Callable[[Tensor], Tensor]
+) -> None:
+    """Change what the convolution of a number gives for so many pictures."""
+    count = itertools.count()
+
+    def after(_: nn.Module, __: object, output: object) -> Tensor | None:
+        if not isinstance(output, Tensor) or next(count) != number:
+            return None
+        return change(output) if len(output) == pictures else None
+
+    for part in convolutions(tower):
+        hook(undo, part, after=after)
 
 
 def observe(classifier: Classifier, pixels: Tensor) -> Observation:

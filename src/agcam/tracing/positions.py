@@ -135,6 +135,8 @@ def _choose_stem(
 
     Convolutions before it belong to the tokens, as in a Vision Transformer with a stem.
     """
+    if probe.axes != (2, 3):  # a map of a clip or a sound may have other axes than its pixels
+        return
     count = [int((one > 0).sum()) for one in held]
     for number in reversed(range(len(seen.maps))):
         if seen.maps[number] == cells:

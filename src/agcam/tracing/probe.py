@@ -7,16 +7,15 @@ found does not depend on a user's picture.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Final
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..undo import Undo, hook, undoing
+from ..undo import undoing
 from ..values import AttentionCall, Classifier, Layout, Places
 from .exchange import (
     LITTLE,
@@ -30,7 +29,7 @@ from .exchange import (
     order_of,
 )
 from .hooks import LayoutMismatchError
-from .observe import convolutions
+from .observe import hook_convolution
 from .record import capture, logits_of
 
 AT_ONCE: Final = 8  # pictures in one pass
@@ -51,7 +50,7 @@ class Probe:
     def __init__(
         self, classifier: Classifier, pixels: Tensor, layout: Layout, axes: tuple[int, ...]
     ) -> None:
-        self._classifier, self._layout, self._axes = classifier, layout, axes
+        self._classifier, self._layout, self.axes = classifier, layout, axes
         noise = torch.Generator().manual_seed(0)
         shape = (3, *pixels.shape[1:])
         made = torch.randn(shape, generator=noise, dtype=torch.float64).to(pixels)
@@ -63,7 +62,7 @@ class Probe:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Pixels along each axis."""
-        return tuple(self._base.shape[axis] for axis in self._axes)
+        return tuple(self._base.shape[axis] for axis in self.axes)
 
     @property
     def noise(self) -> float:
@@ -100,7 +99,7 @@ class Probe:
 
     def refuse_channels(self) -> None:
         """Where keys are channels, a part of the picture changes a part of every key's numbers."""
-        masks = torch.zeros(AT_ONCE - 2, *(AT_ONCE for _ in self._axes), dtype=torch.bool)
+        masks = torch.zeros(AT_ONCE - 2, *(AT_ONCE for _ in self.axes), dtype=torch.bool)
         masks[0] = True
         masks[range(1, AT_ONCE - 2), range(1, AT_ONCE - 2)] = True  # a band of rows each
         for keys in self._values(masks)[: len(self.orders)]:
@@ -116,7 +115,7 @@ class Probe:
         Then what shows the rows of each.
         """
         pixels = torch.cat([self._base, self._other, *[self._base] * len(masks)])
-        axes = self._axes
+        axes = self.axes
         if self.stem is None:
             found = self._run(exchanged(pixels, axes, masks), held=True)
         else:
@@ -169,22 +168,11 @@ class Probe:
             return marked(same, call.scores(), order) if self.through_rows else same
 
         with torch.no_grad(), undoing() as undo:
-            if behind_stem is not None:
-                self._hook_stem(undo, behind_stem, len(pixels))
+            if behind_stem is not None and self.stem is not None:
+                vision, pictures = self._classifier.vision, len(pixels)
+                hook_convolution(undo, vision, self.stem, pictures, behind_stem)
             capture(undo, self._layout, pixels, answer)
             logits_of(self._classifier, pixels)
         if len(values) != sum(self._layout.calls):
             raise LayoutMismatchError
         return values + rows
-
-    def _hook_stem(self, undo: Undo, change: Callable[[Tensor], Tensor], pictures: int) -> None:
-        """Change what one of the convolutions gives, by its number in the pass."""
-        count = itertools.count()
-
-        def after(_: nn.Module, __: object, output: object) -> Tensor | None:
-            if not isinstance(output, Tensor) or next(count) != self.stem:
-                return None
-            return change(output) if len(output) == pictures else None
-
-        for part in convolutions(self._classifier.vision):
-            hook(undo, part, after=after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,9 @@ from .rules import ATTN_LRP, COPIES, NORMS, RULES, gradient, only
 from .tape import Call, Step
 from .walk import Rule, Rules, Signals
 
+_COPIED: Final = frozenset(f"{COPIES} {NORMS}".split()) - {"cat", "stack"}
 _STREAM: Final = frozenset(f"{COPIES} {NORMS} add".split())
+_LAYERS: Final = frozenset(["mm", "addmm", "bmm", "convolution"])
 
 
 def rules_of(needs: TapeNeeds) -> Rules:
@@ -53,6 +55,43 @@ def _term(call: Call, index: int) -> torch.Tensor:
     given = [torch.zeros_like(value) for value in call.inputs]
     given[index] = call.inputs[index]
     return call.run(given)[0]
+
+
+def sums_with_what_comes_of_a_term(steps: Sequence[Step]) -> frozenset[int]:
+    """The places of sums of something (copied or normed) with what layers make of it."""
+    made = {output: step for step in steps for output in step.outputs}
+    found = set[int]()
+    for step in steps:
+        terms = step.inputs
+        if step.name == "add" and len(terms) == 2:
+            pairs = (terms, terms[::-1])
+            if any(_layers_lead(made, _copied_from(made, one), other) for one, other in pairs):
+                found.update(step.outputs)
+    return frozenset(found)
+
+
+def _copied_from(made: Mapping[int, Step], place: int) -> set[int]:
+    """The place, and those of which it is a copy or a norm."""
+    found = {place}
+    while (step := made.get(place)) is not None and step.name in _COPIED:
+        place = step.inputs[0]
+        found.add(place)
+    return found
+
+
+def _layers_lead(made: Mapping[int, Step], sources: set[int], place: int) -> bool:
+    """Whether something is made of one of the sources, by a product with weights or of tokens."""
+    first, known, waiting = min(sources), set[tuple[int, bool]](), [(place, False)]
+    while waiting:
+        place, layered = waiting.pop()
+        if layered and place in sources:
+            return True
+        step = made.get(place)
+        if step is None or place < first or (place, layered) in known:
+            continue
+        known.add((place, layered))
+        waiting += [(before, layered or step.name in _LAYERS) for before in step.inputs]
+    return False
 
 
 def residual_sums(steps: Iterable[Step], stream: Iterable[int]) -> frozenset[int]:

@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from ..errors import ModelError
 from .tape import Call
 from .walk import Rule, Rules, Signals
 
@@ -80,6 +81,24 @@ def _positive(call: Call, x: Tensor, weight: Tensor, signal: Tensor) -> Tensor:
     return plus[0] * (share @ plus[1].mT) + minus[0] * (share @ minus[1].mT)
 
 
+def convolved(call: Call, signals: Signals) -> Signals:
+    """`linear` for a convolution: positive parts of input and weight, and negative ones."""
+    if len(call.inputs) > 1:
+        return shared(call, signals)
+    (x,), (_, weight, _, *geometry) = call.inputs, call.operands
+
+    def both(x: Tensor) -> Tensor:
+        plus = torch.ops.aten.convolution(x.clamp(min=0), weight.clamp(min=0), None, *geometry)
+        minus = torch.ops.aten.convolution(x.clamp(max=0), weight.clamp(max=0), None, *geometry)
+        return torch.add(plus, minus)
+
+    leaf = x.detach().requires_grad_()
+    with torch.enable_grad():
+        made = both(leaf)
+    (back,) = torch.autograd.grad(made, leaf, call.divide(only(signals), made.detach()))
+    return [x * back]
+
+
 def only(signals: Signals) -> Tensor:
     """The signal of an operation that has one output (of a norm: the first)."""
     signal = signals[0]
@@ -91,6 +110,16 @@ def product(call: Call, signals: Signals) -> Signals:
     """Scaling by what does not depend on the picture changes nothing; else see `shared`."""
     scales = len(call.inputs) == 1 and _same_shape(call)
     return identity(call, signals) if scales else shared(call, signals)
+
+
+def restrided(call: Call, signals: Signals) -> Signals:
+    """The same elements in memory of another order; others are not followed."""
+    if not _same_shape(call):
+        raise ModelError(
+            "this model reads elements by their order in memory ('as_strided'), which rules of "
+            "relevance do not follow; choose another method."
+        )
+    return identity(call, signals)
 
 
 def quotient(call: Call, signals: Signals) -> Signals:
@@ -106,10 +135,19 @@ def _same_shape(call: Call) -> bool:
 COPIES: Final = (
     "view _unsafe_view reshape permute transpose t expand unbind select slice split "
     "split_with_sizes cat stack clone alias _to_copy unsqueeze squeeze index index_select gather "
-    "masked_fill where flip roll repeat"
+    "masked_fill where flip roll repeat constant_pad_nd im2col pixel_shuffle pixel_unshuffle "
+    "max_pool2d_with_indices amax max"
 )
-ACTIVATIONS: Final = "gelu silu relu sigmoid tanh neg _softmax"
-NORMS: Final = "native_layer_norm _fused_rms_norm"
+GATED: Final = "gelu silu relu tanh hardswish leaky_relu elu mish hardtanh"
+CLOSING: Final = "sigmoid hardsigmoid"
+ACTIVATIONS: Final = f"{GATED} {CLOSING} neg _softmax"
+BATCH_NORMS: Final = "native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm"
+LAYER_NORMS: Final = "native_layer_norm _fused_rms_norm"
+NORMS: Final = f"{LAYER_NORMS} native_group_norm {BATCH_NORMS}"
+POOLS: Final = (
+    "mean sum avg_pool2d _adaptive_avg_pool2d col2im upsample_nearest2d upsample_bilinear2d "
+    "upsample_bicubic2d"
+)
 SPREADS: Final = "rsqrt sqrt linalg_vector_norm norm var var_mean std detach"
 
 
@@ -135,6 +173,16 @@ def fixed_spread(call: Call, signals: Signals) -> Signals:
     return [signal - signal.mean(tuple(range(-len(shape), 0)), keepdim=True)]
 
 
+def fixed_group_spread(call: Call, signals: Signals) -> Signals:
+    """`fixed_spread` of a norm over groups of channels."""
+    x, weight, *_, groups, _ = call.operands
+    signal, spread = only(signals), call.outputs[-1]
+    if weight is not None:
+        signal = signal * weight.view(-1, *(1,) * (signal.ndim - 2))
+    grouped = signal.reshape(len(x), groups, -1) * spread[..., None]
+    return [(grouped - grouped.mean(-1, keepdim=True)).reshape(x.shape)]
+
+
 def halved(call: Call, signals: Signals) -> Signals:
     """The chain rule, divided evenly among the factors of a product."""
     return [g / len(call.inputs) for g in gradient(call, signals) if g is not None]
@@ -150,13 +198,15 @@ LRP: Final = Rules(
     "lrp",
     _table(
         (COPIES, gradient),
+        ("as_strided", restrided),
         (ACTIVATIONS, identity),
         (NORMS, identity),
         ("add sub", summed),
         ("mul", product),
         ("div", quotient),
         ("mm addmm bmm", linear),
-        ("mean sum", proportional),
+        ("convolution", convolved),
+        (POOLS, proportional),
     ),
     constants=frozenset(SPREADS.split()),
     stabilizer=1e-9,  # of the authors' program
@@ -164,29 +214,33 @@ LRP: Final = Rules(
 
 GRADIENT: Final = Rules("gradient", {}, others=gradient)
 
-LINEAR: Final = "add sub mean sum div neg mm addmm bmm"
+LINEAR: Final = f"add sub {POOLS} div neg mm addmm bmm convolution {BATCH_NORMS}"
 
 LIBRA: Final = Rules(
     "libra",
     _table(
         (f"{COPIES} {LINEAR}", gradient),
-        ("gelu silu relu tanh", gate),
-        (NORMS, fixed_spread),
+        ("as_strided", restrided),
+        (GATED, gate),
+        (LAYER_NORMS, fixed_spread),
+        ("native_group_norm", fixed_group_spread),
         ("mul", halved),
         ("_softmax", stopped),
     ),
-    constants=frozenset(f"{SPREADS} sigmoid".split()),
+    constants=frozenset(f"{SPREADS} {CLOSING}".split()),
 )
 
 ATTN_LRP: Final = Rules(
     "attn_lrp",
     _table(
         (f"{COPIES} {LINEAR} _softmax", gradient),
-        ("gelu silu relu tanh", gate),
-        (NORMS, fixed_spread),
+        ("as_strided", restrided),
+        (GATED, gate),
+        (LAYER_NORMS, fixed_spread),
+        ("native_group_norm", fixed_group_spread),
         ("mul mm addmm bmm", halved),
     ),
-    constants=frozenset(f"{SPREADS} sigmoid".split()),
+    constants=frozenset(f"{SPREADS} {CLOSING}".split()),
 )
 
 RULES: Final = {rules.name: rules for rules in (LRP, GRADIENT, LIBRA, ATTN_LRP)}

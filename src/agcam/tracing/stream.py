@@ -17,8 +17,9 @@ from ..values import (
     precise,
 )
 from .instrumented import Instrumented, attend, gradients_of
+from .picture_tape import PictureTape
 from .prove import prove_logits
-from .relevance import PictureTape, Tapes
+from .relevance import Tapes
 from .rules import GRADIENT
 
 AT_ONCE: Final = 8  # pictures in one pass: bounds memory, whatever the number of steps

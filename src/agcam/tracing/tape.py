@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -20,6 +20,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..errors import ModelError
 from ..values import precise
 from .hooks import map_tensors
+
+OF_A_SHAPE: Final = frozenset(
+    [
+        *("new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided"),
+        *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"),
+    ]
+)
+"""Operations whose results do not depend on the numbers that they are given."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if inputs and func._schema.is_mutable:
             self._keep_what_is_overwritten(func, args)
         result = func(*args, **kwargs)
-        if inputs:
+        if inputs and func.overloadpacket.__name__ not in OF_A_SHAPE:
             outputs = tuple(self._add(tensor) for tensor in _flat(result))
             self.steps.append(Step(func, kept_args, kept_kwargs, tuple(inputs), outputs))
         return result

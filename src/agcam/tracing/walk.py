@@ -69,7 +69,13 @@ class Walk:
     error: float
 
 
-HAVE_BIASES: Final = frozenset(["add", "sub", "addmm", "native_layer_norm", "_fused_rms_norm"])
+HAVE_BIASES: Final = frozenset(
+    [
+        *("add", "sub", "addmm", "convolution"),
+        *("native_layer_norm", "_fused_rms_norm", "native_group_norm", "native_batch_norm"),
+        *("_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
+    ]
+)
 
 
 def walk(tape: Tape, rules: Rules, end: int, signal: Tensor, wanted: Sequence[int]) -> Walk:

@@ -54,6 +54,11 @@ class Places:
         split = keys.reshape(*keys.shape[:-1], self.outer, self.inner, -1)
         return torch.movedim(split, (-3, -2), (0, 2)).flatten(0, 2)
 
+    def as_batch(self, items: Tensor) -> Tensor:
+        """Items of one picture after the other, as the attention's batch has them."""
+        split = items.reshape(-1, self.outer, self.inner, *items.shape[1:])
+        return split.movedim(1, 0).flatten(0, 2)
+
     def within(self, cells: Tensor) -> Float[Tensor, " key"]:
         """The share of each key that lies on some cells, weighed by numbers for the whole grid."""
         return mean_over(self.weights, cells.flatten().to(self.weights[0])[None])[0]
