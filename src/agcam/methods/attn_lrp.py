@@ -20,7 +20,8 @@ def attn_lrp(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     layers plain (the epsilon rule without its epsilon). The paper tunes a gamma rule for the
     linear layers of its ViT and goes on to the pixels: neither is here, a token's relevance is
     the sum over its channels. Equal to the authors' program without gamma rules
-    (github.com/rachtibat/LRP-eXplains-Transformers at f043441) to 1e-6 of the map's maximum.
+    (github.com/rachtibat/LRP-eXplains-Transformers at f043441) to 1e-6 of the map's maximum. On
+    several grids, ours: x is the stem's feature map, or the pixels, see docs/method.md.
     """
     first = trace.blocks[0]
     relevance = first.tokens * first.token_gradients
