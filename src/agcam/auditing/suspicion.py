@@ -15,9 +15,11 @@ from .seen import Compared, Features, Seen, evenly
 from .tone import SLIGHT
 from .values import Intervention, Pictures, Reason, Suspicion
 
-# Logistic, by the tuning seeds of benchmarks/audit.py: (middle, width).
-ALIKE: Final = (0.585, 0.02)  # of `strength`
-TONE: Final = (0.38, 0.05)  # of how many more pictures have the tone than of other classes
+# Of logistic functions, by the tuning seeds of benchmarks/audit.py.
+ABOVE: Final = 0.12  # a strength so far above that of the median other class has 0.5,
+MIDDLE: Final = (0.585, 0.67)  # but at least and at most these
+WIDTH: Final = 0.02
+TONE: Final = (0.38, 0.05)  # middle and width, of how many more pictures have it than of others
 
 EXAMPLES: Final = 64  # pictures of a reason that are compared
 OTHERS: Final = 32  # pictures of each other class
@@ -35,35 +37,54 @@ def suspicions(
     Parts of a planted mark look the same whatever else is in the picture; parts of objects differ.
     `alike` is the mean, over the pictures of a reason, of the greatest cosine between its best
     patch and those of another picture of the class; `elsewhere` the same with pictures of other
-    classes (median class). `strength = (alike - elsewhere) * share^(1/4)`. A tone is as suspicious
-    as it is commoner than in other classes.
+    classes (median class). `strength = (alike - elsewhere) * share^(1/4)`; a reason is suspicious
+    where that is large, and larger than in other classes. A tone is as suspicious as it is commoner
+    than in other classes.
     """
     classes = np.array(sorted(seen.rows), dtype=np.intp)
     some = classes[evenly(len(classes), CLASSES + 1)].tolist()
     others = seen.compared(some, OTHERS)
-    return {
-        (target, reason.number): (
-            _weighed(reason, seen, others) if reason.gains is None else _of_tone(reason)
+    every = [reason for own in reasons.values() for reason in own]
+    parts = {
+        (one.target, one.number): _parts(one, seen, others) for one in every if one.gains is None
+    }
+    strongest = {
+        target: max(
+            (some["strength"] for key, some in parts.items() if key[0] == target), default=0
         )
-        for target, some in reasons.items()
-        for reason in some
+        for target in reasons
+    }
+    return {
+        (one.target, one.number): (
+            _weighed(parts[one.target, one.number], one.target, strongest)
+            if one.gains is None
+            else _of_tone(one)
+        )
+        for one in every
     }
 
 
-def _weighed(reason: Reason, seen: Seen, others: Compared) -> Suspicion:
+def _weighed(parts: Mapping[str, float], target: int, strongest: Mapping[int, float]) -> Suspicion:
+    """What stands out from the other classes' reasons is more suspicious."""
+    rest = [value for other, value in strongest.items() if other != target]
+    if not rest:
+        return Suspicion(0.0, "There is no other class to compare it with.", parts)
+    middle = float(np.clip(np.median(rest) + ABOVE, *MIDDLE))
+    return Suspicion(_logistic(parts["strength"], middle, WIDTH), _sentence(parts), parts)
+
+
+def _parts(reason: Reason, seen: Seen, others: Compared) -> dict[str, float]:
     picture = seen.patches.picture[reason.patches]
     first = np.sort(np.unique(picture, return_index=True)[1])[:EXAMPLES]
     features = seen.directions(reason.patches[first])
     own = seen.of_pictures(reason.target, picture[first]).best(features)
     alike = _alike(own, _copies(seen.pictures, picture[first]))
     other = others.target != reason.target
-    if not other.any():
-        return Suspicion(0.0, "There is no other class to compare it with.", {"alike": alike})
     best = others.best(features)
     means = [float(best[:, others.target == one].mean()) for one in np.unique(others.target[other])]
-    usual = float(np.median(means))
+    usual = float(np.median(means)) if means else 0.0
     strength = (alike - usual) * reason.share**0.25
-    parts = {
+    return {
         "alike": alike,
         "elsewhere": usual,
         "share": reason.share,
@@ -71,7 +92,6 @@ def _weighed(reason: Reason, seen: Seen, others: Compared) -> Suspicion:
         "one place": _one_place(reason, len(first)),
         "strength": strength,
     }
-    return Suspicion(_logistic(strength, *ALIKE), _sentence(parts), parts)
 
 
 def tested(suspicion: Suspicion, tests: Sequence[Intervention]) -> Suspicion:
