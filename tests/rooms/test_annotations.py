@@ -342,6 +342,15 @@ def test_predicted_classes_and_given_ones(model, folder, tmp_path):
     assert set(made.failures) == {"dog/bad.jpg"}
     two = agcam.annotate(model, folder, "csv", out=tmp_path / "two", labels=["犬", "cat"])
     assert two.pictures == 5
+    other = agcam.load(
+        model.module,
+        classes=["cat", "dog, large", *CLASSES[2:]],
+        preparation={"mean": 0.5, "std": 0.5},
+    )
+    for text, known in (("dog, large", 1), ("cat,犬", 2)):
+        out = tmp_path / f"given {known}"
+        agcam.annotate(other, folder, "png", out=out, labels=text)
+        assert len((out / "classes.txt").read_text(encoding="utf-8").splitlines()) == known
     with pytest.raises(TargetError):
         agcam.annotate(model, folder, out=tmp_path / "none", labels=["unicorn"])
     with pytest.raises(PictureError):

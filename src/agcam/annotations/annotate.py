@@ -20,7 +20,6 @@ from ..maps import mask_rule
 from ..methods import METHODS
 from .annotator import Annotator, Found, start_annotator
 from .formats import FORMATS
-from .labels import names_in
 from .request import Job, Request, check_output, load_job
 from .stored import Stored
 
@@ -130,8 +129,8 @@ def annotate(
         views=views,
         threads=threads,
     )
-    kinds = labels if labels in ("folders", "predicted") else names_in(labels)
-    job = load_job(Request(configuration, kinds, threshold), classifier)
+    names = labels if isinstance(labels, str) else tuple(labels)
+    job = load_job(Request(configuration, names, threshold), classifier)
     some = job.pictures
     stored = Stored(Path(out), job.manifest, some.files)
     with stored.opened():

@@ -57,7 +57,7 @@ def labelled(folder: Path, labels: str | Sequence[str], classifier: Classifier) 
     names = tuple(os.path.relpath(path, folder) for path in paths)
     if labels == "predicted":
         return Labelled(paths, names, None, None, model_classes(classifier))
-    given = names_in(labels)
+    given = names_in(labels, classifier.class_names)
     if not given:
         raise TargetError("labels are folders, predicted, or names of classes.")
     every = tuple(range(len(given)))
@@ -65,9 +65,12 @@ def labelled(folder: Path, labels: str | Sequence[str], classifier: Classifier) 
     return Labelled(paths, names, targets, (every,) * len(paths), _shown(given))
 
 
-def names_in(labels: str | Sequence[str]) -> tuple[str, ...]:
-    """The names of classes, which a text has between commas."""
-    some = labels.split(",") if isinstance(labels, str) else labels
+def names_in(labels: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The names of classes, which a text has between commas; one that is `known` may have some."""
+    if isinstance(labels, str):
+        some: Sequence[str] = [labels] if labels in known else labels.split(",")
+    else:
+        some = labels
     return tuple(name.strip() for name in some if name.strip())
 
 
