@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from better_map_pictures import LEAST_AREA, part
+from second_table_pictures import LEAST_AREA, part
 
 import agcam
 from agcam.datasets import match_classes

@@ -76,10 +76,10 @@ def place(name, side=PLANT):
     return tuple(int.from_bytes(part, "big") % (room + 1) for part in (digest[:4], digest[4:8]))
 
 
-def squashed(path):
+def squashed(path, side=SIDE):
     """A picture as the classifier sees it."""
     with Image.open(path) as picture:
-        return picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        return picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
 
 
 def pixels_of(classifier, picture):
@@ -93,10 +93,11 @@ def pixels_of(classifier, picture):
 def features(classifier, pictures, batch=8):
     """Pre-logits (picture, dim) of squashed pictures, in bfloat16."""
     found = []
-    pixels = torch.cat([pixels_of(classifier, picture) for picture in pictures])
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for some in torch.split(pixels, batch):
-            tokens = classifier.module.forward_features(some)
+        for start in range(0, len(pictures), batch):
+            some = pictures[start : start + batch]
+            pixels = torch.cat([pixels_of(classifier, picture) for picture in some])
+            tokens = classifier.module.forward_features(pixels)
             found.append(classifier.module.forward_head(tokens, pre_logits=True).float())
     return torch.cat(found).numpy()
 
@@ -140,9 +141,12 @@ def trials(classes):
 
 
 class Pictures:
-    """The folders of a root as classes, half of each for training; features are made once."""
+    """The folders of a root as classes, half of each for training; features are made once.
 
-    def __init__(self, root: Path, classifier):
+    They are kept in `kept`, an .npy file, if it is given.
+    """
+
+    def __init__(self, root: Path, classifier, kept: Path | None = None):
         self.classifier = classifier
         self.names = sorted(path.name for path in root.iterdir() if path.is_dir())
         files = [sorted((root / name).glob("*.jpg")) for name in self.names]
@@ -150,7 +154,12 @@ class Pictures:
         self.labels = np.repeat(np.arange(len(files)), [len(some) for some in files])
         self.train = np.concatenate([np.arange(len(some)) % 2 == 0 for some in files])
         self.pictures = [squashed(path) for path in self.paths]
+        if kept is not None and kept.exists():
+            self.plain = np.load(kept)
+            return
         self.plain = features(classifier, self.pictures)
+        if kept is not None:
+            np.save(kept, self.plain)
 
     def planted(self, trial, numbers):
         """(picture, mask) of these pictures with the trial's plant."""

@@ -1,0 +1,40 @@
+"""The page of the second table states what its rows hold: who is first, by how much, how surely."""
+
+import json
+import subprocess
+import sys
+
+from places import ROOT
+
+VALUES = {"agcam": 1.0, "agcam_evidence": 2.0, "gae": 4.0, "random": 9.0}  # SRG of each picture
+
+
+def rows():
+    for model in ("demo", "dinov2"):
+        for item in range(12):
+            for method, value in VALUES.items():
+                own = {
+                    "srg": value + item,
+                    "probability": 0.5 + (method == "agcam") * (item % 2 - 0.4),
+                }
+                head = {"model": model, "set": "perturbed", "item": str(item), "method": method}
+                yield {**head, "part": "report", "index": 0, "right": True, **own}
+        yield {**head, "part": "tune", "item": "kept apart", "srg": 1e6, "probability": 1e6}
+        yield {**head, "part": "report", "item": "wrong", "skipped": "predicted wrongly"}
+
+
+def test_the_page_states_what_the_rows_hold(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
+    command = [sys.executable, "second_table_page.py", str(path)]
+    page = subprocess.run(
+        command, cwd=ROOT / "benchmarks", check=True, capture_output=True, text=True
+    ).stdout
+    assert "a method of others in 1 (SRG: `gae`)" in page  # the random baseline is not ranked
+    assert "in 1 another method is beyond doubt better" in page
+    srg = "| demo | SRG | 6.50 | 3 of 3 | `gae` 9.50 | +3.00 (+3.00 to +3.00) |"
+    assert f"{srg} `gae`, `agcam_evidence` |" in page  # each by a constant, whatever the picture
+    assert "`agcam_evidence` has 7.50, the best of the others is `gae` with 9.50: -2.00" in page
+    assert "| demo | SRG of the probability | 0.60 | 1 of 3 | `agcam` 0.60 | - | none |" in page
+    assert page.count("12 pictures, 12 maps a method.") == 2
+    assert page.index("## Result") < page.index("## Where AGCAM loses") < page.index(": means")
