@@ -26,12 +26,13 @@ from second_table_pictures import SETS, in_rounds
 from agcam.methods import METHODS
 from agcam.tracing import evaluation_mode, trace
 from agcam.values import Classifier
+from agcam.values.traits import GRID
 
 SLOW = ("beyond_intuition_token", "beyond_intuition_head", "recipro_cam")  # 26 passes and more
 CHOSEN = [
     name
     for name, row in METHODS.items()
-    if name not in SLOW and (not row.needs.black_box or row.needs.count == 1)
+    if name not in SLOW and (not row.needs.black_box or row.pictures(GRID) == 1)
 ]
 
 

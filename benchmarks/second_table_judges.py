@@ -19,7 +19,7 @@ from agcam.values import BoxCase, LogitCase, MaskCase
 
 THRESHOLDS = np.arange(0.05, 1, 0.1)
 ORDERS = ("morf", "lerf")
-STEPS = 4  # of patches: the metric itself takes a hundred
+STEPS = 6  # of patches: the metric itself takes a hundred
 PLAIN = 3  # forward passes, of which the median is the price of one
 
 

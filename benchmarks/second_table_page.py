@@ -54,7 +54,7 @@ How to read it:
   {methods} methods is always a little flattered. `random` and `gaussian` know nothing of the
   picture; they are not ranked.
 - **SRG**: the true class's logit while patches become 0 after normalization, least relevant first
-  less most relevant first; at 4 steps, an approximation of the same area (the metric `srg` takes up
+  less most relevant first; at 6 steps, an approximation of the same area (the metric `srg` takes up
   to 100). *Of the probability*: the same passes, the softmax; near ABPC, which removes pixels. Maps
   are made in float32, perturbed pictures are run in bfloat16.
 - **Planted evidence**: the share of the positive map on a plant of 3 % of the picture that the

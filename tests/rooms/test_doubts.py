@@ -1,4 +1,4 @@
-"""A map that is unsure of its own sign states so; nothing else changes."""
+"""Two maps that disagree have a note; nothing else changes."""
 
 import numpy as np
 import pytest
@@ -35,9 +35,9 @@ def test_each_unsure_map_has_a_note_with_its_score(tiny, pixels, names, monkeypa
     for bound, number in ((-2.0, 0), (middle, 3), (2.0, 6)):
         monkeypatch.setattr(doubts, "UNSURE", bound)
         made = agcam.explain(tiny, pixels, targets, names)
-        notes = [note for note in made.notes if "agrees little" in note]
+        notes = [note for note in made.notes if "agree little" in note]
         assert len(notes) == number
-        assert notes == [n for n in made.by("agcam_spread").notes if "agrees little" in n]
+        assert notes == [n for n in made.by("agcam_spread").notes if "agree little" in n]
         for source, answers, row in zip(made.sources, made.answers, scores.tolist(), strict=True):
             for answer, score in zip(answers, row, strict=True):
                 stated = [n for n in notes if f" {answer.name} in {source} " in n]
@@ -45,4 +45,4 @@ def test_each_unsure_map_has_a_note_with_its_score(tiny, pixels, names, monkeypa
                 assert all(f"{score:.2f}" in note for note in stated)
         assert made.grid_map.equal(both.grid_map)
     alone = agcam.explain(tiny, pixels, targets, "agcam_spread")
-    assert not any("agrees little" in note for note in alone.notes)
+    assert not any("agree little" in note for note in alone.notes)
