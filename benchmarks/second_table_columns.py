@@ -9,6 +9,7 @@ import numpy as np
 
 BASELINES = ("random", "gaussian")
 RESAMPLES = 2000
+ENOUGH = 10  # pictures; intervals of fewer are too narrow to believe
 DELTAS = (0.3, 0.5, 0.7)
 MODELS = {"demo": "CLIP ViT-B/16 (the demo)", "dinov2": "DINOv2 ViT-S/14"}
 BOXES = ("IoU", "best IoU", "MaxBoxAccV2", "energy", "covered")
@@ -50,6 +51,11 @@ class Column:
 
     def gap(self, method, beside):
         return self.samples[method] - self.samples[beside]
+
+    def sure(self, method, beside):
+        """Whether all of the interval is on one side of nothing; never with a few pictures."""
+        low, high = bounds(self.gap(method, beside))
+        return self.pictures >= ENOUGH and (low > 0 or high < 0)
 
 
 def columns_of(path):
@@ -104,9 +110,3 @@ def bounds(samples):
 def text(samples, sign=""):
     low, high = bounds(samples)
     return f"{samples[0]:{sign}.2f} ({low:{sign}.2f} to {high:{sign}.2f})"
-
-
-def sure(gap):
-    """Whether all of the interval is on one side of nothing."""
-    low, high = bounds(gap)
-    return low > 0 or high < 0

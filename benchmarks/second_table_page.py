@@ -9,7 +9,7 @@ part.
 
 import sys
 
-from second_table_columns import COLUMNS, MODELS, columns_of, sure, text
+from second_table_columns import COLUMNS, ENOUGH, MODELS, columns_of, text
 
 PAPER = "agcam"
 OURS = ("agcam_spread", "agcam_focus", "agcam_evidence")
@@ -49,9 +49,10 @@ ROWS.jsonl --data FOLDER --models demo dinov2 --wheel FILE`.
 NOTES = """
 How to read it:
 
-- *Beyond doubt*: the paired bootstrap 95 % interval of the difference, over pictures, does not
-  contain 0. With so few pictures and so many comparisons some of these are luck, and the first of
-  {methods} methods is always a little flattered. `random` and `gaussian` know nothing of the
+- *Beyond doubt*: the paired bootstrap 95 % interval of the difference, over at least {enough}
+  pictures, does not contain 0. Intervals of fewer pictures are printed, and too narrow to believe.
+  With so few pictures and so many comparisons some of these are luck, and the first of {methods}
+  methods is always a little flattered. `random` and `gaussian` know nothing of the
   picture; they are not ranked.
 - **SRG**: the true class's logit while patches become 0 after normalization, least relevant first
   less most relevant first; at 6 steps, an approximation of the same area (the metric `srg` takes up
@@ -83,15 +84,16 @@ def result(columns):
         some = [column for column in columns if column.model == model]
         if not some:
             continue
-        behind = [c for c in some if c.order[0] != PAPER and sure(c.gap(c.order[0], PAPER))]
+        behind = [c for c in some if c.sure(c.order[0], PAPER)]
         paper = [name_of(c) for c in some if c.order[0] == PAPER]
         ours = [f"{name_of(c)}: `{c.order[0]}`" for c in some if c.order[0] in OURS]
         others = [f"{name_of(c)}: `{c.order[0]}`" for c in some if c.order[0] not in (PAPER, *OURS)]
+        surely = len(behind) or "none"
         yield (
             f"- **{title}.** Of {len(some)} tests the paper's `{PAPER}` is first in "
-            f"{listed(paper)}; in {len(behind)} another method is beyond doubt better. One of the "
-            f"three maps that this project adds to it is first in {listed(ours)}; a method of "
-            f"others in {listed(others)}."
+            f"{listed(paper)}; in {surely} another method is beyond doubt better. One of the three "
+            f"maps that this project adds to it is first in {listed(ours)}; a method of others in "
+            f"{listed(others)}."
         )
     for column in columns:
         best = next(name for name in column.order if name in OURS)
@@ -102,7 +104,7 @@ def result(columns):
                 f"- **{name_of(column)}, {MODELS[column.model]}**: `{best}` has "
                 f"{column.mean(best):.2f}, the best of the others is `{rival}` with "
                 f"{column.mean(rival):.2f}: {text(gap, '+')}, "
-                f"{'beyond doubt' if sure(gap) else 'which decides nothing'}."
+                f"{'beyond doubt' if column.sure(best, rival) else 'which decides nothing'}."
             )
 
 
@@ -116,15 +118,16 @@ def listed(names):
 
 def losses(columns):
     """Where AGCAM loses: the first of each test less AGCAM."""
-    heads = ("backbone", "test", f"`{PAPER}`", "place", "first", f"first less `{PAPER}`")
-    yield from head((*heads, "above it beyond doubt"))
+    heads = ("backbone", "test", "pictures", f"`{PAPER}`", "place", "first")
+    yield from head((*heads, f"first less `{PAPER}`", "above it beyond doubt"))
     for column in columns:
         order, first = column.order, column.order[0]
         place = order.index(PAPER)
-        above = [f"`{n}`" for n in order[:place] if sure(column.gap(n, PAPER))]
+        above = [f"`{n}`" for n in order[:place] if column.sure(n, PAPER)]
         yield line(
             column.model,
             name_of(column),
+            str(column.pictures),
             f"{column.mean(PAPER):.2f}",
             f"{place + 1} of {len(order)}",
             f"`{first}` {column.mean(first):.2f}",
@@ -171,7 +174,7 @@ def page(columns):
     yield from result(tests)
     yield "\n## Where AGCAM loses\n"
     yield from losses(tests)
-    yield NOTES.format(methods=len(columns[0].samples))
+    yield NOTES.format(methods=len(columns[0].samples), enough=ENOUGH)
     for model, title in MODELS.items():
         own = [column for column in columns if column.model == model]
         if own:

@@ -9,9 +9,9 @@ from places import ROOT
 VALUES = {"agcam": 1.0, "agcam_evidence": 2.0, "gae": 4.0, "random": 9.0}  # SRG of each picture
 
 
-def rows():
+def rows(pictures=12):
     for model in ("demo", "dinov2"):
-        for item in range(12):
+        for item in range(pictures):
             for method, value in VALUES.items():
                 own = {
                     "srg": value + item,
@@ -23,18 +23,30 @@ def rows():
         yield {**head, "part": "report", "item": "wrong", "skipped": "predicted wrongly"}
 
 
-def test_the_page_states_what_the_rows_hold(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
+def page_of(rows, path):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     command = [sys.executable, "second_table_page.py", str(path)]
-    page = subprocess.run(
+    return subprocess.run(
         command, cwd=ROOT / "benchmarks", check=True, capture_output=True, text=True
     ).stdout
+
+
+def test_nothing_is_beyond_doubt_of_a_few_pictures(tmp_path):
+    page = page_of(rows(9), tmp_path / "rows.jsonl")
+    assert "in none another method is beyond doubt better" in page
+    assert "which decides nothing" in page
+    assert "beyond doubt." not in page
+
+
+def test_the_page_states_what_the_rows_hold(tmp_path):
+    page = page_of(rows(), tmp_path / "rows.jsonl")
     assert "a method of others in 1 (SRG: `gae`)" in page  # the random baseline is not ranked
     assert "in 1 another method is beyond doubt better" in page
-    srg = "| demo | SRG | 6.50 | 3 of 3 | `gae` 9.50 | +3.00 (+3.00 to +3.00) |"
+    srg = "| demo | SRG | 12 | 6.50 | 3 of 3 | `gae` 9.50 | +3.00 (+3.00 to +3.00) |"
     assert f"{srg} `gae`, `agcam_evidence` |" in page  # each by a constant, whatever the picture
     assert "`agcam_evidence` has 7.50, the best of the others is `gae` with 9.50: -2.00" in page
-    assert "| demo | SRG of the probability | 0.60 | 1 of 3 | `agcam` 0.60 | - | none |" in page
+    assert (
+        "| demo | SRG of the probability | 12 | 0.60 | 1 of 3 | `agcam` 0.60 | - | none |" in page
+    )
     assert page.count("12 pictures, 12 maps a method.") == 2
     assert page.index("## Result") < page.index("## Where AGCAM loses") < page.index(": means")
