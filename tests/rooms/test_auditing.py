@@ -5,8 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import numpy as np
 import pytest
 import timm
@@ -15,6 +18,7 @@ from PIL import Image, ImageDraw
 
 import agcam
 from agcam.auditing.columns import masses
+from agcam.auditing.interventions import Trial
 from agcam.auditing.reasons import METHOD
 from agcam.auditing.truth import coverage
 from agcam.errors import DataSetError, RunError
@@ -66,6 +70,23 @@ def test_the_summary_counts_what_there_is(done):
     assert sum(one["pictures"] for one in made["classes"]) == made["pictures"]
     scores = [one["suspicious"] for one in made["classes"]]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_summaries_follow_the_documented_schema(done, folder, model, tmp_path):
+    """With truth, interventions and another model too; a field that nobody documented fails."""
+    schema = json.loads((Path(__file__).parents[2] / "docs/audit-summary.schema.json").read_text())
+    jsonschema.validate(done.summary, schema)
+    lines = [f"{path},{path.parent.name},8,8,40,60" for path in sorted(folder.glob("*/*.png"))]
+    file = tmp_path / "boxes.csv"
+    file.write_text("\n".join(["path,label,left,top,right,bottom", *lines]))
+    torch.manual_seed(1)
+    other = agcam.load(timm.create_model("test_vit", num_classes=len(NAMES)), classes=NAMES)
+    made = agcam.audit(file, model, layout="csv", against=other, out=tmp_path, batch_size=4)
+    reason = made.found.ranked[0]
+    tests = {(reason.target, reason.number): (Trial(made.found, reason).erase(),)}
+    for found in (made.found, replace(made.found, interventions=tests)):
+        jsonschema.validate(replace(made, found=found).summary, schema)
+    assert made.summary["truth"]["inside"]["of"] == EACH * len(NAMES)
 
 
 def test_masses_of_signed_and_unsigned_maps():

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from agcam.viewer import Card, Document, MapData, MethodData, TargetData, embedded, page
+from browser import serious
 
-NAME = "ketch <b>"
+NAME = "ketch <img src=x onerror=alert(1)>"
 
 
 def reason(number, score):
@@ -71,6 +72,35 @@ def test_every_number_leads_to_its_pictures_and_back(visit, text):
     view.wait_for_selector(".agcam-gallery:visible")
     view.click("text=Back to the overview")
     assert view.locator("h2:visible").first.inner_text() == "Needs attention"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_somebody_from_using_it(visit, text, scheme):
+    view = visit(text, width=390, color_scheme=scheme)
+    for address in ("", "#reason-0-0", "#class-0", "#list-0"):
+        view.evaluate("address => { window.location.hash = address; }", address)
+        view.wait_for_function(
+            "address => document.querySelector('.agcam-audit h2') && location.hash === address",
+            arg=address,
+        )
+        assert serious(view) == [], address
+
+
+def test_it_is_used_without_a_mouse(visit, text):
+    view = visit(text)
+    view.locator(".agcam-reason h3 a").first.focus()
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=Back to the overview")
+    view.locator(".agcam-crops button").first.focus()
+    view.keyboard.press("Enter")
+    view.wait_for_selector(".agcam-detail h2:text-is('0.png')")
+    view.go_back()
+    view.wait_for_selector("h2:visible:text-is('Needs attention')")
+
+
+def test_what_an_audit_cannot_show_stands_first(visit, text):
+    view = visit(text)
+    assert view.locator(".agcam-audit > *").first.inner_text() == "It is often wrong."
 
 
 def test_a_crop_opens_its_picture(visit, text):
