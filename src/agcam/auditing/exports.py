@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -11,8 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from ..records.export import csv_lines, parquet_table
+from ..values import UNLABELLED
 from .findings import Findings
 from .occurrences import occurrences, pixel_boxes
+from .truth import AT_ONCE, on_object
 
 Row = tuple[Any, ...]
 
@@ -42,16 +45,20 @@ def files(found: Findings) -> Iterator[tuple[str, Iterable[bytes]]]:
 
 def _pictures(found: Findings) -> Iterator[Row]:
     pictures = found.pictures
-    for row in range(len(pictures)):
-        inside = float((pictures.predicted_map[row] * pictures.truth[row]).sum())
-        label = int(pictures.label[row])
-        numbers = (*pictures.probability[row].tolist(), inside)
-        yield (
-            found.sample(row).name,
-            found.name(label) if pictures.labelled[row] else "",
-            found.name(int(pictures.predicted[row])),
-            *(None if np.isnan(number) else number for number in numbers),
-        )
+    for start in range(0, len(pictures), AT_ONCE):
+        rows = np.arange(start, min(start + AT_ONCE, len(pictures)))
+        inside = on_object(pictures, rows)[:1].T
+        numbers = np.concatenate([pictures.probability[rows], inside], axis=1)
+        classes = zip(pictures.label[rows].tolist(), pictures.predicted[rows].tolist(), strict=True)
+        for row, (label, predicted), some in zip(
+            rows.tolist(), classes, numbers.tolist(), strict=True
+        ):
+            yield (
+                found.sample(row).name,
+                "" if label == UNLABELLED else found.name(label),
+                found.name(predicted),
+                *(None if math.isnan(number) else number for number in some),
+            )
 
 
 def _reasons(found: Findings) -> Iterator[Row]:

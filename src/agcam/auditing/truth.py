@@ -80,7 +80,7 @@ def groups(pictures: Pictures, rows: Int[np.ndarray, " picture"]) -> Groups | No
     """
     energy, area, middle = np.concatenate(
         [
-            _on_object(pictures, rows[start : start + AT_ONCE])
+            on_object(pictures, rows[start : start + AT_ONCE])
             for start in range(0, max(len(rows), 1), AT_ONCE)
         ],
         axis=1,
@@ -96,7 +96,7 @@ def groups(pictures: Pictures, rows: Int[np.ndarray, " picture"]) -> Groups | No
     return Groups(mean_of(energy), mean_of(area), mean_of(middle), sides)
 
 
-def _on_object(pictures: Pictures, rows: Int[np.ndarray, " n"]) -> NDArray[np.float64]:
+def on_object(pictures: Pictures, rows: Int[np.ndarray, " n"]) -> NDArray[np.float64]:
     """(3, picture): what part of the map, of a constant one and of a Gaussian is on the object."""
     truth = np.asarray(pictures.truth[rows], dtype=np.float64)
     energy = (pictures.predicted_map[rows] * truth).sum(axis=(1, 2))
