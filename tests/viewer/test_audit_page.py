@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from agcam.viewer import Card, Document, MapData, MethodData, TargetData, embedded, page
 from browser import serious
@@ -126,7 +127,7 @@ def test_verdicts_are_kept_exported_and_imported(visit, text, tmp_path):
     file = tmp_path / "verdicts.json"
     file.write_text(json.dumps({"verdicts": [{**one, "verdict": "fine"}]}))
     view.set_input_files("input[type=file]", file)
-    view.wait_for_function("document.querySelector('.agcam-verdict select').value === 'fine'")
+    expect(view.locator(".agcam-verdict select").first).to_have_value("fine")
     file.write_text("[]")
     view.set_input_files("input[type=file]", file)
     view.wait_for_selector("text=holds no verdicts")

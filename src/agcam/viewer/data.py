@@ -46,14 +46,7 @@ class TargetData:
     @classmethod
     def of(cls, answer: Answer) -> TargetData:
         """The same as an answer."""
-        return cls(
-            answer.name,
-            answer.index,
-            answer.value,
-            answer.probability,
-            answer.score,
-            answer.judged,
-        )
+        return cls(**{field.name: getattr(answer, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)

@@ -13,62 +13,49 @@ export function squareOf(grid) {
 	return values.map((value) => (value - low) / spread);
 }
 
+const ROW = SIDE + 2; // a square with an edge of zeros around it
+const EDGES = [-ROW, -1, 1, ROW];
+const CORNERS = [...EDGES, -ROW - 1, -ROW + 1, ROW - 1, ROW + 1];
+
 /**
  * Boxes (left, top, right, bottom) of all regions above the threshold, in shares of the square.
  * Pixels that touch at a corner belong together; what lies in the hole of a region is no box.
  */
 export function boxesOf(square, threshold) {
-	const filled = withoutHoles(square.map((value) => (value > threshold ? 1 : 0)));
+	const above = new Uint8Array(ROW * ROW);
+	square.forEach((value, place) => {
+		if (value > threshold) above[place + ROW + 1 + 2 * Math.floor(place / SIDE)] = 1;
+	});
+	const holes = above.map((one) => 1 - one);
+	flood(holes, 0, EDGES);
+	const filled = above.map((one, place) => one | holes[place]);
 	const boxes = [];
 	for (let place = 0; place < filled.length; place++) {
-		if (!filled[place]) continue;
-		const box = [SIDE, SIDE, 0, 0];
-		flood(filled, [place], true, (x, y) => {
-			box[0] = Math.min(box[0], x);
-			box[1] = Math.min(box[1], y);
-			box[2] = Math.max(box[2], x + 1);
-			box[3] = Math.max(box[3], y + 1);
-		});
-		boxes.push(box.map((side) => side / SIDE));
+		if (filled[place]) boxes.push(flood(filled, place, CORNERS));
 	}
 	return boxes;
 }
 
-/** A mask of 1 and 0 whose zeros are those that are joined to the border. */
-function withoutHoles(mask) {
-	const outside = Uint8Array.from(mask, (one) => 1 - one);
-	const edge = [];
-	for (let line = 0; line < SIDE; line++) {
-		edge.push(line, (SIDE - 1) * SIDE + line, line * SIDE, line * SIDE + SIDE - 1);
-	}
-	const filled = new Uint8Array(mask.length).fill(1);
-	const visit = (x, y) => {
-		filled[y * SIDE + x] = 0;
-	};
-	flood(outside, edge, false, visit);
-	return filled;
-}
-
-/** Visit, and set to 0, all places of 1 that are joined to the first ones. */
-function flood(mask, first, corners, visit) {
-	const open = first.filter((place) => mask[place]);
-	open.forEach((place) => (mask[place] = 0));
+/** Set to 0 all places of 1 that are joined to one of them; returns their box. */
+function flood(mask, first, steps) {
+	let [left, top, right, bottom] = [ROW, ROW, 0, 0];
+	const open = [first];
+	mask[first] = 0;
 	while (open.length) {
 		const place = open.pop();
-		const x = place % SIDE;
-		const y = (place - x) / SIDE;
-		visit(x, y);
-		for (let down = -1; down <= 1; down++) {
-			for (let across = -1; across <= 1; across++) {
-				const inside = x + across >= 0 && x + across < SIDE && y + down >= 0 && y + down < SIDE;
-				if (!inside || (!corners && down && across)) continue;
-				const next = place + down * SIDE + across;
-				if (!mask[next]) continue;
-				mask[next] = 0;
-				open.push(next);
-			}
+		const x = place % ROW;
+		const y = (place - x) / ROW;
+		if (x < left) left = x;
+		if (x > right) right = x;
+		if (y < top) top = y;
+		if (y > bottom) bottom = y;
+		for (const step of steps) {
+			if (!mask[place + step]) continue;
+			mask[place + step] = 0;
+			open.push(place + step);
 		}
 	}
+	return [left - 1, top - 1, right, bottom].map((side) => side / SIDE);
 }
 
 /** The line at the threshold (marching squares), as an SVG path in shares of the square. */
@@ -78,6 +65,9 @@ export function contourOf(square, threshold) {
 		for (let x = 0; x < SIDE - 1; x++) {
 			const place = y * SIDE + x;
 			const below = place + SIDE;
+			const count = (at) => Number(square[at] > threshold);
+			const above = count(place) + count(place + 1) + count(below) + count(below + 1);
+			if (above % 4 === 0) continue;
 			const corners = [square[place], square[place + 1], square[below + 1], square[below]];
 			const ends = crossed(corners, threshold).map((side) => {
 				const [across, down] = crossing(corners, side, threshold);

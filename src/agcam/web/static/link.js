@@ -2,49 +2,41 @@
 
 import { INITIAL, MODES } from "./viewer/state.js";
 
-const NUMBERS = ["threshold", "opacity"];
-const FLAGS = ["boxes", "contour", "parts"];
+const VIEW = ["mode", "opacity", "threshold", "colormap", "boxes", "contour", "parts"];
 
 /** What a link holds; what does not fit this server is left out. */
 export function read(search, settings) {
   const query = new URLSearchParams(search);
-  const named = (name, known) => (known.includes(query.get(name)) ? query.get(name) : null);
+  const named = (name, known) => (known.includes(query.get(name)) ? query.get(name) : undefined);
   const models = settings.models.map((one) => one.name);
   const model = named("model", models) ?? models[0];
   const known = settings.models.find((one) => one.name === model).classes ?? Infinity;
   const number = query.get("class") ?? "";
+  const choices = { mode: MODES.map(({ value }) => value), colormap: Object.keys(settings.colormaps) };
+  const readers = {
+    string: (name) => named(name, choices[name]),
+    boolean: (name) => query.get(name) === "1" || undefined,
+    number: (name) => [Number.parseFloat(query.get(name))].find((share) => share >= 0 && share <= 1),
+  };
+  const view = VIEW.map((name) => [name, readers[typeof INITIAL[name]](name)]);
   return {
     model,
     method: named("method", settings.methods.map((one) => one.name)) ?? settings.methods[0].name,
     target: /^\d{1,9}$/.test(number) && Number(number) < known ? Number(number) : null,
     prompts: query.getAll("prompt").slice(0, 64),
-    example: named("example", settings.examples),
+    example: named("example", settings.examples) ?? null,
     refine: query.get("refine") === "1",
     views: Number(named("views", settings.views.map(String)) ?? 1),
-    view: view(query, named, settings),
+    view: Object.fromEntries(view.filter(([, value]) => value !== undefined)),
   };
-}
-
-function view(query, named, settings) {
-  const found = {};
-  for (const name of NUMBERS) {
-    const share = Number.parseFloat(query.get(name) ?? "");
-    if (share >= 0 && share <= 1) found[name] = share;
-  }
-  for (const name of FLAGS) if (query.get(name) === "1") found[name] = true;
-  const mode = named("mode", MODES.map(({ value }) => value));
-  const colormap = named("colours", Object.keys(settings.colormaps));
-  return { ...found, ...(mode && { mode }), ...(colormap && { colormap }) };
 }
 
 /** The query that brings a view back; what is as at first is left out. */
 export function write({ model, method, target, prompts, example, refine, views }, state) {
   const query = new URLSearchParams({ model, method });
   if (target !== null) query.set("class", target);
-  for (const name of NUMBERS) if (state[name] !== INITIAL[name]) query.set(name, state[name]);
-  for (const name of FLAGS) if (state[name]) query.set(name, "1");
-  if (state.mode !== INITIAL.mode) query.set("mode", state.mode);
-  if (state.colormap !== INITIAL.colormap) query.set("colours", state.colormap);
+  for (const name of VIEW.filter((one) => state[one] !== INITIAL[one]))
+    query.set(name, state[name] === true ? "1" : state[name]);
   prompts.forEach((text) => query.append("prompt", text));
   if (refine) query.set("refine", "1");
   if (views > 1) query.set("views", views);
