@@ -37,7 +37,11 @@ function list(store, name, label, options) {
 		),
 	);
 	const node = element("div", "agcam-field", element("label", { for: select.id }, label), select);
-	return { node, show: (state) => (select.value = state[name]) };
+	const show = (state) => {
+		select.value = state[name];
+		if (select.selectedIndex < 0) select.selectedIndex = 0;
+	};
+	return { node, show };
 }
 
 /** A number within [0, 1]. */
@@ -81,12 +85,14 @@ export function methodControl(store, methods) {
 	});
 	const few = methods.length <= 3 && !methods.some((method) => method.refusal);
 	const pressed = methods.filter((method) => few || (method.label && !method.refusal));
-	const listed = methods.filter((method) => !pressed.includes(method));
+	const others = methods.filter((method) => !pressed.includes(method)).map(option);
+	const none = { value: "", text: "choose one", disabled: true };
+	const listed = pressed.length && others.length ? [none, ...others] : others;
 	if (methods.length < 2) return { node: null, show: () => undefined };
 	return together("agcam-methods", [
 		...(pressed.length ? [choice(store, "method", "Method", pressed.map(option))] : []),
 		...(listed.length
-			? [list(store, "method", pressed.length ? "Another method" : "Method", listed.map(option))]
+			? [list(store, "method", pressed.length ? "Another method" : "Method", listed)]
 			: []),
 	]);
 }
