@@ -117,7 +117,7 @@ def test_views_opacity_and_colours_change_what_is_drawn(visit):
     slider = view.get_by_label("Opacity of the map")
     slider.press("Home")
     caption(view)
-    assert view.inner_text(".agcam-field output >> nth=0") == "0 %"
+    assert view.inner_text(".agcam-controls output >> nth=0") == "0 %"
     slider.press("End")
     view.get_by_label("Colours", exact=True).select_option("cividis")
     caption(view)

@@ -1,8 +1,10 @@
 // From levels to colours, alone or over the picture: the twin of agcam's maps/render.py.
 
+import { Memo } from "./dom.js";
 import { roundEven } from "./pixels.js";
 
 const round32 = Math.fround;
+const memo = new Memo();
 const DIM = Uint8Array.from({ length: 256 }, (_, level) => roundEven(40 + 0.38 * level));
 const LIT = Uint8Array.from({ length: 256 }, (_, level) => roundEven(64 + 0.38 * level));
 
@@ -54,7 +56,7 @@ export function dimUnseen(image, map, { data: picture }) {
  * rectangle (left, top, width, height), `table` is 256 colours of three bytes.
  */
 export function paintSeen({ data, width }, { data: picture }, map, table, alpha) {
-	const mixed = mixtures(alpha);
+	const mixed = memo.get("mixed", [alpha], () => mixtures(alpha));
 	for (let row = 0, read = 0; row < map.height; row++) {
 		let place = 4 * ((map.top + row) * width + map.left);
 		for (let column = 0; column < map.width; column++, read++, place += 4) {
