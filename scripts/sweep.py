@@ -157,6 +157,8 @@ def swept(names, make, page):
         try:
             with limited(LONGEST):
                 text = row(*make(name))
+                if text.startswith("refused"):  # perhaps for its size alone
+                    text = _at_own_size(make, name) or text
         except TimeoutError:
             text = f"does not fit | | takes more than {LONGEST} seconds of one core"
         except DoesNotFitError as error:
@@ -165,6 +167,13 @@ def swept(names, make, page):
             text = f"does not run | | {type(error).__name__}: {_first_line(error)[:240]}"
         print(f"| {name} | {text} |", flush=True)
         renew(page, name, text)
+
+
+def _at_own_size(make, name):
+    """The row at the size that the model was made for, unless that is refused too."""
+    with suppress(DoesNotFitError, RuntimeError, ValueError, TypeError, AssertionError):
+        text = row(*make(name, small=False))
+        return None if text.startswith("refused") else text
 
 
 def _first_line(error):

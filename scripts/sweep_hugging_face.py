@@ -46,9 +46,9 @@ def kinds():
     }
 
 
-def make(name):
+def make(name, small=True):
     why = RuntimeError("it has no configuration")
-    for fewer, attention in product((NARROW, FEWER, {}), ("sdpa", "eager")):
+    for fewer, attention in product((NARROW, FEWER, {}) if small else ({},), ("sdpa", "eager")):
         try:
             return _made(name, fewer, attention)
         except (RuntimeError, ValueError, TypeError, AssertionError, AttributeError) as error:

@@ -64,15 +64,15 @@ def alike():
     return [[name for _, name in sorted(group)] for group in groups.values()]
 
 
-def make(name):
-    """The model as small as timm makes it, and pixels that it runs on."""
-    small = 112 if _registry._model_to_module[name] in WINDOWED else 64
+def make(name, small=True):
+    """The model as small as timm makes it, or of its own size; and pixels that it runs on."""
+    side = 112 if _registry._model_to_module[name] in WINDOWED else 64
     why = RuntimeError("timm cannot make it with 7 classes")
     for options in SMALLER:
-        ways = (({"img_size": small}, small), ({}, small), ({}, None))
-        for (size, side), short in product(ways, (True, False)):
+        ways = (({"img_size": side}, side), ({}, side), ({}, None))[0 if small else 2 :]
+        for (size, pixels), short in product(ways, (True, False)):
             try:
-                return _made(name, {**options, **size}, side, short)
+                return _made(name, {**options, **size}, pixels, short)
             except (TypeError, AssertionError, ValueError, IndexError, RuntimeError) as error:
                 why = error
     raise why

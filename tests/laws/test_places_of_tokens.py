@@ -195,10 +195,82 @@ class Merging(Tiny):
         return self.head(tokens.mean(1))
 
 
+class Sorting(Merging):
+    """As ToMe and EViT do it: some of the tokens, ranked by what they hold, go on."""
+
+    def __init__(self, *sizes, keep, merge):
+        super().__init__(*sizes)
+        self.keep, self.merge = keep, merge
+
+    def forward(self, picture):
+        tokens = self.arranged(self.stem(picture))
+        for fewer, block in enumerate(self.blocks):
+            tokens = block(tokens)
+            order = tokens.square().sum(-1).argsort(1)[..., None].expand_as(tokens)
+            ranked = tokens.gather(1, order)
+            keep = self.keep - 2 * fewer
+            rest, tokens = ranked[:, :-keep], ranked[:, -keep:]
+            if self.merge:
+                tokens = tokens + rest.mean(1, keepdim=True)
+        return self.head(tokens.mean(1))
+
+
+MERGED = "ranks its tokens by what they hold .* explain the model as it was before it was patched"
+
+
 def test_tokens_that_are_merged_by_what_they_hold_are_refused():
     model = Merging(4, 4).eval()
-    with pytest.raises(ModelError, match="Merging"):
+    with pytest.raises(ModelError, match=MERGED):
         agcam.explain(model, torch.randn(1, 3, 16, 16), method="agcam")
+
+
+@settings(max_examples=6)
+@given(st.integers(4, 12), st.booleans(), st.integers(0, 9))
+def test_tokens_that_are_ranked_and_dropped_are_refused(keep, merge, seed):
+    torch.manual_seed(seed)
+    model = Sorting(4, 4, keep=keep, merge=merge).eval()
+    with pytest.raises(ModelError, match=MERGED):
+        agcam.explain(model, torch.randn(1, 3, 16, 16), method="agcam")
+
+
+class Moving(Tiny):
+    """Patches change places between blocks: in an order of its own, or by what they hold."""
+
+    def __init__(self, *sizes, order, places=()):
+        super().__init__(*sizes, places)
+        self.moves = order
+
+    def forward(self, picture):
+        tokens = self.arranged(self.stem(picture))
+        for block in self.blocks:
+            tokens = block(tokens)
+            order = torch.as_tensor(self.moves or [], dtype=torch.long)
+            if not self.moves:
+                order = tokens[0].square().sum(-1).argsort()
+            tokens = tokens[:, order]
+        return self.head(tokens.mean(1))
+
+
+@settings(max_examples=8)
+@given(st.permutations(range(16)).filter(lambda order: order != list(range(16))))
+def test_patches_that_change_places_are_found_where_they_are(order):
+    model, pixels = Moving(4, 4, order=list(order)).double().eval(), torch.randn(1, 3, 16, 16)
+    pixels = pixels.double()
+    first, second = attentions(model, pixels, torch.tensor([1]))
+    expected = torch.zeros(16, dtype=torch.float64)
+    for number, (scores, alpha) in enumerate((first, second)):
+        keys = (scores.sigmoid() * alpha.relu()).sum(1).mean(1)[0]
+        expected[torch.tensor(order) if number else slice(None)] += keys
+    try:
+        found = agcam.explain(model, pixels, 1, "agcam").grid_map.flatten()
+    except ModelError:
+        return
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * float(expected.max()))
+
+
+def test_patches_that_are_sorted_by_what_they_hold_are_refused():
+    with pytest.raises(ModelError, match=MERGED):
+        agcam.explain(Moving(4, 4, order=None).eval(), torch.randn(1, 3, 16, 16), method="agcam")
 
 
 def test_shuffled_patches_are_refused():

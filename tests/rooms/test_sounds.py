@@ -9,7 +9,7 @@ import transformers
 from scipy.io import wavfile
 
 import agcam
-from agcam.errors import PictureError
+from agcam.errors import ModelError, PictureError
 from agcam.families.hf_vit import classifier_of
 from agcam.images import prepare_inputs
 from reference.definition import attentions
@@ -186,3 +186,11 @@ def test_methods_are_compared_on_a_sound(tmp_path):
         found = agcam.explain(model, values, 1, column.method.name).grid_map[0]
         torch.testing.assert_close(column.grid_map, found, rtol=1e-4, atol=1e-6)
     assert done.report(tmp_path)[1].exists()
+
+
+def test_sound_that_is_no_spectrogram_of_patches_is_refused_by_name():
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.Wav2Vec2Config(**small, intermediate_size=16, conv_dim=[8] * 7)
+    model = transformers.Wav2Vec2ForSequenceClassification(config)
+    with pytest.raises(ModelError, match="takes sound as a sequence in time"):
+        agcam.explain(model, torch.randn(1, 16_000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from ..errors import ModelError
 from ..values import CLIP, PICTURE, SOUND, Medium
 
 LENGTHS: Final = ("num_frames", "frames_per_clip")
@@ -23,3 +24,17 @@ def medium_of(config: Any) -> Medium:
     if kind in sounds and hasattr(config, "num_mel_bins") and hasattr(config, "time_stride"):
         return SOUND  # a spectrogram (time, frequency), cut into patches
     return PICTURE
+
+
+def refuse_sequences(config: Any, name: str) -> None:
+    """ModelError for models of sound that take no spectrogram cut into patches."""
+    from transformers.models.auto import modeling_auto as auto
+
+    kind = getattr(config, "model_type", "")
+    sounds = auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES
+    if kind in sounds and medium_of(config).name != SOUND.name:
+        raise ModelError(
+            f"{name} takes sound as a sequence in time (samples, or a spectrogram that is not cut "
+            "into patches), and agcam explains spectrograms cut into patches, as an Audio "
+            "Spectrogram Transformer takes them."
+        )

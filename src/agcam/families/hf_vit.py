@@ -16,7 +16,7 @@ from .classifier import OWN_HEAD, headless, with_output
 from .classifier import classifier_of as assembled
 from .heads import class_count, has_several_layers
 from .hf_loading import cached_names, library, load_parts
-from .hf_media import medium_of
+from .hf_media import medium_of, refuse_sequences
 from .hf_naflex import PatchCall, naflex_preparation, patch_of, takes_patches
 from .hf_preparation import preparation_of, usual_preparation
 from .hf_sound import sound_preparation
@@ -74,6 +74,7 @@ def wrap_pipeline(pipeline: Any) -> Classifier:
 
 def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) -> Classifier:
     """Put module, preparation, names and prompts together."""
+    refuse_sequences(module.config, name)
     medium = medium_of(module.config)
     is_sound = medium.name == SOUND.name
     sound = sound_preparation(processor, module.config) if is_sound else None

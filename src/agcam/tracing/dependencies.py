@@ -44,6 +44,7 @@ class Dependencies:
     block. `bypassed`: what enters the first block leads to them by another way too. `chained`: each
     block continues from the one before. `steered`: the model branches in Python on numbers that it
     computes. `in_order`: rows and keys of attention are tokens, in the order of the sequence.
+    `in_place`: each patch is made of itself, from block to block, whatever else it is made of.
     `only_mixes`: explicit attention is used to mix values, and for nothing else. `mixed`: the last
     block mixes tokens outside attention.
     """
@@ -55,6 +56,7 @@ class Dependencies:
     chained: bool
     steered: bool
     in_order: bool
+    in_place: bool
     only_mixes: bool
     mixed: bool
 
@@ -83,6 +85,7 @@ def find_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) ->
         chained=cut.chained(),
         steered=cut.watch.steered,
         in_order=cut.in_order,
+        in_place=cut.in_place(),
         only_mixes=nodes_leading_to(logits).isdisjoint(explicit.nodes() if explicit else ()),
         mixed=mixed,
     )
@@ -150,6 +153,34 @@ class _CutPass:
             if leaves_leading_to(stream).isdisjoint(within | {id(self.runs[index].stream)}):
                 return False
         return len(self.runs) == len(self.layout.blocks)
+
+    def in_place(self) -> bool:
+        """Whether what enters each block has its patches where the block before had them.
+
+        Of the patches whose number has a bit set, each must have a part in some of these. If that
+        holds for every bit, none has changed places with another.
+        """
+        grid = self.layout.grid
+        numbers = torch.arange(grid.tokens)
+        patches = torch.zeros(grid.tokens, dtype=torch.bool)
+        patches[grid.places] = True
+        bits = range((grid.tokens - 1).bit_length())
+        groups = [(patches & (numbers >> bit & 1).bool()).nonzero().flatten() for bit in bits]
+        pairs = list(zip(self.runs, self.entered[1:], strict=False))
+        return all(self._stays(run.stream, after, some) for run, after in pairs for some in groups)
+
+    def _stays(self, before: Tensor, after: Tensor, group: Tensor) -> bool:
+        """Whether all tokens of a group have a part in what some of them become."""
+        if before.shape != after.shape or not after.requires_grad:
+            return True  # refused for another reason
+        dim, group = self.layout.token_dim, group.to(after.device)
+        seeds = torch.zeros_like(after)
+        shape = seeds.index_select(dim, group).shape
+        drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        seeds.index_copy_(dim, group, drawn.to(after))
+        found = torch.autograd.grad(after, before, seeds, retain_graph=True, allow_unused=True)
+        parts = [one.ne(0).movedim(dim, 0).flatten(1).any(1) for one in found if one is not None]
+        return all(bool(part[group].all()) or not bool(part.any()) for part in parts)
 
     def mixes_others_into(self, kept: int) -> bool:
         """Whether other tokens reach the first `kept` of the last block outside its attention."""

@@ -22,6 +22,7 @@ from .untraceable import (
     EXPONENTIALS,
     HIDDEN,
     NO_ATTENTION,
+    POOLS,
     NotOneGridError,
     UntraceableError,
 )
@@ -50,6 +51,7 @@ class Observation:
         self.sequences: dict[str, tuple[int, ...]] = {}  # batch and tokens that a module takes
         self.explicit: ExplicitAttention | None = None
         self.softmaxes = Softmaxes()
+        self.ranked = False  # numbers were put in order in front of some attention
         self.logits = torch.empty(0)
         self._inside: list[str] = []  # paths of the modules that are running
 
@@ -77,6 +79,7 @@ class Observation:
         """Note an attention call, and let torch answer it."""
         explicit = call.key is None
         module = self._inside[-1] if self._inside else ""
+        self.ranked |= bool(self.calls) and self.softmaxes.ranked
         sizes = call.query.shape[0], call.query.shape[-2], call.value.shape[-2]
         self.calls.append(Call(module, *sizes, explicit, call.mix is not None))
         if explicit:
@@ -102,7 +105,8 @@ class Observation:
             raise UntraceableError(sentence.format(name=name))
         own = [call for call in self.calls if call.queries == call.keys > 1]
         if not own and not any(call.queries > 1 and call.keys > 1 for call in self.calls):
-            raise UntraceableError(NO_ATTENTION.format(name=name))
+            pools = any(call.keys > 1 for call in self.calls)
+            raise UntraceableError((POOLS if pools else NO_ATTENTION).format(name=name))
         if (why := self._not_isotropic(own)) is not None:
             raise NotOneGridError(why)
         return own[0].queries

@@ -32,6 +32,7 @@ from .untraceable import (
     NOT_ONE_PASS,
     NOT_TOKENS,
     QUANTISED,
+    RANKED,
     STEERED,
     TALKING,
     NotOneGridError,
@@ -54,6 +55,8 @@ def survey(
     try:
         return _one_grid(classifier, pixels, seen), seen.logits
     except NotOneGridError as error:
+        if seen.ranked:  # a proof with one picture says nothing of another
+            raise UntraceableError(RANKED.format(name=classifier.name)) from error
         if not several_grids:
             raise
         return several(classifier, pixels, seen, str(error)), seen.logits
@@ -107,6 +110,8 @@ def _with_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -
     ):
         if not holds:
             raise UntraceableError(sentence.format(name=name))
+    if not found.in_place:
+        raise NotOneGridError("its tokens change places between its blocks")
     branches = found.branches or found.steered
     layout = replace(layout, reads=found.reads, branches=branches, bypassed=found.bypassed)
     if branches or found.mixed:

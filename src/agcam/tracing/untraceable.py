@@ -14,6 +14,16 @@ NO_ATTENTION = (
     "by convolutions, pooling, MLPs or linear attention, or a library of its own computes its "
     "attention. " + INSTEAD
 )
+POOLS = (
+    "{name}: its softmax attention has one row for the whole picture (a pool, a gate of global "
+    "context), so no part of the picture attends to another, and there is nothing to trace. "
+    + INSTEAD
+)
+RANKED = (
+    "{name} ranks its tokens by what they hold (to merge or drop some of them, as ToMe does), so "
+    "where its attention lies is another place in each picture: explain the model as it was before "
+    "it was patched. " + INSTEAD
+)
 HIDDEN = (
     "{name} computes a softmax in compiled code (torch.jit, a library's kernels), where it cannot "
     "be captured: explain the model as it was before it was compiled. " + INSTEAD

@@ -20,6 +20,7 @@ SWALLOWING_NAN: Final = frozenset(
 )
 
 
+RANKING: Final = frozenset({"sort", "topk", "argsort", "argmax", "argmin", "kthvalue"})
 COMPUTING_SOFTMAX: Final = re.compile(r"^_(safe_)?softmax$|attention|attn|encoder_layer")
 
 
@@ -50,11 +51,15 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Softmaxes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts what computes a softmax over three axes or more, in whatever code it stands."""
+    """Counts what computes a softmax over three axes or more, in whatever code it stands.
+
+    And `ranked` is whether numbers were put in order, as those who merge or drop tokens do.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.count = 0
+        self.ranked = False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -65,6 +70,8 @@ class Softmaxes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = str(func.overloadpacket.__name__)
         if not is_own_operation() and COMPUTING_SOFTMAX.search(name):
             self.count += any(tensor.ndim > 2 for tensor in _tensors(args))
+        if name in RANKING and not is_own_operation():
+            self.ranked |= any(tensor.is_floating_point() for tensor in _tensors(args))
         return result
 
 
