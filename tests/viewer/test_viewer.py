@@ -543,6 +543,8 @@ def test_a_slider_looks_at_one_frame_of_a_clip(visit, frames, closer):
     sheet = card(window=(0.0, 0.0, 300.0, 200.0), frames=frames)
     shown = visit(page(Document("clips"), [sheet, card(title="still.png")]))
     shown.get_by_role("button", name=re.compile("cat.png")).first.click()
+    shown.wait_for_selector(".agcam-legend:visible")
+    settle(shown)
     slider = shown.locator(".agcam-stage .agcam-field input")
     assert slider.get_attribute("max") == str(frames)
     canvas = shown.locator(".agcam-pane canvas").first
@@ -570,6 +572,7 @@ def test_a_slider_looks_at_one_frame_of_a_clip(visit, frames, closer):
     shown.wait_for_function(
         "box => box.getAttribute('viewBox').startsWith('0 0 300')", arg=box.element_handle()
     )
+    settle(shown)
     assert canvas.screenshot() == whole
     assert serious(shown) == []
     shown.get_by_role("button", name="The next picture").click()
