@@ -35,6 +35,7 @@ class Column:
     samples: dict  # method -> (1 + resample,): as it is, then resampled
     pictures: int
     maps: int
+    right: int  # maps of the predicted class
 
     def mean(self, method):
         return self.samples[method][0]
@@ -75,8 +76,9 @@ def columns_of(path):
                 method: resampled([of[item] for item in items], column, weights)
                 for method, of in methods.items()
             }
-            maps = sum(len(next(iter(methods.values()))[item]) for item in items)
-            found.append(Column(model, name, column, samples, len(items), maps))
+            kept = [row for item in items for row in next(iter(methods.values()))[item]]
+            counts = len(items), len(kept), sum(row["right"] for row in kept)
+            found.append(Column(model, name, column, samples, *counts))
     return found
 
 
