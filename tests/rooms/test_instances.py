@@ -50,12 +50,25 @@ def test_the_more_probable_the_class_the_larger_its_object():
     sizes = [union(instances(values, RULE, share), values.shape).sum() for share in shares]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) == 5
-    for share, threshold in ((0, RULE.threshold), (None, 0.5), (1, RULE.certain)):
+    for share, threshold in ((0, RULE.threshold), (None, 0.575), (1, RULE.certain)):
         assert RULE.threshold_at(share) == pytest.approx(threshold)
     fixed = mask_rule(0.25)
     assert {fixed.threshold_at(share) for share in shares} == {0.25}
     assert "improbable" in RULE.manifest["text"]
     assert "improbable" not in fixed.manifest["text"]
+
+
+def test_a_peak_does_not_hide_the_object_that_it_stands_on():
+    """However high a few pixels are, up to twice the rest; and a peak alone is an object."""
+    values = drawn(((2, 12), (3, 13), 1.0))
+    peaked = values.copy()
+    peaked[5, 5:8] = 1.9
+    for one in (values, peaked):
+        assert union(instances(one, RULE), one.shape).sum() == 100
+    noise = np.random.default_rng(0).random((60, 60)) * 0.2
+    noise[20:24, 20:24] = 1  # less than a hundredth of the pixels
+    (one,) = instances(noise, RULE)
+    assert one.mask.sum() == 16
 
 
 def test_an_explanation_takes_the_probability_of_each_target(tiny, photograph):

@@ -26,7 +26,7 @@ class Annotated:
     """One object: `label` is its number among the classes, `counts` the runs of its mask.
 
     `box` is left, top, right, bottom in pixels, right and bottom exclusive; `score` is the mean
-    relevance within it (1 is the map's highest), `probability` that of its class in the picture.
+    relevance within it (1 is the map's top), `probability` that of its class in the picture.
     """
 
     label: int

@@ -22,9 +22,11 @@ class MaskRule:
     """How a map becomes objects; found on tuning pictures, the same for all methods.
 
     Relevance below zero counts as zero. A pixel belongs to an object if its relevance is above a
-    threshold, 0 being the lowest of the map and 1 its highest: `threshold` where the class is
+    threshold, 0 being the lowest of the map and 1 its top: `threshold` where the class is
     improbable, `certain` where its probability is 1, in proportion between; a class that the model
-    is sure of fills more of the picture. Pixels that touch make one object, whose holes are
+    is sure of fills more of the picture. The top is what `peak` of the pixels exceed, but at least
+    half of the way from the lowest to the highest: methods differ in how high their peaks are, and
+    peaks state nothing of an object's edge. Pixels that touch make one object, whose holes are
     filled. An object with less than `least` of the largest one's pixels is dropped. What the model
     never saw belongs to none, and a map without a range has none.
 
@@ -32,9 +34,10 @@ class MaskRule:
         RenderError: `threshold` or `certain` is not within [0, 1).
     """
 
-    threshold: float = 0.6
-    certain: float = 0.4
+    threshold: float = 0.7
+    certain: float = 0.45
     least: float = 0.3
+    peak: float = 0.01
 
     def __post_init__(self) -> None:
         for value in (self.threshold, self.certain):
@@ -53,7 +56,8 @@ class MaskRule:
         sure = "" if fixed else f" for an improbable class to {self.certain:g} for a certain one"
         text = (
             f"relevance above {self.threshold:g} of the map's range{sure} (what is below zero is "
-            "zero), pixels that touch are one object, holes are filled, objects with less than "
+            f"zero; the highest {self.peak:.0%} of the pixels, down to half of the range, are its "
+            "top), pixels that touch are one object, holes are filled, objects with less than "
             f"{self.least:g} of the largest one's pixels are dropped"
         )
         return {**asdict(self), "text": text}
@@ -66,7 +70,7 @@ class Instance:
     Attributes:
         box: left, top, right, bottom in pixels; right and bottom are exclusive.
         mask: (height, width) of the original picture, True on the object.
-        score: mean relevance within the object, 1 being the highest of the map.
+        score: mean relevance within the object, 1 being the top of the map.
     """
 
     box: Box
@@ -88,7 +92,7 @@ def instances(
     """
     from scipy import ndimage  # a map alone needs none of it
 
-    values = _of_range(np.asarray(relevance))
+    values = _of_range(np.asarray(relevance), rule.peak)
     if values is None:
         return []
     labels, _ = ndimage.label(values > rule.threshold_at(probability), TOUCHING)
@@ -113,8 +117,8 @@ def union(found: list[Instance], shape: tuple[int, int]) -> Mask:
     return mask
 
 
-def _of_range(values: NDArray[Any]) -> NDArray[np.float64] | None:
-    """The map within [0, 1], 0 where it was not seen; None for one without a range."""
+def _of_range(values: NDArray[Any], peak: float) -> NDArray[np.float64] | None:
+    """The map within [0, 1] by a rule's `peak`, 0 where not seen; None for one without a range."""
     seen = ~np.isnan(values)
     positive = np.where(seen, values, 0).clip(min=0).astype(np.float64)
     if not seen.any():
@@ -122,7 +126,9 @@ def _of_range(values: NDArray[Any]) -> NDArray[np.float64] | None:
     low, high = positive[seen].min(), positive[seen].max()
     if not np.isfinite(high) or high - low <= FLAT * high:
         return None
-    return np.where(seen, (positive - low) / (high - low), 0.0)
+    scaled = np.where(seen, (positive - low) / (high - low), 0.0)
+    top = max(float(np.quantile(scaled[seen], 1 - peak)), 0.5)
+    return np.minimum(scaled, top) / top
 
 
 def _filled(labels: NDArray[np.int32], place: tuple[slice, slice], number: int) -> tuple[Box, Mask]:
