@@ -1,7 +1,9 @@
 """Parts of an audit on values made by hand: interventions, mistakes, verdicts, exports."""
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,6 +27,7 @@ from agcam.auditing.exports import TABLES, coco
 from agcam.auditing.findings import Findings
 from agcam.auditing.interventions import prove
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
+from agcam.auditing.result import Audit
 from agcam.auditing.summary import summary
 from agcam.auditing.trial import Trial
 from agcam.auditing.truth import groups
@@ -301,6 +304,36 @@ def test_a_verdict_of_other_pictures_fits_no_reason(found):
     examples = {found.reasons[0][0]: ("a", "b")}
     other = Verdict("ketch", "fine", examples=("c", "d", "a", "e", "f"))
     assert matched((other,), examples, {0: "ketch"}) == {}
+
+
+class Values(dict):
+    """A class of FiftyOne; its own take the same names."""
+
+    def __init__(self, **given):
+        super().__init__(given)
+
+
+class Collected:
+    def __init__(self, name):
+        self.name, self.samples = name, []
+
+    def add_samples(self, samples):
+        self.samples += samples
+
+
+def test_fiftyone_has_labels_predictions_maps_and_boxes(found, monkeypatch):
+    names = ("Sample", "Classification", "Heatmap", "Detection", "Detections")
+    library = SimpleNamespace(**dict.fromkeys(names, Values), Dataset=Collected)
+    monkeypatch.setitem(sys.modules, "fiftyone", library)
+    dataset = Audit(Path(), found, "").to_fiftyone("mine")
+    assert (dataset.name, len(dataset.samples)) == ("mine", 16)
+    first, last = dataset.samples[0], dataset.samples[-1]
+    (box,) = first["reasons"]["detections"]
+    assert box["bounding_box"] == [0, 1 - 1 / CELLS, 1 / CELLS, 1 / CELLS]
+    assert (box["label"], box["confidence"]) == ("ketch: reason 1", 0.5)
+    assert last["reasons"]["detections"] == []
+    assert (last["label"]["label"], last["prediction"]["label"]) == ("ferry", "ferry")
+    assert first["map"]["map"].shape == (CELLS, CELLS)
 
 
 def test_coco_has_a_box_where_each_reason_lies(found):
