@@ -11,6 +11,7 @@ from agcam.viewer import Card, Document, MapData, MethodData, TargetData, embedd
 from browser import serious
 
 NAME = "ketch <img src=x onerror=alert(1)>"
+FACTS = (("share", "20 %"), ("pictures", "2"))
 
 
 def reason(number, score):
@@ -20,7 +21,7 @@ def reason(number, score):
         "tests": ["Erased from 2 pictures, it falls."], "list": "#list-0", "verdict": {},
         "crops": [{"card": n, "cut": [0.1, 0.5, 0.2, 0.2]} for n in range(2)],
         "places": [[0, 0], [1, 0.5]], "examples": ["0.png", "1.png"],
-        "facts": [["share", "20 %"], ["pictures", {"text": "2", "href": "#list-0"}]],
+        "facts": [[name, {"text": text, "href": "#list-0"}] for name, text in FACTS],
     }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ FIRST: Final = 12  # reasons shown first, at most
 CROPS: Final = 8
 REASONS: Final = 4  # of a class, in the table of classes
 ELSEWHERE: Final = 3
+SEEN: Final = 0.005  # of another class's pictures: less is shown as 0 %
 
 
 def audit_page(found: Findings, out: Path, key: str, against: Comparison | None = None) -> str:
@@ -100,11 +101,12 @@ class _Page:
         found, link = self.found, self.shown.link
         labelled, called = found.labelled(target), found.called(target)
         right, name = found.pictures.right, found.name(target)
+        accuracy, rightly = interval_text(found.accuracy(target)), labelled[right[labelled]]
         lost, wrong = labelled[~right[labelled]], called[~right[called]]
         gained = wrong[found.pictures.labelled[wrong]]
         facts = [
             ["pictures", link(str(len(labelled)), f"{name}: its pictures", labelled)],
-            ["predicted rightly", interval_text(found.accuracy(target))],
+            ["predicted rightly", link(accuracy, f"{name}: predicted rightly", rightly)],
             ["predicted as another", link(str(len(lost)), f"{name}: called another", lost)],
             ["others predicted as it", link(str(len(gained)), f"Others called {name}", gained)],
         ]
@@ -126,10 +128,11 @@ class _Page:
         key = reason.target, reason.number
         suspicion = found.suspicion[key]
         count = shown.link(str(len(rows)), title, rows, shown.caption)
-        elsewhere = sorted(reason.elsewhere.items(), key=lambda one: -one[1])[:ELSEWHERE]
+        there = [one for one in reason.elsewhere.items() if one[1] >= SEEN]
+        elsewhere = sorted(there, key=lambda one: -one[1])[:ELSEWHERE]
         facts = [
-            ["of the class's relevance", percent_text(reason.share)],
-            ["of its pictures", percent_text(reason.occurrence)],
+            ["of the class's relevance", {**count, "text": percent_text(reason.share)}],
+            ["of its pictures", {**count, "text": percent_text(reason.occurrence)}],
             ["pictures", count],
             *([f"in pictures of {found.name(n)}", percent_text(share)] for n, share in elsewhere),
         ]

@@ -104,7 +104,7 @@ export class Audit extends Overview {
 				element(
 					"div",
 					"agcam-short",
-					element("a", { href: `#${reason.id}` }, `${reason.number}. ${reason.facts[0][1]}`),
+					element("a", { href: `#${reason.id}` }, `${reason.number}. ${reason.facts[0][1].text}`),
 					crops(reason, this.cards, (card) => this.open(card), 5),
 				),
 			),
