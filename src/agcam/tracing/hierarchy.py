@@ -7,12 +7,13 @@ convolutions, merges and the classifier; `alpha = d y / d A = < d y / d (A v), v
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..undo import undoing
+from ..undo import Undo, undoing
 from ..values import AttentionCall, BlockRecord, Classifier, Layout, Places, Recording
 from .hooks import LayoutMismatchError
 from .record import capture, logits_of, no_reads
@@ -40,6 +41,7 @@ class Hierarchy(Leaves):
             return self._keep(call, as_torch) if counts else as_torch()
 
         with torch.enable_grad(), undoing() as undo:
+            frozen(undo, classifier.module)
             capture(undo, layout, pixels, answer)
             logits = logits_of(classifier, pixels)
         if next(own, None) is not None:
@@ -64,6 +66,14 @@ class Hierarchy(Leaves):
     def _columns(self, batch: int) -> int:
         """One target at a time: not every operation of such models goes side by side."""
         return 1
+
+
+def frozen(undo: Undo, module: nn.Module) -> None:
+    """Weights take no gradient: a graph of leaves need not keep what theirs would take."""
+    for weight in module.parameters():
+        if weight.requires_grad:
+            undo.add(partial(weight.requires_grad_, True))
+            weight.requires_grad_(False)
 
 
 def _fits(call: AttentionCall, places: Places, batch: int) -> bool:
