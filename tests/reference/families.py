@@ -18,6 +18,7 @@ from positions import (
     twins,
     volo,
 )
+from timm.models import davit as davit_module
 from timm.models import gcvit as gcvit_module
 from timm.models import mvitv2 as mvit_module
 from timm.models import nest as nest_module
@@ -232,5 +233,16 @@ CASES = {
         (64, 64),
     ),
     "mobilevit": Case(made("mobilevit_xxs"), (64, 64)),
+    "davit": Case(  # every other attention is over channels: a layer like any other
+        made(
+            davit_module.DaVit,
+            depths=(1, 1),
+            embed_dims=(8, 16),
+            num_heads=(1, 2),
+            window_size=4,
+        ),
+        (64, 64),
+        skip=(1, 3),
+    ),
     "coatnet": Case(made("coatnet_pico_rw_224", img_size=64), (64, 64)),
 }

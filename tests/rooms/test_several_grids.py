@@ -295,6 +295,34 @@ def test_relevance_is_kept_and_belongs_to_its_picture():
     np.testing.assert_allclose(heads.sum((0, 2)), 28)
 
 
+class _MixedBefore(nn.Module):
+    """Attention over channels behind convolutions that have mixed all of the picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 5)
+        self.mix = nn.Conv2d(8, 8, 17, 1, 8)
+
+    def forward(self, pixels):
+        channels = self.mix(self.stem(pixels)).flatten(2)[:, None]
+        mixed = nn.functional.scaled_dot_product_attention(channels, channels, channels)
+        return self.head((channels + mixed).mean((1, 3)))
+
+
+def test_channels_are_told_from_positions_where_everything_was_mixed(pictures):
+    torch.manual_seed(0)
+    with pytest.raises(agcam.ModelError, match="attends over channels"):
+        explained(_MixedBefore().double(), pictures, 3)
+
+
+def test_weights_that_took_gradients_take_them_after_a_hierarchy(pictures):
+    model = swin().double()
+    frozen = model.head.fc.bias.requires_grad_(False)
+    explained(model, pictures[:1], 1)
+    assert not frozen.requires_grad
+    assert all(weight.requires_grad for weight in model.parameters() if weight is not frozen)
+
+
 def test_the_refusal_names_what_was_seen():
     model = timm.create_model("xcit_nano_12_p16_224", depth=2, num_classes=5).eval()
     with pytest.raises(agcam.ModelError, match="channels") as refusal:

@@ -17,6 +17,9 @@ NOISE: Final = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, t
 LITTLE: Final = 0.1  # of a row's scores may change little, by chance, where its query changes
 
 
+CHANNELS: Final = "it attends over channels, not over positions"
+
+
 class PositionsError(Exception):
     """Where keys lie cannot be told; the message completes a sentence about the model."""
 

@@ -69,7 +69,9 @@ def find_positions(
     ):
         probe.through_rows = True
         held = probe.changes(everything)[:count]
-    probe.refuse_channels()
+    probe.leave_out_channels()
+    pairs = zip(probe.orders, held, strict=True)
+    held = [one[:, :0] if order is None else one for order, one in pairs]
     # copies of a key, as in windows that overlap, change alike
     distinct = [len(torch.unique(one[one > 0])) for one in held]
     cells = finest_grid(distinct, seen, probe.sizes)

@@ -17,7 +17,9 @@ from torch import Tensor
 
 from ..undo import undoing
 from ..values import AttentionCall, Classifier, Layout, Places
+from .channels import channels_by_size
 from .exchange import (
+    CHANNELS,
     LITTLE,
     NOISE,
     PositionsError,
@@ -41,7 +43,7 @@ class Probe:
 
     Attributes:
         orders: How the batch of each attention is made up of pictures; None where nothing in the
-            values changes with the picture.
+            values changes with the picture, or keys are no positions.
         stem: The number of the convolution whose feature map is exchanged; None: the pixels are.
         through_rows: A row that attention returns counts as lying where its query lies.
 
@@ -57,7 +59,8 @@ class Probe:
         self._base, self._other, self._third = torch.split(made, 1)
         self.stem: int | None = None
         self.through_rows = False
-        self.orders = self._find_orders()
+        self._held = self._find_orders()
+        self.orders = list(self._held)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -79,11 +82,11 @@ class Probe:
             For each attention (mask, key), then for each attention (mask, row): squared change over
             the mean square; 0 where it may be rounding.
         """
-        parts = [self._values(some) for some in torch.split(masks, AT_ONCE - 2)]
-        return [
-            torch.cat([change_of(places[:1], places[2:]).cpu() for places in of_side])
-            for of_side in zip(*parts, strict=True)
+        parts = [
+            [change_of(places[:1], places[2:]).cpu() for places in self._values(some)]
+            for some in torch.split(masks, AT_ONCE - 2)
         ]
+        return [torch.cat(of_side) for of_side in zip(*parts, strict=True)]
 
     def shows_rows(self, number: int, keys: Tensor) -> Tensor:
         """Where an attention's rows are shown, (mask, row), though these keys change (mask, key).
@@ -97,17 +100,29 @@ class Probe:
         shown = (staying > 2 * LITTLE) | (not self._by_scores[number])
         return order.by_picture(shown[..., None].double().expand(-1, -1, rows))[0] > 0
 
-    def refuse_channels(self) -> None:
-        """Where keys are channels, a part of the picture changes a part of every key's numbers."""
+    def leave_out_channels(self) -> None:
+        """Attention over channels holds no position: it is a layer like any other.
+
+        There a part of the picture changes a part of every key's numbers. Where each part changes
+        every key, another size of the picture tells.
+        """
         masks = torch.zeros(AT_ONCE - 2, *(AT_ONCE for _ in self.axes), dtype=torch.bool)
         masks[0] = True
         masks[range(1, AT_ONCE - 2), range(1, AT_ONCE - 2)] = True  # a band of rows each
-        for keys in self._values(masks)[: len(self.orders)]:
+        values = self._values(masks)[: len(self.orders)]
+        everywhere = [bool((change_of(keys[:1], keys[3:]) > 0).all()) for keys in values]
+        by_size = [False] * len(values)
+        if any(everywhere):
+            by_size = channels_by_size(self._classifier, self._base, self._layout)
+        for number, keys in enumerate(values):
             numbers = keys.transpose(1, 3)  # picture key 1 number
             touched = (change_of(numbers[:1], numbers[2:]) > 0).sum(1)
             some = touched[1:][touched[1:] > 0]
-            if len(some) and float(some.double().mean()) < PARTLY * int(touched[0]):
-                raise PositionsError("it attends over channels, not over positions")
+            in_part = len(some) and float(some.double().mean()) < PARTLY * int(touched[0])
+            if in_part or by_size[number]:
+                self.orders[number] = None
+        if all(order is None for order in self.orders):
+            raise PositionsError(CHANNELS)
 
     def _values(self, masks: Tensor) -> list[Float[Tensor, "picture number way place"]]:
         """Values of each attention: of one picture, of another, and of each exchange of both.
@@ -161,7 +176,7 @@ class Probe:
                 rearrange(call.value.detach(), "item head key dim -> item (head dim) 1 key")
             )
             rows.append(of_rows(call))
-            order = self.orders[len(values) - 1] if held else None
+            order = self._held[len(values) - 1] if held else None
             if order is None:
                 return found
             same = of_first(found, order)
