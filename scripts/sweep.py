@@ -88,7 +88,7 @@ def row(model, pixels):
         seen = definition.attentions(model, pixels, target)
         pools = _trailing_pools(seen)
         every = [seen, definition.attentions(model, pixels, target, pools)] if pools else [seen]
-    except (RuntimeError, TypeError, AssertionError) as error:
+    except (RuntimeError, TypeError, AssertionError, IndexError) as error:
         return text + f"not compared: the referee does not run ({type(error).__name__})"
     return text + min(_compared(grid, grid_map, one, len(pixels)) for one in every)[1]
 
