@@ -46,6 +46,8 @@ def text():
         }],
         "lists": [{"title": "All of them", "note": "", "items": [
             {"card": n, "caption": f"number {n}"} for n in range(2)
+        ]}, {"title": "Two models", "note": "", "pairs": True, "items": [
+            {"card": n, "caption": f"model {n}"} for n in (0, 1) for _ in range(3)
         ]}],
     }  # fmt: skip
     return page(Document("Audit of a model", layout="audit", blocks=[audit]), cards)
@@ -98,6 +100,17 @@ def test_it_is_used_without_a_mouse(visit, text):
     view.wait_for_selector(".agcam-detail h2:text-is('0.png')")
     view.go_back()
     view.wait_for_selector("h2:visible:text-is('Needs attention')")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_belongs_together_stands_side_by_side(visit, text, width):
+    view = visit(text, width=width)
+    view.evaluate("window.location.hash = '#list-1'")
+    view.wait_for_selector("h2:visible:text-is('Two models')")
+    tops = [item.bounding_box()["y"] for item in view.locator(".agcam-gallery li:visible").all()]
+    assert tops[0::2] == tops[1::2]
+    assert len(set(tops)) == 3
+    assert view.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_what_an_audit_cannot_show_stands_first(visit, text):

@@ -132,7 +132,7 @@ def changes_tables(found: Findings, comparison: Comparison, shown: Shown) -> lis
         "the second model. Reasons are the same where they lie at the same places."
     )
     items = [item for moved in comparison.moved for item in shown.beside(comparison.other, moved)]
-    shown.lists.append({"title": "Maps that moved most", "note": "", "items": items})
+    shown.lists.append({"title": "Maps that moved most", "note": "", "items": items, "pairs": True})
     text = f"{len(items) // 2} pictures whose map of the label moved most, side by side"
     link = {"text": text, "href": f"#list-{len(shown.lists) - 1}"}
     return [

@@ -130,7 +130,7 @@ export class Audit extends Overview {
 		];
 	}
 
-	list({ title, note, items }) {
+	list({ title, note, items, pairs }) {
 		const tiles = items.map(({ card: place, caption, method }) => {
 			const card = this.cards[place];
 			const map = card.maps.find((one) => one.method === method) ?? card.first();
@@ -143,7 +143,7 @@ export class Audit extends Overview {
 			"agcam-stack",
 			element("h2", {}, title),
 			this.tools,
-			element("ul", "agcam-gallery agcam-few", ...tiles),
+			element("ul", `agcam-gallery ${pairs ? "agcam-pairs" : "agcam-few"}`, ...tiles),
 			line(note),
 		);
 	}
