@@ -26,11 +26,11 @@ ONE_GRID: Final = frozenset(
 SEVERAL_GRIDS: Final = frozenset(
     {"swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr", "crossvit", "tnt", "pit"}
     | {"pvt_v2", "mvitv2", "gcvit", "mobilevit", "maxxvit", "levit", "hiera", "twins", "nest"}
-    | {"volo", "vision_transformer_sam", "convit", "efficientformer", "nextvit"}
+    | {"volo", "vision_transformer_sam", "convit", "efficientformer", "nextvit", "coat"}
 )
 """Those of hierarchies, windows and several grids that were."""
 EXPLAINED: Final = ONE_GRID | SEVERAL_GRIDS
-REFUSED: Final = frozenset({"xcit", "davit", "coat"})
+REFUSED: Final = frozenset({"xcit", "davit"})
 """Those that were refused: attention over channels, or of another kind."""
 
 
