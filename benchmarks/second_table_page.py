@@ -80,7 +80,7 @@ How to read it:
 - **Not in it**: methods of 26 passes and more (`beyond_intuition_*`, `recipro_cam`, `smooth_grad`,
   `integrated_gradients`, `occlusion`, `rise`). Nothing is claimed about them. `lrp` takes ten: it
   was run where evidence is judged, not for boxes and masks.
-  Memory: [costs](../benchmarks/README.md)."""
+  Memory, and time where there is no column *forwards*: [costs](../benchmarks/README.md)."""
 
 
 def result(columns):
