@@ -109,8 +109,8 @@ LEFT_OUT = """
 between a black picture and this one and a step of the last attention from zero: steps squared, of
 every block, for each picture and target. Chunks bound its memory, nothing bounds its passes.
 
-**dave** (Wrobel et al., DAVE, ICML 2026): 100 gradients at the pixels of noisy, turned pictures, about
-320 forwards for one class; its noise is to be tuned for each model
+**dave** (Wrobel et al., DAVE, ICML 2026): 100 gradients at the pixels of noisy, turned pictures,
+about 320 forwards for one class; its noise is to be tuned for each model
 ([measured](decisions/0040-what-all-classes-and-dave-cost.md)).
 
 **bicam** is here by its description alone: see there.
