@@ -98,23 +98,26 @@ def load(arguments, sent):
             answer = client.post(f"{address}/explain", files=files, timeout=300)
             return answer.status_code, answer.json(), time.perf_counter() - start
 
-        def visit(number):
-            client = clients[number % len(clients)]
-            made = client.post(f"{address}/uploads", data=sent[number], timeout=300).json()
-            card = f"{address}/uploads/{made['upload']}/card"
-            answer = client.post(card, json={"model": arguments.model}, timeout=300)
-            assert answer.status_code == 200, answer.text
+        def visit(place):
+            """Upload a visitor's pictures one after another: the server keeps four of them."""
+            client = clients[place]
+            client.get(address)  # for the cookie
+            for data in sent[place :: len(clients)]:
+                made = client.post(f"{address}/uploads", data=data, timeout=300)
+                made.raise_for_status()
+                card = f"{address}/uploads/{made.json()['upload']}/card"
+                client.post(card, json={"model": arguments.model}, timeout=300).raise_for_status()
 
-        start = time.perf_counter()
-        with ThreadPoolExecutor(len(sent)) as pool:
-            answers = list(pool.map(ask, range(len(sent))))
-            wall, most = time.perf_counter() - start, memory.most
-            for client in clients:
-                client.get(address)  # a cookie: it keeps four pictures
-            list(pool.map(visit, range(len(sent))))
-        health = clients[0].get(f"{address}/health").json()
-        memory.over = True
-        server.terminate()
+        try:
+            start = time.perf_counter()
+            with ThreadPoolExecutor(len(sent)) as pool:
+                answers = list(pool.map(ask, range(len(sent))))
+                wall, most = time.perf_counter() - start, memory.most
+                list(pool.map(visit, range(len(clients))))
+            health = clients[0].get(f"{address}/health").json()
+        finally:
+            memory.over = True
+            server.terminate()
     model, right = agcam.load(arguments.model), 0
     for data, (status, told, _) in zip(sent, answers, strict=True):
         alone = agcam.explain(model, [data])

@@ -18,11 +18,11 @@ REFUSED = {
     "explain cat/1.png --model xyzzy:vit": "no family is called 'xyzzy'",
     "compare cat/1.png --methods agcam,xyzzy": "no method is called 'xyzzy'",
     "compare cat/1.png --option agcam.xyzzy=1": "agcam has no option 'xyzzy'",
-    "annotate . --to xyzzy": "no format is called 'xyzzy'",
-    "annotate . --method xyzzy": "no method is called 'xyzzy'",
     "serve --model xyzzy:vit": "no family is called 'xyzzy'",
 }
 EVALUATIONS_REFUSED = {
+    "annotate . --to xyzzy": "no format is called 'xyzzy'",
+    "annotate . --method xyzzy": "no method is called 'xyzzy'",
     "evaluate xyzzy .": "no dataset is called 'xyzzy'",
     "evaluate folder . --methods xyzzy": "no method is called 'xyzzy'",
     "evaluate folder . --metrics xyzzy": "no metric is called 'xyzzy'",
