@@ -1,5 +1,6 @@
 """The uploads, its cache and its gate: no page, no protocol."""
 
+import gc
 import threading
 from dataclasses import replace
 
@@ -113,6 +114,28 @@ def test_after_the_first_answer_a_recording_is_small_and_serves_on(uploads):
     for made in (ordinary, spread):
         torch.testing.assert_close(made.grid_map, expected.by(made.method).grid_map)
     assert [one.method for one in first.beside] == ["agcam_spread"]
+
+
+def storages():
+    """Bytes of every tensor that Python can reach, by its memory."""
+    tensors = [each for each in gc.get_objects() if type(each) is torch.Tensor]
+    return {(one := each.untyped_storage()).data_ptr(): one.nbytes() for each in tensors}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_recording_weighs_what_it_keeps_alive(uploads, shared):
+    """The cache bounds memory only if nothing is held that is not counted."""
+    key, selection = uploaded(uploads), Selection("tiny", "agcam")
+    other = uploaded(uploads, 1)
+    uploads.explain(other, selection)  # surveys the model, whose layout stays
+    gc.collect()
+    before = storages()
+    methods = uploads.shown_first("agcam") if shared else ()
+    uploads.explain(key, selection, 2, methods)
+    gc.collect()
+    kept = sum(size for place, size in storages().items() if place not in before)
+    counted = uploads.cache.get(key).recording.nbytes
+    assert kept <= counted <= 1.5 * kept + 10_000  # autograd holds some that Python cannot reach
 
 
 @pytest.mark.parametrize("method", OFFERED)

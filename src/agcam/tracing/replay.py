@@ -8,6 +8,7 @@ gradient of the whole; `alpha[block, head, read, j] = < d y / d output[head, rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from typing import Final, overload
 
@@ -43,6 +44,12 @@ class Leaves:
         self.logits, self.recording = logits, recording
         self.rows: Tensor | None = None
         self._outputs, self._last = outputs, last
+
+    def beside(self, recording: Recording) -> Leaves:
+        """The same gradients with another copy of the recording, such as one without its calls."""
+        other = copy(self)
+        other.recording = recording
+        return other
 
     def rows_read(self) -> Tensor:
         """The tokens of the last block that the classifier reads, for each picture."""

@@ -36,8 +36,10 @@ class CachedRecording:
     @property
     def nbytes(self) -> int:
         """What all of it holds in memory."""
-        saved = () if self.replay is None else _saved_by(self.replay.logits)
-        return _bytes_of([*_tensors_in(self.recording), *saved], self.classifier.module)
+        held: tuple[Any, ...] = (self.recording, self.prepared)
+        if self.replay is not None:
+            held = (*held, *vars(self.replay).values(), *_saved_by(self.replay.logits))
+        return _bytes_of(_tensors_in(held), self.classifier.module)
 
     def serves(self, selection: Selection, method: Method) -> bool:
         """Whether no other recording than this one is needed."""
@@ -52,7 +54,9 @@ class CachedRecording:
 
     def without_calls(self) -> CachedRecording:
         """The same without whole attentions, which most maps do not read."""
-        return replace(self, recording=replace(self.recording, calls=()))
+        recording = replace(self.recording, calls=())
+        replay = self.replay and self.replay.beside(recording)
+        return replace(self, recording=recording, replay=replay)
 
 
 def record(
@@ -69,7 +73,8 @@ def record(
         views = views_of(selection.views, classifier, pixels)
         session = trace(classifier, views.of_pictures(pixels), methods)
     recording = session.recording
-    proved = session.proved(Replay()) if recording.layout.tracer == "replay" else None
+    replayed = recording.layout.tracer == "replay"
+    proved = session.proved(Replay()).beside(recording) if replayed else None
     model, prompts = selection.model, selection.prompts
     made = CachedRecording(model, prompts, classifier, recording, prepared, proved, views)
     if made.nbytes > room:
