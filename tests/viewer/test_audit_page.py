@@ -67,15 +67,16 @@ def test_what_needs_attention_is_seen_first_and_nothing_overflows(visit, text, w
 def test_every_number_leads_to_its_pictures_and_back(visit, text):
     view = visit(text)
     view.click(".agcam-classline h3 a")
-    assert view.locator("h2").first.inner_text() == NAME
+    heading = view.locator("h2:visible").first
+    expect(heading).to_have_text(NAME)
     view.click(".agcam-facts a >> nth=0")
-    assert view.locator("h2:visible").first.inner_text() == "All of them"
+    expect(heading).to_have_text("All of them")
     view.click(".agcam-gallery button >> nth=1")
     view.wait_for_selector(".agcam-detail h2:text-is('1.png')")
     view.click("[aria-label='Back to the overview']")
     view.wait_for_selector(".agcam-gallery:visible")
     view.click("text=Back to the overview")
-    assert view.locator("h2:visible").first.inner_text() == "Needs attention"
+    expect(heading).to_have_text("Needs attention")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

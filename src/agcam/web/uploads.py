@@ -26,7 +26,7 @@ from ..tracing import Session, evaluation_mode
 from ..values import Classifier, Method
 from .cache import BoundedCache, Key
 from .limits import Limits
-from .recording import CachedRecording, record
+from .recording import CachedRecording, record, return_freed_memory
 from .schemas import ExplainRequest
 from .selection import OFFERED, Selection
 from .work_queue import Steps, nothing_to_free
@@ -215,6 +215,8 @@ class Uploads:
         kept = self.cache.get(key)
         if kept is not None and kept.recording is not None:
             self.cache.replace(key, replace(kept, recording=kept.recording.without_calls()))
+        del kept
+        return_freed_memory()
 
     def _prepare(self, data: bytes, name: str, classifier: Classifier) -> Prepared:
         """The model's input and a small picture; the large one is freed."""
