@@ -126,12 +126,17 @@ def _sum(tensors: Iterable[Tensor]) -> Tensor:
     return sum(others, first)
 
 
+def _einsum_terms(axes: Axes) -> tuple[str, str]:
+    """A letter for each axis of cells, and the terms of its shares, (place, cell)."""
+    letters = string.ascii_lowercase[: len(axes)]
+    return letters, ",".join(f"Z{axis}" for axis in letters)
+
+
 def shared_out(
     axes: Axes, places: Float[Tensor, "picture *more place"]
 ) -> Float[Tensor, "picture *more cell"]:
     """What each place (a key, a row) holds, shared out over its cells; the sum is kept."""
-    letters = string.ascii_lowercase[: len(axes)]
-    terms = ",".join(f"Z{axis}" for axis in letters)
+    letters, terms = _einsum_terms(axes)
     shares = [weights.to(places) for weights in axes]
     found = torch.einsum(f"YZ,{terms}->Y{letters}", places.flatten(0, -2), *shares)
     return found.reshape(*places.shape[:-1], -1)
@@ -141,8 +146,7 @@ def mean_over(
     axes: Axes, cells: Float[Tensor, "picture *more cell"]
 ) -> Float[Tensor, "picture *more place"]:
     """The mean over the cells of each place, by its shares: what `shared_out` does, transposed."""
-    letters = string.ascii_lowercase[: len(axes)]
-    terms = ",".join(f"Z{axis}" for axis in letters)
+    letters, terms = _einsum_terms(axes)
     shares = [weights.to(cells) for weights in axes]
     whole = cells.reshape(-1, *(weights.shape[1] for weights in axes))
     found = torch.einsum(f"Y{letters},{terms}->YZ", whole, *shares)
