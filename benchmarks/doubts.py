@@ -92,6 +92,7 @@ def parse():
     parser.add_argument("--part", choices=("report", "tune"), default="report")
     parser.add_argument("--tiny", type=int, default=50)
     parser.add_argument("--photographs", type=int, default=12)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

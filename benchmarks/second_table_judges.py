@@ -92,13 +92,14 @@ def perturbed(view, maps, _):
     """SRG, and the same of the probability, at a few steps of patches; bfloat16 for all."""
     grids = np.stack(list(maps.values()))
     ranks = torch.cat([patch_ranks(grids, order, (SIDE, SIDE)) for order in ORDERS])
+    ranks = ranks.to(view.pixels.device)
     counts = [round(grids[0].size * step / STEPS) for step in range(1, STEPS)]
     probes = [Probe(0, rank, 0, count) for rank in range(len(ranks)) for count in counts]
     prober, filling = Prober(view.classifier, 8, torch.bfloat16), torch.zeros_like(view.pixels)
     inner = prober.logits(view.pixels, filling, ranks, probes)
     inner = inner.reshape(len(ORDERS), len(maps), len(counts), -1)
     ends = prober.batched(torch.cat([view.pixels, filling])).expand(*inner.shape[:2], 2, -1)
-    curves = torch.cat([ends[:, :, :1], inner, ends[:, :, 1:]], dim=2)
+    curves = torch.cat([ends[:, :, :1], inner, ends[:, :, 1:]], dim=2).cpu()
     logits = curves[..., view.target].numpy()
     probabilities = curves.softmax(-1)[..., view.target].numpy()
     found = {}
@@ -118,7 +119,7 @@ def price(view, maps, _):
 
     def explained(row):
         session = trace(view.classifier, view.pixels, [row])
-        session.relevance(row, torch.tensor([[view.target]]))
+        session.relevance(row, torch.tensor([[view.target]], device=view.pixels.device))
 
     found = {}
     for name in maps:

@@ -37,7 +37,12 @@ class Model:
 
 def demo(given):
     """CLIP ViT-B/16 with the demo's head."""
-    return Model("demo", agcam.load("demo"), demo_classes())
+    return Model("demo", on_device(agcam.load("demo"), given), demo_classes())
+
+
+def on_device(classifier, given):
+    classifier.module.to(given.device)
+    return classifier
 
 
 def demo_classes():
@@ -77,7 +82,7 @@ def dinov2(given):
     classes = {name: numbers.index(one) for name, one in number.items() if one in numbers}
     names = [next(name for name, one in classes.items() if one == k) for k in range(len(numbers))]
     classifier = agcam.load(tower.eval(), preparation=IMAGENET, classes=names)
-    return Model("dinov2", classifier, classes)
+    return Model("dinov2", on_device(classifier, given), classes)
 
 
 MODELS = {"demo": demo, "dinov2": dinov2}

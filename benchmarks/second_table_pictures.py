@@ -224,8 +224,11 @@ SETS = {
 
 def in_rounds(names, given, model):
     """(set, item), round by round; None ends a round, so that models can take turns."""
+    first, step = given.share
     names = [name for name in names if given.part == "report" or name in SPLIT]
-    streams = {name: iter(SETS[name](given, model)) for name in names}
+    streams = {
+        name: itertools.islice(SETS[name](given, model), first, None, step) for name in names
+    }
     number = 0
     while streams:
         for name in list(streams):
