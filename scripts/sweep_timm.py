@@ -1,7 +1,7 @@
-"""Sweep timm: `python scripts/sweep_timm.py [MODULE ...]` gives every name of timm's list a row.
+"""Sweep timm: `python scripts/sweep_timm.py [NAME ...]` gives every name of timm's list a row.
 
-Renews docs/models.md: the rows that are missing, or those of the modules that are named. A sweep
-that is stopped goes on where it was.
+Renews docs/models.md: the rows that are missing, or those of the models or modules of timm that are
+named. A sweep that is stopped goes on where it was.
 
 Random weights, two blocks of each stage (blocks of a stage are alike), one small picture where the
 model takes it, each compared with AGCAM's definition by full autograd. Of names whose architectures
@@ -90,7 +90,7 @@ def _made(name, options, side, short):
     return model, pixels
 
 
-def main(*modules):
+def main(*named):
     groups = sorted(alike())
     for smallest, *others in groups:
         for other in others:
@@ -99,8 +99,8 @@ def main(*modules):
     wanted = [
         smallest
         for smallest, *_ in groups
-        if _registry._model_to_module[smallest] in modules
-        or (not modules and (smallest not in there or there[smallest].startswith("as ")))
+        if {smallest, _registry._model_to_module[smallest]} & {*named}
+        or (not named and (smallest not in there or there[smallest].startswith("as ")))
     ]
     with suppress(KeyboardInterrupt):
         swept(wanted, make, PAGE)

@@ -176,6 +176,14 @@ def test_what_the_patches_do_not_cover_is_no_part_of_the_map():
     assert found.grid.extent == ((0, pytest.approx(8 / 11)), (0, 1))
 
 
+@pytest.mark.parametrize("order", ["rows", "backwards"])
+def test_patches_that_reach_beyond_both_edges_lie_at_the_distance_of_their_inner_edges(order):
+    model = Tiny(45, 8, order=order)  # fields of 45 pixels, on a picture of 32
+    model.stem.padding = (22, 22)
+    found = check(model, 32, 32)
+    assert found.grid.extent == ((pytest.approx(-3.5 / 32), pytest.approx(28.5 / 32)),) * 2
+
+
 class Merging(Tiny):
     """As ToMe: a token that is like another goes between blocks, which one the picture decides."""
 

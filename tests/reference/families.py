@@ -33,7 +33,7 @@ class Case:
     """A family: its model, the size of its input, and where its keys lie.
 
     `skip` are the softmaxes that belong to the classifier. Where convolutions overlap, positions
-    cannot be worked out by hand (`where` is None): only the sum of the map is known.
+    cannot be worked out by hand (`where` is None), and are measured.
     """
 
     make: Callable[[], nn.Module]

@@ -26,8 +26,6 @@ class Where:
 def truth(case, model, pixels, target):
     """AGCAM's map of a case (batch row column) by the definition, on the finest grid."""
     seen = definition.attentions(model, pixels, target, case.skip)
-    if case.where is None:
-        return sum_of_map(seen, len(pixels))
     where = case.where()
     assert len(seen) == len(where), (len(seen), len(where))
     finest = max((one.grid for one in where), key=math.prod)
@@ -37,18 +35,6 @@ def truth(case, model, pixels, target):
         ours = [by_names(tensor, one.axes, len(pixels), len(one.places)) for tensor in tensors]
         keys = definition.of_keys(*ours)
         total += definition.laid(keys, one.places, one.grid, finest)
-    return total
-
-
-def sum_of_map(seen, batch):
-    """The sum of a map (batch,) whose keys lie nowhere but on the picture."""
-    total = torch.zeros(batch, dtype=torch.float64)
-    for scores, gradients in seen:
-        flat = [
-            t.reshape(batch, -1, 1, *t.shape[-2:]) if t.ndim > 4 else t for t in (scores, gradients)
-        ]
-        ours = [t.unflatten(0, (batch, -1)) if t.ndim == 4 else t for t in flat]
-        total += definition.of_keys(*ours).sum((1, 2))
     return total
 
 

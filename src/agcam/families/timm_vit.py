@@ -30,7 +30,7 @@ SEVERAL_GRIDS: Final = frozenset(
 )
 """Those of hierarchies, windows and several grids that were."""
 EXPLAINED: Final = ONE_GRID | SEVERAL_GRIDS
-REFUSED: Final = frozenset({"xcit", "davit"})
+REFUSED: Final = frozenset({"xcit", "edgenext"})
 """Those that were refused: attention over channels, or of another kind."""
 
 

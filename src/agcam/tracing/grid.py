@@ -127,13 +127,13 @@ def _in_order(
     """
     count = tokens.shape[side]
     spans = [fields.of(tokens.take(at, side).ravel().tolist())[axis] for at in range(count)]
-    centres = _centres(spans, length)
-    if count > 1 and centres[0] > centres[-1]:
-        tokens, centres = np.flip(tokens, side), centres[::-1]
-    step = (centres[-1] - centres[0]) / (count - 1) if count > 1 else spans[0].stop - spans[0].start
-    line = centres[0] + step * np.arange(count)
-    if step <= 0 or np.abs(centres - line).max() > step / 4:
-        raise UntraceableError(SCATTERED.format(name=name))
+    if count > 1 and spans[0] > spans[-1]:
+        tokens, spans = np.flip(tokens, side), spans[::-1]
+    step, centres = float(spans[0].stop - spans[0].start), _centres(spans, length)
+    if count > 1:
+        step = (centres[-1] - centres[0]) / (count - 1)
+        if not _at_equal_distances(centres, step):
+            step, centres = _by_edges(spans, length, name)
     return tokens, (
         float((centres[0] - step / 2) / length),
         float((centres[-1] + step / 2) / length),
@@ -151,6 +151,32 @@ def _centres(spans: Sequence[Span], length: int) -> NDArray[np.float64]:
             for start, stop in spans
         ]
     )
+
+
+def _at_equal_distances(middles: NDArray[np.float64], step: float) -> bool:
+    line = middles[0] + step * np.arange(len(middles))
+    return step > 0 and float(np.abs(middles - line).max()) <= step / 4
+
+
+def _by_edges(spans: Sequence[Span], length: int, name: str) -> tuple[float, NDArray[np.float64]]:
+    """The step, and the middles, where the input's edges cut every field, by the edges within it.
+
+    Raises:
+        UntraceableError: The edges do not lie at equal distances, or too few are seen.
+
+    """
+    starts = [(at, span.start) for at, span in enumerate(spans) if span.start > 0]
+    stops = [(at, span.stop) for at, span in enumerate(spans) if span.stop < length]
+    longer = np.array(max(starts, stops, key=len))
+    if starts and stops and len(longer) > 1:
+        step = float(np.polyfit(longer[:, 0], longer[:, 1], 1)[0])
+        numbers = np.arange(len(spans))
+        first, last = (np.mean([edge - step * at for at, edge in some]) for some in (starts, stops))
+        ends = first + step * numbers, last + step * numbers
+        expected = np.clip(ends, 0, length).T
+        if step > 0 and np.abs(expected - np.array(spans)).max() <= step / 4:
+            return step, (ends[0] + ends[1]) / 2
+    raise UntraceableError(SCATTERED.format(name=name))
 
 
 def _grid(tokens: NDArray[np.int_], count: int, extents: Sequence[tuple[float, float]]) -> Grid:
