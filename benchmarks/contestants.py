@@ -113,9 +113,9 @@ def rollout_by_hooks(stage):
         kept.clear()
         with torch.inference_mode():
             stage.model(stage.pixels)
-            rolled = torch.eye(kept[0].shape[-1])
+            rolled = itself = torch.eye(kept[0].shape[-1]).to(kept[0])
             for attention in kept:
-                rolled = (attention.mean(1) + torch.eye(attention.shape[-1])) / 2 @ rolled
+                rolled = (attention.mean(1) + itself) / 2 @ rolled
 
     return run
 

@@ -1,6 +1,6 @@
 """What explanations and evaluations take on a GPU: unattended, in under ten minutes.
 
-    python benchmarks/gpu.py [--minutes N] [--out FILE] [--device cuda] [--dry-run]
+    python benchmarks/gpu.py [--minutes N] [--out FILE] [--device cuda] [--only TABLE] [--dry-run]
 
 Needs `pip install -e ".[benchmarks]"`, and `nvidia-ml-py` for the GPU's busy share. Every row is
 printed and written to FILE as soon as it is measured; when time is over, the rest is skipped, and
@@ -27,7 +27,8 @@ from agcam.engines import Resources
 from agcam.evaluation import Configuration, plan, run_plan
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-METHODS = ("agcam", "agcam_spread", "agcam_focus", "rollout", "legrad", "gae", "attn_lrp")
+METHODS = ("agcam", "agcam_spread", "agcam_focus", "rollout", "legrad", "gae")
+ONE_BY_ONE = ("attn_lrp",)  # a tape for each picture: seconds where the others take milliseconds
 PEERS = ("grad-cam: GradCAM", "grad-cam: LayerCAM", "rollout by hooks")
 KERNELS = {"flash": ("flash",), "cudnn": ("cudnn",), "efficient": ("efficient", "fmha_cutlass")}
 
@@ -135,11 +136,12 @@ def costs(report, device, scale):
 
     made = contestants(scale.model)
     report.header("What an explanation costs", "contestant, precision, batch", *PAIRED)
-    for precision, dtype in DTYPES.items():
-        for batch in scale.batches:
+    for batch in scale.batches:
+        methods = METHODS if batch > 1 else METHODS + ONE_BY_ONE
+        for precision, dtype in DTYPES.items():
             stage = Stage.set(scale.model, batch, None, device=device.name, dtype=dtype)
             plain = made["plain"](stage)
-            for name in (*METHODS, *PEERS):
+            for name in (*methods, *PEERS):
                 report.row(f"{name}, {precision}, {batch}", partial(cost, made[name], stage, plain))
 
 
@@ -259,11 +261,15 @@ def evaluated(folder, precision, device, scale):
     return f"{scale.pictures / seconds[0]:.1f}", f"{forwards / seconds[0]:.0f}", busy, memory
 
 
+SECTIONS = kernels, evaluation, many_classes, many_tokens, costs
+
+
 def parse(given):
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--out", type=Path, default=Path("gpu.md"))
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--only", choices=[one.__name__ for one in SECTIONS])
     parser.add_argument("--dry-run", action="store_true")
     return parser.parse_args(given)
 
@@ -282,8 +288,9 @@ def main(given=None):
     report.line(f"# {scale.model} on {where}, torch {torch.__version__}")
     if arguments.dry_run:
         report.line("\nA dry run: the figures mean nothing.")
-    for section in (kernels, evaluation, many_classes, many_tokens, costs):
-        section(report, device, scale)
+    for section in SECTIONS:
+        if arguments.only in (None, section.__name__):
+            section(report, device, scale)
     if report.skipped:
         report.line(f"\nSkipped, time was over: {'; '.join(report.skipped)}.")
 
