@@ -132,7 +132,7 @@ def clicks(arguments, sent):
     from agcam.explanation import card_of
     from agcam.viewer import Picture, card_json
     from agcam.web import warm
-    from agcam.web.selection import Selection
+    from agcam.web.schemas import Selection
     from agcam.web.uploads import Uploads
 
     model = agcam.load(arguments.model)
@@ -142,7 +142,7 @@ def clicks(arguments, sent):
     times, busy, first = [], [], None
     for number in range(arguments.clicks + 1):
         start, began = time.perf_counter(), time.process_time()
-        selection = Selection("m", "agcam", number or None)
+        selection = Selection(model="m", target=number or None)
         beside = () if number else (uploads.first_classes(selection), uploads.shown_first("agcam"))
         explanation = uploads.explain(key, selection, *beside)
         json.dumps(

@@ -11,6 +11,7 @@ from small_stores import CONFIGURATION, METHODS, filled, shard_rows
 
 from agcam.metrics import METRICS
 from agcam.records import (
+    Failure,
     Record,
     ShardRows,
     Store,
@@ -112,6 +113,29 @@ def test_the_figures_of_the_page_are_the_stores(store):
         assert float(cell["text"]) == pytest.approx(true, abs=5e-5)
 
 
+@pytest.mark.parametrize(
+    ("failure", "right_only", "why"),
+    [
+        (Failure(0, "0.png", "", "iou", "no box"), True, "see Failures"),
+        (Failure(0, "0.png", "agcam", "abpc", "too large"), True, "no picture predicted rightly"),
+        (Failure(0, "0.png", "rollout", "iou", "no box"), False, "no picture with what it needs"),
+    ],
+)
+def test_a_method_without_a_number_says_why(tmp_path, failure, right_only, why):
+    iou = {"better": "higher", "right_only": right_only}
+    configuration = {**CONFIGURATION, "metrics": {"abpc": {"better": "higher"}, "iou": iou}}
+    records = tuple(Record(0, method, "abpc", 0.1, None) for method in METHODS)
+    with Store(tmp_path / "store") as made:
+        made.begin("key", configuration, 1)
+        made.append("key", 0, ShardRows(shard_rows(0).samples, records, (failure,)))
+        results = read_results(made)
+    blocks = Page(report_page(results, summarize(results, METRICS))).document["blocks"]
+    rows = [row for block in blocks if block["kind"] == "table" for row in block["rows"]]
+    cells = [cell for name, *cells in rows for cell in cells if name == "agcam"]
+    (missing,) = [cell for cell in cells if cell["text"] == "-"]
+    assert missing["notes"] == [{"text": why}]
+
+
 def test_the_page_is_one_file_and_escapes_what_it_was_given(store):
     results = read_results(store)
     page = report_page(results, summarize(results, METRICS))
@@ -119,7 +143,7 @@ def test_the_page_is_one_file_and_escapes_what_it_was_given(store):
     read = Page(page)
     assert "set <i>" in read.text
     assert "a <bad> box" in read.text
-    assert "<i>" not in page
+    assert "set <i>" not in page
     assert len(read.programs) == 1
     kinds = [block["kind"] for block in read.document["blocks"]]
     assert kinds.count("curves") == 1  # morf; abpc is read from the same curves

@@ -46,7 +46,7 @@ def test_the_viewer_is_small_and_loads_nothing():
     audits = {
         name: size for name, size in sizes.items() if f"${name.split('.')[0]} " not in script()
     }
-    assert set(audits) == {"audit.js", "reason.js", "verdicts.js", "audit_page.js", "audit.css"}
+    assert set(audits) == {"audit.js", "reason.js", "verdicts.js", "audit.css"}
     assert sum(sizes.values()) - sum(audits.values()) < 100_000
     assert sum(audits.values()) < 20_000  # in pages of audits alone
     assert max(len(file.read_text("utf-8").splitlines()) for file in ASSETS.iterdir()) <= 250

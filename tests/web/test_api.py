@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.testclient import TestClient
 from web_models import LIMITS, NAMES, models
@@ -26,9 +27,8 @@ from web_pictures import black, picture, png
 import agcam
 from agcam.errors import LoadError
 from agcam.web import Limits, application
-from agcam.web.bodies import body_of
-from agcam.web.refusals import TooLargeError, TooSlowError
-from agcam.web.selection import OFFERED
+from agcam.web.bodies import Body
+from agcam.web.offered import OFFERED
 
 
 def asked(api, seed=0, **fields):
@@ -186,6 +186,15 @@ def test_other_bodies(api):
     refused(api.post("/explain", content=b"--c\r\nx", headers=form), 422, "form")
 
 
+def read(receive, **limits):
+    """Read the body of an upload that has no length; what was held."""
+    scope = {"type": "http", "path": "/uploads", "headers": [(b"transfer-encoding", b"chunked")]}
+    held = []
+    body = Body(scope, receive, Limits(upload_bytes=2_000_000, **limits), held.append)
+    request = Request({**scope, "method": "POST"}, body.receive)
+    return asyncio.run(request.body()), sum(held)
+
+
 def test_a_body_without_a_length_is_bounded_too():
     sent = []
 
@@ -193,19 +202,27 @@ def test_a_body_without_a_length_is_bounded_too():
         sent.append(1)
         return {"type": "http.request", "body": bytes(100_000), "more_body": True}
 
-    request = Request({"type": "http", "method": "POST", "headers": []}, endless)
-    with pytest.raises(TooLargeError, match="larger than 2 MB"):
-        asyncio.run(body_of(request, 2_000_000, Limits()))
+    with pytest.raises(HTTPException, match="larger than 2 MB"):
+        read(endless)
     assert len(sent) == 21
+
+
+def test_what_has_arrived_counts_as_held():
+    parts = [{"type": "http.request", "body": b"a" * n, "more_body": n < 3} for n in (3, 2, 1)]
+
+    async def given():
+        return parts.pop()
+
+    parts[0]["more_body"] = False
+    assert read(given) == (b"a" * 6, 6)
 
 
 def test_a_picture_that_never_ends_does_not_hold_its_place():
     async def waiting():
         await asyncio.sleep(60)
 
-    request = Request({"type": "http", "method": "POST", "headers": []}, waiting)
-    with pytest.raises(TooSlowError, match="did not arrive"):
-        asyncio.run(body_of(request, 2_000_000, Limits(silent_seconds=0.01)))
+    with pytest.raises(HTTPException, match="did not arrive"):
+        read(waiting, silent_seconds=0.01)
 
 
 # The page's own addresses

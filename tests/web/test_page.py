@@ -11,7 +11,7 @@ from PIL import Image
 from web_models import NAMES
 from web_pictures import black, png
 
-from agcam.web.selection import OFFERED
+from agcam.web.offered import OFFERED
 from browser import serious
 
 CAPTION = "#viewer .agcam-caption"

@@ -10,14 +10,14 @@ import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from web_models import NAMES, models, named, words
+from web_models import NAMES, models, named, select, words
 from web_pictures import picture, png
 
 import agcam
 from agcam.errors import PictureError, TargetError, UnknownNameError
 from agcam.web import Limits
 from agcam.web.cache import BoundedCache
-from agcam.web.selection import OFFERED, Selection
+from agcam.web.offered import OFFERED
 from agcam.web.uploads import Uploads
 
 LIMITS = Limits(upload_bytes=100_000, pixels=50_000, kept_pictures=3, kept_seconds=60)
@@ -37,7 +37,7 @@ def test_uploads_are_explained_as_by_explain(uploads, method):
     key = uploaded(uploads)
     model = uploads.models["tiny"]
     for target in (3, 0, 3):
-        whole = uploads.explain_original(key, Selection("tiny", method, target))
+        whole = uploads.explain_original(key, select("tiny", method, target))
         asked = agcam.explain(model, [picture(0)], [[target]], method)
         torch.testing.assert_close(whole.grid_map, asked.grid_map)
         torch.testing.assert_close(whole.logits, asked.logits)
@@ -49,7 +49,7 @@ def test_uploads_are_explained_as_by_explain(uploads, method):
 def test_sharper_uploads_are_explained_as_by_explain(uploads):
     """The heads are those of the picture itself, whatever the views; the price is that of all."""
     key, model = uploaded(uploads), uploads.models["tiny"]
-    plain, sharp = (Selection("tiny", "agcam", 3, (), views > 1, views) for views in (1, 2))
+    plain, sharp = (select("tiny", "agcam", 3, (), views > 1, views) for views in (1, 2))
     assert uploads.cost(sharp) >= 2 * uploads.cost(plain)
     for selection in (plain, sharp, plain):
         made = uploads.explain_original(key, selection)
@@ -61,7 +61,7 @@ def test_sharper_uploads_are_explained_as_by_explain(uploads):
     heads = [uploads.heads(key, selection)[1] for selection in (plain, sharp)]
     np.testing.assert_allclose(*heads, atol=1e-6)
     with pytest.raises(PictureError, match="views is 1, 2, 4, 5, 8 or 9"):
-        uploads.cost(Selection("tiny", views=3))
+        uploads.cost(select("tiny", views=3))
 
 
 def test_one_recording_serves_every_class(uploads):
@@ -69,11 +69,11 @@ def test_one_recording_serves_every_class(uploads):
     module = uploads.models["tiny"].module
     handle = module.register_forward_hook(lambda *_: passes.append(1))
     key = uploaded(uploads)
-    uploads.explain(key, Selection("tiny", "agcam"))
+    uploads.explain(key, select("tiny", "agcam"))
     first = len(passes)
     for target in range(10):
-        uploads.explain(key, Selection("tiny", "agcam", target))
-        uploads.heads(key, Selection("tiny", "agcam", target))
+        uploads.explain(key, select("tiny", "agcam", target))
+        uploads.heads(key, select("tiny", "agcam", target))
     handle.remove()
     assert first > 0
     assert len(passes) == first  # not one more pass, not even of the class token alone
@@ -83,30 +83,30 @@ def test_one_recording_serves_every_light_method(uploads):
     passes = []
     handle = uploads.models["tiny"].module.register_forward_hook(lambda *_: passes.append(1))
     key = uploaded(uploads)
-    uploads.explain(key, Selection("tiny", "agcam"))
+    uploads.explain(key, select("tiny", "agcam"))
     known = len(passes)
     light = [name for name, row in OFFERED.items() if row.needs.light]
     assert {"agcam", "agcam_spread", "rollout"} <= set(light)
     for method in light:
-        uploads.explain(key, Selection("tiny", method, 1))
+        uploads.explain(key, select("tiny", method, 1))
     handle.remove()
     assert len(passes) == known
 
 
 def test_after_the_first_answer_a_recording_is_small_and_serves_on(uploads):
     """Whole attentions go: another class by agcam needs no pass, by agcam_spread a recording."""
-    key, selection = uploaded(uploads), Selection("tiny", "agcam")
+    key, selection = uploaded(uploads), select("tiny", "agcam")
     first = uploads.explain(key, selection, 3, uploads.shown_first("agcam"))
     kept = uploads.cache.get(key).recording
     assert kept.recording.calls == ()
     passes = []
     handle = uploads.models["tiny"].module.register_forward_hook(lambda *_: passes.append(1))
-    ordinary = uploads.explain(key, Selection("tiny", "agcam", 7))
+    ordinary = uploads.explain(key, select("tiny", "agcam", 7))
     assert passes == []
-    spread = uploads.explain(key, Selection("tiny", "agcam_spread", 7))
+    spread = uploads.explain(key, select("tiny", "agcam_spread", 7))
     assert passes
     known = len(passes)
-    uploads.explain(key, Selection("tiny", "agcam_spread", 8))
+    uploads.explain(key, select("tiny", "agcam_spread", 8))
     handle.remove()
     assert len(passes) == known
     assert uploads.cache.get(key).recording.nbytes > kept.nbytes
@@ -126,7 +126,7 @@ def storages():
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_recording_weighs_what_it_keeps_alive(uploads, shared):
     """The cache bounds memory only if nothing is held that is not counted."""
-    key, selection = uploaded(uploads), Selection("tiny", "agcam")
+    key, selection = uploaded(uploads), select("tiny", "agcam")
     other = uploaded(uploads, 1)
     uploads.explain(other, selection)  # surveys the model, whose layout stays
     gc.collect()
@@ -142,7 +142,7 @@ def test_a_recording_weighs_what_it_keeps_alive(uploads, shared):
 @pytest.mark.parametrize("method", OFFERED)
 def test_graphs_of_whole_passes_are_not_entries(uploads, method):
     key = uploaded(uploads)
-    uploads.explain(key, Selection("tiny", method))
+    uploads.explain(key, select("tiny", method))
     kept = uploads.cache.get(key)
     assert kept.recording.replay is not None  # a class token alone: a few rows
     assert {*kept.recording.session(OFFERED["agcam"])._sources} == {"replay"}
@@ -166,7 +166,7 @@ def test_a_large_graph_is_weighed_and_kept_only_where_there_is_room(room):
     pooled = replace(named("pooled", 0, NAMES), module=module, predict=module)
     uploads = Uploads({"pooled": pooled}, replace(LIMITS, kept_bytes=room))
     key = uploaded(uploads)
-    maps = [uploads.explain_original(key, Selection("pooled", "agcam", t)).grid_map for t in (2, 3)]
+    maps = [uploads.explain_original(key, select("pooled", "agcam", t)).grid_map for t in (2, 3)]
     recorded = uploads.cache.get(key).recording
     assert (recorded.replay is not None) == (room == 1_000_000)
     if recorded.replay is not None:
@@ -177,8 +177,8 @@ def test_a_large_graph_is_weighed_and_kept_only_where_there_is_room(room):
 
 def test_heads_add_up_to_the_map(uploads):
     key = uploaded(uploads)
-    target, maps = uploads.heads(key, Selection("tiny", list(OFFERED)[-1], 1))
-    whole = uploads.explain(key, Selection("tiny", "agcam", 1))
+    target, maps = uploads.heads(key, select("tiny", list(OFFERED)[-1], 1))
+    whole = uploads.explain(key, select("tiny", "agcam", 1))
     assert maps.shape == (2, 3, 4, 4)
     assert target == 1
     torch.testing.assert_close(torch.from_numpy(maps.sum((0, 1))), whole.grid_map[0, 0])
@@ -187,28 +187,28 @@ def test_heads_add_up_to_the_map(uploads):
 def test_prompts_take_the_place_of_classes(uploads):
     key = uploaded(uploads)
     prompts = ("a lynx", "a cup")
-    said = uploads.explain(key, Selection("words", "agcam", 1, prompts))
+    said = uploads.explain(key, select("words", "agcam", 1, prompts))
     asked = agcam.explain(words(), [picture(0)], [list(prompts)])
     torch.testing.assert_close(said.logits, asked.logits)
     torch.testing.assert_close(said.grid_map[0, 0], asked.grid_map[0, 1])
-    other = uploads.explain(key, Selection("words", "agcam", 0, ("an ox", "a cup")))
+    other = uploads.explain(key, select("words", "agcam", 0, ("an ox", "a cup")))
     assert other.class_names == ("an ox", "a cup")
     for bad in ((), ("  ",), tuple(map(str, range(65))), ("x" * 301,)):
         with pytest.raises(TargetError):
-            uploads.explain(key, Selection("words", "agcam", None, bad))
+            uploads.explain(key, select("words", "agcam", None, bad))
 
 
 def test_only_what_is_allowed(uploads):
     key = uploaded(uploads)
     with pytest.raises(UnknownNameError, match="did you mean tiny"):
-        uploads.explain(key, Selection("timy", "agcam"))
+        uploads.explain(key, select("timy", "agcam"))
     with pytest.raises(UnknownNameError):
-        uploads.explain(key, Selection("timm:vit_tiny_patch16_224", "agcam"))
+        uploads.explain(key, select("timm:vit_tiny_patch16_224", "agcam"))
     for number in (10, 10**30):
         with pytest.raises(TargetError, match="out of range"):
-            uploads.explain(key, Selection("tiny", "agcam", number))
+            uploads.explain(key, select("tiny", "agcam", number))
         with pytest.raises(TargetError, match="out of range"):
-            uploads.heads(key, Selection("tiny", "agcam", number))
+            uploads.heads(key, select("tiny", "agcam", number))
     with pytest.raises(PictureError, match="MB"):
         uploads.add("me", bytes(100_001), "x")
     with pytest.raises(PictureError, match="400 x 200 pixels"):
@@ -219,10 +219,10 @@ def test_only_what_is_allowed(uploads):
 
 def test_a_picture_is_its_visitors_own(uploads):
     me, key = uploaded(uploads)
-    uploads.explain((me, key), Selection("tiny", "agcam"))
+    uploads.explain((me, key), select("tiny", "agcam"))
     for stranger in ((me, "other"), ("you", key), ("", key), (me, "")):
         with pytest.raises(PictureError, match="no longer in memory"):
-            uploads.explain(stranger, Selection("tiny", "agcam"))
+            uploads.explain(stranger, select("tiny", "agcam"))
 
 
 def test_many_threads_get_their_own_answers(uploads):
@@ -231,7 +231,7 @@ def test_many_threads_get_their_own_answers(uploads):
 
     def ask(seed):
         for target in range(4):
-            made = uploads.explain_original(keys[seed], Selection("tiny", "agcam", target))
+            made = uploads.explain_original(keys[seed], select("tiny", "agcam", target))
             answers[seed, target] = made.grid_map
 
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(6)]
@@ -257,7 +257,7 @@ def test_the_demo_on_a_photograph():
     key = "me", uploads.add("me", example.data, example.name)
     names = model.class_names
     for name in ("cup", "espresso"):
-        made = uploads.explain(key, Selection("demo", "agcam", names.index(name)))
+        made = uploads.explain(key, select("demo", "agcam", names.index(name)))
         assert made.predictions()[0][0] in {"cup", "espresso"}
         values = np.asarray(made.pixel_map[0][0])
         height, width = values.shape
@@ -317,7 +317,7 @@ def test_the_least_recently_used_goes_first():
     cache.put(("a", "4"), Value(10))
     assert cache.get(("a", "2")) is None
     assert cache.get(("a", "1"))
-    cache.replace(("a", "2"), Value(10))  # it was dropped: a late answer does not bring it back
+    cache.put(("a", "2"), Value(10), only_in_place=True)  # a late answer brings nothing back
     assert cache.get(("a", "2")) is None
 
 
@@ -337,5 +337,5 @@ def test_what_was_dropped_meanwhile_is_never_brought_back():
             real.release()
 
     cache._lock = Crowded()
-    cache.replace(key, Value(2))
+    cache.put(key, Value(2), only_in_place=True)
     assert key not in cache._entries

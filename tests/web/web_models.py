@@ -14,6 +14,7 @@ import torch
 from agcam.families.prompts import contrastive
 from agcam.values import Classifier, Preparation
 from agcam.web import Limits, application, listen, serve, warm
+from agcam.web.schemas import Selection
 
 PREPARATION = Preparation(size=(32, 32), mean=(0.5,) * 3, std=(0.25,) * 3, resize=32)
 GUESSED = replace(PREPARATION, guess=True, source="somebody's usual one")
@@ -54,6 +55,12 @@ def models():
         "other": named("other", 1, ("one", "two", "three"), GUESSED),
         "words": words(),
     }
+
+
+def select(model, method="agcam", target=None, prompts=(), refine=False, views=1):
+    return Selection(
+        model=model, method=method, target=target, prompts=prompts, refine=refine, views=views
+    )
 
 
 def report_calls(event, arguments):

@@ -9,9 +9,8 @@ from typing import Final
 
 ASSETS: Final = files(__package__).joinpath("assets")
 """The folder of the viewer's modules and style, for a server."""
-LAYOUTS: Final = {"audit": ("audit_page", ("viewer.css", "audit.css"))}
-"""The script and the style sheets of the layouts that have more than others."""
-USUAL: Final = ("page", ("viewer.css",))
+LAYOUTS: Final = {"viewer": ("page",), "audit": ("audit", "page")}
+"""The modules of a page of each layout; those that others import come with them."""
 _IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:function|class|const) (\w+))", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
@@ -21,14 +20,15 @@ _COMMENT: Final = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.
 def script(layout: str = "viewer") -> str:
     """All modules in one: each is a function of its own, its imports are what others returned."""
     made: dict[str, str] = {}
-    _add(LAYOUTS.get(layout, USUAL)[0], made)
+    for name in LAYOUTS[layout]:
+        _add(name, made)
     return "".join(made.values())
 
 
 @cache
 def style(layout: str = "viewer") -> str:
     """The viewer's style, as one sheet."""
-    sheets = LAYOUTS.get(layout, USUAL)[1]
+    sheets = ("viewer.css", "audit.css") if layout == "audit" else ("viewer.css",)
     return "".join(ASSETS.joinpath(sheet).read_text(encoding="utf-8") for sheet in sheets)
 
 

@@ -44,7 +44,7 @@ def report_page(
     run, methods = results.run, _ordered(results.methods)
     cards = list({id(one.card): one.card for one in judged}.values())
     blocks = [
-        *(_table(title, some, methods) for title, some in grouped(columns)),
+        *(_table(title, some, methods, results) for title, some in grouped(columns)),
         *_curves(results, columns),
         *_galleries(judged, methods, cards, note),
         _failures(results),
@@ -85,11 +85,13 @@ def _mark(method: str) -> str:
     return "ours" if method == OURS else "baseline" if method in RANDOM_BASELINES else ""
 
 
-def _table(title: str, columns: Sequence[Column], methods: Sequence[str]) -> dict[str, Any]:
+def _table(
+    title: str, columns: Sequence[Column], methods: Sequence[str], results: Results
+) -> dict[str, Any]:
     heads = [
         {"text": head(column), "notes": [{"text": f"n = {_most(column)}"}]} for column in columns
     ]
-    rows = [[method, *(_cell(column, method) for column in columns)] for method in methods]
+    rows = [[name, *(_cell(column, name, results) for column in columns)] for name in methods]
     terms = [[head(column), column.sentence] for column in columns if column.sentence]
     made = table_block(title, ["method", *heads], rows, marks=[_mark(name) for name in methods])
     return {**made, "terms": terms}
@@ -100,10 +102,20 @@ def _most(column: Column) -> int:
     return max((found.number for found in column.means.values()), default=0)
 
 
-def _cell(column: Column, method: str) -> dict[str, Any]:
+def _missing(results: Results, metric: str, method: str) -> str:
+    """Why a method has no number."""
+    if any(one.metric == metric and one.method in ("", method) for one in results.failures):
+        return "see Failures"
+    if results.metrics[metric].get("right_only"):
+        return "no picture predicted rightly"
+    return "no picture with what it needs"
+
+
+def _cell(column: Column, method: str, results: Results) -> dict[str, Any]:
     mean, difference = column.means.get(method), column.differences.get(method)
     if mean is None:
-        return {"text": "-", "sort": None}
+        why = _missing(results, column.metric, method)
+        return {"text": "-", "sort": None, "notes": [{"text": why}]}
     fewer = f", n = {mean.number}" if mean.number != _most(column) else ""
     notes = [{"text": f"{mean.low:.4f} to {mean.high:.4f}{fewer}"}]
     if difference is not None:

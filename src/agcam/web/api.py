@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request
 
-from .. import values
 from ..explanation import Explanation
 from ..maps import png_bytes
 from .bodies import explain_request
 from .context import current_request
+from .offered import OFFERED
 from .schemas import Answer, ExplainRequest, Health, Map, MethodRow, ModelRow, Prediction, Problem
-from .selection import OFFERED, Selection
 from .uploads import SHOWN_SIDE, Uploads
 from .work_queue import Steps, WorkQueue, nothing_to_free
 
@@ -59,22 +58,12 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
     @router.get("/models")
     async def models() -> list[ModelRow]:
         """Every model that this server was started with; no others are ever loaded."""
-        return model_rows(uploads)
+        return [ModelRow.of(name, model) for name, model in uploads.models.items()]
 
     @router.get("/methods")
     async def methods() -> list[MethodRow]:
         """Every method, with its cost and source."""
-        return [
-            MethodRow(
-                name=row.name,
-                class_specific=row.class_specific,
-                passes=row.passes,
-                picture_passes=row.needs.cost().picture,
-                class_passes=row.needs.cost().target,
-                cite=row.cite,
-            )
-            for row in OFFERED.values()
-        ]
+        return [MethodRow.of(row) for row in OFFERED.values()]
 
     @router.get("/health")
     async def health() -> Health:
@@ -84,26 +73,10 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
     return router
 
 
-def model_rows(uploads: Uploads) -> list[ModelRow]:
-    """What a visitor may know of each model."""
-    return [
-        ModelRow(
-            name=name,
-            family=model.family,
-            classes=len(model.class_names) or None,
-            prompts=model.with_prompts is not None,
-            notes=list(model.notes),
-        )
-        for name, model in uploads.models.items()
-    ]
-
-
 def _admitted_cost(uploads: Uploads, queue: WorkQueue, wanted: ExplainRequest) -> float:
     """Forward passes that the answer takes; raises TooMuchError where they are too many."""
-    prompts = tuple(wanted.prompts)
-    selection = Selection("", wanted.method, prompts=prompts, views=wanted.views)
-    passes = uploads.cost(selection, max(1, len(wanted.classes)))
-    room = uploads.limits.request_passes - uploads.cost(selection)
+    passes = uploads.cost(wanted, max(1, len(wanted.classes)))
+    room = uploads.limits.request_passes - uploads.cost(wanted)
     each = OFFERED[wanted.method].needs.cost().target * wanted.views
     fit = 1 + int(room / max(each, 1e-9))
     queue.admit(
@@ -132,23 +105,12 @@ def _described(explanation: Explanation, draw: list[Any]) -> Steps[Answer]:
     maps = []
     small = explanation.shrunk(SHOWN_SIDE)
     for column, answer in enumerate(explanation.answers[0]):
-        drawn: dict[str, Any] = {}
+        made = Prediction.model_validate(answer).model_dump()
         if "grid" in draw:
-            drawn["grid"] = explanation.grid_map[0, column].tolist()
+            made["grid"] = explanation.grid_map[0, column].tolist()
         if "overlay" in draw:
-            drawn["overlay"] = base64.b64encode(png_bytes(small.overlay(0, column))).decode()
+            made["overlay"] = base64.b64encode(png_bytes(small.overlay(0, column))).decode()
             yield nothing_to_free
-        caption = explanation.caption(0, column)
-        maps.append(Map(**_fields_of(answer), caption=caption, **drawn))
-    top = [Prediction(**_fields_of(one)) for one in explanation.top(0)]
+        maps.append(Map(**made, caption=explanation.caption(0, column)))
+    top = [Prediction.model_validate(one) for one in explanation.top(0)]
     return Answer(said=top, maps=maps, manifest=explanation.manifest())
-
-
-def _fields_of(answer: values.Answer) -> dict[str, Any]:
-    return {
-        "target": answer.index,
-        "name": answer.name,
-        "value": answer.value,
-        "probability": answer.probability,
-        "score": answer.score,
-    }

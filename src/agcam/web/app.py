@@ -16,7 +16,7 @@ from ..images import refuse_moving
 from ..values import Classifier
 from ..viewer import ASSETS
 from . import api, page, refusals
-from .context import MemoryBudget, RequestMiddleware
+from .context import RequestMiddleware
 from .limits import Limits
 from .security import SecurityMiddleware
 from .uploads import Uploads
@@ -49,7 +49,7 @@ def assemble(
     for path, folder in (("/static/viewer", ASSETS), ("/static", files(__package__) / "static")):
         app.mount(path, StaticFiles(directory=str(folder)))
     app.add_middleware(SecurityMiddleware, names=names, frames=frames)
-    app.add_middleware(RequestMiddleware, budget=MemoryBudget(limits.held_bytes))
+    app.add_middleware(RequestMiddleware, limits=limits)
     app.state.uploads, app.state.queue = uploads, queue
     return app
 

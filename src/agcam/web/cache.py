@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from .limits import Limits
 
@@ -25,8 +23,7 @@ Key = tuple[str, str]
 """(visitor, upload): neither can be guessed, and both are needed."""
 
 
-@dataclass
-class _Entry(Generic[Value]):
+class _Entry(NamedTuple, Generic[Value]):
     value: Value
     nbytes: int
     used: float
@@ -42,29 +39,28 @@ class BoundedCache(Generic[Value]):
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits, self._clock = limits, clock
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Key, _Entry[Value]] = OrderedDict()
+        self._entries: dict[Key, _Entry[Value]] = {}  # in the order of their last use
 
-    def put(self, key: Key, value: Value) -> None:
-        """Keep a value under its key; others may be dropped for it."""
+    def put(self, key: Key, value: Value, *, only_in_place: bool = False) -> None:
+        """Keep a value, if wanted only in place of one; others may be dropped for it."""
         with self._lock:
-            self._put(key, value)
+            if self._entries.pop(key, None) is None and only_in_place:
+                return
+            self._entries[key] = _Entry(value, value.nbytes, self._clock())
+            own = [other for other in self._entries if other[0] == key[0]]
+            for other in own[: -self._limits.kept_pictures]:
+                del self._entries[other]
+            self._drop()
 
     def get(self, key: Key) -> Value | None:
         """The value, which counts as used now; None if it was dropped or never put."""
         with self._lock:
             self._drop()
-            entry = self._entries.get(key)
+            entry = self._entries.pop(key, None)
             if entry is None:
                 return None
-            entry.used = self._clock()
-            self._entries.move_to_end(key)
+            self._entries[key] = entry._replace(used=self._clock())
             return entry.value
-
-    def replace(self, key: Key, value: Value) -> None:
-        """Keep a value in the place of another, unless that was dropped meanwhile."""
-        with self._lock:
-            if key in self._entries:
-                self._put(key, value)
 
     def sweep(self) -> None:
         """Drop what is too old, also when nobody uses the cache."""
@@ -79,14 +75,6 @@ class BoundedCache(Generic[Value]):
         """Bytes of everything kept."""
         with self._lock:
             return sum(entry.nbytes for entry in self._entries.values())
-
-    def _put(self, key: Key, value: Value) -> None:
-        self._entries[key] = _Entry(value, value.nbytes, self._clock())
-        self._entries.move_to_end(key)
-        own = [other for other in self._entries if other[0] == key[0]]
-        for other in own[: -self._limits.kept_pictures]:
-            del self._entries[other]
-        self._drop()
 
     def _drop(self) -> None:
         oldest = self._clock() - self._limits.kept_seconds

@@ -12,11 +12,9 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .context import RequestContext
+from .context import LINGER_BYTES, LINGER_SECONDS, RequestContext
 from .limits import Limits
 
-LINGER_SECONDS: Final = 1.0
-LINGER_BYTES: Final = 1_000_000
 HEAD_BYTES: Final = 16_000
 BUSY: Final = "too many connections are open; try again in a moment."
 MALFORMED: Final = "this is not a request of HTTP/1.1."
@@ -62,10 +60,10 @@ class Connection(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """A client connects."""
         self.last_data = time.monotonic()
-        self._dropped = 0  # bytes that arrived after a refusal
+        self._refused, self._dropped = False, 0  # bytes that arrived after a refusal
         self._head: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
-        super().connection_made(_Lingering(transport, self))  # type: ignore[arg-type]
+        super().connection_made(transport)
         if not self.table.admit(self, self.client[0] if self.client else ""):
             self._refuse(503, BUSY)
             return
@@ -89,7 +87,7 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Data arrives."""
         self.last_data = time.monotonic()
-        if self.transport.is_closing():
+        if self._refused:
             self._dropped += len(data)
             if self._dropped > LINGER_BYTES:
                 self.drop()
@@ -133,11 +131,6 @@ class Connection(H11Protocol):
             place.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    @property
-    def has_unread(self) -> bool:
-        """Whether part of a request was not read when it was answered."""
-        return self.conn.their_state not in (h11.DONE, h11.IDLE, h11.CLOSED, h11.MUST_CLOSE)
-
     def _await_head(self) -> None:
         self._head = self.loop.call_later(self.limits.head_seconds, self._late)
 
@@ -157,38 +150,10 @@ class Connection(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
-
-
-class _Lingering:
-    """A transport whose close waits a moment where the client still sends.
-
-    Closing at once would reset the connection, and the client would lose the answer.
-    """
-
-    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
-        self._transport, self._connection = transport, connection
-        self._closed = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def is_closing(self) -> bool:
-        """Whether nothing more is read or sent."""
-        return self._closed or self._transport.is_closing()
-
-    def close(self) -> None:
-        """Send what is still to be sent, and close."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._connection.has_unread and not self._transport.is_closing():
-            self._transport.resume_reading()
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            self._connection.loop.call_later(LINGER_SECONDS, self._transport.abort)
-        else:
-            self._transport.close()
+        self._refused = True  # closed a little later: at once, what still comes would reset it
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
 
 def protocol(limits: Limits) -> type[Connection]:

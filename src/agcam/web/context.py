@@ -8,26 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import BusyError
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from .bodies import Body
+from .limits import Limits
 
 COOKIE: Final = "agcam_visitor"
 VISITOR: Final = re.compile(r"[\w-]{32}")
 FAILED: Final = "something went wrong in the server; its log has the details."
+LINGER_SECONDS: Final = 1.0
+LINGER_BYTES: Final = 1_000_000
 STOPPING: Final = "the server is stopping; try again when it is back."
 log = logging.getLogger("agcam.web")
 
@@ -104,8 +102,9 @@ def visitor_of(scope: Scope) -> str:
 class RequestMiddleware:
     """ASGI middleware: gives every request its context, and every failure an answer in JSON."""
 
-    def __init__(self, app: App, budget: MemoryBudget) -> None:
-        self.app, self.budget = app, budget
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self.app, self.limits = app, limits
+        self.budget = MemoryBudget(limits.held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; protocols other than HTTP get no answer."""
@@ -117,42 +116,38 @@ class RequestMiddleware:
         request = RequestContext(address, visitor_of(scope), receive, self.budget)
         scope.setdefault("state", {})["context"] = request
         current.set(request)
-        channel = _Channel(scope, receive, send)
+        body = Body(scope, receive, self.limits, request.hold)
+        answer = _Answer(send, body)
         try:
-            await self.app(scope, channel.receive, channel.send)
+            await self.app(scope, body.receive, answer.send)
         except ClientDisconnect:
             pass
         except asyncio.CancelledError:
-            await channel.fail(503, STOPPING)
+            await answer.fail(503, STOPPING)
         except Exception:
             log.exception("%s %s", scope["method"], ascii(scope["path"]))
-            await channel.fail(500, FAILED)
+            await answer.fail(500, FAILED)
         finally:
             request.release()
 
 
-class _Channel:
-    """Passes messages on; an answer sent before the body was read closes the connection."""
+class _Answer:
+    """Passes an answer on; one that is sent before the body was read ends the connection."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        length = headers.get(b"content-length", b"0")
-        self._unread = length.strip() not in (b"", b"0") or b"transfer-encoding" in headers
-        self._receive, self._send = receive, send
+    def __init__(self, send: Send, body: Body) -> None:
+        self._send, self._body = send, body
         self._started = False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            self._unread = False
-        return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started = True
-            if self._unread:
+            if self._body.is_unread:
                 kept = [pair for pair in message["headers"] if pair[0].lower() != b"connection"]
                 message = {**message, "headers": [*kept, (b"connection", b"close")]}
+        elif self._body.is_unread and not message.get("more_body"):
+            await self._send({**message, "more_body": True})
+            await self._body.drain(LINGER_SECONDS, LINGER_BYTES)
+            message = {"type": "http.response.body"}
         await self._send(message)
 
     async def fail(self, status: int, text: str) -> None:
@@ -160,4 +155,4 @@ class _Channel:
         if not self._started:
             headers = {"retry-after": "5"} if status == 503 else {}
             answer = JSONResponse({"error": text}, status, headers=headers)
-            await answer({"type": "http"}, self.receive, self.send)
+            await answer({"type": "http"}, self._body.receive, self.send)

@@ -9,21 +9,21 @@ import json
 import math
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from ..errors import PictureError
 from ..explanation import Explanation, card_of, file_names
 from ..maps import VIEWS, heat_map, npy_bytes, png_bytes
 from ..viewer import MethodData, Parts, Picture, card_json, colour_tables
-from .api import model_rows
-from .bodies import body_of, selection_of
+from .bodies import validated
 from .docs import docs_page
 from .examples import examples
-from .selection import OFFERED, Selection
+from .offered import OFFERED
+from .schemas import Download, ModelRow, Selection
 from .uploads import Uploads
 from .work_queue import Steps, WorkQueue, nothing_to_free
 
@@ -85,7 +85,7 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
     async def settings() -> dict[str, Any]:
         """What the page must know before the first picture."""
         return {
-            "models": model_rows(uploads),
+            "models": [ModelRow.of(name, model) for name, model in uploads.models.items()],
             "methods": [
                 {**card_json(MethodData.of(row)), "parts": row.name == "agcam", "cite": row.cite}
                 for row in OFFERED.values()
@@ -110,11 +110,9 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
 
 
 def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
-    limits = uploads.limits
-
     @router.post("/uploads")
     async def upload(request: Request, name: str = "picture", example: str = "") -> dict[str, str]:
-        data = await body_of(request, limits.upload_bytes, limits)
+        data = await request.body()
         if example:
             name, data = example, _example(example).data
         visitor = request.state.visitor
@@ -123,7 +121,7 @@ def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> Non
     @router.post("/uploads/{key}/{view}")
     async def see(request: Request, key: str, view: Literal["card", "map", "parts"]) -> Response:
         """The picture with its first maps, the map of one class, or its blocks and heads."""
-        selection = await selection_of(request, limits)
+        selection = validated(Selection.model_validate_json, await request.body())
         owned, first = (request.state.visitor, key), view == "card" and selection.target is None
         count = uploads.first_classes(selection) if first else 1
         methods = uploads.shown_first(selection.method) if view == "card" else ()
@@ -143,35 +141,28 @@ def _file_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
 
     @router.get("/uploads/{key}/{file}")
     async def download(
-        request: Request,
-        key: str,
-        file: str,
-        model: str,
-        method: str,
-        target: int,
-        prompts: str = "",
-        alpha: float = 0.5,
-        refine: bool = False,
-        views: int = 1,
+        request: Request, key: str, file: str, wanted: Annotated[Download, Query()]
     ) -> Response:
         if file not in FILES:
             raise PictureError(f"there is no {file}; there are {', '.join(FILES)}.")
-        given = tuple(prompts.splitlines())
-        selection = Selection(model, method, target, given, refine, views)
         owned = (request.state.visitor, key)
 
         def work() -> Steps[tuple[bytes, str]]:
-            explanation = uploads.explain_original(owned, selection)
+            explanation = uploads.explain_original(owned, wanted)
             stem = file_names([f"{explanation.sources[0]}"])[0]
             if file != "manifest.json":
                 explanation = explanation.shrunk(_side(explanation, limits.drawn_pixels))
             yield nothing_to_free
-            return FILES[file][2](explanation, min(max(alpha, 0.0), 1.0)), stem
+            return FILES[file][2](explanation, wanted.alpha), stem
 
-        data, stem = await queue.run(work, uploads.cost(selection))
+        data, stem = await queue.run(work, uploads.cost(wanted))
         ascii_stem = stem.encode("ascii", "replace").decode().replace("?", "_")
-        named = f'attachment; filename="{ascii_stem}.{method}-{target}.{file}"'
-        return Response(data, media_type=FILES[file][1], headers={"content-disposition": named})
+        name = f"{ascii_stem}.{wanted.method}-{wanted.target}.{file}"
+        return Response(
+            data,
+            media_type=FILES[file][1],
+            headers={"content-disposition": f'attachment; filename="{name}"'},
+        )
 
 
 def _map_of(explanation: Explanation) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..methods import METHODS
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Method, Recording
 from ..values.needs import Replay
-from .selection import Selection
+from .schemas import Selection
 
 
 @dataclass(frozen=True)

@@ -9,27 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ..errors import AgcamError, BusyError, PictureError, VisitorBusyError
-
-
-class TooLargeError(PictureError):
-    """More bytes than the server takes."""
-
-
-class TooSlowError(PictureError):
-    """A body that did not arrive in time."""
-
-
-class WrongKindError(PictureError):
-    """A body of a kind that the server does not read."""
-
+from ..errors import AgcamError, BusyError, VisitorBusyError
 
 STATUS: Final[dict[type[AgcamError], int]] = {
     VisitorBusyError: 429,
     BusyError: 503,
-    TooLargeError: 413,
-    TooSlowError: 408,
-    WrongKindError: 415,
     AgcamError: 422,
 }
 NOT_FOUND: Final = "there is nothing here; the page is at / and the API at /openapi.json."

@@ -7,29 +7,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..maps import VIEWS
+from ..values import Classifier, Method
 
 Draw = Literal["grid", "overlay"]
 
 
-class ExplainRequest(BaseModel):
-    """One picture, and which classes to explain."""
+class Wanted(BaseModel):
+    """How maps are made."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {"picture": "/9j/4AAQSkZJRg...", "classes": ["espresso"], "method": "agcam"}
-        },
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    picture: str = Field(description="The file's bytes in base64: JPEG, PNG, WebP, GIF, TIFF, ...")
-    classes: list[int | str] = Field(
-        default=[], max_length=32, description="Class numbers or names; none: the predicted class."
-    )
-    model: str | None = Field(default=None, description="One of /models; none: the first of them.")
     method: str = Field(default="agcam", description="One of /methods.")
-    prompts: list[str] = Field(
-        default=[],
-        max_length=64,
+    prompts: tuple[str, ...] = Field(
+        default=(),
         description="For models that compare pictures with words: the descriptions to compare.",
     )
     refine: bool = Field(
@@ -41,6 +31,36 @@ class ExplainRequest(BaseModel):
         "both (8), whose maps are averaged; the model runs on all of them.",
         json_schema_extra={"enum": list(VIEWS)},
     )
+
+
+class Selection(Wanted):
+    """What a visitor wants to see of an upload; without a target, of the predicted class."""
+
+    model: str
+    target: int | None = Field(default=None, ge=0)
+
+
+class Download(Selection):
+    """A file of a map, and the opacity with which it is drawn over the picture."""
+
+    target: int = Field(ge=0)
+    alpha: float = Field(default=0.5, ge=0, le=1)
+
+
+class ExplainRequest(Wanted):
+    """One picture, and which classes to explain."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"picture": "/9j/4AAQSkZJRg...", "classes": ["espresso"], "method": "agcam"}
+        },
+    )
+
+    picture: str = Field(description="The file's bytes in base64: JPEG, PNG, WebP, GIF, TIFF, ...")
+    classes: list[int | str] = Field(
+        default=[], max_length=32, description="Class numbers or names; none: the predicted class."
+    )
+    model: str | None = Field(default=None, description="One of /models; none: the first of them.")
     draw: list[Draw] = Field(
         default=["grid"],
         max_length=2,
@@ -52,7 +72,11 @@ class ExplainRequest(BaseModel):
 class Prediction(BaseModel):
     """One class, and what the model gives for it."""
 
-    target: int | None = Field(description="The class's number; null where it is not a class.")
+    model_config = ConfigDict(from_attributes=True, validate_by_name=True, validate_by_alias=True)
+
+    target: int | None = Field(
+        validation_alias="index", description="The class's number; null where it is not a class."
+    )
     name: str
     value: float = Field(description="The logit, which a map explains.")
     probability: float | None = Field(description="Null where the model has no probabilities.")
@@ -86,6 +110,18 @@ class ModelRow(BaseModel):
     prompts: bool = Field(description="Whether it compares pictures with words.")
     notes: list[str]
 
+    @classmethod
+    def of(cls, name: str, model: Classifier) -> ModelRow:
+        """What a visitor may know of a model."""
+        prompts, classes = model.with_prompts is not None, len(model.class_names) or None
+        return cls(
+            name=name,
+            family=model.family,
+            classes=classes,
+            prompts=prompts,
+            notes=list(model.notes),
+        )
+
 
 class MethodRow(BaseModel):
     """A method that this server answers for."""
@@ -96,6 +132,15 @@ class MethodRow(BaseModel):
     picture_passes: float = Field(description="Forward passes for a picture, at most.")
     class_passes: float = Field(description="Forward passes for each class besides, at most.")
     cite: str
+
+    @classmethod
+    def of(cls, method: Method) -> MethodRow:
+        """The same as a row of the table of methods."""
+        picture, each = method.needs.cost()
+        rows = {
+            name: getattr(method, name) for name in ("name", "class_specific", "passes", "cite")
+        }
+        return cls(**rows, picture_passes=picture, class_passes=each)
 
 
 class Health(BaseModel):

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..viewer import policy
-from .context import COOKIE, App, Message, Receive, Scope, Send, visitor_of
+from .context import COOKIE, current_request
 
 COOKIE_PATHS: Final = ("/", "/uploads")  # a program that asks /explain needs none
 HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
@@ -47,7 +48,9 @@ class SecurityMiddleware:
     whose pages may show this one in a frame; then the cookie needs HTTPS.
     """
 
-    def __init__(self, app: App, names: Collection[str] = (), frames: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, names: Collection[str] = (), frames: Collection[str] = ()
+    ) -> None:
         self.app, self.names = app, {name.lower() for name in names}
         self._headers = {**HEADERS, "content-security-policy": " ".join((POLICY, *frames))}
         self._cookie = "SameSite=None; Secure; Partitioned" if frames else "SameSite=Lax"
@@ -57,7 +60,7 @@ class SecurityMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        visitor, cookie = visitor_of(scope), None
+        visitor, cookie = current_request().visitor, None
         if not visitor and scope["path"] in COOKIE_PATHS:
             visitor = cookie = secrets.token_urlsafe(24)
         scope.setdefault("state", {})["visitor"] = visitor

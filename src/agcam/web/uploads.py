@@ -24,11 +24,12 @@ from ..methods import USUAL
 from ..registry import did_you_mean
 from ..tracing import Session, evaluation_mode
 from ..values import Classifier, Method
+from ..viewer import reduced
 from .cache import BoundedCache, Key
 from .limits import Limits
+from .offered import OFFERED
 from .recording import CachedRecording, record, return_freed_memory
-from .schemas import ExplainRequest
-from .selection import OFFERED, Selection
+from .schemas import ExplainRequest, Selection, Wanted
 from .work_queue import Steps, nothing_to_free
 
 SHOWN_SIDE: Final = 800  # pixels of the longer side of what is shown
@@ -65,7 +66,7 @@ class Uploads:
 
     def add(self, visitor: str, data: bytes, name: str) -> str:
         """Open a picture and keep it for this visitor; returns the upload's key."""
-        shown = _small(self._open(data))
+        shown = reduced(self._open(data), SHOWN_SIDE)
         key = secrets.token_urlsafe(16)
         self.cache.put((visitor, key), Upload(data, name, shown))
         return key
@@ -132,15 +133,15 @@ class Uploads:
         yield free_memory
         return (yield from steps)
 
-    def cost(self, selection: Selection, classes: int = 1) -> float:
-        """Forward passes that a selection may take.
+    def cost(self, wanted: Wanted, classes: int = 1) -> float:
+        """Forward passes that maps may take.
 
-        Raises UnknownNameError for its method, PictureError for its views.
+        Raises UnknownNameError for their method, PictureError for their views.
         """
-        check_views(selection.views, None)
-        cost = OFFERED[selection.method].needs.cost()
-        each = cost.picture + classes * cost.target + (selection.views > 1)
-        return each * selection.views + len(selection.prompts) * PROMPT
+        check_views(wanted.views, None)
+        cost = OFFERED[wanted.method].needs.cost()
+        each = cost.picture + classes * cost.target + (wanted.views > 1)
+        return each * wanted.views + len(wanted.prompts) * PROMPT
 
     def shown_first(self, method: str) -> tuple[Method, ...]:
         """The methods whose maps the first answer holds: those that are shown unless others are."""
@@ -208,13 +209,14 @@ class Uploads:
         prepared = self._prepare(upload.data, upload.name, classifier)
         room = self.limits.kept_bytes // SHARE
         recorded, session = record(classifier, prepared, selection, method, room)
-        self.cache.replace(key, replace(upload, recording=recorded))
+        self.cache.put(key, replace(upload, recording=recorded), only_in_place=True)
         return recorded, session
 
     def _shrink(self, key: Key) -> None:
         kept = self.cache.get(key)
         if kept is not None and kept.recording is not None:
-            self.cache.replace(key, replace(kept, recording=kept.recording.without_calls()))
+            smaller = replace(kept, recording=kept.recording.without_calls())
+            self.cache.put(key, smaller, only_in_place=True)
         del kept
         return_freed_memory()
 
@@ -226,7 +228,7 @@ class Uploads:
         prepared = prepare_picture(
             data, classifier.preparation, source=name, max_pixels=self.limits.pixels
         )
-        return replace(prepared, pictures=(_small(prepared.pictures[0]),))
+        return replace(prepared, pictures=(reduced(prepared.pictures[0], SHOWN_SIDE),))
 
     def _open(self, data: bytes) -> Image.Image:
         """A picture within the limits, upright, RGB; raises PictureError."""
@@ -249,9 +251,3 @@ class Uploads:
         if max(map(len, given)) > self.limits.prompt_letters:
             raise TargetError(f"a description has at most {self.limits.prompt_letters} letters.")
         return given
-
-
-def _small(picture: Image.Image) -> Image.Image:
-    small = picture.copy()
-    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
-    return small

@@ -1,19 +1,20 @@
 // An audit: what needs attention first, each class, each reason, and the pictures behind every number.
 
 import { blockNode } from "./blocks.js";
-import { element } from "./dom.js";
+import { html } from "./dom.js";
 import { line, Overview } from "./overview.js";
 import { crops, facts, placeMap, score } from "./reason.js";
 import { Verdicts } from "./verdicts.js";
+import { OVERVIEWS } from "./viewer.js";
 import { captionOf } from "./words.js";
 
 /** The address behind # chooses what is shown, so that every number can be a link. */
-export class Audit extends Overview {
+class Audit extends Overview {
 	constructor(store, colours, cards, blocks, tools) {
 		super(store, colours, cards, [], tools);
 		Object.assign(this, { tools, given: blocks[0], blocks: blocks.slice(1) });
 		this.verdicts = new Verdicts(this.given);
-		this.node = element("div", "agcam-report agcam-audit");
+		this.node = html`<div class="agcam-report agcam-audit"></div>`;
 		window.addEventListener("hashchange", () => this.go());
 		this.show();
 	}
@@ -27,106 +28,80 @@ export class Audit extends Overview {
 	}
 
 	show() {
-		const [kind, ...numbers] = window.location.hash.slice(1).split("-");
-		const id = [kind, ...numbers].join("-");
+		const id = window.location.hash.slice(1);
 		const { reasons, classes, lists } = this.given;
 		const one = classes.find((some) => some.id === id);
-		if (one) this.fill(this.back(), ...this.classView(one));
-		else if (reasons[id]) this.fill(this.back(), ...this.reasonView(reasons[id]));
-		else if (kind === "list" && lists[numbers[0]])
-			this.fill(this.back(), this.list(lists[numbers[0]]));
-		else this.fill(...this.overview());
-	}
-
-	fill(...nodes) {
-		this.node.replaceChildren(...nodes.filter(Boolean));
-	}
-
-	back() {
-		return element("p", "agcam-links", element("a", { href: "#" }, "Back to the overview"));
+		const list = id.startsWith("list-") && lists[id.slice(5)];
+		const chosen = one
+			? this.classView(one)
+			: reasons[id]
+				? this.reasonView(reasons[id])
+				: list && [this.list(list)];
+		const back = html`<p class="agcam-links"><a href="#">Back to the overview</a></p>`;
+		this.node.replaceChildren(...(chosen ? [back, ...chosen] : this.overview()));
 	}
 
 	overview() {
 		const { first, reasons, classes, doubts } = this.given;
 		const panels = first.map((id) => this.panel(reasons[id]));
-		const none = element("p", {}, "No reason is suspicious enough to be shown first.");
+		const none = html`<p>No reason is suspicious enough to be shown first.</p>`;
 		return [
-			...doubts.map((doubt) => element("p", "agcam-problem", doubt)),
-			this.section("Needs attention", ...(panels.length ? panels : [none])),
-			this.section("Classes", ...classes.map((one) => this.classLine(one))),
-			...this.blocks.map((block) => blockNode(block)),
+			...doubts.map((doubt) => html`<p class="agcam-problem">${doubt}</p>`),
+			this.section("Needs attention", panels.length ? panels : none),
+			this.section("Classes", classes.map((one) => this.classLine(one))),
+			...this.blocks.map(blockNode),
 			this.verdicts.files(() => this.show()),
 		];
 	}
 
-	section(title, ...nodes) {
-		return element("section", "agcam-stack", element("h2", {}, title), ...nodes);
+	section(title, nodes) {
+		return html`<section class="agcam-stack"><h2>${title}</h2>${nodes}</section>`;
+	}
+
+	crops(reason, most) {
+		return crops(reason, this.cards, (card) => this.open(card, this.cards[card].first()), most);
+	}
+
+	head({ id, score: value }, title) {
+		return html`<div class="agcam-reasonhead"><h3><a href=${`#${id}`}>${title}</a></h3>${score(value)}</div>`;
 	}
 
 	/** A reason at first sight. */
 	panel(reason) {
-		const head = element(
-			"div",
-			"agcam-reasonhead",
-			element("h3", {}, element("a", { href: `#${reason.id}` }, reason.title)),
-			score(reason.score),
-		);
-		return element(
-			"article",
-			"agcam-reason",
-			head,
-			element("p", {}, reason.sentence),
-			...reason.tests.map((test) => element("p", {}, test)),
-			element(
-				"div",
-				"agcam-evidence",
-				crops(reason, this.cards, (card) => this.open(card)),
-				placeMap(reason),
-			),
-			facts(reason.facts),
-			this.verdicts.control(reason),
-		);
+		return html`<article class="agcam-reason">
+			${this.head(reason, reason.title)}
+			<p>${reason.sentence}</p>
+			${reason.tests.map((test) => html`<p>${test}</p>`)}
+			<div class="agcam-evidence">${this.crops(reason)}${placeMap(reason)}</div>
+			${facts(reason.facts)}
+			${this.verdicts.control(reason)}
+		</article>`;
 	}
 
 	classLine(one) {
 		const top = one.reasons.slice(0, 3).map((id) => this.given.reasons[id]);
-		return element(
-			"article",
-			"agcam-reason agcam-classline",
-			element(
-				"div",
-				"agcam-reasonhead",
-				element("h3", {}, element("a", { href: `#${one.id}` }, one.name)),
-				score(one.score),
-			),
-			facts(one.facts),
-			...top.map((reason) =>
-				element(
-					"div",
-					"agcam-short",
-					element("a", { href: `#${reason.id}` }, `${reason.number}. ${reason.facts[0][1].text}`),
-					crops(reason, this.cards, (card) => this.open(card), 5),
-				),
-			),
-		);
+		const short = (reason) => html`<div class="agcam-short">
+			<a href=${`#${reason.id}`}>${reason.number}. ${reason.facts[0][1].text}</a>
+			${this.crops(reason, 5)}
+		</div>`;
+		return html`<article class="agcam-reason agcam-classline">
+			${this.head(one, one.name)}${facts(one.facts)}${top.map(short)}
+		</article>`;
 	}
 
-	classView(one) {
-		const panels = one.reasons.map((id) => this.panel(this.given.reasons[id]));
-		const none = element("p", {}, "No picture is predicted as this class, so it has no reasons.");
-		return [
-			this.section(one.name, facts(one.facts)),
-			...(panels.length ? panels : [none]),
-			...(one.blocks ?? []).map((block) => blockNode(block)),
-		];
+	classView({ name, facts: rows, reasons, blocks = [] }) {
+		const panels = reasons.map((id) => this.panel(this.given.reasons[id]));
+		const none = html`<p>No picture is predicted as this class, so it has no reasons.</p>`;
+		const shown = panels.length ? panels : [none];
+		return [this.section(name, facts(rows)), ...shown, ...blocks.map(blockNode)];
 	}
 
 	reasonView(reason) {
 		const number = reason.list.split("-")[1];
 		return [
 			this.section(reason.title, this.panel(reason)),
-			...(reason.blocks ?? []).map((block) => blockNode(block)),
-			number === undefined ? null : this.list(this.given.lists[number]),
+			...(reason.blocks ?? []).map(blockNode),
+			...(number === undefined ? [] : [this.list(this.given.lists[number])]),
 		];
 	}
 
@@ -138,19 +113,9 @@ export class Audit extends Overview {
 			const name = line(caption || card.data.caption, "agcam-name");
 			return this.item(card, place, map, label, name, line(card.name), line(card.data.error));
 		});
-		return element(
-			"section",
-			"agcam-stack",
-			element("h2", {}, title),
-			this.tools,
-			element("ul", `agcam-gallery ${pairs ? "agcam-pairs" : "agcam-few"}`, ...tiles),
-			line(note),
-		);
-	}
-
-	open(card) {
-		const map = this.cards[card].first();
-		const chosen = map ? { method: map.method, target: map.target ?? 0 } : {};
-		this.store.set({ card, gallery: false, part: null, ...chosen });
+		const kind = `agcam-gallery ${pairs ? "agcam-pairs" : "agcam-few"}`;
+		return this.section(title, [this.tools, html`<ul class=${kind}>${tiles}</ul>`, line(note)]);
 	}
 }
+
+OVERVIEWS.audit = Audit;

@@ -1,7 +1,7 @@
 // What a page shows beside pictures: tables, curves, texts.
 
 import { curves } from "./curves.js";
-import { element } from "./dom.js";
+import { html } from "./dom.js";
 import { dataTable } from "./table.js";
 
 const MAKERS = { table: dataTable, curves, text: textBlock };
@@ -13,8 +13,9 @@ export function blockNode(block) {
 
 /** A heading over paragraphs, or over lines that are shown as they are, closed at first. */
 function textBlock({ title, paragraphs = [], lines = [] }) {
-	const texts = paragraphs.map((text) => element("p", {}, text));
-	if (!lines.length) return element("section", {}, element("h2", {}, title), ...texts);
-	const whole = element("pre", { tabIndex: 0 }, lines.join("\n"));
-	return element("details", "agcam-details", element("summary", {}, title), ...texts, whole);
+	const texts = paragraphs.map((text) => html`<p>${text}</p>`);
+	if (!lines.length) return html`<section><h2>${title}</h2>${texts}</section>`;
+	return html`<details class="agcam-details">
+		<summary>${title}</summary>${texts}<pre tabindex="0">${lines.join("\n")}</pre>
+	</details>`;
 }

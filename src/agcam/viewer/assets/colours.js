@@ -1,32 +1,23 @@
 // Colour maps as tables of 256 colours.
 
+import { Memo } from "./dom.js";
 import { decodeBytes } from "./pixels.js";
 
-/** Tables by name; each is decoded when it is first used. */
 export class Colours {
 	/** @param {Record<string, string>} encoded base64 of 256 x (red, green, blue) */
 	constructor(encoded) {
-		this.encoded = encoded;
-		this.tables = new Map();
-	}
-
-	get names() {
-		return Object.keys(this.encoded);
+		Object.assign(this, { encoded, names: Object.keys(encoded), memo: new Memo() });
 	}
 
 	table(name) {
 		const known = name in this.encoded ? name : this.names[0];
-		if (!this.tables.has(known)) this.tables.set(known, decodeBytes(this.encoded[known]));
-		return this.tables.get(known);
+		return this.memo.get(known, [], () => decodeBytes(this.encoded[known]));
 	}
 
 	/** The colours from left to right, for CSS. */
 	gradient(name) {
 		const table = this.table(name);
-		const stops = Array.from({ length: 18 }, (_, stop) => {
-			const colour = table.subarray(45 * stop, 45 * stop + 3);
-			return `rgb(${colour.join(" ")})`;
-		});
-		return `linear-gradient(90deg, ${stops.join(", ")})`;
+		const stop = (_, place) => `rgb(${table.subarray(45 * place, 45 * place + 3).join(" ")})`;
+		return `linear-gradient(90deg, ${Array.from({ length: 18 }, stop).join(", ")})`;
 	}
 }

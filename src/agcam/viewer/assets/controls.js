@@ -1,76 +1,71 @@
-// The controls: each shows the state, and changes it.
+// The controls: inputs that are named after a part of the state, which they show and change.
 
-import { element, newId } from "./dom.js";
+import { html, newId } from "./dom.js";
 import { MODES } from "./state.js";
 
-/** A control: its node, and how it shows a state. @typedef {{node: any, show: (state: any) => void}} Control */
-
 /** One of several, as buttons beside each other. */
-function choice(store, name, label, options) {
+function choice(name, label, options) {
 	const group = newId(name);
-	const inputs = options.map(({ value, text }) =>
-		element("input", {
-			type: "radio",
-			name: group,
-			value,
-			on: { change: () => store.set({ [name]: value }) },
-			"aria-label": text,
-		}),
+	const buttons = options.map(
+		({ value, text }) => html`<label>
+			<input type="radio" name=${group} value=${value} data-state=${name} aria-label=${text}>
+			<span>${text}</span>
+		</label>`,
 	);
-	const labels = options.map(({ text }, place) =>
-		element("label", {}, inputs[place], element("span", {}, text)),
-	);
-	const node = element("fieldset", "agcam-choice", element("legend", {}, label), ...labels);
-	return {
-		node,
-		show: (state) => inputs.forEach((input) => (input.checked = input.value === state[name])),
-	};
+	return html`<fieldset class="agcam-choice"><legend>${label}</legend>${buttons}</fieldset>`;
 }
 
 /** One of many, as a list that opens. */
-function list(store, name, label, options) {
-	const select = element(
-		"select",
-		{ id: newId(name), on: { change: () => store.set({ [name]: select.value }) } },
-		...options.map(({ value, text, disabled }) =>
-			element("option", { value, disabled: Boolean(disabled) }, text),
-		),
+function list(name, label, options) {
+	const lines = options.map(
+		({ value, text, disabled }) => html`<option value=${value} disabled=${disabled}>${text}</option>`,
 	);
-	const node = element("div", "agcam-field", element("label", { for: select.id }, label), select);
-	const show = (state) => {
-		select.value = state[name];
-		if (select.selectedIndex < 0) select.selectedIndex = 0;
-	};
-	return { node, show };
+	return html`<div class="agcam-field">
+		<span>${label}</span>
+		<select data-state=${name} aria-label=${label}>${lines}</select>
+	</div>`;
 }
 
 /** A number within [0, 1]. */
-function slider(store, name, label) {
-	const output = element("output");
-	const input = element("input", {
-		id: newId(name),
-		type: "range",
-		min: 0,
-		max: 1,
-		step: 0.01,
-		on: { input: () => store.set({ [name]: Number(input.value) }) },
-	});
-	const head = element("label", { for: input.id }, label, " ", output);
-	const show = (state) => {
-		input.value = String(state[name]);
-		output.value = `${Math.round(100 * state[name])} %`;
-	};
-	return { node: element("div", "agcam-field", head, input), show };
+function slider(name, label) {
+	return html`<div class="agcam-field">
+		<span>${label} <output></output></span>
+		<input type="range" min="0" max="1" step="0.01" data-state=${name} aria-label=${label}>
+	</div>`;
 }
 
 /** Yes or no. */
-function tick(store, name, label) {
-	const input = element("input", {
-		type: "checkbox",
-		on: { change: () => store.set({ [name]: input.checked }) },
-	});
-	const node = element("label", "agcam-tick", input, " ", label);
-	return { node, show: (state) => (input.checked = state[name]) };
+function tick(name, label) {
+	return html`<label class="agcam-tick"><input type="checkbox" data-state=${name}> ${label}</label>`;
+}
+
+/** Controls within an element. */
+export class Controls {
+	constructor(store, kind, nodes) {
+		this.node = html`<div class=${kind}>${nodes}</div>`;
+		this.inputs = [...this.node.querySelectorAll("[data-state]")];
+		const set = ({ target }) => store.set({ [target.dataset.state]: valueOf(target) });
+		this.node.addEventListener("input", set, { capture: true });
+	}
+
+	show(state) {
+		this.inputs.forEach((input) => show(input, state[input.dataset.state]));
+	}
+}
+
+function valueOf({ type, value, checked }) {
+	if (type === "checkbox") return checked;
+	return type === "range" ? Number(value) : value;
+}
+
+function show(input, value) {
+	if (input.type === "checkbox") input.checked = value;
+	else if (input.type === "radio") input.checked = input.value === value;
+	else input.value = String(value);
+	if (input.selectedIndex < 0) input.selectedIndex = 0;
+	if (input.type === "range") {
+		input.parentElement.querySelector("output").value = `${Math.round(100 * value)} %`;
+	}
 }
 
 /**
@@ -78,59 +73,44 @@ function tick(store, name, label) {
  * are in a list. Refused ones cannot be chosen.
  */
 export function methodControl(store, methods) {
-	const option = (method) => ({
-		value: method.name,
-		text: method.label ? `${method.name} – ${method.label}` : method.name,
-		disabled: method.refusal,
+	const option = ({ name, label, refusal }) => ({
+		value: name,
+		text: label ? `${name} – ${label}` : name,
+		disabled: Boolean(refusal),
 	});
 	const few = methods.length <= 3 && !methods.some((method) => method.refusal);
 	const pressed = methods.filter((method) => few || (method.label && !method.refusal));
 	const others = methods.filter((method) => !pressed.includes(method)).map(option);
 	const none = { value: "", text: "choose one", disabled: true };
-	const listed = pressed.length && others.length ? [none, ...others] : others;
-	if (methods.length < 2) return { node: null, show: () => undefined };
-	return together("agcam-methods", [
-		...(pressed.length ? [choice(store, "method", "Method", pressed.map(option))] : []),
-		...(listed.length
-			? [list(store, "method", pressed.length ? "Another method" : "Method", listed)]
-			: []),
+	const label = pressed.length ? "Another method" : "Method";
+	return new Controls(store, "agcam-methods", methods.length > 1 && [
+		pressed.length > 0 && choice("method", "Method", pressed.map(option)),
+		others.length > 0 && list("method", label, pressed.length ? [none, ...others] : others),
 	]);
 }
 
-/** Several controls as one. */
-function together(name, controls) {
-	const node = element("div", { class: name }, ...controls.map((control) => control.node));
-	return { node, show: (state) => controls.forEach((control) => control.show(state)) };
-}
-
-function colourList(store, { names }) {
-	return list(store, "colormap", "Colours", names.map((name) => ({ value: name, text: name })));
+/** How maps are drawn: the first `modes` of all ways to look at them, opacity, colours, others. */
+function viewNodes(modes, { names }, ...others) {
+	return [
+		choice("mode", "View", MODES.slice(0, modes)),
+		slider("opacity", "Opacity of the map"),
+		list("colormap", "Colours", names.map((name) => ({ value: name, text: name }))),
+		...others,
+	];
 }
 
 /** How all small maps of an overview are drawn. */
 export function overviewControls(store, colours) {
-	return together("agcam-toolbar", [
-		choice(store, "mode", "View", MODES.slice(0, 3)),
-		slider(store, "opacity", "Opacity of the map"),
-		colourList(store, colours),
-	]);
+	return new Controls(store, "agcam-toolbar", viewNodes(3, colours));
 }
 
-/**
- * Everything about how a map is drawn; `truth` where there are true boxes, `two` where there are
- * two methods.
- */
+/** How one map is drawn; `truth` where there are true boxes, `two` where there are two methods. */
 export function viewControls(store, colours, truth, two) {
-	const ticks = [
-		tick(store, "boxes", "Boxes above the threshold"),
-		tick(store, "contour", "Contour at the threshold"),
-		...(truth ? [tick(store, "truth", "True boxes")] : []),
-	];
-	return together("agcam-controls", [
-		choice(store, "mode", "View", MODES.slice(0, two ? 6 : 5)),
-		slider(store, "opacity", "Opacity of the map"),
-		colourList(store, colours),
-		slider(store, "threshold", "Threshold"),
-		together("agcam-ticks", ticks),
-	]);
+	const ticks = html`<div class="agcam-ticks">
+		${tick("boxes", "Boxes above the threshold")}
+		${tick("contour", "Contour at the threshold")}
+		${truth && tick("truth", "True boxes")}
+	</div>`;
+	const nodes = viewNodes(two ? 6 : 5, colours, slider("threshold", "Threshold"), ticks);
+	return new Controls(store, "agcam-controls", nodes);
 }

@@ -1,18 +1,9 @@
 // Lines over a common axis, drawn as SVG.
 
-import { drawing, element, short } from "./dom.js";
+import { drawing, html, short } from "./dom.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [460, 260, 52, 40, 12];
-const COLOURS = [
-	"#3b78c2",
-	"#d9822b",
-	"#3a9a63",
-	"#8a5fc0",
-	"#b0852c",
-	"#2b9c9c",
-	"#c2568f",
-	"#6f7f36",
-];
+const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [460, 260, 72, 40, 12];
+const COLOURS = "#3b78c2 #d9822b #3a9a63 #8a5fc0 #b0852c #2b9c9c #c2568f #6f7f36".split(" ");
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 
 /** How a line is drawn: ours strong, random baselines faint. */
@@ -28,16 +19,14 @@ function look(mark, place) {
 /** Curves as viewer/report.py of agcam describes them; a value of null is a gap. */
 export function curves({ title, note, across, up, points, lines }) {
 	const scales = scalesOf(points, lines);
-	const text = `${title}: ${up} over ${across}`;
-	const svg = drawing(
-		"svg",
-		{ viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": text },
-		...axes(scales, across, up),
-		...lines.map((line, place) => path(line, place, points, scales)),
-	);
-	const caption = element("figcaption", {}, element("strong", {}, title), note ? ` ${note}` : "");
-	const names = element("ul", {}, ...lines.map(legend));
-	return element("figure", "agcam-curves", svg, names, caption);
+	return html`<figure class="agcam-curves">
+		<svg viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${`${title}: ${up} over ${across}`}>
+			${axes(scales, across, up)}
+			${lines.map((line, place) => path(line, place, points, scales))}
+		</svg>
+		<ul>${lines.map(legend)}</ul>
+		<figcaption><strong>${title}</strong> ${note}</figcaption>
+	</figure>`;
 }
 
 /** Where points and values lie on the drawing. */
@@ -90,10 +79,6 @@ function path(line, place, points, { x, y }) {
 }
 
 function legend(line, place) {
-	const sample = drawing(
-		"svg",
-		{ viewBox: "0 0 24 8", "aria-hidden": "true" },
-		drawing("line", { x1: 0, x2: 24, y1: 4, y2: 4, ...look(line.mark, place) }),
-	);
-	return element("li", {}, sample, line.name);
+	const sample = drawing("line", { x1: 0, x2: 24, y1: 4, y2: 4, ...look(line.mark, place) });
+	return html`<li><svg viewBox="0 0 24 8" aria-hidden="true">${sample}</svg>${line.name}</li>`;
 }

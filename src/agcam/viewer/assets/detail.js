@@ -1,7 +1,7 @@
 // One picture at work: its classes, its map, the controls, blocks and heads, what is known of it.
 
 import { methodControl, viewControls } from "./controls.js";
-import { button, element, Memo } from "./dom.js";
+import { html, Memo } from "./dom.js";
 import { aboutCard, Legend, links } from "./about.js";
 import { PartsPanel } from "./parts.js";
 import { Stage } from "./stage.js";
@@ -15,37 +15,34 @@ export class Detail {
 		this.stage = new Stage(store, colours);
 		this.parts = new PartsPanel(store, colours);
 		this.legend = new Legend(colours);
-		this.heading = element("h2", { tabIndex: -1 });
-		this.problem = element("p", { class: "agcam-problem", role: "alert", hidden: true });
-		this.caption = element("p", { class: "agcam-caption", role: "status" });
-		this.files = element("p", "agcam-links");
-		this.panel = element("div", "agcam-panel");
-		this.about = element("div", "agcam-about");
-		const under = element("figcaption", {}, this.caption, this.legend.node);
-		this.figure = element("figure", "agcam-figure", this.stage.node, under);
-		this.node = element(
-			"article",
-			"agcam-detail",
-			element("div", "agcam-top", this.heading, overview ? this.ways() : null),
-			this.problem,
-			element("div", "agcam-columns", this.figure, this.panel),
-			this.files,
-			this.parts.node,
-			this.about,
-		);
+		this.heading = html`<h2 tabindex="-1"></h2>`;
+		this.problem = html`<p class="agcam-problem" role="alert" hidden></p>`;
+		this.caption = html`<p class="agcam-caption" role="status"></p>`;
+		this.files = html`<p class="agcam-links"></p>`;
+		this.panel = html`<div class="agcam-panel"></div>`;
+		this.about = html`<div class="agcam-about"></div>`;
+		this.figure = html`<figure class="agcam-figure">
+			${this.stage.node}<figcaption>${this.caption}${this.legend.node}</figcaption>
+		</figure>`;
+		this.node = html`<article class="agcam-detail">
+			<div class="agcam-top">${this.heading}${overview && this.ways()}</div>
+			${this.problem}
+			<div class="agcam-columns">${this.figure}${this.panel}</div>
+			${this.files}${this.parts.node}${this.about}
+		</article>`;
 		if (overview) this.node.addEventListener("keydown", (event) => this.press(event));
 	}
 
 	/** Buttons to the overview and to the other pictures. */
 	ways() {
-		const way = (text, label, act) => button(act, { "aria-label": label }, text);
+		const way = (text, label, act) =>
+			html`<button type="button" aria-label=${label} @click=${act}>${text}</button>`;
 		const back = way("All", "Back to the overview", () => this.store.set({ gallery: true }));
 		this.steps = [
 			way("‹", "The picture before", () => this.go(-1)),
 			way("›", "The next picture", () => this.go(1)),
 		];
-		const steps = this.cards > 1 ? this.steps : [];
-		return element("nav", { "aria-label": "Pictures" }, back, ...steps);
+		return html`<nav aria-label="Pictures">${back}${this.cards > 1 && this.steps}</nav>`;
 	}
 
 	go(step) {
@@ -88,7 +85,7 @@ export class Detail {
 			methodControl(this.store, card.methods),
 			viewControls(this.store, this.colours, Boolean(card.data.boxes?.length), card.other() !== null),
 		];
-		this.panel.replaceChildren(...this.controls.map((one) => one.node).filter(Boolean));
+		this.panel.replaceChildren(...this.controls.map((one) => one.node));
 		this.load(card);
 	}
 

@@ -1,41 +1,60 @@
 // Making elements: text is always text, never markup.
 
+const SVG = "http://www.w3.org/2000/svg";
+const ATTRIBUTE = /\s([\w@.-]+)=$/;
+const templates = new WeakMap();
+
 /**
- * An element. `given` is a class, or properties and attributes: `class`, `on` ({event: listener}),
- * `style` ({property: value}), ARIA, data. Children that are null or false are left out.
+ * One element, written as HTML. `${...}` between tags is text, a node, or a list of them, with
+ * nothing for null and false; `name=${...}` an attribute; `@event=${...}` a listener; and
+ * `.style=${...}` properties by name, which a page's policy does not allow in an attribute.
  */
-export function element(tag, given = {}, ...children) {
-	const made = document.createElement(tag);
-	const properties = typeof given === "string" ? { class: given } : given;
-	for (const [name, value] of Object.entries(properties)) {
-		if (value === undefined || value === null) continue;
-		if (name === "on") listen(made, value);
-		else if (name === "style") setStyle(made, value);
-		else if (name === "class") made.className = value;
-		else if (name.includes("-") || name === "role" || name === "for")
-			made.setAttribute(name, value);
-		else made[name] = value;
+export function html(strings, ...values) {
+	const made = document.importNode(templateOf(strings), true);
+	const walker = document.createTreeWalker(made, NodeFilter.SHOW_ELEMENT);
+	const nodes = [made];
+	while (walker.nextNode()) nodes.push(walker.currentNode);
+	for (const node of nodes) {
+		const place = node.getAttribute("data-hole");
+		if (place === null) [...node.attributes].forEach((one) => fill(node, one, values));
+		else node.replaceWith(...listed(values[place]));
 	}
-	made.append(...children.filter((child) => child || child === 0));
 	return made;
 }
 
-/** A button that does something. */
-export function button(act, given, ...children) {
-	return element("button", { type: "button", on: { click: act }, ...given }, ...children);
+/** The element with holes where values go; it is parsed once for each place of the program. */
+function templateOf(strings) {
+	if (!templates.has(strings)) {
+		const text = strings.reduce((before, part, place) => {
+			const hole = place - 1;
+			return ATTRIBUTE.test(before)
+				? before.replace(ATTRIBUTE, ` data-fill-${hole}="$1"`) + part
+				: `${before}<template data-hole="${hole}"></template>${part}`;
+		});
+		const parsed = document.createElement("template");
+		parsed.innerHTML = text.trim();
+		templates.set(strings, parsed.content.firstElementChild);
+	}
+	return templates.get(strings);
 }
 
-function listen(made, listeners) {
-	for (const [event, listener] of Object.entries(listeners)) made.addEventListener(event, listener);
-}
+const listed = (value) => [value].flat(Infinity).filter((one) => one || one === 0);
 
-function setStyle(made, style) {
-	for (const [property, value] of Object.entries(style)) made.style.setProperty(property, value);
+/** Give an element what its attribute data-fill-<place> names. */
+function fill(node, { name: hole, value: name }, values) {
+	if (!hole.startsWith("data-fill-")) return;
+	const given = values[hole.slice("data-fill-".length)];
+	node.removeAttribute(hole);
+	if (name.startsWith("@")) node.addEventListener(name.slice(1), given);
+	else if (name === ".style") {
+		for (const [property, text] of Object.entries(given)) node.style.setProperty(property, text);
+	} else if (given === true) node.setAttribute(name, "");
+	else if (given !== false && given !== null && given !== undefined) node.setAttribute(name, given);
 }
 
 /** An element of a drawing. */
 export function drawing(tag, attributes = {}, ...children) {
-	const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+	const made = document.createElementNS(SVG, tag);
 	for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
 	made.append(...children);
 	return made;
@@ -43,8 +62,7 @@ export function drawing(tag, attributes = {}, ...children) {
 
 /** A text, or a link where it has an address. */
 export function linked(value) {
-	if (typeof value === "string" || !value.href) return textOf(value);
-	return element("a", { href: value.href }, value.text);
+	return value.href ? html`<a href=${value.href}>${value.text}</a>` : textOf(value);
 }
 
 export function textOf(value) {

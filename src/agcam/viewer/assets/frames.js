@@ -1,16 +1,14 @@
 // The frames of a clip lie side by side on its contact sheet; a slider looks at one at a time.
 
-import { element, newId } from "./dom.js";
+import { html } from "./dom.js";
 
 export class FrameSlider {
 	/** `look` is called with the frame's middle and how much closer it is, 0 for all of the sheet. */
 	constructor(look) {
 		this.look = look;
-		this.output = element("output");
-		const on = { input: () => this.show() };
-		this.input = element("input", { id: newId("frame"), type: "range", min: 0, step: 1, on });
-		const head = element("label", { for: this.input.id }, "Frame ", this.output);
-		this.node = element("div", "agcam-field", head, this.input);
+		this.output = html`<output></output>`;
+		this.input = html`<input type="range" min="0" step="1" aria-label="Frame" @input=${() => this.show()}>`;
+		this.node = html`<div class="agcam-field"><span>Frame ${this.output}</span>${this.input}</div>`;
 	}
 
 	/** The slider of another card; none where it is no clip. */

@@ -1,7 +1,7 @@
 // What a page shows before a picture is opened: small maps to press, tables, curves and texts.
 
 import { blockNode } from "./blocks.js";
-import { button, element } from "./dom.js";
+import { html } from "./dom.js";
 import { Tiles } from "./tiles.js";
 import { captionOf, ends } from "./words.js";
 
@@ -25,14 +25,17 @@ export class Overview {
 		);
 		const first = blocks.findIndex((block) => block.kind === "gallery");
 		if (first >= 0) nodes.splice(first, 0, tools);
-		this.node = element("div", "agcam-report", ...nodes);
+		this.node = html`<div class="agcam-report">${nodes}</div>`;
 	}
 
 	/** Small maps: {card, method, target, caption, lines, scale} each, or {caption, refusal}. */
 	gallery({ title, items, few }) {
-		const given = { class: `agcam-gallery${few ? " agcam-few" : ""}`, "aria-label": title ?? "Pictures" };
-		const list = element("ul", given, ...items.map((item) => this.tile(item)));
-		return element("section", {}, title && element("h2", {}, title), list);
+		return html`<section>
+			${title && html`<h2>${title}</h2>`}
+			<ul class=${`agcam-gallery${few ? " agcam-few" : ""}`} aria-label=${title ?? "Pictures"}>
+				${items.map((item) => this.tile(item))}
+			</ul>
+		</section>`;
 	}
 
 	tile({ card: place = 0, method, target = 0, caption, lines = [], scale, refusal }) {
@@ -40,7 +43,7 @@ export class Overview {
 		const name = line(caption ?? card.name, "agcam-name");
 		if (refusal) {
 			const why = line(refusal, "agcam-problem");
-			return element("li", {}, element("div", "agcam-refused", name, why));
+			return html`<li><div class="agcam-refused">${name}${why}</div></li>`;
 		}
 		const made = method ? card.map(method, target) : card.first();
 		const map = method && made ? { ...made, target } : made;
@@ -53,10 +56,16 @@ export class Overview {
 
 	/** A small map with lines below it; pressed, it is opened. */
 	item(card, place, map, label, ...lines) {
-		const chosen = map ? { method: map.method, target: map.target ?? 0 } : {};
-		const press = () => this.store.set({ card: place, gallery: false, part: null, ...chosen });
 		const tile = card.drawn && this.tiles.make(card, map, label);
-		return element("li", {}, button(press, { title: card.title }, tile, ...lines));
+		return html`<li>
+			<button type="button" title=${card.title} @click=${() => this.open(place, map)}>${tile}${lines}</button>
+		</li>`;
+	}
+
+	/** Open a picture with one of its maps. */
+	open(card, map) {
+		const chosen = map ? { method: map.method, target: map.target ?? 0 } : {};
+		this.store.set({ card, gallery: false, part: null, ...chosen });
 	}
 
 	update(_, changed) {
@@ -66,5 +75,5 @@ export class Overview {
 
 /** A line below a small map. */
 export function line(text, kind = "agcam-small") {
-	return text ? element("span", kind, text) : null;
+	return text ? html`<span class=${kind}>${text}</span>` : null;
 }

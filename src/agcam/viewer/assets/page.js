@@ -1,5 +1,13 @@
-// The script of a page.
+// The script of a page that holds its data: read it, and show it.
 
-import { start } from "./start.js";
+import { mount } from "./viewer.js";
 
-start();
+/** The JSON in all elements of a class. */
+function read(kind) {
+	return [...document.querySelectorAll(`script[data-agcam="${kind}"]`)].map((script) =>
+		JSON.parse(script.textContent ?? ""),
+	);
+}
+
+const shown = { ...read("document")[0], ...read("end")[0], cards: read("card") };
+mount(document.querySelector("[data-agcam-viewer]"), shown);

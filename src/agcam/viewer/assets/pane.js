@@ -1,6 +1,6 @@
 // One canvas with drawings over it: boxes, contour, the patch that is read.
 
-import { drawing, element, Memo } from "./dom.js";
+import { drawing, html, Memo } from "./dom.js";
 import { sizeFor } from "./pixels.js";
 import { boxesOf, contourOf } from "./regions.js";
 import { Painter } from "./render.js";
@@ -11,12 +11,13 @@ const LONGEST = 1280; // pixels of a canvas's longer side, at most
 
 export class Pane {
 	constructor() {
-		this.canvas = element("canvas");
+		this.canvas = html`<canvas></canvas>`;
 		this.painter = new Painter(this.canvas);
 		this.over = drawing("svg", { "aria-hidden": "true", preserveAspectRatio: "none" });
-		this.name = element("span", "agcam-pane-name");
-		const picture = element("div", "agcam-picture", this.canvas, this.over);
-		this.node = element("div", "agcam-pane", picture, this.name);
+		this.name = html`<span class="agcam-pane-name"></span>`;
+		this.node = html`<div class="agcam-pane">
+			<div class="agcam-picture">${this.canvas}${this.over}</div>${this.name}
+		</div>`;
 		this.memo = new Memo();
 		this.shown = null;
 	}
@@ -44,7 +45,7 @@ export class Pane {
 	/** What is drawn, in its own size, as a canvas to keep. */
 	copy() {
 		const [width, height] = sizeFor(this.view.frame, LONGEST);
-		const canvas = element("canvas", { width, height });
+		const canvas = html`<canvas width=${width} height=${height}></canvas>`;
 		new Painter(canvas).draw(this.view);
 		return canvas;
 	}

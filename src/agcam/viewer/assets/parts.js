@@ -1,8 +1,8 @@
 // Blocks and heads: what each added to a map.
 
-import { button, element, Memo, newId } from "./dom.js";
-import { levelsOf } from "./pixels.js";
+import { html, Memo } from "./dom.js";
 import { paintSeen } from "./paint.js";
+import { levelsOf } from "./pixels.js";
 
 /** A probability-like share as text. */
 function percent(share) {
@@ -10,26 +10,19 @@ function percent(share) {
 }
 
 const total = (values) => values.reduce((sum, value) => sum + (value || 0), 0);
+const highest = (maps) => Math.max(1e-12, ...maps.map((map) => Math.max(...map.values)));
+const upTo = (count) => [...Array(count).keys()];
 
 export class PartsPanel {
 	constructor(store, colours) {
-		this.store = store;
-		this.colours = colours;
-		this.memo = new Memo();
-		this.content = element("div", {
-			class: "agcam-scroll",
-			tabIndex: 0,
-			role: "region",
-			"aria-label": "Maps of blocks and heads",
-		});
-		this.message = element("p", "agcam-small");
-		this.node = element(
-			"details",
-			{ class: "agcam-details", on: { toggle: () => this.store.set({ parts: this.node.open }) } },
-			element("summary", {}, "Blocks and heads"),
-			this.message,
-			this.content,
-		);
+		Object.assign(this, { store, colours, memo: new Memo() });
+		this.content = html`<div class="agcam-scroll" tabindex="0" role="region"
+			aria-label="Maps of blocks and heads"></div>`;
+		this.message = html`<p class="agcam-small"></p>`;
+		const open = () => this.store.set({ parts: this.node.open });
+		this.node = html`<details class="agcam-details" @toggle=${open}>
+			<summary>Blocks and heads</summary>${this.message}${this.content}
+		</details>`;
 	}
 
 	/** The grid of the chosen part of a map, or null where the whole map is wanted. */
@@ -38,7 +31,7 @@ export class PartsPanel {
 		if (!parts) return null;
 		return this.memo.get("grid", [parts, ...part], () => {
 			const grid = card.partMap(parts, ...part);
-			return { ...grid, range: [0, Math.max(...grid.values, 1e-12)] };
+			return { ...grid, range: [0, highest([grid])] };
 		});
 	}
 
@@ -72,62 +65,53 @@ export class PartsPanel {
 		this.message.textContent =
 			`What each block (row) and head (column) added to the map of ${target.name}; press one to ` +
 			"see it. Colours share one scale; the number is the block's share of the whole map.";
-		const whole = Math.max(total(card.partNumbers(parts)), 1e-12);
-		const rows = [...Array(blocks).keys()].map((block) => ({
+		const rows = upTo(blocks).map((block) => ({
 			all: card.partMap(parts, block),
-			heads: [...Array(heads).keys()]
+			heads: upTo(heads)
 				.filter((head) => card.hasHead(parts, block, head))
 				.map((head) => card.partMap(parts, block, head)),
 		}));
-		const highest = (maps) => Math.max(1e-12, ...maps.map((map) => Math.max(...map.values)));
 		const scales = {
+			whole: Math.max(total(card.partNumbers(parts)), 1e-12),
 			all: highest(rows.map((row) => row.all)),
 			head: highest(rows.flatMap((row) => row.heads)),
 		};
-		const numbers = [...Array(heads).keys()].map((head) => String(head + 1));
-		const named = ["block", "all heads", ...numbers];
-		const title = element("tr", {}, ...named.map((name) => element("th", { scope: "col" }, name)));
-		const lines = rows.map((row, block) => this.line(row, block, whole, scales));
-		const table = element(
-			"table",
-			{ class: "agcam-parts", id: newId("parts") },
-			element("thead", {}, title),
-			element("tbody", {}, ...lines),
-		);
-		this.content.replaceChildren(table);
+		const named = ["block", "all heads", ...upTo(heads).map((head) => head + 1)];
+		this.content.replaceChildren(html`<table class="agcam-parts">
+			<thead><tr>${named.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+			<tbody>${rows.map((row, block) => this.line(row, block, scales))}</tbody>
+		</table>`);
 	}
 
-	line({ all, heads }, block, whole, scales) {
+	line({ all, heads }, block, { whole, ...highest }) {
 		const share = (map) => percent(total(map.values) / whole);
 		const label = (text, map) => `block ${block + 1}, ${text}: ${share(map)} of the map`;
-		const number = element("span", "agcam-small", ` ${share(all)}`);
-		const cells = heads.map((map, head) =>
-			this.cell(map, [block, head], scales.head, label(`head ${head + 1}`, map)),
-		);
-		return element(
-			"tr",
-			{},
-			element("th", { scope: "row" }, String(block + 1), number),
-			this.cell(all, [block, null], scales.all, label("all heads", all)),
-			...cells,
-		);
+		return html`<tr>
+			<th scope="row">${block + 1} <span class="agcam-small">${share(all)}</span></th>
+			${this.cell(all, [block, null], highest.all, label("all heads", all))}
+			${heads.map((map, head) =>
+				this.cell(map, [block, head], highest.head, label(`head ${head + 1}`, map)),
+			)}
+		</tr>`;
 	}
 
 	cell(map, part, highest, label) {
-		const [rows, columns] = map.shape;
-		const canvas = element("canvas", { width: columns, height: rows });
+		const [height, width] = map.shape;
+		const canvas = html`<canvas width=${width} height=${height}></canvas>`;
 		const context = canvas.getContext("2d");
-		const image = context.createImageData(columns, rows);
-		const levels = levelsOf(map.values, [0, highest]);
+		const image = context.createImageData(width, height);
 		const table = this.colours.table(this.store.state.colormap);
-		const whole = { left: 0, top: 0, width: columns, height: rows, levels };
-		paintSeen(image, image, whole, table, 1);
+		const levels = levelsOf(map.values, [0, highest]);
+		paintSeen(image, image, { left: 0, top: 0, width, height, levels }, table, 1);
 		context.putImageData(image, 0, 0);
 		const press = () => {
 			const same = String(this.store.state.part) === String(part);
 			this.store.set({ part: same ? null : part });
 		};
-		const given = { "aria-label": label, title: label, "data-part": String(part) };
-		return element("td", {}, button(press, given, canvas));
+		return html`<td>
+			<button type="button" aria-label=${label} title=${label} data-part=${String(part)} @click=${press}>
+				${canvas}
+			</button>
+		</td>`;
 	}
 }

@@ -68,34 +68,23 @@ export function contourOf(square, threshold) {
 			const count = (at) => Number(square[at] > threshold);
 			const above = count(place) + count(place + 1) + count(below) + count(below + 1);
 			if (above % 4 === 0) continue;
-			const corners = [square[place], square[place + 1], square[below + 1], square[below]];
-			const ends = crossed(corners, threshold).map((side) => {
-				const [across, down] = crossing(corners, side, threshold);
-				return `${at(x + across)} ${at(y + down)}`;
-			});
+			const corners = [place, place + 1, below + 1, below].map((one) => square[one]);
+			const ends = crossed(corners, threshold).map(([across, down]) => `${at(x + across)} ${at(y + down)}`);
 			while (ends.length) parts.push(`M${ends.pop()}L${ends.pop()}`);
 		}
 	}
 	return parts.join("");
 }
 
-/** The sides of a cell (top, right, bottom, left) that lines end at, two for each line. */
+/** Where lines cross the sides of a cell (top, right, bottom, left), two places for each line. */
 function crossed(corners, threshold) {
-	const above = corners.map((value) => value > threshold);
-	const sides = [0, 1, 2, 3].filter((side) => above[side] !== above[(side + 1) % 4]);
-	return sides.length === 4 && above[0] ? [3, 0, 1, 2] : sides; // each line cuts off one corner
-}
-
-/** Where the threshold is crossed on one side of a cell. */
-function crossing(corners, side, threshold) {
-	const [start, end] = [corners[side], corners[(side + 1) % 4]];
-	const part = (threshold - start) / (end - start);
-	return [
-		[part, 0],
-		[1, part],
-		[1 - part, 1],
-		[0, 1 - part],
-	][side];
+	const next = (side) => corners[(side + 1) % 4];
+	const sides = [0, 1, 2, 3].filter((side) => corners[side] > threshold !== next(side) > threshold);
+	if (sides.length === 4 && corners[0] > threshold) sides.unshift(sides.pop()); // each cuts off a corner
+	return sides.map((side) => {
+		const part = (threshold - corners[side]) / (next(side) - corners[side]);
+		return [[part, 0], [1, part], [1 - part, 1], [0, 1 - part]][side];
+	});
 }
 
 /** A place between pixels' centres as a share of the square. */

@@ -1,6 +1,6 @@
 // The picture with its map: views beside each other, zoom, and the value under the pointer.
 
-import { button, element, newId, short } from "./dom.js";
+import { html, newId, short } from "./dom.js";
 import { FrameSlider } from "./frames.js";
 import { Look } from "./look.js";
 import { Pane } from "./pane.js";
@@ -21,45 +21,29 @@ export class Stage {
 		this.cursor = null;
 		this.panes = [new Pane(), new Pane()];
 		const hint = newId("hint");
-		this.readout = element("output", "agcam-readout");
+		this.readout = html`<output class="agcam-readout"></output>`;
 		this.frames = new FrameSlider((place, times) => {
 			this.look.centre(place, times);
 			this.redraw();
 		});
-		this.divider = element("input", {
-			type: "range",
-			class: "agcam-divider",
-			min: 0,
-			max: 1,
-			step: 0.005,
-			"aria-label": "Divider between picture and map",
-			on: { input: () => this.store.set({ split: Number(this.divider.value) }) },
-		});
-		this.panel = element(
-			"div",
-			{ class: "agcam-panes", tabIndex: 0, role: "application", "aria-describedby": hint },
-			...this.panes.map((pane) => pane.node),
-		);
-		this.node = element(
-			"div",
-			"agcam-stage",
-			this.panel,
-			this.divider,
-			this.frames.node,
-			element("p", { id: hint, class: "agcam-hidden" }, HINT),
-			element("div", "agcam-under-stage", this.readout, ...this.zoomButtons()),
-		);
+		const split = () => this.store.set({ split: Number(this.divider.value) });
+		this.divider = html`<input type="range" class="agcam-divider" min="0" max="1" step="0.005"
+			aria-label="Divider between picture and map" @input=${split}>`;
+		this.panel = html`<div class="agcam-panes" tabindex="0" role="application" aria-describedby=${hint}>
+			${this.panes.map((pane) => pane.node)}
+		</div>`;
+		const zoom = (times) => () => this.zoom(times);
+		this.node = html`<div class="agcam-stage">
+			${this.panel} ${this.divider} ${this.frames.node}
+			<p id=${hint} class="agcam-hidden">${HINT}</p>
+			<div class="agcam-under-stage">
+				${this.readout}
+				<button type="button" aria-label="Zoom out" @click=${zoom(1 / CLOSER)}>−</button>
+				<button type="button" aria-label="Zoom in" @click=${zoom(CLOSER)}>+</button>
+				<button type="button" aria-label="Show all of it" @click=${zoom(0)}>All</button>
+			</div>
+		</div>`;
 		this.listen();
-	}
-
-	zoomButtons() {
-		const zoom = (text, label, times) =>
-			button(() => this.zoom(times), { "aria-label": label }, text);
-		return [
-			zoom("−", "Zoom out", 1 / CLOSER),
-			zoom("+", "Zoom in", CLOSER),
-			zoom("All", "Show all of it", 0),
-		];
 	}
 
 	listen() {

@@ -29,38 +29,31 @@ export const INITIAL = {
 	gallery: false,
 };
 
-/** A state that notifies its listeners of changes, once for each frame of the screen. */
+/** A state that notifies of its changes, once for each frame of the screen. */
 export class Store {
-	constructor(initial) {
+	/** `listener` is called with the new state and the names of what changed. */
+	constructor(initial, listener) {
 		this.state = { ...INITIAL, ...initial };
-		this.listeners = new Set();
+		this.listener = listener;
 		this.changed = new Set();
 	}
 
-	/** Change some of it; listeners are called with the new state and the names of what changed. */
+	/** Change some of it. */
 	set(some) {
 		for (const [name, value] of Object.entries(some)) {
 			if (!(name in INITIAL) || this.state[name] === value) continue;
 			this.state = { ...this.state, [name]: value };
 			this.changed.add(name);
 		}
-		if (this.changed.size && !this.waiting) {
-			this.waiting = requestAnimationFrame(() => this.flush());
-		}
+		if (this.changed.size) this.waiting ??= requestAnimationFrame(() => this.flush());
 	}
 
-	/** Notify the listeners now. */
+	/** Notify now. */
 	flush() {
-		cancelAnimationFrame(this.waiting ?? 0);
+		cancelAnimationFrame(this.waiting);
 		this.waiting = undefined;
-		const changed = this.changed;
+		const { changed } = this;
 		this.changed = new Set();
-		this.listeners.forEach((listener) => listener(this.state, changed));
-	}
-
-	/** Call the listener at each change, until the returned function is called. */
-	subscribe(listener) {
-		this.listeners.add(listener);
-		return () => this.listeners.delete(listener);
+		this.listener(this.state, changed);
 	}
 }

@@ -1,34 +1,21 @@
 // Tables that are sorted by pressing a column's head.
 
-import { button, element, linked, textOf } from "./dom.js";
+import { terms } from "./about.js";
+import { html, linked, textOf } from "./dom.js";
 
 /** A table as `table_block` of agcam's viewer/data.py describes it; `terms` explain columns. */
-export function dataTable({ title, note, head, rows, marks = [], terms = [] }) {
+export function dataTable({ title, note, head, rows, marks = [], terms: explained = [] }) {
 	const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
-	const body = element("tbody", {}, ...lines.map((one) => one.node));
+	const body = html`<tbody>${lines.map((one) => one.node)}</tbody>`;
 	const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
-	const table = element(
-		"table",
-		"agcam-table",
-		element("thead", {}, element("tr", {}, ...heads)),
-		body,
-	);
-	return element(
-		"section",
-		"agcam-tablebox",
-		title ? element("h2", {}, title) : null,
-		note ? element("p", "agcam-small", note) : null,
-		terms.length ? element("dl", "agcam-terms", ...terms.flatMap(term)) : null,
-		element(
-			"div",
-			{ class: "agcam-scroll", tabIndex: 0, role: "region", "aria-label": title ?? "Table" },
-			table,
-		),
-	);
-}
-
-function term([name, text]) {
-	return [element("dt", {}, name), element("dd", {}, text)];
+	return html`<section class="agcam-tablebox">
+		${title && html`<h2>${title}</h2>`}
+		${note && html`<p class="agcam-small">${note}</p>`}
+		${explained.length > 0 && terms(explained, "agcam-terms")}
+		<div class="agcam-scroll" tabindex="0" role="region" aria-label=${title || "Table"}>
+			<table class="agcam-table"><thead><tr>${heads}</tr></thead>${body}</table>
+		</div>
+	</section>`;
 }
 
 function sortKey(cell) {
@@ -37,26 +24,22 @@ function sortKey(cell) {
 	return Number.isNaN(number) ? null : number;
 }
 
-function line(row, mark = "") {
-	const cells = row.map((cell, column) => {
-		const tag = column ? "td" : "th";
-		const { notes = [], best = false } = typeof cell === "string" ? {} : cell;
-		const text = best ? element("b", {}, linked(cell)) : linked(cell);
-		const given = column ? {} : { scope: "row" };
-		return element(
-			tag,
-			given,
-			text,
-			...notes.map(({ text: words, kind = "" }) => element("small", { class: kind }, words)),
-		);
-	});
-	return element("tr", { class: mark }, ...cells);
+function line([first, ...others], mark) {
+	const cells = others.map((cell) => html`<td>${content(cell)}</td>`);
+	return html`<tr class=${mark}><th scope="row">${content(first)}</th>${cells}</tr>`;
+}
+
+/** A cell's text, strong where it is the best, with small notes below it. */
+function content(cell) {
+	return [cell.best ? html`<b>${linked(cell)}</b>` : linked(cell), notesOf(cell)];
+}
+
+function notesOf({ notes = [] }) {
+	return notes.map(({ text, kind }) => html`<small class=${kind}>${text}</small>`);
 }
 
 /** A column's head: press it to sort, again for the other way. */
 function sortHead(cell, column, lines, body) {
-	const { notes = [] } = typeof cell === "string" ? {} : cell;
-	const head = element("th", { scope: "col" });
 	const sort = () => {
 		const up = head.getAttribute("aria-sort") === "descending";
 		for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
@@ -66,10 +49,9 @@ function sortHead(cell, column, lines, body) {
 		);
 		body.replaceChildren(...ordered.map((one) => one.node));
 	};
-	head.append(
-		button(sort, {}, textOf(cell)),
-		...notes.map(({ text }) => element("small", {}, text)),
-	);
+	const head = html`<th scope="col">
+		<button type="button" @click=${sort}>${textOf(cell)}</button>${notesOf(cell)}
+	</th>`;
 	return head;
 }
 

@@ -1,6 +1,6 @@
 // Small maps that are drawn when they come into view.
 
-import { element } from "./dom.js";
+import { html } from "./dom.js";
 import { sizeFor } from "./pixels.js";
 import { Painter } from "./render.js";
 
@@ -26,9 +26,9 @@ export class Tiles {
 	/** A small map of a card, the picture alone where there is none. */
 	make(card, map, label) {
 		const [width, height] = sizeFor(card.frame, SIDE);
-		const canvas = element("canvas", { width, height, role: "img", "aria-label": label });
-		const address = `url(${JSON.stringify(card.data.picture.src)})`; // until it is drawn
-		canvas.style.setProperty("background", `center / cover ${address}`);
+		const background = `center / cover url(${JSON.stringify(card.data.picture.src)})`;
+		const canvas = html`<canvas width=${width} height=${height} role="img" aria-label=${label}
+			.style=${{ background }}></canvas>`; // the picture alone, until it is drawn
 		this.waiting.set(canvas, { card, map });
 		this.seen.observe(canvas);
 		if (this.made++ < AT_ONCE) this.load(canvas);
@@ -83,10 +83,7 @@ export class Tiles {
 function outline({ context, canvas }, frame, [left, top, right, bottom]) {
 	const [across, down] = [canvas.width / frame.width, canvas.height / frame.height];
 	const sides = [left * across, top * down, (right - left) * across, (bottom - top) * down];
-	for (const [colour, width] of [
-		["#000", 4],
-		["#fff", 2],
-	]) {
+	for (const [colour, width] of Object.entries({ "#000": 4, "#fff": 2 })) {
 		Object.assign(context, { strokeStyle: colour, lineWidth: width });
 		context.strokeRect(...sides);
 	}

@@ -1,6 +1,7 @@
 // What a reader makes of each reason: kept in the browser, and exported and imported as JSON.
 
-import { button, element } from "./dom.js";
+import { download } from "./about.js";
+import { html } from "./dom.js";
 
 const CHOICES = {
 	"": "no verdict",
@@ -46,61 +47,43 @@ export class Verdicts {
 	/** Choose a verdict for a reason, and note something. */
 	control(reason) {
 		const kept = this.of(reason);
-		const options = Object.entries(CHOICES).map(([value, text]) =>
-			element("option", { value, selected: (kept.verdict ?? "") === value }, text),
-		);
-		const select = element(
-			"select",
-			{
-				"aria-label": `Verdict on ${reason.title}`,
-				on: { change: () => this.set(reason, { verdict: select.value }) },
-			},
-			...options,
-		);
-		const note = element("input", {
-			type: "search",
-			value: kept.note ?? "",
-			placeholder: "Note",
-			"aria-label": `Note on ${reason.title}`,
-			on: { change: () => this.set(reason, { note: note.value }) },
-		});
-		return element("div", "agcam-verdict", select, note);
+		const option = ([value, text]) =>
+			html`<option value=${value} selected=${(kept.verdict ?? "") === value}>${text}</option>`;
+		const choose = ({ target }) => this.set(reason, { verdict: target.value });
+		const write = ({ target }) => this.set(reason, { note: target.value });
+		return html`<div class="agcam-verdict">
+			<select aria-label=${`Verdict on ${reason.title}`} @change=${choose}>
+				${Object.entries(CHOICES).map(option)}
+			</select>
+			<input type="search" value=${kept.note} placeholder="Note" aria-label=${`Note on ${reason.title}`}
+				@change=${write}>
+		</div>`;
 	}
 
 	/** Buttons that export and import all verdicts. */
 	files(shown) {
-		const file = element("input", {
-			type: "file",
-			accept: ".json,application/json",
-			hidden: true,
-			on: { change: () => this.import(file.files[0], shown) },
-		});
-		this.problem = element("p", { class: "agcam-problem", role: "alert", hidden: true });
-		const text =
-			"Verdicts and notes are kept in this browser. Export them, and give the file to " +
-			"agcam audit --verdicts, so that what is fine is no longer counted as suspicious.";
-		return element(
-			"section",
-			"agcam-stack",
-			element("h2", {}, "Verdicts"),
-			element("p", "agcam-small", text),
-			element(
-				"div",
-				"agcam-links",
-				button(() => this.export(), {}, "Export verdicts"),
-				button(() => file.click(), {}, "Import verdicts"),
-				file,
-			),
-			this.problem,
-		);
+		const read = () => this.import(file.files[0], shown);
+		const file = html`<input type="file" accept=".json,application/json" hidden @change=${read}>`;
+		this.problem = html`<p class="agcam-problem" role="alert" hidden></p>`;
+		return html`<section class="agcam-stack">
+			<h2>Verdicts</h2>
+			<p class="agcam-small">
+				Verdicts and notes are kept in this browser. Export them, and give the file to
+				agcam audit --verdicts, so that what is fine is no longer counted as suspicious.
+			</p>
+			<div class="agcam-links">
+				<button type="button" @click=${() => this.export()}>Export verdicts</button>
+				<button type="button" @click=${() => file.click()}>Import verdicts</button>
+				${file}
+			</div>
+			${this.problem}
+		</section>`;
 	}
 
 	export() {
 		const verdicts = Object.values(this.kept).filter(({ verdict, note }) => verdict || note);
 		const text = JSON.stringify({ ...this.about, verdicts }, null, 1);
-		const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-		element("a", { href, download: "verdicts.json" }).click();
-		setTimeout(() => URL.revokeObjectURL(href));
+		download(new Blob([text], { type: "application/json" }), "verdicts.json");
 	}
 
 	async import(file, shown) {

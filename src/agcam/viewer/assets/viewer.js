@@ -4,10 +4,13 @@ import { Card } from "./card.js";
 import { Colours } from "./colours.js";
 import { overviewControls } from "./controls.js";
 import { Detail } from "./detail.js";
-import { element } from "./dom.js";
+import { html } from "./dom.js";
 import { everyPicture, Overview } from "./overview.js";
 import { Store } from "./state.js";
 import { nameCards } from "./words.js";
+
+/** Overviews of layouts that have one of their own; a page that has more of them adds them. */
+export const OVERVIEWS = {};
 
 /**
  * Show a document in an element: a `document_json` of agcam's viewer/data.py, with its cards. Hooks are
@@ -17,46 +20,41 @@ import { nameCards } from "./words.js";
 export function mount(place, given, hooks = {}) {
 	const viewer = new Viewer(place, hooks);
 	viewer.show(given);
-	return {
-		show: (next) => viewer.show(next),
-		setState: (some) => viewer.store.set(some),
-		state: () => viewer.store.state,
-		destroy: () => viewer.destroy(),
-	};
+	return viewer;
 }
-
-/** Overviews of layouts that have one of their own; a page that has more of them adds them. */
-export const OVERVIEWS = {};
 
 class Viewer {
 	constructor(place, hooks) {
-		this.place = place;
-		this.hooks = hooks;
+		Object.assign(this, { place, hooks });
 		place.classList.add("agcam");
 	}
 
+	setState(some) {
+		this.store.set(some);
+	}
+
+	state() {
+		return this.store.state;
+	}
+
+	/** Show a document in the place of the one before. */
 	show(given) {
-		this.destroy();
 		this.cards = given.cards.map((data) => new Card(data, this.hooks));
 		nameCards(this.cards);
 		const pictures = this.cards.length > 1 ? [everyPicture(this.cards)] : [];
 		const blocks = given.blocks?.length ? given.blocks : pictures;
-		this.store = new Store({ gallery: blocks.length > 0, ...this.firstState(given) });
+		const first = { gallery: blocks.length > 0, ...this.firstState(given) };
+		const store = new Store(first, (...news) => store === this.store && this.update(...news));
 		const colours = new Colours(given.colormaps);
-		this.tools = overviewControls(this.store, colours);
+		this.store = store;
+		this.tools = overviewControls(store, colours);
 		const Made = OVERVIEWS[given.layout] ?? Overview;
 		this.overview = blocks.length
-			? new Made(this.store, colours, this.cards, blocks, this.tools.node)
+			? new Made(store, colours, this.cards, blocks, this.tools.node)
 			: null;
-		this.detail = new Detail(this.store, colours, this.cards.length, this.overview);
+		this.detail = new Detail(store, colours, this.cards.length, this.overview);
 		this.fill(given);
-		this.leave = this.store.subscribe((state, changed) => this.update(state, changed));
-		this.update(this.store.state, new Set());
-	}
-
-	destroy() {
-		this.leave?.();
-		this.place.replaceChildren();
+		this.update(store.state, new Set());
 	}
 
 	/** What is shown first: the first map, unless the document says otherwise. */
@@ -71,10 +69,11 @@ class Viewer {
 	}
 
 	fill({ title, lead, footer }) {
-		const heads = [title && element("h1", {}, title), lead && element("p", {}, lead)];
-		const head = title || lead ? element("header", {}, ...heads) : null;
-		const body = element("div", "agcam-body", this.overview?.node, this.detail.node);
-		this.place.append(...[head, body, footer && element("footer", {}, footer)].filter(Boolean));
+		this.place.replaceChildren();
+		const heads = [title && html`<h1>${title}</h1>`, lead && html`<p>${lead}</p>`];
+		if (title || lead) this.place.append(html`<header>${heads}</header>`);
+		this.place.append(html`<div class="agcam-body">${this.overview?.node}${this.detail.node}</div>`);
+		if (footer) this.place.append(html`<footer>${footer}</footer>`);
 	}
 
 	update(state, changed) {

@@ -3,9 +3,10 @@
 const NO_PICTURE = "This is not a picture file.";
 const NO_ADDRESS = "Only picture files are taken, not addresses: save the picture and drop the file.";
 
-/** @param {{give: (file: File) => void, refuse: (text: string) => void}} take */
-export function listenForPictures({ give, refuse }) {
-  const at = (id) => document.getElementById(id);
+const at = (id) => document.getElementById(id);
+
+/** Call give(file) with each picture, and refuse(text) for what is none. */
+export function listenForPictures(give, refuse) {
   const accept = (file) => (file.type && !file.type.startsWith("image/") ? refuse(NO_PICTURE) : give(file));
   for (const [button, name] of [["choose", "file"], ["photograph", "camera"]]) {
     const input = at(name);
@@ -23,19 +24,15 @@ export function listenForPictures({ give, refuse }) {
     event.preventDefault();
     accept(file);
   });
-  listenForDrops((files) => (files.length ? accept(files[0]) : refuse(NO_ADDRESS)));
-}
-
-function listenForDrops(take) {
-  const mark = (over) => document.body.classList.toggle("over", over);
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    mark(true);
-  });
-  document.addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    mark(false);
-    take(event.dataTransfer?.files ?? []);
+  const over = (event) => {
+    if (event.type !== "dragleave") event.preventDefault();
+    if (event.type !== "dragleave" || !event.relatedTarget)
+      document.body.classList.toggle("over", event.type === "dragover");
+  };
+  for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, over);
+  document.addEventListener("drop", ({ dataTransfer }) => {
+    const [file] = dataTransfer?.files ?? [];
+    if (file) accept(file);
+    else refuse(NO_ADDRESS);
   });
 }

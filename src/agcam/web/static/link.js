@@ -2,7 +2,8 @@
 
 import { INITIAL, MODES } from "./viewer/state.js";
 
-const VIEW = ["mode", "opacity", "threshold", "colormap", "boxes", "contour", "parts"];
+/** What of the viewer's state a link holds. */
+export const VIEW = ["mode", "opacity", "threshold", "colormap", "boxes", "contour", "parts"];
 
 /** What a link holds; what does not fit this server is left out. */
 export function read(search, settings) {
@@ -32,7 +33,7 @@ export function read(search, settings) {
 }
 
 /** The query that brings a view back; what is as at first is left out. */
-export function write({ model, method, target, prompts, example, refine, views }, state) {
+export function write({ model, method, target, prompts, refine, views }, example, state) {
   const query = new URLSearchParams({ model, method });
   if (target !== null) query.set("class", target);
   for (const name of VIEW.filter((one) => state[one] !== INITIAL[one]))

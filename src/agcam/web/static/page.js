@@ -1,14 +1,14 @@
 // The page: a picture in, what the model sees in it out; the viewer draws.
 
+import { html } from "./viewer/dom.js";
 import { mount } from "./viewer/viewer.js";
-import { element } from "./viewer/dom.js";
-import { compareMethods, fillMethods } from "./compare.js";
 import { listenForPictures } from "./give.js";
 import * as link from "./link.js";
 import * as server from "./server.js";
 
 const ADDRESS_DELAY = 200; // milliseconds: browsers bound how often an address may change
 const SEARCHED = 20; // classes that a search lists
+const COMPARED = 3; // methods that are ticked at first
 
 const PROOF = [
   ["Proof", "The model's output was computed a second time along the way that the map takes, and was the same; otherwise there would be no map."],
@@ -18,42 +18,40 @@ const PROOF = [
 const at = (id) => document.getElementById(id);
 
 class Page {
+  /** `selected` is what the server is given beside an upload: Selection of web/schemas.py. */
   constructor(settings) {
-    this.settings = settings;
-    const { view, ...selected } = link.read(location.search, settings);
-    Object.assign(this, { selected, view, key: null, viewer: null, card: null, given: 0, latest: 0, names: null });
+    const { view, example, ...selected } = link.read(location.search, settings);
+    Object.assign(this, { settings, view, selected, key: null, given: 0, latest: 0, names: null });
     this.fill();
+    this.setModel(selected.model, selected.target);
+    if (example) this.giveExample(example);
   }
 
   /** Make the controls that the settings and the link ask for. */
   fill() {
-    const { models, megabytes, minutes, prompts } = this.settings;
+    const { models, views, methods, examples, prompts, megabytes, minutes } = this.settings;
     at("limits").textContent =
       `At most ${megabytes} MB. Pictures stay in this server's memory, never on its disk, ` +
       `until ${minutes} minutes after their last use.`;
     at("models").hidden = models.length < 2;
-    at("model").append(...models.map(({ name }) => element("option", { value: name }, name)));
-    at("model").addEventListener("change", () => this.setModel(at("model").value));
+    at("model").append(...models.map(({ name }) => new Option(name)));
+    at("views").append(...views.map((count) => new Option(count)));
+    at("methods").append(...methods.map(({ name }, place) => html`<label>
+      <input type="checkbox" name="method" value=${name} checked=${place < COMPARED} aria-label=${name}>
+      <span>${name}</span>
+    </label>`));
+    at("examples").append(...examples.map((name) => html`<button type="button" title=${name}
+      @click=${() => this.giveExample(name)}>
+      <img src=${`examples/${encodeURIComponent(name)}`} alt=${`example: ${name}`}>
+    </button>`));
     at("refine").checked = this.selected.refine;
-    at("views").append(...this.settings.views.map((count) => element("option", { value: count }, `${count}`)));
     at("views").value = this.selected.views;
-    for (const name of ["refine", "views"])
-      at(name).addEventListener("change", () => this.show({ refine: at("refine").checked, views: Number(at("views").value) }));
     at("prompts").value = (this.selected.prompts.length ? this.selected.prompts : prompts).join("\n");
-    at("descriptions").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.show({ target: null });
-    });
-    fillMethods(at("compare"), this.settings.methods);
-    at("compare").addEventListener("submit", (event) => this.compare(event));
-    at("examples").append(...this.settings.examples.map((name) => this.exampleButton(name)));
-    this.setModel(this.selected.model, this.selected.target);
-    if (this.selected.example) this.giveExample(this.selected.example);
-  }
-
-  exampleButton(name) {
-    const image = element("img", { src: `examples/${encodeURIComponent(name)}`, alt: `example: ${name}` });
-    return element("button", { type: "button", title: name, on: { click: () => this.giveExample(name) } }, image);
+    at("model").onchange = () => this.setModel(at("model").value);
+    at("sharper").onchange = () => this.show({ refine: at("refine").checked, views: Number(at("views").value) });
+    at("descriptions").onsubmit = () => this.show({ target: null });
+    at("comparison").onsubmit = ({ target }) => this.compare(new FormData(target).getAll("method"));
+    document.addEventListener("submit", (event) => event.preventDefault());
   }
 
   /** Another model knows other classes: show what it predicts. */
@@ -69,30 +67,28 @@ class Page {
     return this.model.prompts && this.model.classes === null;
   }
 
-  giveFile(file) {
-    return this.give(() => server.upload(file), null);
-  }
-
   giveExample(name) {
     return this.give(() => server.uploadExample(name), name);
   }
 
   /** Take a new picture; until it is shown, everything stays as it was. */
-  async give(upload, example) {
+  async give(upload, example = null) {
     const target = this.key === null ? this.selected.target : null; // a link's is for the first one
     const mine = ++this.given;
     at("status").textContent = "Sending the picture ...";
     try {
       const key = await upload();
-      if (mine === this.given) await this.show({ target, example }, key);
+      if (mine === this.given) await this.show({ target }, { key, example });
     } catch (error) {
       if (mine === this.given) report(error.message);
     }
   }
 
   /** Show what the server answers about the picture; an answer that was overtaken is dropped. */
-  async show(change, key = this.key) {
-    const selected = { ...this.selected, ...change, model: this.model.name, prompts: this.prompts };
+  async show(change, { key, example } = this) {
+    const lines = this.usesWords ? at("prompts").value.split("\n") : [];
+    const prompts = lines.map((text) => text.trim()).filter(Boolean);
+    const selected = { ...this.selected, ...change, model: this.model.name, prompts };
     if (key === null) {
       this.selected = selected;
       return;
@@ -102,67 +98,50 @@ class Page {
     this.pending = new AbortController();
     report("", "The model looks at the picture ...");
     try {
-      const card = await server.view(key, "card", this.fields(selected), this.pending.signal);
-      if (mine === this.latest) this.open(card, selected, key);
+      const card = await server.view(key, "card", selected, this.pending.signal);
+      if (mine === this.latest) this.open(card, selected, key, example);
     } catch (error) {
       if (mine === this.latest) report(error.message);
     }
   }
 
-  get prompts() {
-    if (!this.usesWords) return [];
-    return at("prompts").value.split("\n").map((text) => text.trim()).filter(Boolean);
-  }
-
-  /** What the server must be given beside the upload. */
-  fields({ model, method, target, prompts, refine, views }) {
-    return { model, method, target, prompts, refine, views };
-  }
-
   /** Show a card in place of the one before; how maps are drawn stays. */
-  open(card, selected, key) {
+  open(card, selected, key, example) {
     at("status").textContent = "";
     if (selected.model !== this.selected.model) this.names = null;
-    this.selected = selected;
-    this.key = key;
     this.card = { ...card, methods: this.settings.methods, facts: [...card.facts, ...PROOF] };
     const target = card.maps[0].target ?? null;
-    if (target !== null) this.selected.target = card.targets[target].index;
+    if (target !== null) selected.target = card.targets[target].index;
     const view = { ...this.drawing(), method: selected.method, target: target ?? 0 };
+    Object.assign(this, { selected, key, example });
     const shown = { colormaps: this.settings.colormaps, view, cards: [this.card] };
     if (this.viewer) this.viewer.show(shown);
     else this.viewer = mount(at("viewer"), shown, this.hooks());
     document.body.classList.add("given");
-    at("compare").hidden = at("share").hidden = at("sharper").hidden = false;
     at("compared").replaceChildren();
   }
 
   /** How maps are drawn. */
   drawing() {
-    if (!this.viewer) return this.view;
-    const { mode, opacity, threshold, colormap, boxes, contour, parts } = this.viewer.state();
-    return { mode, opacity, threshold, colormap, boxes, contour, parts };
+    const state = this.viewer?.state();
+    return state ? Object.fromEntries(link.VIEW.map((name) => [name, state[name]])) : this.view;
   }
 
+  /** What the viewer needs of the server. */
   hooks() {
-    const get = (view) => (card, method, target) =>
-      server.view(this.key, view, this.fields({ ...this.selected, method, target: target.index }));
+    const of = (method, target) => ({ ...this.selected, method, target: target.index });
+    const get = (view) => (_, method, target) => server.view(this.key, view, of(method, target));
+    const address = (file, selected) =>
+      server.fileAddress(this.key, file, selected, this.viewer?.state().opacity ?? 0.5);
     return {
       fetchMap: get("map"),
       fetchParts: get("parts"),
       findTargets: (text) => this.find(text),
-      downloads: (card, method, target) => this.downloads(method, target),
+      downloads: (_, method, target) => Object.entries(this.settings.files).map(
+        ([file, text]) => ({ text, href: address(file, of(method, target)) }),
+      ),
       onState: (state) => this.keep(state),
     };
-  }
-
-  downloads(method, target) {
-    const selected = { ...this.selected, method, target: target.index };
-    const opacity = this.viewer?.state().opacity ?? 0.5;
-    return Object.entries(this.settings.files).map(([name, text]) => ({
-      text,
-      href: server.fileAddress(this.key, name, selected, opacity),
-    }));
   }
 
   /** Classes whose names hold a text; those that begin with it come first. */
@@ -170,41 +149,50 @@ class Page {
     const words = text.trim().toLowerCase();
     if (this.usesWords || !words) return [];
     this.names ??= await server.classNames(this.selected.model);
-    const target = (name, index) => ({ index, name, value: 0, probability: null, score: "" });
+    const target = (name, index) => ({ index, name, score: "" });
     if (/^\d{1,9}$/.test(words)) return [target(this.names[words] ?? `class ${words}`, Number(words))];
-    const found = this.names.map(target).filter((one) => one.name.toLowerCase().includes(words));
-    found.sort((a, b) => a.name.toLowerCase().indexOf(words) - b.name.toLowerCase().indexOf(words));
-    return found.slice(0, SEARCHED);
+    const place = ({ name }) => name.toLowerCase().indexOf(words);
+    const found = this.names.map(target).filter((one) => place(one) >= 0);
+    return found.sort((a, b) => place(a) - place(b)).slice(0, SEARCHED);
   }
 
   /** Keep what is shown in the address of the page. */
   keep(state) {
-    const target = this.card.targets[state.target];
-    Object.assign(this.selected, { method: state.method, target: target?.index ?? null });
+    const target = this.card.targets[state.target]?.index ?? null;
+    Object.assign(this.selected, { method: state.method, target });
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
-      const address = link.write(this.selected, state);
+      const address = link.write(this.selected, this.example, state);
       history.replaceState(null, "", address);
       const [anchor, note] = at("share").children;
       anchor.href = address;
-      note.textContent = this.selected.example
-        ? ""
-        : "It holds everything but your picture: who opens it gives a picture of their own.";
+      note.hidden = Boolean(this.example);
     }, ADDRESS_DELAY);
   }
 
-  async compare(event) {
-    event.preventDefault();
-    const names = new FormData(event.target).getAll("method");
-    const place = this.viewer.state().target;
-    const selected = { ...this.selected, target: this.card.targets[place].index };
-    const map = (method) => server.view(this.key, "map", this.fields({ ...selected, method }));
-    const { card, settings } = this;
+  /** Show several methods for one class side by side; one that refuses says why. */
+  async compare(names) {
+    const { card, selected } = this;
+    const target = card.targets[this.viewer.state().target];
+    const maps = [];
+    const items = [];
     at("compared").setAttribute("aria-busy", "true");
-    const compared = await compareMethods({ ...card, targets: [card.targets[place]] }, names, map);
+    for (const method of names) {
+      try {
+        const wanted = { ...selected, method, target: target.index };
+        const { target: known, ...made } = await server.view(this.key, "map", wanted);
+        maps.push({ ...made, target: known === null ? null : 0 });
+        items.push({ method, caption: method, scale: true });
+      } catch (error) {
+        items.push({ caption: method, refusal: error.message });
+      }
+    }
     at("compared").removeAttribute("aria-busy");
     if (card !== this.card) return;
-    mount(at("compared"), { ...compared, colormaps: settings.colormaps, view: this.drawing() });
+    const methods = card.methods.map((method) => ({ ...method, parts: false }));
+    const cards = [{ ...card, targets: [target], maps, methods }];
+    const blocks = [{ kind: "gallery", items }];
+    mount(at("compared"), { cards, blocks, colormaps: this.settings.colormaps, view: this.drawing() });
   }
 }
 
@@ -217,7 +205,5 @@ function report(problem, status = "") {
 
 const started = server.settings().then((settings) => new Page(settings));
 started.catch((error) => report(error.message));
-listenForPictures({
-  give: (file) => started.then((page) => page.giveFile(file)),
-  refuse: report,
-});
+const upload = (file) => started.then((page) => page.give(() => server.upload(file)));
+listenForPictures(upload, report);

@@ -21,15 +21,12 @@ export const settings = () => request("settings");
 
 export const classNames = (model) => request(`classes?${new URLSearchParams({ model })}`);
 
-/** Upload a file; the answer is the key of the upload. */
-export async function upload(file) {
-  const query = new URLSearchParams({ name: file.name || "picture" });
-  return (await request(`uploads?${query}`, { method: "POST", body: file })).upload;
-}
+/** Upload a file, or let the server take one of its examples; the answer is the key of the upload. */
+export const upload = (file) => add({ name: file.name || "picture" }, file);
+export const uploadExample = (example) => add({ example });
 
-/** Let the server take one of its examples as an upload. */
-export async function uploadExample(example) {
-  return (await request(`uploads?${new URLSearchParams({ example })}`, { method: "POST" })).upload;
+async function add(query, body = undefined) {
+  return (await request(`uploads?${new URLSearchParams(query)}`, { method: "POST", body })).upload;
 }
 
 /**
@@ -43,7 +40,8 @@ export function view(key, view, selection, signal) {
 }
 
 /** The address of a file to download. */
-export function fileAddress(key, name, { model, method, target, prompts, refine, views }, opacity) {
-  const query = { model, method, target, prompts: prompts.join("\n"), alpha: opacity, refine, views };
-  return `uploads/${key}/${name}?${new URLSearchParams(query)}`;
+export function fileAddress(key, name, { prompts, ...selection }, alpha) {
+  const query = new URLSearchParams({ ...selection, alpha });
+  prompts.forEach((text) => query.append("prompts", text));
+  return `uploads/${key}/${name}?${query}`;
 }
