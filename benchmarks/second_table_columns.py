@@ -1,4 +1,4 @@
-"""Columns of the second table: means of rows, bootstrap resamples, paired differences."""
+"""Columns of the second table: means or medians of rows, resamples, paired differences."""
 
 import json
 from collections import defaultdict
@@ -92,11 +92,24 @@ def values(row, column):
 
 
 def resampled(items, column, weights):
-    """The column's value in each resample: the set's best threshold, the mean over deltas."""
+    """The column's value in each resample: the set's best threshold, the mean over deltas.
+
+    Prices are ratios of pairs: their median.
+    """
+    if column == "forwards":
+        return medians(np.array([row[column] for (row,) in items]), weights)
     sums = np.stack([sum(values(row, column) for row in rows) for rows in items])
     counts = np.array([len(rows) for rows in items])
     means = np.tensordot(weights, sums, 1) / (weights @ counts)[:, None, None]
     return means.max(-1).mean(-1)
+
+
+def medians(numbers, weights):
+    """The median of numbers that each resample holds so many times."""
+    order = np.argsort(numbers)
+    held = weights[:, order].cumsum(1)
+    half = held[:, -1:] / 2
+    return (numbers[order][(held >= half).argmax(1)] + numbers[order][(held > half).argmax(1)]) / 2
 
 
 def draws(count):

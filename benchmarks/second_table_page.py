@@ -85,11 +85,13 @@ How to read it:
 
 def result(columns):
     """What the tables show, in words."""
-    counts = [column.pictures for column in columns]
-    if min(counts) < ENOUGH:
+    few = [column for column in columns if column.pictures < ENOUGH]
+    if few:
+        names = dict.fromkeys(f"{MODELS[c.model]}, {name_of(c)} ({c.pictures})" for c in few)
         yield (
-            f"- **Few pictures: {min(counts)} to {max(counts)} a test.** The run goes on where it "
-            "was stopped; until it has, read this as a beginning and not as a verdict."
+            f"- **Few pictures in {len(few)} of {len(columns)} tests**: {'; '.join(names)}. "
+            f"Nothing is called beyond doubt there; the others have {ENOUGH} to "
+            f"{max(column.pictures for column in columns)}."
         )
     for model, title in MODELS.items():
         some = [column for column in columns if column.model == model]

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -357,8 +358,9 @@ def test_predicted_classes_and_given_ones(model, folder, tmp_path):
         agcam.annotate(model, tmp_path / "two" / "records", out=tmp_path / "e", labels="predicted")
 
 
-def test_the_command_is_killed_and_goes_on(tmp_path):
-    """By SIGKILL, in a process of its own."""
+@pytest.fixture
+def command(tmp_path):
+    """`agcam annotate` of 24 small pictures in a process of its own; the last word is missing."""
     names = ["cat", "dog"]
     weights = timm.create_model("test_vit", num_classes=2).state_dict()
     save_file(weights, tmp_path / "weights.safetensors")
@@ -367,24 +369,57 @@ def test_the_command_is_killed_and_goes_on(tmp_path):
         path = tmp_path / "pictures" / names[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((30, 40, 3), number, np.uint8)).save(path)
-    command = [sys.executable, "-m", "agcam", "annotate", "pictures", "--model"]
-    command += ["weights.safetensors", "--arch", "timm:test_vit", "--classes", "names.txt"]
-    command += ["--batch-size", "1", "--to", "csv", "--workers", "1", "--out"]
+    words = [sys.executable, "-m", "agcam", "annotate", "pictures", "--model"]
+    words += ["weights.safetensors", "--arch", "timm:test_vit", "--classes", "names.txt"]
+    return [*words, "--batch-size", "1", "--to", "csv", "--workers", "1", "--out"]
+
+
+def ended(words, folder):
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_is_killed_and_goes_on(tmp_path, command):
+    """By SIGKILL, in a process of its own."""
     running = subprocess.Popen([*command, "killed"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     while len(list((tmp_path / "killed").glob("records/*.json"))) < 3 and running.poll() is None:
         time.sleep(0.02)
     running.kill()
     assert running.wait() != 0
-    done = subprocess.run(
-        [*command, "killed"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = ended([*command, "killed"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "pictures were done before" in done.stdout
-    whole = subprocess.run(
-        [*command, "whole"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    whole = ended([*command, "whole"], tmp_path)
     assert "in 24 pictures, " in whole.stdout
     assert files_in(tmp_path / "killed") == files_in(tmp_path / "whole")
+
+
+def test_a_full_disk_ends_the_command_which_goes_on_with_more_room(tmp_path, command):
+    """A disk of 64 kB, later of 4 MB, in a mount namespace of its own."""
+    mounted = "mkdir small && mount -t tmpfs -o size=64k tmpfs small"
+    if (
+        not shutil.which("unshare")
+        or ended(["unshare", "-rm", "sh", "-c", mounted], tmp_path).returncode
+    ):
+        pytest.skip("this system does not let a user mount a disk of its own")
+    annotate = f"{shlex.join(command)} small"
+    steps = [
+        "mount -t tmpfs -o size=64k tmpfs small",
+        f"{annotate}; echo status $?",
+        "find small -name '*.part'",
+        "ls small/records | wc -l",
+        "mount -o remount,size=4m small",
+        annotate,
+        "cp -r small grown",
+    ]
+    done = ended(["unshare", "-rm", "sh", "-c", "\n".join(steps)], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "status 1" in done.stdout
+    assert ".part" not in done.stdout
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("agcam: "))
+    assert "could not be written: the disk is full" in line
+    assert "pictures were done before" in done.stdout
+    ended([*command, "whole"], tmp_path)
+    assert files_in(tmp_path / "grown") == files_in(tmp_path / "whole")
 
 
 def test_pictures_are_linked_where_the_disk_can(model, folder, tmp_path):

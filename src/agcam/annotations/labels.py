@@ -66,12 +66,32 @@ def labelled(folder: Path, labels: str | Sequence[str], classifier: Classifier) 
 
 
 def names_in(labels: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The names of classes, which a text has between commas; one that is `known` may have some."""
-    if isinstance(labels, str):
-        some: Sequence[str] = [labels] if labels in known else labels.split(",")
-    else:
-        some = labels
-    return tuple(name.strip() for name in some if name.strip())
+    """The names of classes, which a text has between commas; one that is `known` may have some.
+
+    A text is read with as few unknown names as possible, then as few names. Raises TargetError
+    where two readings are left.
+    """
+    if not isinstance(labels, str):
+        return tuple(name.strip() for name in labels if name.strip())
+    parts, classes = labels.split(","), {name.strip() for name in known}
+    readings = {len(parts): ((0, 0), [tuple[str, ...]()])}  # of what is behind a comma, and costs
+    for start in reversed(range(len(parts))):
+        found: dict[tuple[int, int], list[tuple[str, ...]]] = {}
+        for end in range(start + 1, len(parts) + 1):
+            name = ",".join(parts[start:end]).strip()
+            if end == start + 1 or name in classes:
+                (unknown, count), rest = readings[end]
+                cost = (unknown + (name not in classes), count + 1)
+                found.setdefault(cost, []).extend((name, *others) for others in rest)
+        least = min(found)
+        readings[start] = least, found[least][:2]
+    first, *others = readings[0][1]
+    if others:
+        raise TargetError(
+            f"{printable(labels)} may be {' + '.join(first)} or {' + '.join(others[0])}; in Python "
+            "labels=[NAME, NAME] says which."
+        )
+    return tuple(name for name in first if name)
 
 
 def model_classes(classifier: Classifier) -> tuple[str, ...]:
