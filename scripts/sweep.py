@@ -5,7 +5,6 @@ A row is renewed each time its model is swept, so a page may be written in sever
 
 import fcntl
 import importlib
-import itertools
 import math
 import re
 import signal
@@ -101,34 +100,40 @@ def row(model, pixels):
 
 def compared(model, pixels, grid, grid_map):
     """How far the map is from the definition: the whole map where it can be told, else its sum."""
-    seen = definition.attentions(model, pixels, torch.tensor([CLASS]))
-    pools = _trailing_pools(seen)
-    every = [seen]
-    if pools:
-        every.append(definition.attentions(model, pixels, torch.tensor([CLASS]), pools))
-    keys = [[_of_keys(*pair, len(pixels)) for pair in one] for one in every]
-    in_order = (
-        sum(key.sum(1)[0, grid.places] for key in one).double().view(grid.shape)
-        for one in keys
-        if all(key.shape[-1] == grid.tokens for key in one)
-    )
-    with suppress(RuntimeError, TypeError, AssertionError, LookupError, ValueError):
-        error = _least(grid_map, itertools.chain(in_order, _measured(model, pixels, grid)))
-        if error < CLOSE:
-            return f"map {error:.0e}"
-    shares = [float(grid_map.sum() / sum(key.double().sum() for key in one)) for one in keys]
+    error = min(_least(grid_map, maps(model, pixels, grid)) for maps in (_in_order, _measured))
+    if error < CLOSE:
+        return f"map {error:.0e}"
+    every = _keys(model.float(), pixels)
+    shares = [float(grid_map.sum() / sum(key.double().sum() for key in one)) for one in every]
     share = min(shares, key=lambda one: abs(one - 1))
     error = abs(share - 1)
     return f"sum {error:.0e}" if error < 0.01 else f"sum: {share:.3f} of it"
 
 
+def _keys(model, pixels):
+    """Relevance of every softmax's keys, with the last of one row, and without them."""
+    target = torch.tensor([CLASS])
+    seen = definition.attentions(model, pixels, target)
+    pools = _trailing_pools(seen)
+    every = [seen, definition.attentions(model, pixels, target, pools)] if pools else [seen]
+    return [[_of_keys(*pair, len(pixels)) for pair in one] for one in every]
+
+
+def _in_order(model, pixels, grid):
+    """Maps of models of one grid, whose keys are its tokens."""
+    for one in _keys(model, pixels):
+        if all(key.shape[-1] == grid.tokens for key in one):
+            yield sum(key.sum(1)[0, grid.places] for key in one).double().view(grid.shape)
+
+
 def _least(grid_map, maps):
     """The least difference from one of the maps, over the largest value."""
     least = math.inf
-    for expected in maps:
-        least = min(least, float((grid_map - expected).abs().max() / expected.abs().max()))
-        if least < EQUAL:
-            break
+    with suppress(RuntimeError, TypeError, AssertionError, LookupError, ValueError):
+        for expected in maps:
+            least = min(least, float((grid_map - expected).abs().max() / expected.abs().max()))
+            if least < EQUAL:
+                break
     return least
 
 

@@ -24,8 +24,12 @@ PRODUCTS = {
 
 @dataclass
 class Seen:
-    """One softmax: its scores, and the leaf that stands for it, in the model's own axes."""
+    """One softmax: its scores, and the leaf that stands for it, in the model's own axes.
 
+    Softmaxes are numbered in the order of the pass.
+    """
+
+    number: int
     scores: torch.Tensor
     leaf: torch.Tensor
     axis: int
@@ -68,11 +72,11 @@ class Definition(TorchFunctionMode):
         number, self.count = self.count, self.count + 1
         scores = args[0]
         result = func(*args, **kwargs)
-        if number in self.skip:
+        if number in self.skip or scores.ndim < 3:  # of two axes: weights of few, no attention
             return result
         axis = args[1] if len(args) > 1 else kwargs["dim"]
         leaf = result.detach().requires_grad_()
-        self.seen.append(Seen(scores.detach().clone(), leaf, axis % scores.ndim))
+        self.seen.append(Seen(number, scores.detach().clone(), leaf, axis % scores.ndim))
         return leaf.clone()
 
     def fused(
@@ -90,7 +94,7 @@ class Definition(TorchFunctionMode):
         if number in self.skip:
             return attention @ value
         leaf = attention.detach().requires_grad_()
-        self.seen.append(Seen(scores.detach(), leaf, scores.ndim - 1))
+        self.seen.append(Seen(number, scores.detach(), leaf, scores.ndim - 1))
         result = leaf @ value.detach()
         self.products.add(result.grad_fn)
         return result

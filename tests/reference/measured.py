@@ -17,6 +17,7 @@ from torch import nn
 
 FAINT = 1e-3  # of what the whole picture changes: a gate, a mean over the picture
 ALMOST_ALL = 0.95  # of its keys that an attention over channels has on every row and column
+FEW = 0.05  # of what changes, that may change in some heads alone
 NOISE = 1e-18  # of the mean square: rounding of float64
 FUSED = {F.scaled_dot_product_attention, F.multi_head_attention_forward}
 
@@ -51,7 +52,9 @@ class Values(definition.Definition):
         attention, values = operands if first else reversed(operands)
         equation = args[0] if func is torch.einsum else None
         both = in_its_axes(attention, values, first, equation)
-        return self.keep(*both, result, None)
+        if first or equation is not None:
+            return self.keep(*both, result, None)
+        return self.keep(*both, result.mT, None).mT
 
     def fused(self, query, key, value, *args, **kwargs):
         result = super().fused(query, key, value, *args, **kwargs)
@@ -239,9 +242,9 @@ def keys_of(seen):
             if ours.grad_fn
             else [numbers if leaf is ours else None for leaf in leaves]
         )
-        for softmax, (one, leaf) in enumerate(zip(arrived, seen.seen, strict=True)):
+        for one, leaf in zip(arrived, seen.seen, strict=True):
             if one is not None:
-                found.append(Key(softmax, number, _index(one, leaf, ours.shape)))
+                found.append(Key(leaf.number, number, _index(one, leaf, ours.shape)))
     return found
 
 
@@ -278,8 +281,7 @@ def maps(model, pixels, target, finest, axes=(2, 3)):
         logits = getattr(logits, "logits", logits)
         leaves = [one.leaf for one in seen.seen]
         gradients = torch.autograd.grad(logits[0, target], leaves, allow_unused=True)
-        there = (number for number in range(seen.count) if number not in skip)
-        pairs = {number: pair for number, *pair in zip(there, seen.seen, gradients, strict=True)}
+        pairs = {one.number: (one, g) for one, g in zip(seen.seen, gradients, strict=True)}
         for heads, faint in itertools.product((1, 2, 0, None), (FAINT, 0.0)):
             total = torch.zeros(finest, dtype=torch.float64)
             for key in keys:
@@ -305,13 +307,13 @@ def skips(base, keys, changes, whole):
     for count in range(len(kinds) + 1):
         for some in itertools.combinations(kinds.values(), count):
             found += [set().union(*some), set(one_row).union(*some)]
-    return sorted({tuple(sorted(one)) for one in found if len(one) < base.count}, key=len)
+    return sorted({tuple(sorted(one)) for one in found if {*sizes} - one}, key=len)
 
 
 def laid(scores, gradient, whole, changes, heads, faint):
     """The relevance of keys, shared out over the cells."""
     relevance, carries = scores.sigmoid() * gradient.relu(), gradient.ne(0).any(-1)
-    if heads is not None and heads < relevance.ndim - 2 > 1:
+    if heads is not None and heads < relevance.ndim - 2 > 1 and at_same_places(changes, heads):
         relevance, carries = relevance.sum(heads, keepdim=True), carries.any(heads, keepdim=True)
         whole = whole.sum(heads, keepdim=True)
         changes = [one.sum(heads + 1, keepdim=True) for one in changes]
@@ -323,6 +325,15 @@ def laid(scores, gradient, whole, changes, heads, faint):
     letters = "abc"[: len(shares)]
     terms = ",".join(f"k{letter}" for letter in letters)
     return torch.einsum(f"k,{terms}->{letters}", keys.flatten(), *shares)
+
+
+def at_same_places(changes, heads):
+    """Whether what may be heads lies at the same places; else these are windows."""
+    there = [(one > 0).double() for one in changes]
+    return all(
+        float((one - one.mean(heads + 1, True)).abs().mean()) < FEW * float(one.mean())
+        for one in there
+    )
 
 
 def divide(lie):

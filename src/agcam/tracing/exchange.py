@@ -17,11 +17,20 @@ NOISE: Final = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, t
 LITTLE: Final = 0.1  # of a row's scores may change little, by chance, where its query changes
 
 
+FEW: Final = 0.1  # of changes, that rounding may hide in some heads
+
 CHANNELS: Final = "it attends over channels, not over positions"
 
 
 class PositionsError(Exception):
     """Where keys lie cannot be told; the message completes a sentence about the model."""
+
+
+class WindowsApartError(PositionsError):
+    """What was taken for heads of an attention lies at different places: windows."""
+
+    def __init__(self) -> None:
+        super().__init__("the windows of its attention stand where heads do")
 
 
 def of_rows(call: AttentionCall) -> Float[Tensor, "item number way row"]:
@@ -76,6 +85,22 @@ def order_of(first: Tensor, second: Tensor) -> Places | None:
     if len(complete or fits) != 1:
         raise PositionsError("it mixes the pictures of a batch, or their order cannot be told")
     return (complete or fits)[0]
+
+
+def lie_apart(
+    one: Float[Tensor, "one number way key"],
+    other: Float[Tensor, "item number way key"],
+    heads: int,
+) -> bool:
+    """Whether the heads of an attention change at different keys, as windows do."""
+    each = zip(one.chunk(heads, 1), other.chunk(heads, 1), strict=True)
+    changed = torch.stack([change_of(*pair) > 0 for pair in each])
+    changed = changed[changed.flatten(1).any(1)]  # others are dead
+    if not len(changed):
+        return False
+    somewhere = changed.any(0)
+    alike = changed.all(0) | ~somewhere
+    return int((~alike).sum()) > FEW * int(somewhere.sum())
 
 
 def exchanged(batch: Tensor, axes: tuple[int, ...], masks: Tensor) -> Tensor:

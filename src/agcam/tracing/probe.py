@@ -23,8 +23,10 @@ from .exchange import (
     LITTLE,
     NOISE,
     PositionsError,
+    WindowsApartError,
     change_of,
     exchanged,
+    lie_apart,
     marked,
     of_first,
     of_rows,
@@ -110,6 +112,13 @@ class Probe:
         masks[0] = True
         masks[range(1, AT_ONCE - 2), range(1, AT_ONCE - 2)] = True  # a band of rows each
         values = self._values(masks)[: len(self.orders)]
+        apart = (
+            lie_apart(keys[:1], keys[3:], heads)
+            for keys, heads, order in zip(values, self._heads, self.orders, strict=True)
+            if order is not None and heads > 1
+        )
+        if any(apart):
+            raise WindowsApartError
         everywhere = [bool((change_of(keys[:1], keys[3:]) > 0).all()) for keys in values]
         by_size = [False] * len(values)
         if any(everywhere):
@@ -165,13 +174,14 @@ class Probe:
 
         With `held` all pictures get what the first attends to.
         """
-        values, rows = list[Tensor](), list[Tensor]()
+        values, rows, self._heads = list[Tensor](), list[Tensor](), list[int]()
         own = iter(self._layout.calls)
 
         def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
             found = as_torch()
             if next(own, None) is not True:
                 return found
+            self._heads.append(call.value.shape[1])
             values.append(
                 rearrange(call.value.detach(), "item head key dim -> item (head dim) 1 key")
             )

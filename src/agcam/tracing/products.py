@@ -20,14 +20,16 @@ class Folding(NamedTuple):
     """How other axes than rows and keys become `batch head`, for a pass over `batch` pictures.
 
     `heads`: an axis that pictures share with something else holds their heads; else, windows.
+    `apart`: so does the axis beside that one, where heads stand otherwise.
     """
 
     batch: int
     heads: bool = True
+    apart: bool = False
 
     def shape(self, outer: Sequence[int]) -> tuple[int, int]:
         """Sizes of `batch head`, pictures outermost."""
-        if len(outer) == 2:
+        if len(outer) == 2 and not self.apart:
             heads_outside = self.heads and self.batch == outer[1] == 1
             return (outer[1], outer[0]) if heads_outside else (outer[0], outer[1])
         size = math.prod(outer)

@@ -105,7 +105,7 @@ def capture(undo: Undo, layout: Layout, pixels: Tensor, answer: Answer) -> Expli
 
     Without blocks, what shares an axis with the pictures may be windows.
     """
-    folding = Folding(len(pixels), heads=bool(layout.blocks))
+    folding = Folding(len(pixels), heads=bool(layout.blocks), apart=layout.windows_apart)
     return capture_attention(undo, answer, folding, explicit=layout.explicit)
 
 

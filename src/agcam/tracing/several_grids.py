@@ -16,7 +16,7 @@ from ..errors import ModelError
 from ..values import Classifier, Grid, Layout, Medium, Places
 from ..values.places import Axes
 from .double import in_double
-from .exchange import PositionsError
+from .exchange import PositionsError, WindowsApartError
 from .graph import leaves_leading_to
 from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
@@ -47,7 +47,11 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
     try:
         layout = replace(layout, calls=_own(seen, layout))
         _refuse_without_gradient(classifier, pixels, layout)
-        found, places = _measured(classifier, pixels, layout, seen)
+        try:
+            found, places = _measured(classifier, pixels, layout, seen)
+        except WindowsApartError:
+            layout = replace(layout, windows_apart=True)
+            found, places = _measured(classifier, pixels, layout, seen)
     except torch.cuda.OutOfMemoryError:
         raise
     except PositionsError as error:

@@ -129,6 +129,7 @@ class Layout:
             not complete.
         explicit: Attention is computed in the model's own code, or torch's function is called by a
             name of its own.
+        windows_apart: Windows stand on an axis of their own, where attention has its heads.
         heads_first: Heads and pictures are folded into one axis in such an order that only one
             picture can be explained at a time.
         places: Where the keys and rows of each attention lie, of those that `calls` counts, in
@@ -150,6 +151,7 @@ class Layout:
     bypassed: bool = False
     explicit: bool = False
     heads_first: bool = False
+    windows_apart: bool = False
     places: tuple[Places, ...] = ()
     stem: int | None = None
 
