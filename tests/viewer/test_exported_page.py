@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from agcam.errors import UnknownNameError
-from agcam.values import Answer, Frame
+from agcam.values import Answer
 from agcam.viewer import (
     ASSETS,
     Card,
@@ -23,7 +23,6 @@ from agcam.viewer import (
     script,
     targets_of,
 )
-from agcam.viewer.data import window_of
 from pages import Page
 
 ATTACK = "\"></script><script>alert('x')</script><!--"
@@ -110,8 +109,3 @@ def test_targets_are_listed_once():
     targets, places = targets_of(top, explained)
     assert [target.name for target in targets] == ["a", "b", "c"]
     assert places == [2, 0]
-
-
-def test_the_window_scales_with_the_picture():
-    frame = Frame(200, 100, (50.0, 0.0, 150.0, 100.0))
-    assert window_of(frame, 100, 50) == (25.0, 0.0, 75.0, 50.0)

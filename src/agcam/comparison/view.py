@@ -19,7 +19,6 @@ from ..viewer import (
     table_block,
     targets_of,
 )
-from ..viewer.data import window_of
 
 if TYPE_CHECKING:
     from .result import Column, Comparison
@@ -88,7 +87,7 @@ def _card(done: Comparison) -> Card:
     return Card(
         title=done.source,
         picture=image,
-        window=made[0][3][0] if made else window_of(done.frame, image.width, image.height),
+        window=made[0][3][0] if made else done.frame.scaled(image.width, image.height).window,
         targets=targets,
         methods=tuple(MethodData.of(column.method, column.refusal) for column in done.columns),
         maps=tuple(maps),

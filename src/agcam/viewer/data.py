@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..maps import colour_table
-from ..values import Answer, Frame, Method
+from ..values import Answer, Method
 from ..wording import printable
 
 COLORMAPS: Final = ("turbo", "viridis", "cividis", "magma", "inferno", "gray")
@@ -180,11 +180,6 @@ def gallery_block(title: str, items: Sequence[Mapping[str, Any]]) -> dict[str, A
     {caption, refusal} where there is no map.
     """
     return {"kind": "gallery", "title": title, "items": items}
-
-
-def window_of(frame: Frame, width: int, height: int) -> tuple[float, float, float, float]:
-    """What the model saw, on the picture in another size."""
-    return frame.scaled(width, height).window
 
 
 def colour_tables(first: str = COLORMAPS[0]) -> dict[str, str]:

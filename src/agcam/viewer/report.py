@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..records import OURS, RANDOM_BASELINES, Column, Estimate, Results
 from ..records.tables import grouped, head
-from ..values import Axes
 from .data import Card, Document, gallery_block, table_block
 from .page import page
 
@@ -133,31 +131,25 @@ def _verdict(column: Column, difference: Estimate) -> str:
     return "better" if (difference.low > 0) == (column.better == "higher") else "worse"
 
 
-def _curves(results: Results, columns: Sequence[Column]) -> list[dict[str, Any]]:
-    return [
-        _curve(column, column.axes, results.curves[column.metric], results.methods)
-        for column in columns
-        if column.axes is not None and column.metric in results.curves
-    ]
-
-
-def _curve(
-    column: Column, axes: Axes, curves: NDArray[np.float64], methods: Sequence[str]
-) -> dict[str, Any]:
-    number = curves.shape[1]
-    points = np.linspace(0, 1, number) if axes.from_0_to_1 else np.arange(number)
-    return {
-        "kind": "curves",
-        "title": column.metric,
-        "note": f"{column.sentence} Mean over the samples.".strip(),
-        "across": axes.horizontal,
-        "up": axes.vertical,
-        "points": [float(point) for point in points],
-        "lines": [
-            {"name": method, "mark": _mark(method), "values": [_number(v) for v in curve]}
-            for method, curve in zip(methods, curves.tolist(), strict=True)
-        ],
-    }
+def _curves(results: Results, columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
+    for column in columns:
+        axes, curves = column.axes, results.curves.get(column.metric)
+        if axes is None or curves is None:
+            continue
+        number = curves.shape[1]
+        points = np.linspace(0, 1, number) if axes.from_0_to_1 else np.arange(number)
+        yield {
+            "kind": "curves",
+            "title": column.metric,
+            "note": f"{column.sentence} Mean over the samples.".strip(),
+            "across": axes.horizontal,
+            "up": axes.vertical,
+            "points": points.tolist(),
+            "lines": [
+                {"name": method, "mark": _mark(method), "values": list(map(_number, curve))}
+                for method, curve in zip(results.methods, curves.tolist(), strict=True)
+            ],
+        }
 
 
 def _number(value: float) -> float | None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..maps import PatchMaps
 from ..values import Frame
-from .data import Picture, window_of
+from .data import Picture
 from .pictures import reduced
 
 SHARP_SIDE: Final = 128  # pixels of the longer side of a map that is finer than patches
@@ -26,7 +26,7 @@ def drawn(
         sheet = reduced(picture, SHEET_SIDE)
         return (0, 0, image.width, image.height), maps.on_pixels(frame, sheet)
     if not (maps.sharper or maps.extent):
-        return window_of(frame, image.width, image.height), maps.grid
+        return frame.scaled(image.width, image.height).window, maps.grid
     small = reduced(picture, SHARP_SIDE)
     pixels = maps.on_pixels(frame.scaled(*small.size), small)
     rows, columns = (np.flatnonzero(pixels.seen.any(axis)) for axis in (1, 0))

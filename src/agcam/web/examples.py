@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ from typing import Any, Final
 from PIL import Image
 
 from ..maps import png_bytes
+from ..viewer import reduced, small_file
 
 SKIMAGE: Final = {"cat": "chelsea", "coffee": "coffee", "astronaut": "astronaut"}
 SKLEARN: Final = {"flower": "flower.jpg", "pagoda": "china.jpg"}
@@ -19,7 +19,7 @@ THUMBNAIL: Final = 120
 
 @dataclass(frozen=True)
 class Example:
-    """One photograph: its file's bytes, and a small JPEG of it."""
+    """One photograph: its file's bytes, and those of a small one."""
 
     name: str
     data: bytes
@@ -42,8 +42,4 @@ def examples() -> dict[str, Example]:
 
 
 def _example(name: str, picture: Image.Image) -> Example:
-    small = picture.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=85)
-    return Example(name, png_bytes(picture), buffer.getvalue())
+    return Example(name, png_bytes(picture), small_file(reduced(picture, THUMBNAIL)))

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from ..errors import PictureError
 from ..explanation import Explanation, card_of, file_names
 from ..maps import VIEWS, heat_map, npy_bytes, png_bytes
-from ..viewer import MethodData, Parts, Picture, card_json, colour_tables
+from ..viewer import SMALL, MethodData, Parts, Picture, card_json, colour_tables
 from .bodies import validated
 from .docs import docs_page
 from .examples import examples
@@ -106,7 +106,7 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
 
     @router.get("/examples/{name}")
     async def thumbnail(name: str) -> Response:
-        return Response(_example(name).thumbnail, media_type="image/jpeg")
+        return Response(_example(name).thumbnail, media_type=f"image/{SMALL}")
 
 
 def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:

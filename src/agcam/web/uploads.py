@@ -175,12 +175,7 @@ class Uploads:
         return int(target[0]), maps[0, 0].numpy()
 
     def _explain(
-        self,
-        key: Key,
-        upload: Upload,
-        selection: Selection,
-        count: int,
-        methods: tuple[Method, ...],
+        self, key: Key, upload: Upload, selection: Selection, count: int, methods: Sequence[Method]
     ) -> Explanation:
         method = OFFERED[selection.method]
         recorded, session = self._recorded(key, upload, selection, method)
@@ -194,7 +189,7 @@ class Uploads:
                 session,
                 recorded.prepared,
                 target,
-                methods or (method,),
+                tuple(methods) or (method,),
                 refine=selection.refine,
                 views=recorded.views,
             )

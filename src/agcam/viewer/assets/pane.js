@@ -59,19 +59,19 @@ export class Pane {
 			this.over.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
 			this.over.replaceChildren();
 			if (truth) (card.data.boxes ?? []).forEach((box) => this.box(frame, box, "truth"));
-			if (square && boxes) this.found(frame, boxesOf(square, threshold));
+			if (square && boxes) this.shares(frame, boxesOf(square, threshold), "found");
 			if (square && contour) this.contour(frame, contourOf(square, threshold));
-			if (patch) this.box(frame, patch, "patch");
+			if (patch) this.shares(frame, [patch], "patch");
 		});
 	}
 
 	/** Boxes in shares of what the model saw. */
-	found(frame, boxes) {
+	shares(frame, boxes, kind) {
 		const [left, top, right, bottom] = frame.window;
 		const [across, down] = [right - left, bottom - top];
 		for (const [x, y, width, height] of boxes) {
 			const box = [left + x * across, top + y * down, left + width * across, top + height * down];
-			this.box(frame, box, "found");
+			this.box(frame, box, kind);
 		}
 	}
 

@@ -126,16 +126,10 @@ export class Stage {
 		pane.annotate(this.card, this.store.state, this.look.part, pane.shown.square, patch);
 	}
 
+	/** A patch in shares of what the model saw. */
 	patchBox({ row, column }) {
-		const [left, top, right, bottom] = this.card.frame.window;
 		const [rows, columns] = this.shown.grid.shape;
-		const [across, down] = [(right - left) / columns, (bottom - top) / rows];
-		return [
-			left + column * across,
-			top + row * down,
-			left + (column + 1) * across,
-			top + (row + 1) * down,
-		];
+		return [column / columns, row / rows, (column + 1) / columns, (row + 1) / rows];
 	}
 
 	paneOf({ target }) {
