@@ -532,7 +532,7 @@ def test_another_class_is_searched_and_the_state_is_reported(served):
     served.wait_for_timeout(250)
     assert caption(served).startswith("what speaks for zebra")
     assert served.evaluate("window.states.at(-1).target") == 4
-    served.evaluate("window.viewer.setState({mode: 'map', colormap: 'magma'})")
+    served.evaluate("window.viewer.store.set({mode: 'map', colormap: 'magma'})")
     settle(served)
     assert served.get_by_label("Map", exact=True).is_checked()
     assert served.get_attribute(".agcam-links a", "href") == "map.npy?77"

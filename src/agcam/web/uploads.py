@@ -123,8 +123,7 @@ class Uploads:
         method, refine, views = OFFERED[wanted.method], wanted.refine, wanted.views
         prepared = self._prepare(data, "picture-1", classifier)
         yield nothing_to_free
-        each = max(method.needs.cost().target, 1.0) * views
-        at_once = max(1, int(STEP // each))
+        at_once = self._classes_a_step(wanted)
         with evaluation_mode(classifier.module):
             # entered once for both: whoever enters it twice may wait twice
             bound = bind(classifier, prepared.pixels, target)
@@ -150,11 +149,8 @@ class Uploads:
 
     def first_classes(self, selection: Selection) -> int:
         """How many maps the first answer to a selection holds."""
-        row = OFFERED[selection.method]
-        if not row.class_specific:
-            return 1
-        each = max(row.needs.cost().target, 1.0) * selection.views
-        return max(1, min(FIRST, int(STEP // each)))
+        specific = OFFERED[selection.method].class_specific
+        return min(FIRST, self._classes_a_step(selection)) if specific else 1
 
     def heads(
         self, key: Key, selection: Selection
@@ -173,6 +169,10 @@ class Uploads:
             maps = block_maps_of(session, agcam, every[:, None])
         assert maps is not None, "they are agcam's"
         return int(target[0]), maps[0, 0].numpy()
+
+    def _classes_a_step(self, wanted: Wanted) -> int:
+        each = max(OFFERED[wanted.method].needs.cost().target, 1.0) * wanted.views
+        return max(1, int(STEP // each))
 
     def _explain(
         self, key: Key, upload: Upload, selection: Selection, count: int, methods: Sequence[Method]

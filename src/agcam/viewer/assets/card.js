@@ -1,5 +1,6 @@
 // One picture with what is known of it; numbers are decoded when they are first drawn.
 
+import { Memo } from "./dom.js";
 import { decodeFloats, rangeOnPixels } from "./pixels.js";
 import { squareOf } from "./regions.js";
 
@@ -8,8 +9,7 @@ import { squareOf } from "./regions.js";
 export class Card {
 	/** `hooks` as in viewer.js: they fetch what the card lacks. @param {CardData} data */
 	constructor(data, hooks = {}) {
-		Object.assign(this, { data, hooks, coming: new Map() });
-		this.grids = new Map();
+		Object.assign(this, { data, hooks, coming: new Map(), memo: new Memo() });
 		this.title = data.title;
 		this.name = data.title; // as short as tells it apart
 		this.targets = data.targets ?? [];
@@ -90,13 +90,10 @@ export class Card {
 
 	/** A map's numbers, its range over what the picture shows of it, and the protocol's square. */
 	grid(map) {
-		let made = this.grids.get(map);
-		if (!made) {
+		return this.memo.get(map, [], () => {
 			const grid = { values: decodeFloats(map.values), shape: map.shape };
-			made = { ...grid, range: map.range ?? rangeOnPixels(grid, this.frame), square: null };
-			this.grids.set(map, made);
-		}
-		return made;
+			return { ...grid, range: map.range ?? rangeOnPixels(grid, this.frame), square: null };
+		});
 	}
 
 	/** The map within [0, 1] on the protocol's square, for boxes and contours. */

@@ -29,14 +29,6 @@ class Viewer {
 		place.classList.add("agcam");
 	}
 
-	setState(some) {
-		this.store.set(some);
-	}
-
-	state() {
-		return this.store.state;
-	}
-
 	/** Show a document in the place of the one before. */
 	show(given) {
 		this.cards = given.cards.map((data) => new Card(data, this.hooks));

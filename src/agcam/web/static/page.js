@@ -123,7 +123,7 @@ class Page {
 
   /** How maps are drawn. */
   drawing() {
-    const state = this.viewer?.state();
+    const state = this.viewer?.store.state;
     return state ? Object.fromEntries(link.VIEW.map((name) => [name, state[name]])) : this.view;
   }
 
@@ -132,7 +132,7 @@ class Page {
     const of = (method, target) => ({ ...this.selected, method, target: target.index });
     const get = (view) => (_, method, target) => server.view(this.key, view, of(method, target));
     const address = (file, selected) =>
-      server.fileAddress(this.key, file, selected, this.viewer?.state().opacity ?? 0.5);
+      server.fileAddress(this.key, file, selected, this.viewer?.store.state.opacity ?? 0.5);
     return {
       fetchMap: get("map"),
       fetchParts: get("parts"),
@@ -173,7 +173,7 @@ class Page {
   /** Show several methods for one class side by side; one that refuses says why. */
   async compare(names) {
     const { card, selected } = this;
-    const target = card.targets[this.viewer.state().target];
+    const target = card.targets[this.viewer.store.state.target];
     const maps = [];
     const items = [];
     at("compared").setAttribute("aria-busy", "true");
