@@ -185,6 +185,20 @@ def test_another_class_by_typing_its_name_or_number(visit):
         page.wait_for_url(f"**class={NAMES.index(name)}*")
 
 
+def test_two_classes_of_one_name_are_found_by_their_numbers(visit):
+    page = visit()
+    give(page, png(1))
+    shown(page)
+    seen = set()
+    for place in range(2):  # one that is listed already stands first
+        page.get_by_label("Another class").fill("crane")
+        page.wait_for_function("at => document.querySelectorAll(at).length === 2", arg=BARS)
+        page.locator(BARS).nth(place).click()
+        page.wait_for_url(re.compile("class=[45]" if not seen else f"class={9 - min(seen)}"))
+        seen.add(int(re.search(r"class=(\d)", page.url)[1]))
+    assert {NAMES[number] for number in seen} == {"crane"}
+
+
 @pytest.mark.parametrize(("number", "name"), [(2, "${1+1} {{ x }}"), (3, "<b>bold</b>")])
 def test_names_are_text_and_never_code(visit, number, name):
     page = visit(f"?class={number}")
