@@ -138,6 +138,12 @@ def test_a_reason_that_changes_nothing_is_cleared(found, tmp_path):
     assert cleared.suspicion[0, 0].sentence.endswith("changes 0 % of predictions.")
 
 
+@pytest.mark.parametrize(("score", "tests"), [(0.3, 1), (0.05, 0)])
+def test_what_is_nearly_suspicious_is_tested_too(found, tmp_path, score, tests):
+    nearly = replace(found, suspicion={(0, 0): Suspicion(score, "It is nearly always there.")})
+    assert len(prove(nearly, 3, tmp_path, lambda done, total: None)) == tests
+
+
 def test_a_test_is_made_once(found, tmp_path, monkeypatch):
     first = prove(found, 3, tmp_path, lambda done, total: None)
     monkeypatch.setattr(Trial, "erase", None)

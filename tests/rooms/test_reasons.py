@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agcam.auditing.reasons import reasons_of
+from agcam.auditing.recurrence import recurrence
 from agcam.auditing.seen import Seen
 from agcam.auditing.suspicion import suspicions
 from agcam.auditing.values import Patches, Pictures
@@ -231,3 +232,24 @@ def test_many_pictures_are_read_some_at_a_time(monkeypatch):
     large = replace(patches, features=patches.features.view(Large))
     after = scores(pictures, large)[2]
     assert after == pytest.approx(before)
+
+
+@given(SEEDS, st.integers(0, 4))
+@settings(max_examples=6, deadline=None)
+def test_a_mark_that_falls_into_several_reasons_is_found_as_a_whole(seed, target):
+    """A stripe of text: no part of it is large, all of it is the same in every picture."""
+    pictures, patches = made_up(seed)
+    draw = np.random.default_rng(seed + 1)
+    features = patches.features.reshape(len(pictures), TOP, DIM).copy()
+    own = np.flatnonzero(pictures.label == target)[:9]
+    marks = draw.normal(size=(TOP, DIM))
+    features[own] = marks + 0.3 * draw.normal(size=(len(own), TOP, DIM))
+    patches = replace(patches, features=features.reshape(-1, DIM))
+    reasons, _, worst = scores(pictures, patches)
+    assert max(worst, key=worst.get) == target
+    assert worst[target] > 0.5
+    whole = recurrence(target, Seen(pictures, patches))
+    parts = [one for one in reasons[target] if one.gains is None]
+    assert len(parts) > 1
+    assert max(whole.shared(parts).values()) == pytest.approx(whole.value)
+    assert sum(whole.of(one) for one in parts) <= whole.parts.sum() + 1e-9

@@ -20,13 +20,18 @@ from .values import Intervention, Outcome, Reason
 
 PASSES: Final = 5 * MOST  # of a reason, at most: 2 a picture erased, 3 a picture pasted into
 VERSION: Final = 3
+WORTH: Final = 0.1  # a score from which a reason is tested
 
 
 def prove(
     found: Findings, count: int, folder: Path, progress: Callable[[int, int], None]
 ) -> dict[tuple[int, int], tuple[Intervention, ...]]:
-    """Test the most suspicious reasons; what was tested before is read from `folder`."""
-    chosen = [one for one in found.ranked if found.is_suspicious(one)][:count]
+    """Test the most suspicious reasons; what was tested before is read from `folder`.
+
+    Those that are nearly suspicious are tested too: what changes nothing is not to stand first.
+    """
+    worth = [one for one in found.ranked if found.score(one) >= WORTH and not found.is_fine(one)]
+    chosen = worth[:count]
     done = {}
     for number, reason in enumerate(chosen):
         progress(number, len(chosen))

@@ -71,7 +71,7 @@ def audit(
         method: Whose maps show what speaks for a class.
         against: Another model with the same classes, such as an older checkpoint: what changed is
             reported. It is loaded as `model` is.
-        tests: How many of the most suspicious reasons are tested by changing pictures.
+        tests: How many reasons are tested by changing pictures at most, the most suspicious first.
         verdicts: A file that the page exported; what is fine in it is no longer suspicious.
         options: As in `explain`.
         limit: So many pictures, spread evenly over the data set; 0: all.

@@ -93,12 +93,16 @@ class Seen:
 
     def of_pictures(self, target: int, pictures: NDArray[np.int32]) -> Compared:
         """The patches of some pictures predicted as a class, in the order of `pictures`."""
+        every = self.rows_of(target, pictures)
+        starts = np.flatnonzero(np.diff(self.patches.picture[every], prepend=-1))
+        return Compared(self.directions(every), starts, np.full(len(pictures), target, np.int32))
+
+    def rows_of(self, target: int, pictures: NDArray[np.int32]) -> Rows:
+        """The rows of the patches of some pictures predicted as a class, in their order."""
         rows = self.rows[target]
         picture = self.patches.picture[rows]
         first, end = (np.searchsorted(picture, pictures, side) for side in ("left", "right"))
-        every = np.concatenate([rows[a:b] for a, b in zip(first, end, strict=True)])
-        starts = np.cumsum([0, *(end - first)[:-1]])
-        return Compared(self.directions(every), starts, np.full(len(pictures), target, np.int32))
+        return np.concatenate([rows[a:b] for a, b in zip(first, end, strict=True)])
 
     def _of_some(self, rows: Rows, each: int) -> Rows:
         """The rows of at most `each` pictures, evenly spaced."""

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .reasons import LEAST
+from .recurrence import copies, recurrence
 from .seen import Compared, Features, Seen, evenly
 from .tone import SLIGHT
-from .values import Intervention, Pictures, Reason, Suspicion
+from .values import Intervention, Reason, Suspicion
 
 # Of logistic functions, by the tuning seeds of benchmarks/audit.py.
-ABOVE: Final = 0.12  # a strength so far above that of the median other class has 0.5,
-MIDDLE: Final = (0.585, 0.67)  # but at least and at most these
+ABOVE: Final = 0.24  # a strength so far above that of the median other class has 0.5,
+MIDDLE: Final = (0.56, 0.75)  # but at least and at most these
 WIDTH: Final = 0.02
 TONE: Final = (0.38, 0.05)  # middle and width, of how many more pictures have it than of others
 
@@ -25,8 +26,6 @@ EXAMPLES: Final = 64  # pictures of a reason that are compared
 OTHERS: Final = 32  # pictures of each other class
 CLASSES: Final = 30  # other classes
 EFFECT: Final = 0.05  # of predictions: an intervention that changes fewer clears a reason
-STEP: Final = 1 / 255  # of a colour's mean and deviation, and
-SAME: Final = 0.98  # cosine of two maps: nearer pictures are copies
 
 
 def suspicions(
@@ -35,25 +34,25 @@ def suspicions(
     """For each reason, by its class and number, how suspicious it is.
 
     Parts of a planted mark look the same whatever else is in the picture; parts of objects differ.
-    `alike` is the mean, over the pictures of a reason, of the greatest cosine between its best
-    patch and those of another picture of the class; `elsewhere` the same with pictures of other
-    classes (median class). `strength = (alike - elsewhere) * share^(1/4)`; a reason is suspicious
-    where that is large, and larger than in other classes. A tone is as suspicious as it is commoner
-    than in other classes.
+    `strength` is how much of what speaks for the class recurs (`Recurrence.shared`); a reason is
+    suspicious where that is large, and larger than in other classes. `alike` and `elsewhere` state
+    it: the mean greatest cosine between a reason's best patch and those of another picture of the
+    class, and of other classes (median class). A tone is as suspicious as it is commoner than in
+    other classes.
     """
     classes = np.array(sorted(seen.rows), dtype=np.intp)
     some = classes[evenly(len(classes), CLASSES + 1)].tolist()
     others = seen.compared(some, OTHERS)
     every = [reason for own in reasons.values() for reason in own]
+    recurring = {target: recurrence(target, seen) for target in reasons}
+    strength = {target: recurring[target].shared(own) for target, own in reasons.items()}
     parts = {
-        (one.target, one.number): _parts(one, seen, others) for one in every if one.gains is None
+        (one.target, one.number): _parts(one, seen, others)
+        | {"strength": strength[one.target][one.number]}
+        for one in every
+        if one.gains is None
     }
-    strongest = {
-        target: max(
-            (some["strength"] for key, some in parts.items() if key[0] == target), default=0
-        )
-        for target in reasons
-    }
+    strongest = {target: max(some.values(), default=0.0) for target, some in strength.items()}
     return {
         (one.target, one.number): (
             _weighed(parts[one.target, one.number], one.target, strongest)
@@ -78,19 +77,17 @@ def _parts(reason: Reason, seen: Seen, others: Compared) -> dict[str, float]:
     first = np.sort(np.unique(picture, return_index=True)[1])[:EXAMPLES]
     features = seen.directions(reason.patches[first])
     own = seen.of_pictures(reason.target, picture[first]).best(features)
-    alike = _alike(own, _copies(seen.pictures, picture[first]))
+    alike = _alike(own, copies(seen.pictures, picture[first]))
     other = others.target != reason.target
     best = others.best(features)
     means = [float(best[:, others.target == one].mean()) for one in np.unique(others.target[other])]
     usual = float(np.median(means)) if means else 0.0
-    strength = (alike - usual) * reason.share**0.25
     return {
         "alike": alike,
         "elsewhere": usual,
         "share": reason.share,
         "occurrence": reason.occurrence,
         "one place": _one_place(reason, len(first)),
-        "strength": strength,
     }
 
 
@@ -153,15 +150,6 @@ def _alike(best: Features, copies: NDArray[np.bool_]) -> float:
     if (~copies).sum(1).min() + 1 < LEAST:
         return 0.0
     return float(best[~copies].mean())
-
-
-def _copies(pictures: Pictures, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """(picture, picture): whether two show the same: colours and maps are the same."""
-    tone, maps = pictures.tone[rows], pictures.predicted_map[rows].reshape(len(rows), -1)
-    maps = maps / np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-9)
-    far = np.abs(tone[:, None] - tone[None]).max(-1)
-    copies = (far < STEP) & (maps @ maps.T > SAME) | np.eye(len(rows), dtype=np.bool_)
-    return np.asarray(copies)
 
 
 def _one_place(reason: Reason, count: int) -> float:

@@ -41,7 +41,7 @@ class Examining:
     ] = None
     tests: Annotated[
         int,
-        typer.Option(min=0, help="How many suspicious reasons are tested by changing pictures."),
+        typer.Option(min=0, help="How many reasons are tested by changing pictures at most."),
     ] = 3
     verdicts: Annotated[
         Path | None,
