@@ -1,8 +1,10 @@
 """What `annotate` writes is read back as it was: by our own readers and by pycocotools."""
 
 import base64
+import importlib.util
 import io
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -32,6 +34,7 @@ from agcam.annotations.outline import outline
 from agcam.annotations.record import record_of, runs
 from agcam.images import open_picture
 from agcam.maps import MaskRule, instances, png_bytes, union
+from places import ROOT
 
 NAMES = ("cat", "Häuschen, klein", "犬")
 RULE = MaskRule(0.5, 0)
@@ -356,6 +359,31 @@ def test_predicted_classes_and_given_ones(model, folder, tmp_path):
         agcam.annotate(model, folder, out=tmp_path / "none", labels=["unicorn"])
     with pytest.raises(PictureError):
         agcam.annotate(model, tmp_path / "two" / "records", out=tmp_path / "e", labels="predicted")
+
+
+@pytest.mark.parametrize(
+    ("tool", "module", "to", "least"),
+    [
+        ("pycocotools", "pycocotools", "coco", 1),
+        ("torchvision", "torchvision", "voc", 1),
+        ("ultralytics", "ultralytics", "yolo", 0.8),  # draws the outline's pixels too
+        ("labelme", "labelme", "labelme", 0.8),
+        ("label-studio", "label_studio_sdk", "label-studio", 1),
+        ("fiftyone", "fiftyone", "fiftyone", 1),
+    ],
+)
+def test_a_tool_reads_what_is_written_for_it(tool, module, to, least, model, folder, tmp_path):
+    """By the tool's own code, where it is installed; nothing of agcam has a part in it."""
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{tool} is not installed: pip install {module.replace('_', '-')}")
+    agcam.annotate(model, folder, to, out=tmp_path / "out")
+    words = [sys.executable, str(ROOT / "benchmarks" / "other_tools.py"), "out", tool]
+    done = ended(words, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"(\d+) objects in 4 pictures.*a mask ([\d.]+), .*most (\d+)", done.stdout)
+    assert int(found[1]) >= 4
+    assert float(found[2]) >= least
+    assert int(found[3]) <= (least < 1)
 
 
 @pytest.fixture
