@@ -323,6 +323,18 @@ def test_weights_that_took_gradients_take_them_after_a_hierarchy(pictures):
     assert all(weight.requires_grad for weight in model.parameters() if weight is not frozen)
 
 
+class _OfOnePicture(_Convolutional):
+    def forward(self, pixels):
+        if len(pixels) > 1:
+            raise RuntimeError("one picture at a time")
+        return super().forward(pixels)
+
+
+def test_a_model_that_fails_while_it_is_measured_is_refused_with_its_own_words(pictures):
+    with pytest.raises(agcam.ModelError, match=r"held constant.*one picture at a time"):
+        explained(_OfOnePicture().double(), pictures[:1], 3)
+
+
 def test_the_refusal_names_what_was_seen():
     model = timm.create_model("xcit_nano_12_p16_224", depth=2, num_classes=5).eval()
     with pytest.raises(agcam.ModelError, match="channels") as refusal:

@@ -23,7 +23,7 @@ from .hooks import LayoutMismatchError
 from .observe import Observation
 from .positions import Found, find_positions
 from .rows import with_proved_rows
-from .untraceable import NO_GRADIENT, NO_POSITIONS, SEVERAL_GRIDS, UntraceableError
+from .untraceable import FAILED, NO_GRADIENT, NO_POSITIONS, SEVERAL_GRIDS, UntraceableError
 
 
 def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str) -> Layout:
@@ -56,8 +56,10 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
         raise
     except PositionsError as error:
         raise UntraceableError(NO_POSITIONS.format(name=name, why=why, cause=error)) from error
-    except (LayoutMismatchError, RuntimeError) as error:
+    except LayoutMismatchError as error:
         raise UntraceableError(NO_GRADIENT.format(name=name)) from error
+    except RuntimeError as error:
+        raise UntraceableError(FAILED.format(name=name, cause=_first_line(error))) from error
     holding = iter(one is not None for one in places)
     *frames, rows, columns = found.cells
     return replace(
@@ -67,6 +69,10 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
         places=tuple(_upright(one, classifier.medium) for one in places if one is not None),
         stem=found.stem,
     )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "").rstrip(".")
 
 
 def _measured(

@@ -40,6 +40,10 @@ NO_GRADIENT = (
     "{name}: its logits have no gradient at the tokens of its last block (quantized layers, "
     "numpy or inference mode inside, or a head that does not read the blocks). " + INSTEAD
 )
+FAILED = (
+    "{name} does not run while what its attention returns is held constant (torch states: {cause}), "
+    "so agcam cannot measure where its attention lies. " + INSTEAD
+)
 NOT_ONE_PASS = (
     "{name}: its blocks do not form one chain (a tower that is called twice, two towers, or tokens "
     "that are detached between blocks), so agcam cannot tell where on the picture its attention "
