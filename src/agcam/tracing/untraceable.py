@@ -41,7 +41,7 @@ NO_GRADIENT = (
     "numpy or inference mode inside, or a head that does not read the blocks). " + INSTEAD
 )
 FAILED = (
-    "{name} does not run while what its attention returns is held constant (torch states: {cause}), "
+    "{name} does not run while what its attention returns is held constant (torch: {cause}), "
     "so agcam cannot measure where its attention lies. " + INSTEAD
 )
 NOT_ONE_PASS = (
