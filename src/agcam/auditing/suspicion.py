@@ -18,7 +18,7 @@ from .values import Intervention, Reason, Suspicion
 
 # Of logistic functions, by the tuning seeds of benchmarks/audit.py.
 ABOVE: Final = 0.24  # a strength so far above that of the median other class has 0.5,
-MIDDLE: Final = (0.56, 0.75)  # but at least and at most these
+MIDDLE: Final = (0.56, 0.85)  # but at least and at most these
 WIDTH: Final = 0.02
 TONE: Final = (0.38, 0.05)  # middle and width, of how many more pictures have it than of others
 
