@@ -84,6 +84,8 @@ def stirred(model):
 
 SWIN = {"window_size": 4, "embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2)}
 
+TNT = {"embed_dim": 24, "inner_dim": 12, "depth": 2, "num_heads_outer": 3, "num_heads_inner": 2}
+
 CASES = {
     "swin": Case(
         made("swin_tiny_patch4_window7_224", img_size=32, **SWIN),
@@ -119,18 +121,10 @@ CASES = {
         (32, 32),
         convit,
     ),
-    "tnt": Case(
-        made(
-            "tnt_s_patch16_224",
-            img_size=32,
-            embed_dim=24,
-            inner_dim=12,
-            depth=2,
-            num_heads_outer=3,
-            num_heads_inner=2,
-        ),
-        (32, 32),
-        tnt,
+    "tnt": Case(made("tnt_s_patch16_224", img_size=32, **TNT), (32, 32), lambda: tnt(2)),
+    # its patches are as many as the cells of a feature map, which is not the finest grid
+    "tnt, more patches": Case(
+        made("tnt_s_patch16_224", img_size=64, **TNT), (64, 64), lambda: tnt(4)
     ),
     "pvt": Case(
         without_neighbours(

@@ -128,10 +128,10 @@ def convit():
     return [*gated, Where((4, 4), whole(4, 4, 1))]
 
 
-def tnt():
-    """Within each patch of 16 pixels a side 4 x 4 tokens; then the 2 x 2 patches."""
-    inner = Where((8, 8), windows(cells(8, 8), 4, 4))
-    return [inner, Where((2, 2), whole(2, 2, 1))] * 2
+def tnt(side):
+    """Within each of `side` x `side` patches of 16 pixels 4 x 4 tokens; then the patches."""
+    inner = Where((4 * side, 4 * side), windows(cells(4 * side, 4 * side), 4, 4))
+    return [inner, Where((side, side), whole(side, side, 1))] * 2
 
 
 def pvt(side, ratios):

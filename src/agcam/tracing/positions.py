@@ -152,19 +152,19 @@ def _choose_stem(
 def finest_grid(keys: list[int], seen: Observation, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The finest grid: a feature map of as many cells as an attention has rows or different keys.
 
-    Or square cells, as many as the keys of the attention that has most.
+    Or square cells, as many as the keys of the attention that has most, where they are finer.
     """
     most, rows = max(keys, default=0), [call.batch * call.queries for call in seen.calls]
     if most == 0:
         raise PositionsError("no value of its attention changes with the picture")
     maps = [one for one in seen.maps if math.prod(one) > 1]
     fitting = [one for one in maps if math.prod(one) in (*keys, *rows)]
-    if fitting:
-        return max(fitting, key=math.prod)
     side = (math.prod(sizes) / most) ** (1 / len(sizes))
     square = tuple(round(size / side) for size in sizes)
     if math.prod(square) == most:
-        return square
+        fitting.append(square)
+    if fitting:
+        return max(fitting, key=math.prod)
     # heads that share an axis with windows have keys of their own; windows that overlap, copies
     smaller = [one for one in maps if math.prod(one) < most]
     if not smaller:
