@@ -143,11 +143,16 @@ def grad_cam(found, finest, **_):
 def evidence(found, finest, detached):
     """`sum over heads of softmax(S) alpha`, the mean over the rows that carry gradient."""
     blocks = range(len(found))[-max(1, round(len(found) / 6)) :]
+    return summed(found, detached, blocks, lambda scores, alpha: scores.softmax(-1) * alpha)
+
+
+def summed(found, detached, blocks, terms):
+    """The terms of some attentions (window head row key) on the cells."""
     total = 0
     for number in blocks:
         scores, alpha = detached[number]
         rows = alpha.ne(0).any(-1).any(1).sum(-1).clamp(min=1)
-        keys = (scores.softmax(-1) * alpha).sum((1, 2)) / rows[:, None]
+        keys = terms(scores, alpha).sum((1, 2)) / rows[:, None]
         total = total + torch.einsum("wk,wkc->c", keys, found[number].shares)
     return total
 
@@ -157,12 +162,16 @@ def spread_by(matrix, relevance):
     return (weights @ relevance) / weights.sum(1)
 
 
+def over_attention(found, relevance):
+    depth = len(found)
+    middle = found[depth // 2 : depth // 2 + max(1, round(depth / 6))]
+    return spread_by(sum(dense(one, one.attention.mean(1)) for one in middle), relevance)
+
+
 def reached(found, finest, detached, temperature):
     depth = len(found)
     start = evidence(found, finest, detached)
-    start = (start - start.mean()).clamp(min=0)
-    middle = found[depth // 2 : depth // 2 + max(1, round(depth / 6))]
-    start = spread_by(sum(dense(one, one.attention.mean(1)) for one in middle), start)
+    start = over_attention(found, (start - start.mean()).clamp(min=0))
     alike = 0
     for one in found[-max(1, round(depth / 3)) :]:
         lie = one.shares.any(-1)
@@ -186,12 +195,21 @@ def agcam_focus(found, finest, detached, temperature=0.2):
     return (end - end.mean()).clamp(min=0).square().view(finest)
 
 
+def agcam_evidence(found, finest, detached):
+    own = evidence(found, finest, detached)
+    read = summed(found, detached, range(len(found)), lambda s, a: s.sigmoid() * a.clamp(min=0))
+    three = torch.stack([own, over_attention(found, own), read])
+    three = (three - three.mean(1, keepdim=True)) / three.std(1, correction=0, keepdim=True)
+    return three.sum(0).pow(3).view(finest)
+
+
 METHODS = {
     "gae": gae,
     "rollout": rollout,
     "grad_cam": grad_cam,
     "agcam_spread": agcam_spread,
     "agcam_focus": agcam_focus,
+    "agcam_evidence": agcam_evidence,
 }
 
 
