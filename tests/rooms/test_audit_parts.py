@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from agcam.auditing import mistakes
 from agcam.auditing.editing import (
     elsewhere,
     erased,
@@ -259,12 +260,18 @@ def test_a_wrong_label_is_suspected_and_an_unsure_mistake_is_not():
     assert [one.row for one in suspects] == [3]
 
 
-def test_the_picture_unlike_its_class_is_first():
+def test_the_picture_unlike_its_class_is_first(monkeypatch):
     features = np.tile(np.array([1, 0, 0, 0], np.float16), (6, 1))
     features[4] = [0, 1, 0, 0]
     features += np.random.default_rng(0).normal(0, 0.05, features.shape).astype(np.float16)
-    made = outliers(pictures_of([0] * 6, [0] * 6), patches_of(range(6), [0] * 6, [0] * 6, features))
+    pictures, patches = (
+        pictures_of([0] * 6, [0] * 6),
+        patches_of(range(6), [0] * 6, [0] * 6, features),
+    )
+    made = outliers(pictures, patches)
     assert made[0].row == 4
+    monkeypatch.setattr(mistakes, "AT_ONCE", 4)  # features in memory
+    assert outliers(pictures, patches) == made
 
 
 def test_groups_of_right_and_wrong_inside_and_outside():

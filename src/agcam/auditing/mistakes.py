@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 
+from .seen import AT_ONCE
 from .values import Patches, Pictures
 
 PAIRS: Final = 12
@@ -131,7 +132,9 @@ def _described(
 ) -> tuple[Int[np.ndarray, " picture"], Float[np.ndarray, "picture dim"]]:
     """The pictures of some patches, and what describes them: the weighed mean, of length 1."""
     pictures, place = np.unique(patches.picture[rows], return_inverse=True)
-    sums = np.zeros((len(pictures), patches.features.shape[1]), np.float32)
-    weighed = patches.features[rows].astype(np.float32) * patches.relevance[rows, None]
-    np.add.at(sums, place.ravel(), weighed)
+    place, sums = place.ravel(), np.zeros((len(pictures), patches.features.shape[1]), np.float32)
+    for first in range(0, len(rows), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        weighed = patches.features[rows[some]] * patches.relevance[rows[some], None]
+        np.add.at(sums, place[some], weighed.astype(np.float32))
     return pictures, sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
