@@ -130,8 +130,7 @@ class Session:
             rows: Tensor = self.proved(kinds.Replay()).rows_read()
             return rows / rows.sum(1, keepdim=True).clamp(min=1)
         if layout.kept < layout.grid.tokens:  # a replay shows that no others are read
-            device = self.recording.logits.device
-            rows = torch.zeros(batch, layout.kept, dtype=torch.bool, device=device)
+            rows = self.recording.logits.new_zeros(batch, layout.kept, dtype=torch.bool)
             rows[:, list(layout.reads)] = True
             return as_weights(rows, layout)
         return as_weights(self.proved(kinds.Replay()).rows_read(), layout)
