@@ -1,4 +1,4 @@
-"""What else is at hand to find a class with a shortcut: numbers a class, from maps alone."""
+"""What else is at hand to find a class with a shortcut: numbers per class, from maps alone."""
 
 import numpy as np
 

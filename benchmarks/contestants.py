@@ -1,7 +1,7 @@
 """What is timed: plain inference, every method of the table, and what a user would pick instead.
 
 A contestant is a function of a `Stage` (model and pixels, random weights) that gives a callable:
-one call is one pass over the batch, for one class a picture, the model already loaded.
+one call is one pass over the batch, for one class per picture, the model already loaded.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@
 A map shows the wrong half of a picture if its pixels in the boxes rank below the others (area under
 the ROC curve below one half). Adds a row for each picture, and prints how many maps are wrong where
 `agcam` and `agcam_spread` agree little, and elsewhere. Tiny ImageNet's pictures count if they are
-predicted rightly, photographs always.
+predicted correctly, photographs always.
 """
 
 import argparse

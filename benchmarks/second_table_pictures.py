@@ -140,7 +140,7 @@ def one_per_class(given, model):
 
 
 def whole(given, model):
-    """Photographs of one object, of a set that the head mostly predicts rightly."""
+    """Photographs of one object, of a set that the head mostly predicts correctly."""
     some = {"demo": one_per_class, "dinov2": fifth_of_each}[model.name](given, model)
     for path, target in some:
         yield Item(f"{path.parent.name}/{path.name}", squashed(path), [target], [None])

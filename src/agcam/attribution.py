@@ -52,7 +52,7 @@ class Attribution:
         )
         if explanation.target.shape[1] != 1:
             raise TargetError(
-                "an attribution has one class a picture; call agcam.explain for several."
+                "an attribution has one class per picture; call agcam.explain for several."
             )
         maps = np.stack([pixel_map[0] for pixel_map in explanation.pixel_map])
         relevance = torch.from_numpy(np.asarray(maps)).to(inputs.device)

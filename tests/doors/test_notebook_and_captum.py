@@ -118,7 +118,7 @@ def test_no_target_is_the_prediction(tiny, pixels):
 
 
 def test_several_targets_a_picture_are_refused(tiny, pixels):
-    with pytest.raises(TargetError, match="one class a picture"):
+    with pytest.raises(TargetError, match="one class per picture"):
         Attribution(tiny).attribute(pixels, target=[[1, 2]] * 3)
 
 

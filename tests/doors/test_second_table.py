@@ -48,5 +48,5 @@ def test_the_page_states_what_the_rows_hold(tmp_path):
     assert (
         "| demo | SRG of the probability | 12 | 0.60 | 1 of 3 | `agcam` 0.60 | - | none |" in page
     )
-    assert page.count("12 pictures, 12 maps a method, 12 of them") == 2
+    assert page.count("12 pictures, 12 maps per method, 12 of them") == 2
     assert page.index("## Result") < page.index("## Where AGCAM loses") < page.index(": means")

@@ -79,5 +79,5 @@ def test_perturbation_is_the_authors(tmp_path, authors, authors_model):
     assert np.abs(ours["abpc"] - authors["abpc"]).max() < 1e-4
     for name in ("morf", "lerf"):
         assert np.abs(found.curves[name][0] - authors[name].mean(0)).max() < 1e-3
-    # 6 recordings, and 18 passes a picture and method: both ends cost nothing more
+    # 6 recordings, and 18 passes per picture and method: both ends cost nothing more
     assert found.run.cost["forwards"] == 6 * (1 + 18 * 2)

@@ -372,7 +372,7 @@ def test_what_is_for_still_pictures_alone_is_refused(tiny, pixels, tmp_path):
     model, clip = classifier(), moving_disk()
     with pytest.raises(PictureError, match="objects are found on still pictures"):
         agcam.explain(model, clip).boxes()
-    with pytest.raises(PictureError, match="is no clip, which frames, films and moments"):
+    with pytest.raises(PictureError, match="is not a clip, which frames, films and moments"):
         agcam.explain(tiny, pixels[:1]).moments()
     with pytest.raises(ModelError, match="takes a clip, and annotate is for still pictures"):
         agcam.annotate(model, ".", out=tmp_path / "out")

@@ -158,5 +158,5 @@ def test_the_dictionary_that_timm_takes():
     with torch.no_grad():
         torch.testing.assert_close(found.logits, model(given))
     given["patch_coord"][0, 3] = torch.tensor([2, 4])
-    with pytest.raises(PictureError, match="are no whole grid, row by row"):
+    with pytest.raises(PictureError, match="do not form a whole grid, row by row"):
         agcam.explain(model, given)

@@ -174,7 +174,7 @@ def test_what_is_for_still_pictures_alone_is_refused():
         agcam.explain(ast(), values, refine=True)
     with pytest.raises(PictureError, match="objects are found on still pictures"):
         agcam.explain(ast(), values).boxes()
-    with pytest.raises(PictureError, match="is no clip, which frames, films and moments are of"):
+    with pytest.raises(PictureError, match="is not a clip, which frames, films and moments are of"):
         agcam.explain(ast(), values).overlays()
 
 

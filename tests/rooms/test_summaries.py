@@ -117,7 +117,7 @@ def test_the_figures_of_the_page_are_the_stores(store):
     ("failure", "right_only", "why"),
     [
         (Failure(0, "0.png", "", "iou", "no box"), True, "see Failures"),
-        (Failure(0, "0.png", "agcam", "abpc", "too large"), True, "no picture predicted rightly"),
+        (Failure(0, "0.png", "agcam", "abpc", "too large"), True, "no picture predicted correctly"),
         (Failure(0, "0.png", "rollout", "iou", "no box"), False, "no picture with what it needs"),
     ],
 )

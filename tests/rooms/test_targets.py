@@ -80,7 +80,7 @@ def test_forms(target, found):
         ({1, 2}, "a target is a class number, a name or a list, not {1, 2}"),
         ({"a": 1, "b": 2}, "a target is a class number, a name or a list"),
         (b"cup", "a target is a class number, a name or a list, not b'cup'"),
-        ([1, 2, 3], "3 targets for 2 pictures: a list has one target a picture"),
+        ([1, 2, 3], "3 targets for 2 pictures: a list has one target per picture"),
         ([1, 2, 3], "give a list of lists, as in [[1, 2], [1, 2]]"),
         ([[1, 2]], "1 targets for 2 pictures"),
         ([], "0 targets for 2 pictures"),

@@ -2,7 +2,7 @@
 
 A picture's address is `gtsegs://17.ppm::PATH`, row 17 of the file: agcam opens it like any other,
 fsspec itself does not know it. The layout is that of the authors' own file: `value/img`,
-`value/gt`, `value/id` and `value/target` hold one reference a picture; arrays are transposed, as
+`value/gt`, `value/id` and `value/target` hold one reference per picture; arrays are transposed, as
 MATLAB stores columns first; a mask is one reference further, and text is 16-bit characters.
 """
 

@@ -1,7 +1,7 @@
 """Room `annotations`: what a model looked at, handed on as instance labels.
 
 request   -> names; a job: the model, and the pictures with their `labels`
-annotator -> a shard of pictures to records, one a picture, where an engine wants it
+annotator -> a shard of pictures to records, one per picture, where an engine wants it
 stored    -> records on the disk; the final files from them
 formats   -> a table of pure functions from records to files
 """

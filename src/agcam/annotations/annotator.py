@@ -26,7 +26,7 @@ class Found:
 
 
 def start_annotator(request: Request, key: str) -> Annotator:
-    """An annotator in another process, with everything made anew from the names.
+    """An annotator in another process, with everything made again from the names.
 
     Raises:
         RunError: The names stand for something else here than where the run was planned.

@@ -67,8 +67,8 @@ class _Page:
         accuracy, right = found.accuracy(), "."
         if accuracy.number:
             right = (
-                f"; {100 * accuracy.mean:.1f} % are predicted rightly ({100 * accuracy.low:.1f} to "
-                f"{100 * accuracy.high:.1f})."
+                f"; {100 * accuracy.mean:.1f} % are predicted correctly "
+                f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})."
             )
         return f"{what} {len(found.pictures)} pictures of {len(found.classes)} classes{right}"
 
@@ -76,7 +76,7 @@ class _Page:
         """How it was made."""
         setup = self.found.setup
         return (
-            f"Maps by {setup.methods[0].name}, one recorded pass a picture; preparation: "
+            f"Maps by {setup.methods[0].name}, one recorded pass per picture; preparation: "
             f"{preparation_text(setup.classifier.preparation)}. Intervals are 95 % bootstrap "
             "intervals. summary.json, reasons.csv and pictures.csv hold every number."
         )
@@ -101,12 +101,12 @@ class _Page:
         found, link = self.found, self.shown.link
         labelled, called = found.labelled(target), found.called(target)
         right, name = found.pictures.right, found.name(target)
-        accuracy, rightly = interval_text(found.accuracy(target)), labelled[right[labelled]]
+        accuracy, correct = interval_text(found.accuracy(target)), labelled[right[labelled]]
         lost, wrong = labelled[~right[labelled]], called[~right[called]]
         gained = wrong[found.pictures.labelled[wrong]]
         facts = [
             ["pictures", link(str(len(labelled)), f"{name}: its pictures", labelled)],
-            ["predicted rightly", link(accuracy, f"{name}: predicted rightly", rightly)],
+            ["predicted correctly", link(accuracy, f"{name}: predicted correctly", correct)],
             ["predicted as another", link(str(len(lost)), f"{name}: called another", lost)],
             ["others predicted as it", link(str(len(gained)), f"Others called {name}", gained)],
         ]

@@ -80,7 +80,7 @@ def plan(setup: Setup, tests: int) -> Plan:
     classifier, method = setup.classifier, setup.methods[0]
     with torch_threads(setup.configuration.threads), evaluation_mode(classifier.module):
         try:
-            size = _recorded(setup, 1)()  # the survey of the model is no scan's time
+            size = _recorded(setup, 1)()  # the survey of the model is not part of a scan's time
         except AgcamError as error:
             raise RunError(f"{classifier.name} refuses {method.name}: {error}") from error
         batch = min(setup.configuration.batch_size, len(setup.dataset.samples))

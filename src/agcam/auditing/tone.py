@@ -14,7 +14,7 @@ LEAST: Final = 0.2  # share of the class's pictures more than of others'
 FEW: Final = 3  # pictures: fewer may have one by accident
 FLOOR: Final = 0.02  # of the range from black to white: below it a ratio means nothing
 _DEVIATION: Final = 1.4826  # of a normal distribution, over its median absolute deviation
-SLIGHT: Final = 0.05  # a gain nearer to 1 is no cast: a small coloured mark makes that much
+SLIGHT: Final = 0.05  # a gain nearer to 1 is not a cast: a small coloured mark makes that much
 GREEN: Final = 1  # what red and blue are compared with
 
 

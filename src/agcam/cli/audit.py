@@ -188,8 +188,9 @@ def _report(made: Audit) -> None:
     accuracy, right = found.accuracy(), ""
     if accuracy.number:
         right = (
-            f", {100 * accuracy.mean:.1f} % predicted rightly "
+            f", {100 * accuracy.mean:.1f} % predicted correctly "
             f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})"
         )
-    say(f"{len(found.pictures)} pictures{right}, {len(found.failures)} failures")
+    failed = len(found.failures)
+    say(f"{len(found.pictures)} pictures{right}, {failed} failure{'' if failed == 1 else 's'}")
     say(f"the page is {made.page}; {made.out / 'summary.json'} has the numbers")

@@ -93,7 +93,7 @@ def evaluate(
     """Evaluate methods on a data set; a run that was stopped continues."""
     from ..evaluation import evaluate as evaluate_
 
-    advise("nothing was stored yet; run the same command to start anew")
+    advise("nothing was stored yet; run the same command to start over")
     if loading.trust_remote_code:
         raise LoadError(
             "evaluate loads the model by its name in every worker, and never runs a model's own "

@@ -25,7 +25,7 @@ class Pace:
     """How long the rest takes at the pace of the last updates.
 
     What was done before the start is not counted, and pictures that were skipped are soon
-    forgotten. A count that falls begins anew: the next batch of one that counts each by itself.
+    forgotten. A count that falls starts over: the next batch of one that counts each by itself.
     """
 
     WINDOW: Final = 32  # updates

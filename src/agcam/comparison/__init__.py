@@ -50,8 +50,8 @@ def compare(
         model: As in `explain`.
         picture: One picture, clip or sound, as in `explain`.
         target: As in `explain`, for one picture.
-        methods: Names of `METHODS`, or "all". One that refuses the model is no error: its column
-            holds the reason.
+        methods: Names of `METHODS`, or "all". One that refuses the model is not an error: its
+            column holds the reason.
         options: For each method the options that differ from their defaults, as in `explain`:
             {"rise": {"masks": 4000}}.
         batch_size: The most pictures that the model is given at once.

@@ -17,7 +17,7 @@ from .synsets import names_of
 
 _LAYOUT = (
     "a CSV file (UTF-8) whose first line is path,label or path,label,left,top,right,bottom; one "
-    "line a box, several lines of one path and label are several boxes, empty sides are no box; "
+    "line a box, several lines of one path and label are several boxes, empty sides mean no box; "
     "paths are relative to the file's folder, absolute, or addresses"
 )
 SIDES = ("left", "top", "right", "bottom")

@@ -21,7 +21,7 @@ from .synsets import imagenet_classes
 _LAYOUT = (
     "image_ids.txt, class_labels.txt, localization.txt (and image_sizes.txt with boxes), as in "
     "metadata/ILSVRC/val; the pictures in the same folder, in its images/, or in dataset/NAME "
-    "beside metadata/NAME/SPLIT; classes.txt (one line a class, names between commas, synset "
+    "beside metadata/NAME/SPLIT; classes.txt (one line per class, names between commas, synset "
     "first) if names are wanted"
 )
 _FILES = ("image_ids.txt", "class_labels.txt", "localization.txt")

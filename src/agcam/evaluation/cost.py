@@ -26,7 +26,7 @@ Pass = Callable[[], object]
 
 
 def passes_of_cost(views: int) -> int:
-    """Forward passes of a picture and method: a plain one and all views, one pair for memory."""
+    """Forward passes per picture and method: a plain one and all views, one pair for memory."""
     return (1 + views) * (PAIRS + 1)
 
 

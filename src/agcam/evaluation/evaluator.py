@@ -44,7 +44,7 @@ ON_TRUTH: Final = (BoxCase, MaskCase, PictureMaskCase, PartCase)
 
 
 def start_evaluator(configuration: Configuration, key: str) -> Evaluator:
-    """An evaluator in another process, with everything made anew from the names.
+    """An evaluator in another process, with everything made again from the names.
 
     Raises:
         RunError: If the names stand for something else here than where the run was planned.

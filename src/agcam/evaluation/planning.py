@@ -147,7 +147,9 @@ def _try_methods(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
     seconds: dict[str, float] = {}
     refused: dict[str, str] = {}
     noise = noise_items(setup, 1)
-    _refusal(setup, setup.methods[0], noise)  # the survey of the model is no method's time
+    _refusal(
+        setup, setup.methods[0], noise
+    )  # the survey of the model is not part of any method's time
     for method in setup.methods:
         start = time.perf_counter()
         reason = _refusal(setup, method, noise)

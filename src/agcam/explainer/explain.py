@@ -49,10 +49,10 @@ def explain(
             tensor (batch, channel, height, width), which is used as it is.
         target: What is explained. None is the prediction; else a class number, a name, "not NAME"
             (the other side of a class), `Top(k)`, a text prompt for CLIP-like models, a list (one
-            target a picture) or a list of lists (several a picture). A function of the model's
+            target a picture) or a list of lists (several per picture). A function of the model's
             output for one picture (its logits, or all that it gives if it has none) is a target
             too: a callable, `Target` to name it, `Against` (a class against another) or
-            `Similarity` (to another picture); a list of those is several targets a picture.
+            `Similarity` (to another picture); a list of those is several targets per picture.
         method: A name in `METHODS`, or several, whose maps come from one recording. The explanation
             is the first one's; the others, or what refused them, are in its `beside` and `refused`.
         batch_size: The most pictures that the model is given at once, also by methods that run it

@@ -171,6 +171,6 @@ class MovingMaps(ShownMaps):
     def _clip(self, picture: int) -> Clip:
         if not self.clips:
             raise PictureError(
-                f"{self.sources[picture]} is no clip, which frames, films and moments are of."
+                f"{self.sources[picture]} is not a clip, which frames, films and moments are of."
             )
         return self.clips[picture]

@@ -23,7 +23,7 @@ _known: weakref.WeakKeyDictionary[nn.Module, tuple[object, str]] = weakref.WeakK
 def weights_hash(module: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of all parameters, buffers and packed weights.
 
-    Kept until a tensor is written to or replaced; made anew each time where torch cannot tell
+    Kept until a tensor is written to or replaced; made again each time where torch cannot tell
     (quantised models, tensors made of others).
     """
     state = _tensors(module)

@@ -17,7 +17,7 @@ from .libraries import few
 NO_LOGITS: Final = re.compile(
     r"loss.*|aux.*|.*hidden.*|attentions?|pooler_output|.*feat(ure)?s?|.*embed(ding|s|dings)?", re.I
 )
-"""Names under which models return what is no logits."""
+"""Names under which models return what are not logits."""
 DEEPEST: Final = 4
 INSTEAD: Final = (
     "give it a head, load a variant that has one, or name a target that is a function of its "
@@ -33,7 +33,7 @@ class NoLogitsError(ModelError):
 class Predict:
     """Logits (batch, class) of prepared pixels: the module's output, and where in it they are.
 
-    `where` None: they are found anew in each output.
+    `where` None: they are found again in each output.
     """
 
     output: Callable[..., Any]
@@ -131,7 +131,7 @@ def _attributes(output: Any) -> tuple[str, ...]:
 def find(output: Any, name: str) -> Leaf:
     """The one tensor that can be logits (batch, class); NoLogitsError where there is not just one.
 
-    A tensor by itself is it, also (batch,), one logit a picture. Hidden states, losses and
+    A tensor by itself is it, also (batch,), one logit per picture. Hidden states, losses and
     auxiliary heads are none; what is called `logits` comes before others.
     """
     if isinstance(output, Tensor):
@@ -157,9 +157,9 @@ def _why_none(output: Any, every: Sequence[Leaf], able: Sequence[Leaf]) -> str:
     other = next((leaf for leaf in every if leaf.names[-1:] == ("logits",)), None)
     if other is not None:
         return (
-            f"is no image classifier: its {other} are no logits (batch, class); make logits of "
-            f"them, agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or name a "
-            f"target that is a function of them, target=lambda y: {other.code}[..., 0]."
+            f"is not an image classifier: its {other} are not logits (batch, class); make logits "
+            f"of them, agcam.load(model, logits=lambda y: {other.code}.flatten(2).mean(2)), or "
+            f"name a target that is a function of them, target=lambda y: {other.code}[..., 0]."
         )
     if not every and output is not None:
         return (
@@ -178,7 +178,7 @@ def _why_none(output: Any, every: Sequence[Leaf], able: Sequence[Leaf]) -> str:
 def refuse_ranked(output: Any, name: str) -> None:
     """NoLogitsError for values that fall from column to column beside the numbers of their classes.
 
-    It looks at numbers, so it is no part of a pass that is traced.
+    It looks at numbers, so it is not part of a pass that is traced.
     """
     every = list(leaves(output))
     rows = [leaf for leaf in every if leaf.tensor.ndim == 2 and leaf.tensor.shape[1] > 1]
@@ -190,7 +190,7 @@ def refuse_ranked(output: Any, name: str) -> None:
         if falls and any(some.shape == values.shape for some in apart):
             raise NoLogitsError(
                 f"{name} gives the best classes in order ({leaf} beside their numbers), in which a "
-                "column is no class: let it give its logits, before topk or sort."
+                "column is not a class: let it give its logits, before topk or sort."
             )
 
 
@@ -205,7 +205,7 @@ def as_logits(tensor: Any, name: str, batch: int) -> Tensor:
             "logits that they are made from."
         )
     if tensor.ndim < 2 and tensor.numel() == batch:
-        return tensor.reshape(batch, 1)  # one logit a picture, squeezed
+        return tensor.reshape(batch, 1)  # one logit per picture, squeezed
     if tensor.ndim < 2:
         raise NoLogitsError(
             f"{name} gives {tuple(tensor.shape)} for {batch} picture{'s' * (batch != 1)}, in "

@@ -36,7 +36,7 @@ def classifier_from(model: object, arch: str | None, trust_remote_code: bool) ->
 
 
 def is_path(name: str) -> bool:
-    """Whether a name that is no model's is that of a file or folder."""
+    """Whether a name that is not a model's is that of a file or folder."""
     family, colon, _ = name.partition(":")
     if name == "demo" or (colon and family in FAMILIES):
         return False

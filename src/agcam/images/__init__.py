@@ -1,10 +1,10 @@
-"""Room `images`: the one way from whatever holds a picture to the pixels that a model wants.
+"""Room `images`: the one way from whatever holds a picture to the pixels that a model expects.
 
 given      rows, batches, tensors, folders (`find`) -> single pictures
 open       a file, bytes, an address, an array -> its content
 decode     -> an upright RGB picture, or bands (`arrays`); `tiff` and `dicom` are read there
 geometry   -> resized, cut, normalized, and the Frame that leads back
-checks     -> notes where the pixels cannot be what the model wants
+checks     -> notes where the pixels cannot be what the model expects
 prepared   all of it: `prepare_picture`, `prepare_pictures`
 films      a film, a folder of frames, a list of pictures -> the frames that a model takes
 clips      -> clips, ready as pictures are

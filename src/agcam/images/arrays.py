@@ -115,7 +115,7 @@ def numbers_of(array: Array, name: str, span: Span | None) -> Float[Array, "heig
     """Bands as float32: within 0 ... 1 for a stated span and for 8 bits, else as they are.
 
     Raises:
-        PictureError: They are no real numbers, or not finite.
+        PictureError: They are not real numbers, or not finite.
     """
     if array.dtype == bool or not np.issubdtype(array.dtype, np.number):
         raise PictureError(f"{name} holds {array.dtype}, not numbers of bands")

@@ -43,16 +43,16 @@ def _axes_note(classifier: Classifier, pixels: Tensor, medium: Medium) -> tuple[
 
 
 def prepare_clips(classifier: Classifier, given: Any, first: int = 1) -> Prepared:
-    """Open and prepare clips as the model wants them; a prepared tensor is taken as it is.
+    """Open and prepare clips as the model expects them; a prepared tensor is taken as it is.
 
     Args:
-        classifier: The model, and how it wants its frames.
+        classifier: The model, and how it expects its frames.
         given: One or several of: a film, a folder of frames, a list of pictures, an array (frame,
             height, width, 3). Or a prepared tensor (batch, frame, channel, height, width).
         first: The number of the first clip; those without a name are numbered from there on.
 
     Raises:
-        ModelError: How the model wants its frames is not known.
+        ModelError: The model's preparation of frames is not known.
         PictureError: A clip cannot be opened or prepared.
 
     """
@@ -62,7 +62,7 @@ def prepare_clips(classifier: Classifier, given: Any, first: int = 1) -> Prepare
     preparation, medium = classifier.preparation, classifier.medium
     if preparation is None or not medium.frames:
         raise ModelError(
-            f"{classifier.name}: how it wants its clips is not known; give them prepared, as a "
+            f"{classifier.name}: its preparation of clips is not known; give them prepared, as a "
             "tensor (batch, frame, channel, height, width)."
         )
     items = list_clips(given)

@@ -66,7 +66,9 @@ def _of_timm(places: Tensor, valid: Tensor) -> tuple[int, int]:
     rows, columns = (int(side) + 1 for side in own.amax(0))
     whole = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).reshape(-1, 2)
     if not bool(valid[: len(own)].all()) or not torch.equal(own.cpu(), whole):
-        raise PictureError(f"the patches' coordinates are no whole grid, row by row; {FORM}.")
+        raise PictureError(
+            f"the patches' coordinates do not form a whole grid, row by row; {FORM}."
+        )
     return rows, columns
 
 
@@ -76,7 +78,7 @@ def _picture(patches: Tensor, grid: tuple[int, int]) -> Tensor:
     numbers = patches.shape[-1]
     channels = next((n for n in (3, 1) if math.isqrt(numbers // n) ** 2 * n == numbers), 0)
     if patches.ndim != 2 or not channels:
-        raise PictureError(f"patches of {tuple(patches.shape)} are no square ones; {FORM}.")
+        raise PictureError(f"patches of {tuple(patches.shape)} are not square; {FORM}.")
     side = math.isqrt(numbers // channels)
     own = patches[: rows * columns]
     together = "(row column) (y x channel) -> channel (row y) (column x)"

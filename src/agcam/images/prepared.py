@@ -61,10 +61,10 @@ class Prepared:
 
 
 def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> Prepared:
-    """Open and prepare pictures as the model wants them; prepared tensors are taken as they are.
+    """Open and prepare pictures as the model expects them; prepared tensors are taken as they are.
 
     Args:
-        classifier: The model, and how it wants its pictures.
+        classifier: The model, and how it expects its pictures.
         pictures: One or a list of: what `open_picture` opens, a folder or a pattern of files, a
             row of a data set (a mapping with an image, a tuple of image and label), a tensor of
             uint8 (channel, height, width). Or pixels that are prepared already: a tensor (batch,
@@ -72,7 +72,7 @@ def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> P
         first: The number of the first picture; those without a name are numbered from there on.
 
     Raises:
-        ModelError: How the model wants its pictures is not known.
+        ModelError: The model's preparation of pictures is not known.
         PictureError: One of them cannot be opened or prepared.
     """
     if not classifier.medium.still:
@@ -90,7 +90,7 @@ def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> P
     preparation = classifier.preparation
     if preparation is None:
         raise ModelError(
-            f"{classifier.name}: how it wants its pictures is not known; state it: "
+            f"{classifier.name}: its preparation of pictures is not known; state it: "
             "preparation=agcam.Preparation((height, width), mean, std) or your own transform, or "
             "give them prepared, as a tensor (batch, channel, height, width)."
         )
@@ -119,7 +119,7 @@ def prepare_picture(
 
     Args:
         given: What `open_picture` opens, or an array with as many bands as the model takes.
-        preparation: How the model wants it.
+        preparation: How the model expects it.
         source: What messages call it.
         max_pixels: A file of more is refused.
 

@@ -45,14 +45,14 @@ def prepare_sounds(classifier: Classifier, given: Any, first: int = 1) -> Prepar
     """Open sounds and make spectrograms of them as the model wants; tensors are taken as they are.
 
     Args:
-        classifier: The model, and how it wants its sound.
+        classifier: The model, and how it expects its sound.
         given: One or several of: a file (WAV; with soundfile FLAC, OGG, MP3), (samples, rate), or
             what a data set of Hugging Face gives, {"array": ..., "sampling_rate": ...}. Or a
             prepared tensor (batch, time, frequency).
         first: The number of the first sound; those without a name are numbered from there on.
 
     Raises:
-        ModelError: How the model wants its sound is not known.
+        ModelError: The model's preparation of sound is not known.
         PictureError: A sound cannot be opened.
 
     """
@@ -63,7 +63,7 @@ def prepare_sounds(classifier: Classifier, given: Any, first: int = 1) -> Prepar
         return _prepared(pixels.detach(), sounds, [f"sound-{n}" for n in _numbers(first, pixels)])
     if preparation is None:
         raise ModelError(
-            f"{classifier.name}: how it wants its sound is not known; give it prepared, as a "
+            f"{classifier.name}: its preparation of sound is not known; give it prepared, as a "
             "spectrogram (batch, time, frequency)."
         )
     items, spectrograms, sounds = list_sounds(given), list[Tensor](), list[Sound]()
@@ -158,7 +158,7 @@ def _read(path: Path) -> tuple[NDArray[Any], int]:
         import soundfile
     except (ImportError, OSError) as error:
         raise PictureError(
-            f"{name} is no WAV file; soundfile reads it: pip install 'agcam[sound]'"
+            f"{name} is not a WAV file; soundfile reads it: pip install 'agcam[sound]'"
         ) from error
     try:
         samples, rate = soundfile.read(str(path), dtype="float32")

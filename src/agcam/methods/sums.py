@@ -14,7 +14,7 @@ from ..values.places import Parts
 
 
 def over_blocks(maps: Sequence[Tensor]) -> Tensor:
-    """The sum of one map a block, block after block."""
+    """The sum of one map per block, block after block."""
     return sum(maps[1:], maps[0])
 
 

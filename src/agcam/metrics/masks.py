@@ -42,7 +42,7 @@ def counts(case: MaskCase) -> Counts:
 
 
 def mask_pixel_accuracy(case: MaskCase) -> float:
-    """Share of the judged pixels that are predicted rightly; 0 where nothing is judged."""
+    """Share of the judged pixels that are predicted correctly; 0 where nothing is judged."""
     found = counts(case)
     return found.correct / max(found.judged, 1)
 

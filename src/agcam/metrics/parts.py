@@ -67,7 +67,9 @@ def _judged(case: MaskCase) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 def _parts(case: PartCase) -> tuple[NDArray[Any], NDArray[Any]]:
     relevance, drops = np.asarray(case.relevance, float), np.asarray(case.drops, float)
     if relevance.shape != drops.shape or relevance.ndim != 1 or not len(drops):
-        raise MetricError(f"one relevance and one drop a part, not {relevance.shape, drops.shape}")
+        raise MetricError(
+            f"one relevance and one drop per part, not {relevance.shape, drops.shape}"
+        )
     if not (np.isfinite(relevance).all() and np.isfinite(drops).all()):
         raise MetricError("parts have finite relevance and drops; those of this picture are not")
     return relevance, drops

@@ -24,7 +24,9 @@ def area(probabilities: NDArray[Any]) -> float:
     """
     values = np.asarray(probabilities, dtype=np.float64)
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise MetricError("a curve is one finite probability a step; the model gave something else")
+        raise MetricError(
+            "a curve is one finite probability per step; the model gave something else"
+        )
     return float(values.mean())
 
 
@@ -87,5 +89,5 @@ def _mean(logits: NDArray[Any]) -> float:
     """Area under a curve by the trapezoid rule / number of its steps."""
     values = np.asarray(logits, dtype=np.float64)
     if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all():
-        raise MetricError("a curve is one finite logit a step; the model gave something else")
+        raise MetricError("a curve is one finite logit per step; the model gave something else")
     return float(trapezoid(values) / (len(values) - 1))

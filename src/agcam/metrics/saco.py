@@ -16,7 +16,9 @@ def saco(case: GroupCase) -> float:
     """
     relevance, drops = np.asarray(case.relevance, float), np.asarray(case.drops, float)
     if relevance.shape != drops.shape or relevance.ndim != 1:
-        raise MetricError(f"one relevance and one drop a group, not {relevance.shape, drops.shape}")
+        raise MetricError(
+            f"one relevance and one drop per group, not {relevance.shape, drops.shape}"
+        )
     if not (np.isfinite(relevance).all() and np.isfinite(drops).all()):
         raise MetricError("groups have finite relevance and drops; those of this map are not")
     first, second = np.triu_indices(len(drops), 1)

@@ -16,7 +16,7 @@ _FUNNY_BIRDS: Final = "Hesse, Schaub-Meyer and Roth, FunnyBirds, ICCV 2023, arXi
 _LOCALIZATION: Final = Metric(
     name="attribution_localization",
     sentence="Share of the positive relevance that lies on the mask, at the picture's own size; "
-    "pictures that the model predicts rightly.",
+    "pictures that the model predicts correctly.",
     function=attribution_localization,
     needs=PictureMaskCase,
     better="higher",

@@ -233,7 +233,7 @@ class Store:
     def _unreadable(self, error: Exception) -> RunError:
         if isinstance(error, sqlite3.OperationalError):
             return RunError(f"{self.path} could not be read: {error}")
-        return DamageError(f"{self.path} is damaged: {error}; begin anew with another --store")
+        return DamageError(f"{self.path} is damaged: {error}; start over with another --store")
 
 
 def _now() -> str:

@@ -126,7 +126,7 @@ def _cosine(
 
 
 def embedding_of(output: Any, of: Callable[[Any], Tensor] | None) -> Float[Tensor, "batch dim"]:
-    """The one vector a picture in what a model gives. Raises TargetError."""
+    """The one vector per picture in what a model gives. Raises TargetError."""
     found = output if of is None else of(output)
     if not isinstance(found, Tensor):
         leaves = [leaf for leaf in pytree.tree_leaves(found) if isinstance(leaf, Tensor)]

@@ -95,7 +95,7 @@ def parse(target: Any, pictures: int) -> Targets:
     """Read the `target` of `explain` for so many pictures.
 
     None is the prediction. A number, name or function is the target of every picture. A list has
-    one target a picture, a list of lists or a 2-d tensor several; a list of only functions is
+    one target per picture, a list of lists or a 2-d tensor several; a list of only functions is
     several targets of every picture.
 
     Raises:
@@ -164,6 +164,6 @@ def _wrong_length(target: Sequence[Any], pictures: int) -> str:
     example = [item for item in flat if isinstance(item, str | int)][:2] or [0, 1]
     return (
         f"{len(target)} targets for {pictures} picture{'s' if pictures > 1 else ''}: a list has "
-        "one target a picture; for several of each picture give a list of lists, as in "
+        "one target per picture; for several per picture give a list of lists, as in "
         f"{[example] * min(pictures, 2)}."
     )

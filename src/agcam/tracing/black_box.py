@@ -40,7 +40,7 @@ class BlackBox:
         prove(classifier.name, recording.logits, torch.cat(parts), recording.pixels.dtype)
 
     def trace(self, target: Tensor) -> Query:
-        """Trace one target class a picture: `target` (batch,)."""
+        """Trace one target class per picture: `target` (batch,)."""
         recording = self.recording
         target = target.to(recording.pixels.device)
         pixels = self._classifier.medium.as_drawn(recording.pixels)

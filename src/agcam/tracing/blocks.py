@@ -42,7 +42,7 @@ class BlockScores(Instrumented):
         prove_logits(classifier.name, recording, proof)
 
     def trace(self, target: Tensor) -> BlockTrace:
-        """Trace one target class a picture: `target` (batch,)."""
+        """Trace one target class per picture: `target` (batch,)."""
         count, batch = len(self._outputs), len(target)
         nodes = self._pool if self._pooled else self._own
         gradients = gradients_of(self.logits, target.repeat(count), nodes)

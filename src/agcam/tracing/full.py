@@ -68,7 +68,7 @@ class FullGraph(Instrumented):
         prove_logits(classifier.name, recording, self.logits)
 
     def trace(self, target: Tensor) -> GraphTrace:
-        """Trace one target class a picture: `target` (batch,)."""
+        """Trace one target class per picture: `target` (batch,)."""
         if self.layout.places:
             return self._over_grids(target)
         found = gradients_of(self.logits, target, [*self._attention, *self._tokens])

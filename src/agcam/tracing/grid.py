@@ -2,7 +2,7 @@
 
 No count and no name is trusted. A token that enters the first block has a gradient at just the
 pixels that it is made of, its field. The next token's field lies further along one axis, the
-fastest; where it begins anew the next axis moves. Then every row, column and time step as a whole
+fastest; where it starts over the next axis moves. Then every row, column and time step as a whole
 must have a field of its own, at equal distances.
 """
 
@@ -180,7 +180,7 @@ def _by_edges(spans: Sequence[Span], length: int, name: str) -> tuple[float, NDA
 
 
 def _grid(tokens: NDArray[np.int_], count: int, extents: Sequence[tuple[float, float]]) -> Grid:
-    """The grid of tokens (time, row, column), of `count` with those that are no patches."""
+    """The grid of tokens (time, row, column), of `count` with those that are not patches."""
     order = tokens.ravel().tolist()
     together = order == list(range(order[0], order[0] + len(order)))
     whole = np.allclose(extents, [(0, 1)] * len(extents), rtol=0, atol=1e-9)

@@ -126,7 +126,7 @@ def attend(attention: Tensor, value: Tensor) -> Tensor:
 
 
 def gradients_of(logits: Tensor, target: Tensor, of: list[Tensor]) -> tuple[Tensor, ...]:
-    """Gradients of the target logits (one class a picture) with respect to the tensors `of`."""
+    """Gradients of the target logits (one class per picture) with respect to the tensors `of`."""
     with torch.enable_grad():
         chosen = logits.gather(1, target.to(logits.device)[:, None]).sum()
     return torch.autograd.grad(chosen, of, retain_graph=True)

@@ -45,7 +45,7 @@ class Probe:
 
     Attributes:
         orders: How the batch of each attention is made up of pictures; None where nothing in the
-            values changes with the picture, or keys are no positions.
+            values changes with the picture, or keys are not positions.
         stem: The number of the convolution whose feature map is exchanged; None: the pixels are.
         through_rows: A row that attention returns counts as lying where its query lies.
 

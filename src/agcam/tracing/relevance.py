@@ -35,7 +35,7 @@ class Tapes:
         prove_logits(classifier.name, recording, torch.cat([one.logits for one in self.tapes]))
 
     def by_rules(self, needs: TapeNeeds, target: Tensor) -> GraphTrace:
-        """Trace one target class a picture, `target` (batch,), by the rules that are needed."""
+        """Trace one target class per picture, `target` (batch,), by the rules that are needed."""
         rules = rules_of(needs)
         if rules.residual:
             for one in self.tapes:

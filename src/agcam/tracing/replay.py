@@ -56,7 +56,7 @@ class Leaves:
         return rows_read(self.logits, self._last, self.recording.layout.token_dim)
 
     def trace(self, target: Tensor) -> ReadTrace:
-        """Trace one target class a picture: `target` (batch,)."""
+        """Trace one target class per picture: `target` (batch,)."""
         return next(self.trace_each(target[:, None]))
 
     def trace_each(self, targets: Tensor) -> Iterator[ReadTrace]:

@@ -103,7 +103,7 @@ class Session:
             yield trace
 
     def trace(self, method: Method, target: Tensor) -> Any:
-        """What `method` reads to explain one target class a picture, `target` (batch,)."""
+        """What `method` reads to explain one target class per picture, `target` (batch,)."""
         self._check(method)
         self._check_reads(method)
         return _WAYS[type(method.needs)].trace(self, method.needs, target)

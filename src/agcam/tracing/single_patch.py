@@ -38,7 +38,7 @@ class SinglePatches:
         self.logits = logits[:, 1:]
 
     def trace(self, target: Tensor) -> SinglePatchTrace:
-        """Trace one target class a picture: `target` (batch,)."""
+        """Trace one target class per picture: `target` (batch,)."""
         index = target.to(self.logits.device)[:, None, None].expand(*self.logits.shape[:2], 1)
         return SinglePatchTrace(self.logits.gather(2, index)[..., 0], self.recording.grid)
 

@@ -26,7 +26,7 @@ AT_ONCE: Final = 8  # pictures in one pass: bounds memory, whatever the number o
 
 
 def streams(tapes: Tapes, target: Tensor, path: int = 0) -> StreamTrace:
-    """Trace one target class a picture, `target` (batch,); with gradients along a `path`."""
+    """Trace one target class per picture, `target` (batch,); with gradients along a `path`."""
     found = [_blocks(tape, chosen) for tape, chosen in zip(tapes.tapes, target, strict=True)]
     blocks = tuple(
         StreamBlock(*(torch.cat(parts) for parts in zip(*pictures, strict=True)))

@@ -32,7 +32,7 @@ class NormTokens(Instrumented):
         prove_logits(classifier.name, recording, self.logits)
 
     def trace(self, target: Tensor) -> TokenTrace:
-        """Trace one target class a picture: `target` (batch,)."""
+        """Trace one target class per picture: `target` (batch,)."""
         assert self._leaf is not None, "the last block's attention was reached"
         (gradient,) = gradients_of(self.logits, target, [self._leaf])
         dim = self.layout.token_dim

@@ -58,7 +58,7 @@ class Changes:
             lacking = [name for name in ("size", "mean", "std") if not getattr(self, name)]
             if lacking:
                 raise PictureError(
-                    "how this model wants its pictures is not known: state "
+                    "this model's preparation of pictures is not known: state "
                     f"{' and '.join(lacking)} too (--size --mean --std)"
                 )
             taken = channels or max(len(self.mean), len(self.std))

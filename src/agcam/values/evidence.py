@@ -1,4 +1,4 @@
-"""What tracers make and methods read, of one target a picture or of several side by side."""
+"""What tracers make and methods read, of one target per picture or of several side by side."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Account:
 
 @dataclass(frozen=True)
 class GraphTrace:
-    """Every attention of the model and one target a picture; memory grows with tokens squared.
+    """Every attention of the model and one target per picture; memory grows with tokens squared.
 
     `reads` and `places` as in AttentionTrace. Where rules carried relevance, not gradients,
     `relevance` is what arrived at each attention, and the blocks have ordinary gradients. Where
@@ -220,7 +220,7 @@ class GridTrace:
 
 @dataclass(frozen=True)
 class Query:
-    """The model as a function of pixels, of one target a picture; nothing inside it is traced.
+    """The model as a function of pixels, of one target per picture; nothing inside it is traced.
 
     Pixels are (batch, channel, *sides): height and width, of a clip time before them, of a sound
     frequency and time; as they are drawn, whatever the model's own axes are. `logit` and

@@ -41,7 +41,7 @@ class Metric:
         curve: From a case to the curve behind the number, which is stored beside it.
         axes: How the curve is drawn; None: it is not.
         map_of: The class whose map is judged, by boxes and masks.
-        right_only: Whether boxes and masks judge only pictures that the model predicts rightly.
+        right_only: Whether boxes and masks judge only pictures that the model predicts correctly.
         fill: What replaces removed pixels: a name of the fills of the evaluation.
 
     """

@@ -131,7 +131,7 @@ class Stream(Needs):
     @property
     def passes(self) -> str:
         """A tape, a walk back, and the steps."""
-        steps = f", {self.path} forwards and short backwards a target" if self.path else ""
+        steps = f", {self.path} forwards and short backwards per target" if self.path else ""
         return f"1 forward, 1 forward and 1 walk back along its operations{steps}"
 
 
@@ -142,7 +142,7 @@ class BlockScores(Needs):
     source = "block scores"
     reads = "every block's attention, and the gradient of that block's own score"
     _cost = Cost(2.5, 4.0)
-    _passes = "1 forward, 1 forward and 1 short backward a block"
+    _passes = "1 forward, 1 forward and 1 short backward per block"
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class SinglePatch(Needs):
 
     source = "single patches"
     reads = "the target's logit with one patch token at a time in the last block"
-    _passes = "1 forward; of the last block 1 forward a patch, of the others 1 for 64 patches"
+    _passes = "1 forward; of the last block 1 forward per patch, of the others 1 for 64 patches"
 
     def cost(self, grid: Grid = GRID) -> Cost:
         """At most a pass for each patch, which serve every target."""

@@ -1,4 +1,4 @@
-"""How a model wants its pictures: as data, or as a program of the user's own."""
+"""How a model expects its pictures: as data, or as a program of the user's own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PREPARED: Final = "none: the pixels were given prepared"
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a model wants its pictures, as data: resize, centre crop, scale, normalize.
+    """How a model expects its pictures, as data: resize, centre crop, scale, normalize.
 
     Args:
         size: (height, width) of the input, in pixels.

@@ -1,4 +1,4 @@
-"""Sound: how a model wants it, and the spectrogram that it saw."""
+"""Sound: how a model expects it, and the spectrogram that it saw."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class SoundPreparation:
-    """How a model wants its sound: a library's program that makes a spectrogram of it.
+    """How a model expects its sound: a library's program that makes a spectrogram of it.
 
     `run` takes samples of one channel within -1 ... 1, `rate` a second, and gives the spectrogram
     (time, frequency) of `size`; a column begins every `step` seconds. `frequencies` are the middles

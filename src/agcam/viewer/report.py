@@ -68,7 +68,7 @@ def _lead(results: Results) -> str:
     return (
         f"Run {run.key[:12]}, begun {run.started}, {state}. {len(samples)} of "
         f"{run.configuration['dataset']['samples']} samples judged, {right} of them predicted "
-        f"rightly; {failed} failure{'' if failed == 1 else 's'}. {LEGEND}"
+        f"correctly; {failed} failure{'' if failed == 1 else 's'}. {LEGEND}"
     )
 
 
@@ -105,7 +105,7 @@ def _missing(results: Results, metric: str, method: str) -> str:
     if any(one.metric == metric and one.method in ("", method) for one in results.failures):
         return "see Failures"
     if results.metrics[metric].get("right_only"):
-        return "no picture predicted rightly"
+        return "no picture predicted correctly"
     return "no picture with what it needs"
 
 

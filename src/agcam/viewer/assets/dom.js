@@ -69,7 +69,7 @@ export function textOf(value) {
 	return typeof value === "string" ? value : value.text;
 }
 
-/** Values by name; one is made anew only where what it is made of has changed. */
+/** Values by name; one is rebuilt only where what it is made of has changed. */
 export class Memo {
 	constructor() {
 		this.kept = new Map();

@@ -11,7 +11,7 @@ export class FrameSlider {
 		this.node = html`<div class="agcam-field"><span>Frame ${this.output}</span>${this.input}</div>`;
 	}
 
-	/** The slider of another card; none where it is no clip. */
+	/** The slider of another card; none where it is not a clip. */
 	setCard({ data, frame }) {
 		Object.assign(this, { frame, count: data.frames ?? 0 });
 		this.node.hidden = this.count < 2;

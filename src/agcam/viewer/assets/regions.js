@@ -19,7 +19,7 @@ const CORNERS = [...EDGES, -ROW - 1, -ROW + 1, ROW - 1, ROW + 1];
 
 /**
  * Boxes (left, top, right, bottom) of all regions above the threshold, in shares of the square.
- * Pixels that touch at a corner belong together; what lies in the hole of a region is no box.
+ * Pixels that touch at a corner belong together; what lies in the hole of a region is not a box.
  */
 export function boxesOf(square, threshold) {
 	const above = new Uint8Array(ROW * ROW);
