@@ -59,7 +59,7 @@ def audit(
 ) -> Audit:
     """Find out what each class of a data set is recognized by, and what of it is suspicious.
 
-    One recorded pass a picture gives prediction, maps and patches. The same call goes on where a
+    One recorded pass per picture gives prediction, maps and patches. The same call goes on where a
     stopped one was.
 
     Args:

@@ -99,7 +99,7 @@ class Reason:
         number: Its place among the class's reasons, the largest share first, a tone last.
         share: Of the relevance of all the class's patches.
         occurrence: Share of the class's pictures (predicted as it) in which it occurs.
-        patches: int64, rows of `Patches`, best example first, at most one a picture at the front.
+        patches: int64, rows of `Patches`, best example first, at most one per picture at the front.
         places: float32 (row, column), share of its relevance at each place; sums to 1.
         elsewhere: For other classes, in how large a share of their pictures it occurs.
         gains: Of a reason of the whole picture: how much stronger red, green and blue are than in

@@ -137,8 +137,8 @@ def _announce(made: Plan, workers: int) -> None:
     seconds = duration(made.seconds / workers)
     say(
         f"{made.forwards:,} forward passes of {made.forward_seconds * 1000:.0f} ms, and "
-        f"{made.own_seconds:.2f} s a picture for the methods' own: about {seconds} with {workers} "
-        f"worker{'s' * (workers > 1)}; run {made.key[:12]}"
+        f"{made.own_seconds:.2f} s per picture for the methods' own: about {seconds} "
+        f"with {workers} worker{'s' * (workers > 1)}; run {made.key[:12]}"
     )
 
 

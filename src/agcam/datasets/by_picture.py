@@ -1,4 +1,4 @@
-"""A data set of one sample a picture, whatever classes the picture has."""
+"""A data set of one sample per picture, whatever classes the picture has."""
 
 from __future__ import annotations
 

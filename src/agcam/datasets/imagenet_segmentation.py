@@ -52,7 +52,7 @@ def _check_fields(address: str, fields: dict[str, int]) -> None:
     wanted = [name for name in _FIELDS if name not in fields]
     if wanted or len({fields[name] for name in _FIELDS}) != 1:
         parts = " and ".join(f"value/{name}" for name in wanted or _FIELDS)
-        problem = f"{address}: {parts} must exist, with one row a picture"
+        problem = f"{address}: {parts} must exist, with one row per picture"
         raise LayoutError(problem, str(fields or "no value/"))
 
 

@@ -1,7 +1,7 @@
 """What the model predicts while pixels are replaced: all pictures and methods at once, none twice.
 
 The untouched picture's answer is the recording's, or one pass where another precision is chosen;
-that of the wholly replaced picture takes one pass a worker if the fill is one colour, else one a
+that of the wholly replaced picture takes one pass per worker if the fill is one colour, else one a
 picture.
 """
 

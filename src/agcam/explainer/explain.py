@@ -63,7 +63,7 @@ def explain(
             each pass of a method that needs many.
         preparation: How pictures are prepared, as in `agcam.load`.
         inputs: What the model's `forward` takes beside the picture, a dict by name or a tuple by
-            position. Tensors with one row a picture go with their pictures, all else is given
+            position. Tensors with one row per picture go with their pictures, all else is given
             whole.
         options: Other values of the method's options, such as {"masks": 4000} for RISE; they are
             in `METHODS[method].options`. Of several methods: {"rise": {"masks": 4000}}.

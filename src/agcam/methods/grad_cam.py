@@ -15,7 +15,7 @@ def grad_cam(trace: GraphTrace) -> Float[Tensor, "batch patch"]:
     """`relu(mean over heads of w * A)`, `w = mean over patches of dy/dA`; last block, read rows.
 
     Grad-CAM (Selvaraju et al., ICCV 2017) with the heads of the last attention as its channels:
-    the class token's row, the patches' columns, one weight a head. Beyond the baseline, ours:
+    the class token's row, the patches' columns, one weight per head. Beyond the baseline, ours:
     where several tokens are read, weights and maps are means over their rows. Equal to the
     baseline's program (github.com/hila-chefer/Transformer-Explainability at c3e578f) before it
     normalizes. Where the last attention is in windows, ours: weights are means over all of them.
