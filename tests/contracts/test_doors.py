@@ -43,7 +43,7 @@ COMMAND_ONLY = {
     "alpha": "Explanation.overlay",
     "colormap": "Explanation.overlay",
     "kind": "Explanation.save",
-    "film": "Explanation.save",
+    "video": "Explanation.save",
     "side": "Explanation.save",
     "resume": "skip",
     "fail_on": "Audit.fails",

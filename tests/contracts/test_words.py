@@ -19,7 +19,7 @@ ALLOWED = {
     ("web/schemas.py", "said"),  # a field of the API
     ("web/api.py", "said"),
     ("images/open.py", "tell"),  # of Python's files
-    ("images/films.py", "tell"),  # of PIL's animations
+    ("images/videos.py", "tell"),  # of PIL's animations
 }
 
 SOURCE = ROOT / "src/agcam"

@@ -13,9 +13,9 @@ from torch import nn
 import agcam
 from agcam.errors import ModelError, PictureError
 from agcam.explainer import Views
-from agcam.images.films import open_clip, sampled
+from agcam.images.videos import open_clip, sampled
 from agcam.maps import PatchMaps
-from agcam.maps.clips import contact_sheet, film, step_of, tiles
+from agcam.maps.clips import contact_sheet, step_of, tiles, video
 from agcam.values import Grid
 from reference.definition import attentions
 
@@ -200,7 +200,7 @@ def test_a_clip_for_a_model_of_pictures_is_refused(tiny):
         agcam.explain(tiny, torch.randn(1, 4, 3, 32, 32))
 
 
-# Films, folders, lists
+# Videos, folders, lists
 
 
 def moving_disk(count=8, size=(40, 30)):
@@ -213,10 +213,10 @@ def moving_disk(count=8, size=(40, 30)):
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
+def videos(tmp_path_factory):
     """The same eight frames as mp4, gif and a folder."""
-    place, frames = tmp_path_factory.mktemp("films"), moving_disk()
-    (place / "disk.mp4").write_bytes(film(frames, 10, "mp4"))
+    place, frames = tmp_path_factory.mktemp("videos"), moving_disk()
+    (place / "disk.mp4").write_bytes(video(frames, 10, "mp4"))
     frames[0].save(place / "disk.gif", save_all=True, append_images=frames[1:], duration=100)
     (place / "frames").mkdir()
     for number, frame in enumerate(frames):
@@ -236,10 +236,10 @@ def test_frames_are_sampled_evenly_from_the_first():
 
 
 @pytest.mark.parametrize("kind", ["disk.mp4", "disk.gif", "frames", "list", "array"])
-def test_a_film_a_folder_and_a_list_of_frames_are_one_clip(films, kind):
+def test_a_video_a_folder_and_a_list_of_frames_are_one_clip(videos, kind):
     given = {"list": moving_disk(), "array": np.stack([np.asarray(f) for f in moving_disk()])}
     model = classifier()
-    found = agcam.explain(model, given.get(kind, films / kind), 1)
+    found = agcam.explain(model, given.get(kind, videos / kind), 1)
     assert len(found) == 1
     clip = found.clips[0]
     assert clip.numbers == (0, 2, 4, 6)
@@ -255,11 +255,11 @@ def test_a_film_a_folder_and_a_list_of_frames_are_one_clip(films, kind):
         torch.testing.assert_close(found.grid_map, whole)
 
 
-def test_several_clips(films):
-    assert len(agcam.explain(classifier(), [films / "disk.mp4", films / "frames"])) == 2
-    batches = list(agcam.explain_each(classifier(), films, batch_size=1))  # the films in a folder
-    assert [batch.pictures[0].name for batch in batches] == ["disk.gif", "disk.mp4"]
-    bad = [films / "disk.gif", films / "none.mp4"]
+def test_several_clips(videos):
+    assert len(agcam.explain(classifier(), [videos / "disk.mp4", videos / "frames"])) == 2
+    batches = list(agcam.explain_each(classifier(), videos, batch_size=1))  # those in a folder
+    assert [batch.pictures[0].name for batch in batches] == ["disk.gif", "disk.mp4", "frames"]
+    bad = [videos / "disk.gif", videos / "none.mp4"]
     assert [batch.error is None for batch in agcam.explain_each(classifier(), bad)] == [True, False]
 
 
@@ -269,6 +269,8 @@ def test_several_clips(films):
         (Image.new("RGB", (8, 8)), "is one picture, and the model takes clips of 4 frames"),
         ("nowhere.mp4", "nowhere.mp4 does not exist"),
         (np.zeros((8, 8, 3), np.uint8), r"an array of a clip is \(frame, height, width, 3\)"),
+        (np.zeros((4, 3, 8, 8)), r"channels elsewhere.*array\.transpose\(0, 2, 3, 1\)"),
+        ([Image.new("RGB", (8, 8))], r"is one picture.*\[picture\] \* 4"),
         ([Image.new("RGB", (8, 8)), Image.new("RGB", (9, 8))], "have one size, not 8 x 8 and"),
         (torch.zeros(4, 3, 16, 16), r"add the batch: pixels\[None\]"),
         (torch.zeros(1, 4, 3, 16, 16, dtype=torch.long), "floating and normalized"),
@@ -280,9 +282,9 @@ def test_what_is_no_clip_is_refused(given, words):
         agcam.explain(classifier(), given)
 
 
-def test_a_file_that_is_no_film_is_refused(tmp_path):
-    (tmp_path / "bad.mp4").write_bytes(b"not a film")
-    with pytest.raises(PictureError, match=r"bad\.mp4 cannot be read as a film"):
+def test_a_file_that_is_no_video_is_refused(tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"not a video")
+    with pytest.raises(PictureError, match=r"bad\.mp4 cannot be read as a video"):
         open_clip(tmp_path / "bad.mp4", 4)
 
 
@@ -332,8 +334,8 @@ def test_the_time_step_of_a_frame():
     assert [step_of(n, 5, dropped) for n in range(5)] == [0, 0, 1, 1, 1]
 
 
-def test_moments_are_the_time_steps_with_most_relevance(films):
-    found = agcam.explain(classifier(), films / "disk.mp4", 1, "agcam")
+def test_moments_are_the_time_steps_with_most_relevance(videos):
+    found = agcam.explain(classifier(), videos / "disk.mp4", 1, "agcam")
     first, second = found.moments()
     totals = found.grid_map[0, 0].sum((1, 2))
     assert first.share == pytest.approx(float(totals.max() / totals.sum()))
@@ -346,11 +348,11 @@ def test_moments_are_the_time_steps_with_most_relevance(films):
 
 
 @pytest.mark.parametrize("kind", ["gif", "mp4"])
-def test_a_film_of_the_overlays(tmp_path, kind):
+def test_a_video_of_the_overlays(tmp_path, kind):
     found = agcam.explain(classifier(), moving_disk(), 1, "agcam")
     overlays = found.overlays()
     assert [one.size for one in overlays] == [(40, 30)] * 4
-    path = found.film(tmp_path / f"made.{kind}")
+    path = found.video(tmp_path / f"made.{kind}")
     frames = open_clip(path, 4)
     assert frames.total == 4
     for one, other in zip(frames.pictures, overlays, strict=True):
@@ -369,13 +371,31 @@ def test_files_of_a_clip(tmp_path):
 
 
 def test_what_is_for_still_pictures_alone_is_refused(tiny, pixels, tmp_path):
-    model, clip = classifier(), moving_disk()
-    with pytest.raises(PictureError, match="objects are found on still pictures"):
-        agcam.explain(model, clip).boxes()
-    with pytest.raises(PictureError, match="is not a clip, which frames, films and moments"):
+    model = classifier()
+    with pytest.raises(PictureError, match="is not a clip, which frames, videos and moments"):
         agcam.explain(tiny, pixels[:1]).moments()
     with pytest.raises(ModelError, match="takes a clip, and annotate is for still pictures"):
         agcam.annotate(model, ".", out=tmp_path / "out")
+
+
+def test_boxes_and_masks_of_a_clip_are_those_of_its_frames():
+    found = agcam.explain(classifier(), moving_disk(), 1, "agcam")
+    values = np.zeros(found.grid_map.shape, np.float32)
+    values[0, 0, 0, 0, 0] = values[0, 0, 1, 1, 1] = 1  # first step above left, second below right
+    found = replace(found, grid_map=torch.from_numpy(values))
+    objects, mask = found.boxes(), found.masks()
+    assert mask.shape == (4, 30, 40)
+    np.testing.assert_array_equal(mask, sum(one.mask.astype(int) for one in objects) > 0)
+    by_frame = {frame: box for one in objects for frame, box in one.by_frame.items()}
+    assert set(by_frame) == {0, 1, 2, 3}
+    assert by_frame[0] == by_frame[1]  # one time step
+    for frame, box in by_frame.items():
+        left, top, right, bottom = box
+        inside = mask[frame].nonzero()
+        assert (inside[0].min(), inside[0].max() + 1) == (top, bottom)
+        assert (inside[1].min(), inside[1].max() + 1) == (left, right)
+    assert by_frame[0][0] < by_frame[2][0]
+    assert by_frame[0][1] < by_frame[2][1]
 
 
 def test_methods_are_compared_on_a_clip(tmp_path):

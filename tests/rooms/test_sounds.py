@@ -148,7 +148,7 @@ def test_files_of_a_sound(wav, tmp_path):
     ("given", "words"),
     [
         ("nowhere.wav", r"nowhere\.wav does not exist"),
-        (np.zeros(100), "give a file, or samples with their rate"),
+        (np.zeros(100), "give them with their rate"),
         (torch.zeros(96, 32), r"add the batch: values\[None\]"),
         (torch.zeros(1, 1, 96, 32), r"a spectrogram \(batch, time, frequency\), not"),
         ((np.full(100, np.nan), RATE), "NaN or infinite"),
@@ -172,9 +172,7 @@ def test_what_is_for_still_pictures_alone_is_refused():
     values = torch.randn(1, 96, 32)
     with pytest.raises(PictureError, match="a spectrogram shifted in frequency"):
         agcam.explain(ast(), values, refine=True)
-    with pytest.raises(PictureError, match="objects are found on still pictures"):
-        agcam.explain(ast(), values).boxes()
-    with pytest.raises(PictureError, match="is not a clip, which frames, films and moments are of"):
+    with pytest.raises(PictureError, match="is not a clip, which frames, videos and moments"):
         agcam.explain(ast(), values).overlays()
 
 

@@ -35,7 +35,9 @@ USUAL: Final = "agcam,rollout,raw_attention,grad_cam,gae,attcat,legrad,random"
 def compare(
     picture: Annotated[
         str,
-        typer.Argument(help="A picture; a film or a sound for a model of them.", metavar="PICTURE"),
+        typer.Argument(
+            help="A picture; a video or a sound for a model of them.", metavar="PICTURE"
+        ),
     ],
     methods: Annotated[
         str, typer.Option(help="Names between commas, or all; see `agcam list methods`.")

@@ -38,7 +38,7 @@ def explain(
     pictures: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders of pictures, or globs; films or folders of frames for a model "
+            help="Pictures, folders of pictures, or globs; videos or folders of frames for a model "
             "of clips.",
             metavar="PICTURE...",
         ),

@@ -107,7 +107,7 @@ class SavedDrawing(Drawing):
     kind: Annotated[
         str, typer.Option("--format", help="Format of overlays and maps: png, jpg or webp.")
     ] = "png"
-    film: Annotated[str, typer.Option(help="Format of the film of a clip: gif or mp4.")] = "gif"
+    video: Annotated[str, typer.Option(help="Format of the video of a clip: gif or mp4.")] = "gif"
     side: Annotated[
         int,
         typer.Option(

@@ -14,7 +14,7 @@ def check_existing(pictures: Sequence[str]) -> None:
     """PictureError if none of the paths exists."""
     from ..images import find_pictures, holds_no_pictures
 
-    films = [path for path in map(Path, pictures) if holds_no_pictures(path)]
-    paths = [] if films else find_pictures(pictures)
-    if not films and not any(os.path.lexists(path) for path in paths):
+    videos = [path for path in map(Path, pictures) if holds_no_pictures(path)]
+    paths = [] if videos else find_pictures(pictures)
+    if not videos and not any(os.path.lexists(path) for path in paths):
         raise PictureError("; ".join(f"{printable(path)} does not exist" for path in paths[:5]))

@@ -184,6 +184,7 @@ class Explanation(Predictions, MovingMaps):
         """Everything but the pixels, ready for JSON."""
         return describe(self, picture)
 
+    @renamed(film="video")
     def save(
         self,
         folder: str | Path,
@@ -193,9 +194,9 @@ class Explanation(Predictions, MovingMaps):
         colormap: str = "turbo",
         kind: str = "png",
         side: int = 1600,
-        film: str = "gif",
+        video: str = "gif",
     ) -> list[Path]:
-        """Write overlay, map, a `.npy` and a JSON manifest of each picture, and a film of a clip.
+        """Write overlay, map, a `.npy` and a JSON manifest of each picture, and a video of a clip.
 
         The array holds (target, height, width) float32; of a clip it is `grid_map`. A
         class-agnostic method has one map for all targets, written once, with no class in its name.
@@ -208,7 +209,7 @@ class Explanation(Predictions, MovingMaps):
             kind: The format of overlay and map: png, jpg or webp.
             side: The most pixels of a longer side of all that is written; 0 for the picture's own:
                 50 MB for each class of 12 megapixels.
-            film: The format of the film of a clip: gif or mp4.
+            video: The format of the video of a clip: gif or mp4.
 
         Returns:
             The files that were written.
@@ -217,7 +218,7 @@ class Explanation(Predictions, MovingMaps):
             SaveError: A file could not be written; those of the same picture are removed.
         """
         stems = list(names or file_names(self.sources))
-        style = FileStyle(alpha, colormap, kind, side, film)
+        style = FileStyle(alpha, colormap, kind, side, video)
         if len(stems) != len(self):
             raise SaveError(f"{len(stems)} names for {len(self)} pictures: give one a picture.")
         written: list[Path] = []

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..errors import SaveError
 from ..maps import (
-    FILMS,
+    VIDEOS,
     PixelMap,
     heat_map,
     npy_bytes,
@@ -41,7 +41,7 @@ class FileStyle:
     """How overlays and maps are drawn and kept.
 
     `alpha` is the weight of the map in the overlay; `kind` is the format of the files (png, jpg or
-    webp), `film` that of a clip's (gif or mp4); `side` the most pixels of a longer side, 0 for
+    webp), `video` that of a clip's (gif or mp4); `side` the most pixels of a longer side, 0 for
     those of the picture itself. Raises SaveError for another format.
     """
 
@@ -49,10 +49,10 @@ class FileStyle:
     colormap: str = "turbo"
     kind: str = "png"
     side: int = 1600
-    film: str = "gif"
+    video: str = "gif"
 
     def __post_init__(self) -> None:
-        for given, known in ((self.kind, FORMATS), (self.film, FILMS)):
+        for given, known in ((self.kind, FORMATS), (self.video, VIDEOS)):
             if given not in known:
                 raise SaveError(f"no format is called {given!r}: give {', '.join(known)}.")
 
@@ -98,8 +98,11 @@ def files_of(
         yield files["overlay"], style.file(over)
         yield files["map"], style.file(heat_map(values, style.colormap))
         if explanation.clips:
-            files["film"] = f"{name}.{style.film}"
-            yield files["film"], explanation.film_file(style.film, picture, target, **style.of_map)
+            files["video"] = f"{name}.{style.video}"
+            yield (
+                files["video"],
+                explanation.video_file(style.video, picture, target, **style.of_map),
+            )
     size = list(kept.shape[:0:-1])
     manifest |= {"map_file": f"{stem}.npy", "map_size": size, **more}
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"

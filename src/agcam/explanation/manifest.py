@@ -78,7 +78,8 @@ def _clip(explanation: Explanation, picture: int) -> dict[str, Any]:
         return {}
     clip = explanation.clips[picture]
     frames = {"frames": list(clip.numbers), "rate": clip.rate, "total": clip.total}
-    return {"clip": frames}
+    times = {"times": list(clip.times)} if clip.times else {}
+    return {"clip": {**frames, **times}}
 
 
 def _target(explanation: Explanation, picture: int, target: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The maps of clips, frame by frame: overlays, films, and the moments that count."""
+"""The maps of clips, frame by frame: overlays, videos, and the moments that count."""
 
 from __future__ import annotations
 
@@ -9,44 +9,16 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from ..errors import PictureError
-from ..maps import PixelMap, film, overlay, step_of, write_atomically
-from ..values import Clip, Moment
+from ..maps import PixelMap, overlay, step_of, video, write_atomically
+from ..values import Moment
 from .shown import ShownMaps
 
-SLOWEST, USUAL, FASTEST = 1.0, 4.0, 12.0  # frames a second of films that are written
-FILM_SIDE: Final = 480  # pixels of a longer side
+SLOWEST, USUAL, FASTEST = 1.0, 4.0, 12.0  # frames a second of videos that are written
+VIDEO_SIDE: Final = 480  # pixels of a longer side
 
 
 class MovingMaps(ShownMaps):
     """What maps of clips and sounds show in time."""
-
-    sources: tuple[str, ...]
-
-    def on_frames(self, picture: int = 0, target: int = 0, side: int = 0) -> PixelMap:
-        """One map on the pixels of every frame of a clip: (frame, height, width), raw.
-
-        Args:
-            picture: Which clip, counted from 0.
-            target: Which of its targets, counted from 0.
-            side: The most pixels of a longer side; 0 for the frames' own.
-
-        Raises:
-            PictureError: It is not a clip.
-        """
-        clip, frame = self._clip(picture), self.frames[picture]
-        if 0 < side < max(frame.width, frame.height):
-            share = side / max(frame.width, frame.height)
-            frame = frame.scaled(round(frame.width * share), round(frame.height * share))
-        maps, size = (
-            self.at_patches(picture, slice(target, target + 1)),
-            (frame.width, frame.height),
-        )
-        every = [
-            maps.of_frame(number).on_pixels(frame, shown.convert("RGB").resize(size))[0]
-            for number, shown in enumerate(clip.pictures)
-        ]
-        return np.stack([np.asarray(one) for one in every]).view(PixelMap)
 
     def overlays(
         self,
@@ -81,7 +53,7 @@ class MovingMaps(ShownMaps):
             )
         )
 
-    def film(
+    def video(
         self,
         path: str | Path,
         picture: int = 0,
@@ -89,9 +61,9 @@ class MovingMaps(ShownMaps):
         *,
         alpha: float = 0.5,
         colormap: str = "turbo",
-        side: int = FILM_SIDE,
+        side: int = VIDEO_SIDE,
     ) -> Path:
-        """Write the overlays of a clip as a film, GIF or MP4 by the name's end.
+        """Write the overlays of a clip as a video, GIF or MP4 by the name's end.
 
         Args:
             path: The file, `.gif` or `.mp4` (which needs the extra `video`).
@@ -107,15 +79,15 @@ class MovingMaps(ShownMaps):
         """
         path, style = Path(path), {"alpha": alpha, "colormap": colormap}
         kind = path.suffix.lower().removeprefix(".")
-        write_atomically(path, self.film_file(kind, picture, target, side=side, **style))
+        write_atomically(path, self.video_file(kind, picture, target, side=side, **style))
         return path
 
-    def film_file(
-        self, kind: str, picture: int = 0, target: int = 0, *, side: int = FILM_SIDE, **style: Any
+    def video_file(
+        self, kind: str, picture: int = 0, target: int = 0, *, side: int = VIDEO_SIDE, **style: Any
     ) -> bytes:
-        """The content of the file that `film` writes, "gif" or "mp4"."""
+        """The content of the file that `video` writes, "gif" or "mp4"."""
         drawn = self.overlays(picture, target, side=side, **style)
-        return film(drawn, self._rate(picture), kind)
+        return video(drawn, self._rate(picture), kind)
 
     def moments(self, picture: int = 0, target: int = 0, count: int = 3) -> tuple[Moment, ...]:
         """The time steps of a clip or a sound with the most relevance, the most relevant first.
@@ -150,7 +122,7 @@ class MovingMaps(ShownMaps):
         if not inside:
             return None
         span = clip.time(inside[0]), clip.time(inside[-1] + 1)
-        return Moment(*span, clip.rate is not None, inside, share)
+        return Moment(*span, clip.in_seconds, inside, share)
 
     def _of_sound(self, picture: int, step: int, share: float) -> Moment:
         """A column of a sound's patches."""
@@ -163,14 +135,7 @@ class MovingMaps(ShownMaps):
     def _rate(self, picture: int) -> float:
         """Frames a second that show a clip at its own pace, within what eyes follow."""
         clip = self.clips[picture]
-        if clip.rate is None or len(clip) < 2 or clip.numbers[-1] == clip.numbers[0]:
+        span = clip.time(len(clip) - 1) - clip.time(0)
+        if not clip.in_seconds or span <= 0:
             return USUAL
-        rate = clip.rate * (len(clip) - 1) / (clip.numbers[-1] - clip.numbers[0])
-        return min(max(rate, SLOWEST), FASTEST)
-
-    def _clip(self, picture: int) -> Clip:
-        if not self.clips:
-            raise PictureError(
-                f"{self.sources[picture]} is not a clip, which frames, films and moments are of."
-            )
-        return self.clips[picture]
+        return min(max((len(clip) - 1) / span, SLOWEST), FASTEST)

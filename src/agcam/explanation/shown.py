@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -31,6 +32,7 @@ class ShownMaps:
     clips: tuple[Clip, ...]
     sounds: tuple[Sound, ...]
     pictures: tuple[Image.Image, ...]
+    sources: tuple[str, ...]
     class_specific: bool
     refine: bool
     answers: tuple[tuple[Answer, ...], ...]
@@ -59,6 +61,29 @@ class ShownMaps:
             frames=len(self.clips[picture]) if self.clips else 0,
         )
 
+    def on_frames(self, picture: int = 0, target: int = 0, side: int = 0) -> PixelMap:
+        """One map on the pixels of every frame of a clip: (frame, height, width), raw.
+
+        Args:
+            picture: Which clip, counted from 0.
+            target: Which of its targets, counted from 0.
+            side: The most pixels of a longer side; 0 for the frames' own.
+
+        Raises:
+            PictureError: It is not a clip.
+        """
+        clip, frame = self._clip(picture), self.frames[picture]
+        if 0 < side < max(frame.width, frame.height):
+            share = side / max(frame.width, frame.height)
+            frame = frame.scaled(round(frame.width * share), round(frame.height * share))
+        maps = self.at_patches(picture, slice(target, target + 1))
+        size = frame.width, frame.height
+        every = [
+            maps.of_frame(number).on_pixels(frame, shown.convert("RGB").resize(size))[0]
+            for number, shown in enumerate(clip.pictures)
+        ]
+        return np.stack([np.asarray(one) for one in every]).view(PixelMap)
+
     @cached_property
     def pixel_map(self) -> PixelMaps:
         """For each picture raw relevance (target, height, width) on the original's pixels.
@@ -83,7 +108,9 @@ class ShownMaps:
         """The objects that a map shows, each with box, mask and score; the highest score first.
 
         One rule for all methods, found on tuning pictures (decision 28); instances that touch in
-        the map are one object. A constant map shows none.
+        the map are one object. A constant map shows none. In a clip an object goes on from frame to
+        frame, and `by_frame` has its boxes; of a sound pixels are those of its spectrogram's
+        picture, and `Sound.region` gives seconds and Hz.
 
         Args:
             picture: Which picture, counted from 0.
@@ -93,18 +120,18 @@ class ShownMaps:
 
         Raises:
             RenderError: `threshold` is out of range.
-            PictureError: It is a clip.
         """
-        if self.clips or self.sounds:
-            raise PictureError("objects are found on still pictures, and this is none.")
-        relevance = self.on_pixels(picture, slice(target, target + 1))[0]
-        probability = self.answers[picture][target].probability
-        return instances(relevance, mask_rule(threshold), probability)
+        rule = mask_rule(threshold)
+        if self.clips:
+            relevance = self.on_frames(picture, target)
+        else:
+            relevance = self.on_pixels(picture, slice(target, target + 1))[0]
+        return instances(relevance, rule, self.answers[picture][target].probability)
 
     def masks(self, picture: int = 0, target: int = 0, *, threshold: float | None = None) -> Mask:
         """True on the objects of `boxes`: (height, width) of the original picture.
 
-        What the model never saw is False.
+        What the model never saw is False. Of a clip (frame, height, width).
 
         Args:
             picture: As in `boxes`.
@@ -116,4 +143,12 @@ class ShownMaps:
         """
         frame = self.frames[picture]
         found = self.boxes(picture, target, threshold=threshold)
-        return union(found, (frame.height, frame.width))
+        frames = (len(self.clips[picture]),) if self.clips else ()
+        return union(found, (*frames, frame.height, frame.width))
+
+    def _clip(self, picture: int) -> Clip:
+        if not self.clips:
+            raise PictureError(
+                f"{self.sources[picture]} is not a clip, which frames, videos and moments are of."
+            )
+        return self.clips[picture]

@@ -50,7 +50,7 @@ def preparation_of(processor: Any) -> Preparation:
 
 
 def _normalization(processor: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of pixels within 0 ... 1; of a video processor as a black and a white film show.
+    """Mean and std of pixels within 0 ... 1; of a video processor as black and white videos show.
 
     Some of those scale pixels to -1 ... 1 before they normalize, which no attribute states.
     """
@@ -65,12 +65,12 @@ def _normalization(processor: Any) -> tuple[tuple[float, ...], tuple[float, ...]
 
 
 def is_video_processor(processor: Any) -> bool:
-    """Whether this is a processor of films, by what it inherits from."""
+    """Whether this is a processor of videos, by what it inherits from."""
     return any(kind.__name__ == "BaseVideoProcessor" for kind in type(processor).__mro__)
 
 
 def _plain(grey: int) -> NDArray[np.uint8]:
-    """A film of one grey (frame, height, width, channel)."""
+    """A video of one grey (frame, height, width, channel)."""
     return np.full((2, 32, 32, 3), grey, np.uint8)
 
 

@@ -6,7 +6,7 @@ decode     -> an upright RGB picture, or bands (`arrays`); `tiff` and `dicom` ar
 geometry   -> resized, cut, normalized, and the Frame that leads back
 checks     -> notes where the pixels cannot be what the model expects
 prepared   all of it: `prepare_picture`, `prepare_pictures`
-films      a film, a folder of frames, a list of pictures -> the frames that a model takes
+videos      a video, a folder of frames, a list of pictures -> the frames that a model takes
 clips      -> clips, ready as pictures are
 sounds     a sound -> its spectrogram, and the picture of it
 inputs     whatever the model takes: `prepare_inputs`

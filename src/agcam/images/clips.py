@@ -11,12 +11,12 @@ from torch import Tensor
 from ..errors import ModelError, PictureError
 from ..values import CLIP, CLIP_CHANNELS_FIRST, Classifier, Clip, Frame, Medium, preparation_notes
 from .checks import far_note
-from .films import list_clips, open_clip
+from .clip_lists import CLIP_DIMS, list_clips
 from .geometry import prepare
 from .given import prepared_tensor
 from .prepared import Prepared, check_numbers, shown, source_of
+from .videos import open_clip
 
-CLIP_DIMS = 5
 FORM = "a prepared clip is (batch, frame, channel, height, width)"
 
 
@@ -47,7 +47,7 @@ def prepare_clips(classifier: Classifier, given: Any, first: int = 1) -> Prepare
 
     Args:
         classifier: The model, and how it expects its frames.
-        given: One or several of: a film, a folder of frames, a list of pictures, an array (frame,
+        given: One or several of: a video, a folder of frames, a list of pictures, an array (frame,
             height, width, 3). Or a prepared tensor (batch, frame, channel, height, width).
         first: The number of the first clip; those without a name are numbered from there on.
 
@@ -57,7 +57,7 @@ def prepare_clips(classifier: Classifier, given: Any, first: int = 1) -> Prepare
 
     """
     pixels = prepared_tensor(given)
-    if pixels is not None:
+    if pixels is not None and pixels.dtype != torch.uint8:
         return _take(classifier, pixels, first)
     preparation, medium = classifier.preparation, classifier.medium
     if preparation is None or not medium.frames:
@@ -94,6 +94,14 @@ def _notes(clip: Clip) -> tuple[str, ...]:
     return (f"clip: {clip.text}",)
 
 
+def _length_note(classifier: Classifier, count: int) -> tuple[str, ...]:
+    """Where a prepared clip has another number of frames than the model's configuration states."""
+    stated = classifier.medium.frames
+    if not stated or stated == count:
+        return ()
+    return (f"clip: {count} frames, and the model's configuration states {stated}",)
+
+
 def _take(classifier: Classifier, pixels: Tensor, first: int) -> Prepared:
     """Pixels that the user prepared."""
     pixels = pixels.detach()
@@ -117,7 +125,11 @@ def _take(classifier: Classifier, pixels: Tensor, first: int) -> Prepared:
         frames=(Frame.whole(width, height),) * len(pixels),
         pictures=tuple(clip.pictures[0] for clip in clips),
         sources=tuple(f"clip-{number}" for number in range(first, first + len(pixels))),
-        notes=(*far, *_axes_note(classifier, pixels, medium)),
+        notes=(
+            *far,
+            *_axes_note(classifier, pixels, medium),
+            *_length_note(classifier, by_frame.shape[1]),
+        ),
         clips=clips,
         medium=medium,
     )

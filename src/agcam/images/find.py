@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 
 from ..errors import PictureError
@@ -33,6 +33,16 @@ def find_pictures(names: Sequence[str | Path]) -> list[Path]:
         for path in _expand(_at_home(Path(name))):
             found.setdefault(os.path.normcase(path.absolute()), path)
     return list(found.values())
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture (or an animation) by its name."""
+    return path.suffix.lower() in _SUFFIXES
+
+
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Paths with the numbers in their names in order: 2 before 10."""
+    return sorted(paths, key=_natural)
 
 
 def _at_home(path: Path) -> Path:

@@ -101,7 +101,7 @@ def _pictures(given: list[Any]) -> Iterator[Any]:
     for item in given:
         one = _unwrapped(item)
         if _is_raw(one):
-            yield from _arrays(one)
+            yield from arrays_of(one)
         elif isinstance(one, str | PathLike) and not is_address(str(one)):
             yield from find_pictures([Path(one)])
         else:
@@ -113,7 +113,7 @@ def _is_raw(one: Any) -> bool:
     return isinstance(one, Tensor) and one.dtype == torch.uint8 and one.ndim in {3, BATCH_DIMS}
 
 
-def _arrays(pictures: Tensor) -> Iterator[NDArray[Any]]:
+def arrays_of(pictures: Tensor) -> Iterator[NDArray[Any]]:
     """Tensors (channel, height, width), or some at once, as arrays (height, width, channel)."""
     first = pictures.shape[-3] in {1, 3, 4}
     turned = pictures.movedim(-3, -1) if first else pictures

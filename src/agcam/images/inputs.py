@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from ..errors import ModelError, PictureError
 from ..values import CLIP, SOUND, Classifier
-from .clips import CLIP_DIMS, prepare_clips
-from .films import ANIMATIONS, FILMS, list_clips
+from .clip_lists import CLIP_DIMS, VIDEOS, list_clips
+from .clips import prepare_clips
 from .find import find_pictures
 from .given import list_pictures, prepared_tensor
 from .prepared import Prepared, prepare_pictures
@@ -57,7 +57,11 @@ def find_inputs(classifier: Classifier, names: Sequence[str]) -> list[Path]:
 
 
 _KINDS: Final = {
-    CLIP.name: ("film", FILMS | ANIMATIONS, "; for frames in files give their folder"),
+    CLIP.name: (
+        "video",
+        VIDEOS | {".gif", ".webp", ".apng", ".png"},
+        "; for frames in files give their folder",
+    ),
     SOUND.name: ("sound", SOUNDS, ""),
 }
 
@@ -72,6 +76,6 @@ def refuse_moving(classifier: Classifier, door: str) -> None:
 
 
 def holds_no_pictures(path: Path) -> bool:
-    """Whether this is a film or a sound, or a folder with some in it."""
+    """Whether this is a video or a sound, or a folder with some in it."""
     some = path.iterdir() if path.is_dir() else [path]
-    return any(one.suffix.lower() in FILMS | SOUNDS for one in some)
+    return any(one.suffix.lower() in VIDEOS | SOUNDS for one in some)

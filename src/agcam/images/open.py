@@ -26,7 +26,7 @@ def open_picture(
 
     EXIF rotation is applied; alpha is composited over white; 16-bit, 32-bit and float greys are
     scaled by the full range of their type; DICOM files are windowed; of an animation, a stack or a
-    film the first frame is taken (of a given PIL picture, the frame where it stands).
+    video the first frame is taken (of a given PIL picture, the frame where it stands).
 
     Args:
         source: A file, its bytes, an open file, an fsspec address, a PIL picture, or an array

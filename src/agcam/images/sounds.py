@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from ..values import SOUND, Classifier, Frame, Sound, SoundPreparation
 from ..wording import printable
 from .given import prepared_tensor
 from .prepared import Prepared, check_numbers, source_of
+from .samples import CHANNELS, NO_RATE, pair_of, read_samples
 
 SOUNDS: Final = frozenset([".wav", ".flac", ".ogg", ".oga", ".mp3", ".aiff", ".aif", ".au"])
 FORM: Final = "a prepared sound is a spectrogram (batch, time, frequency)"
@@ -35,8 +35,9 @@ def list_sounds(given: Any) -> list[Any]:
         if not found:
             raise PictureError(f"no sound was found in the folder {printable(path)}")
         return list(found)
-    pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int)
-    if isinstance(given, tuple | list) and not pair:
+    if isinstance(given, tuple | list) and pair_of(given) is None:
+        if given and all(isinstance(one, int | float) for one in given):
+            raise PictureError(NO_RATE)
         return [sound for item in given for sound in list_sounds(item)]
     return [given]
 
@@ -57,7 +58,7 @@ def prepare_sounds(classifier: Classifier, given: Any, first: int = 1) -> Prepar
 
     """
     preparation = classifier.sound
-    pixels, notes = prepared_tensor(given), list[str]()
+    pixels, notes = None if pair_of(given) else prepared_tensor(given), list[str]()
     if pixels is not None:
         sounds = _checked(pixels)
         return _prepared(pixels.detach(), sounds, [f"sound-{n}" for n in _numbers(first, pixels)])
@@ -68,8 +69,8 @@ def prepare_sounds(classifier: Classifier, given: Any, first: int = 1) -> Prepar
         )
     items, spectrograms, sounds = list_sounds(given), list[Tensor](), list[Sound]()
     for item in items:
-        samples, seconds, more = _samples(item, preparation.rate)
-        spectrograms.append(preparation.run(samples))
+        samples, seconds, more = read_samples(item, preparation.rate)
+        spectrograms.append(_spectrogram(preparation, samples))
         columns = len(spectrograms[-1])
         sounds.append(Sound(columns, preparation.step, preparation.frequencies, seconds))
         notes += [*more, *_length_note(seconds, preparation)]
@@ -80,12 +81,24 @@ def prepare_sounds(classifier: Classifier, given: Any, first: int = 1) -> Prepar
     return _prepared(torch.stack(spectrograms), sounds, names, preparation, notes)
 
 
+def _spectrogram(preparation: SoundPreparation, samples: NDArray[np.float32]) -> Tensor:
+    try:
+        return preparation.run(samples)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        text = f"{len(samples)} samples, {len(samples) / preparation.rate:.3f} s"
+        raise PictureError(
+            f"a sound of {text} gives no spectrogram ({error}): give a longer one."
+        ) from error
+
+
 def _numbers(first: int, pixels: Tensor) -> range:
     return range(first, first + len(pixels))
 
 
 def _checked(pixels: Tensor) -> list[Sound]:
     if pixels.ndim != 3 or not pixels.numel():
+        if pixels.ndim == 1 or (pixels.ndim == 2 and len(pixels) <= CHANNELS):
+            raise PictureError(NO_RATE)
         hint = "; for one sound add the batch: values[None]" if pixels.ndim == 2 else ""
         raise PictureError(f"{FORM}, not {tuple(pixels.shape)}{hint}.")
     check_numbers(pixels)
@@ -124,79 +137,6 @@ def _picture(spectrogram: Tensor) -> Image.Image:
         picture.height, math.ceil(picture.width * HEIGHT / picture.height) * picture.height
     )
     return picture.resize((picture.width, height), Image.Resampling.NEAREST).convert("RGB")
-
-
-def _samples(given: Any, rate: int) -> tuple[NDArray[np.float32], float, list[str]]:
-    """Samples of one channel at a rate, the length in seconds, and notes."""
-    if isinstance(given, Mapping) and {"array", "sampling_rate"} <= set(given):
-        samples, own = given["array"], given["sampling_rate"]
-    elif isinstance(given, tuple) and len(given) == 2:
-        samples, own = given
-    elif isinstance(given, str | os.PathLike):
-        samples, own = _read(Path(given))
-    else:
-        raise PictureError(
-            f"a {type(given).__name__} is not a sound; give a file, or samples with their rate, "
-            "(array, 16000)."
-        )
-    return _at_rate(np.asarray(samples), int(own), rate)
-
-
-def _read(path: Path) -> tuple[NDArray[Any], int]:
-    name = printable(path)
-    if not path.exists():
-        raise PictureError(f"{name} does not exist")
-    if path.suffix.lower() == ".wav":
-        from scipy.io import wavfile
-
-        try:
-            rate, samples = wavfile.read(path)
-        except (OSError, ValueError, EOFError) as error:
-            raise PictureError(f"{name} cannot be read as a sound: {error}") from error
-        return samples, int(rate)
-    try:
-        import soundfile
-    except (ImportError, OSError) as error:
-        raise PictureError(
-            f"{name} is not a WAV file; soundfile reads it: pip install 'agcam[sound]'"
-        ) from error
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32")
-    except (RuntimeError, OSError) as error:
-        raise PictureError(f"{name} cannot be read as a sound: {error}") from error
-    return samples, int(rate)
-
-
-def _at_rate(
-    samples: NDArray[Any], own: int, rate: int
-) -> tuple[NDArray[np.float32], float, list[str]]:
-    """Samples (time) or (time, channel) as floats within -1 ... 1, one channel, at a rate."""
-    notes = []
-    if samples.ndim not in {1, 2} or not len(samples) or own <= 0:
-        raise PictureError(f"samples are (time,) or (time, channel), not {samples.shape}.")
-    values = _floats(samples)
-    if not np.isfinite(values).all():
-        raise PictureError("the samples hold NaN or infinite values.")
-    if values.ndim == 2:
-        if values.shape[1] > 1:
-            notes.append(f"sound: the mean of {values.shape[1]} channels")
-        values = values.mean(1)
-    seconds = len(values) / own
-    if own != rate:
-        from scipy.signal import resample_poly
-
-        common = math.gcd(own, rate)
-        values = resample_poly(values, rate // common, own // common)
-        notes.append(f"sound: resampled from {own} to {rate} a second")
-    return values.astype(np.float32), seconds, notes
-
-
-def _floats(samples: NDArray[Any]) -> NDArray[np.float64]:
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float64) - 128) / 128
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples.astype(np.float64) / -float(np.iinfo(samples.dtype).min)
-    return samples.astype(np.float64)
 
 
 def _length_note(seconds: float, preparation: SoundPreparation) -> list[str]:

@@ -1,6 +1,6 @@
 """Room `maps`: relevance per patch onto the picture's pixels, into objects, colours and files."""
 
-from .clips import FILMS, contact_sheet, film, step_of
+from .clips import VIDEOS, contact_sheet, step_of, video
 from .files import npy_bytes, png_bytes, write_as_it_comes, write_atomically
 from .instances import Instance, Mask, MaskRule, instances, mask_rule, union
 from .pixels import PixelMap, resize_map, to_pixels
@@ -12,9 +12,9 @@ from .views import CROP, ONE_VIEW, VIEWS, PatchMaps, Windows
 
 __all__ = [
     "CROP",
-    "FILMS",
     "ONE_VIEW",
     "REFINEMENT",
+    "VIDEOS",
     "VIEWS",
     "Instance",
     "Mask",
@@ -26,7 +26,6 @@ __all__ = [
     "Windows",
     "colour_table",
     "contact_sheet",
-    "film",
     "heat_map",
     "instances",
     "mask_rule",
@@ -39,6 +38,7 @@ __all__ = [
     "step_of",
     "to_pixels",
     "union",
+    "video",
     "with_axes",
     "write_as_it_comes",
     "write_atomically",

@@ -1,4 +1,4 @@
-"""Clips: which frames a time step holds, frames side by side on one sheet, films of frames."""
+"""Clips: which frames a time step holds, frames side by side on one sheet, videos of frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import SaveError
 from ..values import Grid
 
 TILE: Final = 360  # pixels of the longer side of a frame on a sheet
-FILMS: Final = ("gif", "mp4")  # formats that are written
+VIDEOS: Final = ("gif", "mp4")  # formats that are written
 
 
 def step_of(frame: int, frames: int, grid: Grid) -> int:
@@ -47,8 +47,8 @@ def contact_sheet(pictures: Sequence[Image.Image], side: int = TILE) -> Image.Im
     return sheet
 
 
-def film(pictures: Sequence[Image.Image], rate: float, kind: str) -> bytes:
-    """Pictures as a film, `kind` "gif" or "mp4", at `rate` pictures a second.
+def video(pictures: Sequence[Image.Image], rate: float, kind: str) -> bytes:
+    """Pictures as a video, `kind` "gif" or "mp4", at `rate` pictures a second.
 
     Raises SaveError where what encodes it is not installed.
     """
@@ -58,7 +58,7 @@ def film(pictures: Sequence[Image.Image], rate: float, kind: str) -> bytes:
         first.save(buffer, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
         return buffer.getvalue()
     if kind != "mp4":
-        raise SaveError(f"a film is saved as gif or mp4, not {kind!r}.")
+        raise SaveError(f"a video is saved as gif or mp4, not {kind!r}.")
     try:
         import av
     except ImportError as error:

@@ -1,4 +1,8 @@
-"""From a pixel map to the objects that it shows: masks and boxes by one rule."""
+"""From a pixel map to the objects that it shows: masks and boxes by one rule.
+
+Of a clip a map is (frame, height, width), and an object goes on where its pixels touch those of
+the next frame.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,6 @@ from ..errors import RenderError
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
-TOUCHING: Final = np.ones((3, 3))  # pixels that touch at a corner belong together
 FLAT: Final = 1e-5  # of a map's highest value: a smaller range is rounding
 
 
@@ -65,17 +68,26 @@ class MaskRule:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One object in a picture.
+    """One object in a picture, or in a clip.
 
     Attributes:
-        box: left, top, right, bottom in pixels; right and bottom are exclusive.
-        mask: (height, width) of the original picture, True on the object.
+        box: left, top, right, bottom in pixels; right and bottom are exclusive. Of a clip it holds
+            the object in all of its frames.
+        mask: (height, width) of the original picture, True on the object; of a clip (frame, height,
+            width).
         score: mean relevance within the object, 1 being the top of the map.
     """
 
     box: Box
     mask: Mask
     score: float
+
+    @property
+    def by_frame(self) -> dict[int, Box]:
+        """Of a clip the box in each frame (counted from 0) that shows the object."""
+        if self.mask.ndim < 3:
+            return {}
+        return {number: _around(one) for number, one in enumerate(self.mask) if one.any()}
 
 
 def mask_rule(threshold: float | None = None) -> MaskRule:
@@ -86,7 +98,7 @@ def mask_rule(threshold: float | None = None) -> MaskRule:
 def instances(
     relevance: NDArray[Any], rule: MaskRule, probability: float | None = None
 ) -> list[Instance]:
-    """The objects in one map (height, width), the highest score first; NaN is not seen.
+    """The objects in one map (*frame, height, width), the highest score first; NaN is not seen.
 
     `probability` is that of the class in the picture, None if it has none.
     """
@@ -95,7 +107,8 @@ def instances(
     values = _of_range(np.asarray(relevance), rule.peak)
     if values is None:
         return []
-    labels, _ = ndimage.label(values > rule.threshold_at(probability), TOUCHING)
+    touching = np.ones((3,) * values.ndim)  # pixels that touch at a corner belong together
+    labels, _ = ndimage.label(values > rule.threshold_at(probability), touching)
     areas = np.bincount(labels.ravel())[1:]
     places = enumerate(zip(areas, ndimage.find_objects(labels), strict=True), 1)
     # each is filled by itself: an object in the hole of another becomes a part of it
@@ -109,8 +122,8 @@ def instances(
     return sorted(made, key=lambda one: (-one.score, one.box))
 
 
-def union(found: list[Instance], shape: tuple[int, int]) -> Mask:
-    """The pixels of all objects together (height, width)."""
+def union(found: list[Instance], shape: tuple[int, ...]) -> Mask:
+    """The pixels of all objects together (*frame, height, width)."""
     mask = np.zeros(shape, dtype=np.bool_)
     for one in found:
         mask |= one.mask
@@ -131,17 +144,23 @@ def _of_range(values: NDArray[Any], peak: float) -> NDArray[np.float64] | None:
     return np.minimum(scaled, top) / top
 
 
-def _filled(labels: NDArray[np.int32], place: tuple[slice, slice], number: int) -> tuple[Box, Mask]:
+def _filled(labels: NDArray[np.int32], place: tuple[slice, ...], number: int) -> tuple[Box, Mask]:
     from scipy import ndimage
 
-    rows, columns = place
     mask = np.zeros(labels.shape, dtype=np.bool_)
-    mask[place] = ndimage.binary_fill_holes(labels[place] == number)
+    flat = np.zeros((3,) * labels.ndim)  # holes are those of a frame
+    flat[(1,) * (labels.ndim - 2)] = ndimage.generate_binary_structure(2, 1)
+    mask[place] = ndimage.binary_fill_holes(labels[place] == number, flat)
+    rows, columns = place[-2:]
     return (columns.start, rows.start, columns.stop, rows.stop), mask
 
 
 def _within(one: tuple[Box, Mask], other: tuple[Box, Mask]) -> bool:
     """Whether an object lies in a hole of another, which is filled."""
-    (box, mask), (_, around) = one, other
-    top, left = box[1], int(mask[box[1]].argmax())
-    return one is not other and bool(around[top, left])
+    (_, mask), (_, around) = one, other
+    return one is not other and bool((around | ~mask).all())
+
+
+def _around(mask: Mask) -> Box:
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +13,7 @@ from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
 from .attention import capture_attention
 from .explicit import Answer, ExplicitAttention
 from .hooks import LayoutMismatchError
+from .not_run import why_not_run
 from .products import Folding
 
 
@@ -35,10 +34,6 @@ def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
     return logits
 
 
-CHANNELS: Final = re.compile(r"(?:to have|[Ee]xpected) (\d+)(?: channels,)? but got (\d+)")
-"""What torch and transformers say of pixels with another number of channels."""
-
-
 def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
     """Logits of a first pass; ModelError, one sentence, if the model does not take such pixels."""
     try:
@@ -53,19 +48,8 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
         TypeError,
         ValueError,
     ) as error:
-        height, width = pixels.shape[-2:]
-        channels = CHANNELS.search(str(error))
-        if channels is not None:
-            raise ModelError(
-                f"{classifier.name} takes {channels[1]} channel(s), and the pixels have "
-                f"{channels[2]}."
-            ) from error
-        still = pixels.ndim == 4
-        shape = f"an input of {width} x {height}" if still else f"a clip {tuple(pixels.shape)}"
-        hint = "" if still else "; to a model of pictures give single frames"
         raise ModelError(
-            f"{classifier.name} does not run on {shape} "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}){hint}."
+            why_not_run(classifier, pixels, str(error), type(error).__name__)
         ) from error
     if len(logits) != len(pixels):
         raise ModelError(

@@ -1,4 +1,4 @@
-"""A clip: the frames of a film that a model saw."""
+"""A clip: the frames of a video that a model saw."""
 
 from __future__ import annotations
 
@@ -9,25 +9,35 @@ from PIL import Image
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """The frames of a film that go into a model, in their order.
+    """The frames of a video that go into a model, in their order.
 
-    `pictures` are the frames, upright; `numbers` are theirs in the film, counted from 0; `rate` is
-    frames a second of the film, None where it is not known; `total` is how many frames it has.
+    `pictures` are the frames, upright; `numbers` are theirs in the video, counted from 0; `rate` is
+    frames a second of the video, None where it is not known or not steady; `total` is how many
+    frames it has. Where frames come at no steady rate, `times` are the seconds at which each of
+    these begins, and at last the video's end.
     """
 
     pictures: tuple[Image.Image, ...]
     numbers: tuple[int, ...]
     rate: float | None = None
     total: int | None = None
+    times: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def time(self, place: int) -> float:
-        """The second at which a frame begins, or its number in the film where no rate is known.
+    @property
+    def in_seconds(self) -> bool:
+        """Whether times are seconds, not numbers of frames."""
+        return self.rate is not None or bool(self.times)
 
-        `place` counts the frames of the clip from 0; behind the last one it is the film's end.
+    def time(self, place: int) -> float:
+        """The second at which a frame begins, or its number in the video where no rate is known.
+
+        `place` counts the frames of the clip from 0; behind the last one it is the video's end.
         """
+        if self.times:
+            return self.times[place]
         last = len(self.numbers) - 1
         if place <= last:
             number = self.numbers[place]
@@ -37,7 +47,7 @@ class Clip:
 
     def when(self, place: int) -> str:
         """The time of a frame as text."""
-        if self.rate is None:
+        if not self.in_seconds:
             return f"frame {self.numbers[place]}"
         return f"{self.time(place):.2f} s"
 
@@ -47,6 +57,7 @@ class Clip:
         numbers = ", ".join(map(str, self.numbers))
         of = "" if self.total is None else f" of {self.total}"
         rate = "" if self.rate is None else f", {self.rate:g} a second"
+        rate = ", at no steady rate: seconds are those of the file" if self.times else rate
         return f"frames {numbers}{of}{rate}"
 
 
@@ -54,8 +65,8 @@ class Clip:
 class Moment:
     """A time step of a clip, and its share of the relevance.
 
-    `start` and `end` are seconds, or numbers of frames where the film's rate is not known; `end` is
-    where the next step begins. `frames` are the frames of the clip in it, counted from 0.
+    `start` and `end` are seconds, or numbers of frames where the video's rate is not known; `end`
+    is where the next step begins. `frames` are the frames of the clip in it, counted from 0.
     """
 
     start: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,3 +56,24 @@ class Sound:
     def time(self, share: float) -> float:
         """The second at a share of the spectrogram's width, or the column where it is not known."""
         return share * self.columns * (1.0 if self.step is None else self.step)
+
+    def region(
+        self, box: tuple[int, int, int, int], size: tuple[int, int]
+    ) -> tuple[float, float, float, float]:
+        """(start, end, lowest, highest) of a box in the picture of a spectrogram.
+
+        Seconds and Hz; columns and rows of the spectrogram where those are not known. A frequency
+        is the middle of a row, the highest row being drawn first.
+
+        Args:
+            box: left, top, right, bottom in pixels of the picture.
+            size: The picture's width and height.
+        """
+        (left, top, right, bottom), (width, height) = box, size
+        count = len(self.frequencies) or 1
+        rows = [(height - edge) / height * count for edge in (bottom, top)]
+        low, high = rows
+        if self.frequencies:
+            places = max(int(low), 0), min(math.ceil(high) - 1, count - 1)
+            low, high = (self.frequencies[place] for place in places)
+        return self.time(left / width), self.time(right / width), low, high
