@@ -149,7 +149,7 @@ class Exchanges:
         found, seen = [], Values()
 
         def note(_, __, output):
-            if not seen.count:
+            if not seen.seen:
                 found.append(output.detach())
 
         hooks = [
@@ -263,19 +263,20 @@ def _index(arrived, seen, shape):
     return own
 
 
-def maps(model, pixels, target, finest, axes=(2, 3)):
+def maps(model, pixels, target, finest, axes=(2, 3), skipped=None):
     """AGCAM's map of one picture (float64) on the finest grid, by each reading of the unwritten.
 
     Which axis holds heads (or none), whether what is faint counts, which softmaxes are of the
     classifier (the last of one row) or of channels (every key lies everywhere): one of these maps
-    must be the explained one.
+    must be the explained one. `skipped` are numbers of softmaxes of the classifier, where known.
     """
     exchanges = Exchanges(model, pixels, finest, axes)
     changes = exchanges.by_axis()
     base = Values()
     passed(model, exchanges.one, base)
     keys = keys_of(base)
-    for skip in skips(base, keys, changes, exchanges.whole):
+    known = [skipped] if skipped is not None else skips(base, keys, changes, exchanges.whole)
+    for skip in known:
         seen = definition.Definition(skip)
         logits = definition.followed(model, pixels, seen)
         logits = getattr(logits, "logits", logits)
@@ -294,10 +295,13 @@ def maps(model, pixels, target, finest, axes=(2, 3)):
 
 
 def skips(base, keys, changes, whole):
-    """Sets of softmaxes that may not count: the last of one row; channels, which lie everywhere."""
+    """Sets of softmaxes that may not count: channels, which lie everywhere, the last of one row.
+
+    Not those of one row and one key: a single token.
+    """
     sizes = {key.softmax: key.index.shape for key in keys}
-    rows = {softmax: size[-2] for softmax, size in sizes.items()}
-    one_row = itertools.takewhile(lambda n: rows.get(n, 1) == 1, reversed(range(base.count)))
+    pools = {softmax: size[-2] == 1 < size[-1] for softmax, size in sizes.items()}
+    one_row = itertools.takewhile(lambda n: pools.get(n, True), reversed(range(base.count)))
     kinds = {}  # those that may be over channels, by their number of keys
     for key in keys:
         there = [axis > FAINT * whole[key.product] for axis in changes[key.product]]

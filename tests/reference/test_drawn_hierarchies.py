@@ -36,10 +36,12 @@ class Block(nn.Module):
         if self.pool > 1:
             mixed = self.pooled(normed)
         else:
-            height, width = self.window
+            height, width = min(self.window[0], rows), min(self.window[1], columns)
             padded = F.pad(normed, (0, 0, 0, -columns % width, 0, -rows % height))
             padded = padded.roll((-self.shift, -self.shift), (1, 2))
-            mixed = self.windows(padded).roll((self.shift, self.shift), (1, 2))[:, :rows, :columns]
+            mixed = self.windows(padded, height, width).roll((self.shift, self.shift), (1, 2))[
+                :, :rows, :columns
+            ]
         x = x + self.out(mixed)
         return x + self.last(self.mlp(x))
 
@@ -48,8 +50,7 @@ class Block(nn.Module):
         found = self.attend(self.query(normed.flatten(1, 2)), keys.flatten(2).mT, 1)
         return found.view_as(normed)
 
-    def windows(self, x):
-        height, width = self.window
+    def windows(self, x, height, width):
         tall = x.unflatten(1, (-1, height)).unflatten(3, (-1, width)).transpose(2, 3)
         tokens = tall.flatten(3, 4).flatten(0, 2)
         mixed = self.attend(self.query(tokens), tokens, len(tokens) // len(x))
@@ -79,12 +80,17 @@ class Block(nn.Module):
 
 
 class Drawn(nn.Module):
-    """Stages of blocks; between them 2 x 2 tokens become one. The head reads the mean."""
+    """Stages of blocks; between them 2 x 2 tokens become one.
 
-    def __init__(self, stages, overlap=0):
+    The head reads the mean, or a `pool` that attends with a query of its own. With `overlap` every
+    token of the stem is made of so many more on each side.
+    """
+
+    def __init__(self, stages, overlap=0, pool=False):
         super().__init__()
         self.stem = nn.Conv2d(3, DIM, 4, 4)
-        self.mix = nn.Conv2d(DIM, DIM, 3, 1, 1) if overlap else nn.Identity()
+        self.mix = nn.Conv2d(DIM, DIM, 2 * overlap + 1, 1, overlap) if overlap else nn.Identity()
+        self.query = nn.Parameter(torch.randn(1, 1, 1, DIM)) if pool else None
         self.stages = nn.ModuleList(
             nn.Sequential(*(Block(*one) for one in blocks)) for blocks in stages
         )
@@ -98,7 +104,11 @@ class Drawn(nn.Module):
                 x = F.pad(x, (0, 0, 0, x.shape[2] % 2, 0, x.shape[1] % 2))
                 x = merge(x.unflatten(1, (-1, 2)).unflatten(3, (-1, 2)).transpose(2, 3).flatten(3))
             x = stage(x)
-        return self.head(x.mean((1, 2)))
+        if self.query is None:
+            return self.head(x.mean((1, 2)))
+        tokens = x.flatten(1, 2).unsqueeze(1)
+        query = self.query.expand(len(x), -1, -1, -1)
+        return self.head(F.scaled_dot_product_attention(query, tokens, tokens)[:, 0, 0])
 
 
 BLOCKS = st.tuples(
@@ -109,12 +119,18 @@ BLOCKS = st.tuples(
 )
 
 
-def check(model, height, width):
+def check(model, height, width, skipped=None):
     model = model.double().eval()
     pixels = torch.randn(1, 3, height, width, dtype=torch.float64)
     found = agcam.explain(model, pixels, 1, "agcam").grid_map[0, 0]
-    maps = measured.maps(model, pixels, 1, tuple(found.shape))
-    assert min(float((found - one).abs().max() / one.max()) for one in maps) < 1e-9
+    maps = measured.maps(model, pixels, 1, tuple(found.shape), skipped=skipped)
+    assert min(float((found - one).abs().max() / one.max().clamp(1e-9)) for one in maps) < 1e-9
+
+
+def refusal(model, height, width):
+    with pytest.raises(agcam.ModelError) as refused:
+        check(model, height, width)
+    return str(refused.value)
 
 
 @settings(max_examples=12, deadline=None)
@@ -145,3 +161,42 @@ def test_windows_are_windows_in_whatever_axis_they_stand(axes):
     for method in ("agcam", "gae", "rollout"):
         one, other = (found.by(method).grid_map for found in both)
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    axes=st.sampled_from(AXES),
+    rows=st.integers(1, 4),
+    columns=st.integers(1, 4),
+    stages=st.integers(2, 3),
+    overlap=st.sampled_from([0, 1, 3]),
+    pool=st.booleans(),
+    seed=st.integers(0, 9),
+)
+def test_small_inputs_end_in_a_single_token(axes, rows, columns, stages, overlap, pool, seed):
+    """Its attention counts as at any size; a pool over it is the classifier's."""
+    torch.manual_seed(seed)
+    side = max(rows, columns)
+    model = Drawn([[((side, side), 0, 1, axes)]] * stages, overlap, pool)
+    height, width = 4 * rows, 4 * columns
+    if side == 1:
+        assert "one token" in refusal(model, height, width)
+    elif rows * columns > 1:
+        check(model, height, width, {stages} if pool else set())
+
+
+class OneSize(Drawn):
+    """It takes no other size."""
+
+    def forward(self, pixels):
+        assert pixels.shape[-1] == 8, "another size"
+        return super().forward(pixels)
+
+
+def test_a_single_token_that_cannot_be_told_from_a_pool_is_refused(monkeypatch):
+    torch.manual_seed(0)
+    stages = [[((2, 2), 0, 1, "window head")]] * 2
+    check(OneSize(stages), 8, 8, set())  # its scores are seen to be a product
+    monkeypatch.setattr("agcam.tracing.single_token.factors_of_last_products", lambda _: [])
+    check(Drawn(stages), 8, 8, set())  # more of them in a larger picture
+    assert "one row and one key" in refusal(OneSize(stages), 8, 8)

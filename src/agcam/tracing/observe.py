@@ -22,6 +22,7 @@ from .untraceable import (
     EXPONENTIALS,
     HIDDEN,
     NO_ATTENTION,
+    ONE_TOKEN,
     POOLS,
     NotOneGridError,
     UntraceableError,
@@ -30,7 +31,10 @@ from .watch import Softmaxes
 
 
 class Call(NamedTuple):
-    """One attention call: the path of the innermost module around it, and its sizes."""
+    """One attention call: the path of the innermost module around it, and its sizes.
+
+    `single`: self-attention, though of one token.
+    """
 
     module: str
     batch: int
@@ -38,6 +42,12 @@ class Call(NamedTuple):
     keys: int
     explicit: bool
     mixed: bool
+    single: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether its rows are its keys, by their number."""
+        return self.single or self.queries == self.keys > 1
 
 
 class Observation:
@@ -103,7 +113,9 @@ class Observation:
         """
         if (sentence := self.not_followed()) is not None:
             raise UntraceableError(sentence.format(name=name))
-        own = [call for call in self.calls if call.queries == call.keys > 1]
+        own = [call for call in self.calls if call.own]
+        if max((call.batch * call.keys for call in self.calls), default=0) == 1:
+            raise UntraceableError(ONE_TOKEN.format(name=name))
         if not own and not any(call.queries > 1 and call.keys > 1 for call in self.calls):
             pools = any(call.keys > 1 for call in self.calls)
             raise UntraceableError((POOLS if pools else NO_ATTENTION).format(name=name))

@@ -116,10 +116,10 @@ def _own(seen: Observation, layout: Layout) -> tuple[bool, ...]:
     """Which calls are attention of the tower.
 
     Attention of one row behind the last of several rows (a class token, a pool) belongs to the
-    classifier: gradients pass through it.
+    classifier: gradients pass through it. A single token is as many rows as keys.
     """
     captured = [call for call in seen.calls if layout.explicit or not call.explicit]
-    last = max(i for i, call in enumerate(captured) if call.batch * call.queries > 1)
+    last = max(i for i, call in enumerate(captured) if call.single or call.batch * call.queries > 1)
     return tuple(index <= last for index in range(len(captured)))
 
 

@@ -22,6 +22,7 @@ from .dependencies import find_dependencies
 from .hooks import LayoutMismatchError
 from .observe import Observation, observe
 from .several_grids import several
+from .single_token import mark_single_tokens
 from .structure import find_blocks, find_grid, has_quantised_layers, negative, tokens_entering
 from .untraceable import (
     BRANCHES,
@@ -52,6 +53,7 @@ def survey(
     if has_quantised_layers(classifier.module):
         raise UntraceableError(QUANTISED.format(name=classifier.name))
     seen = observe(classifier, pixels)
+    mark_single_tokens(classifier, pixels, seen)
     try:
         return _one_grid(classifier, pixels, seen), seen.logits
     except NotOneGridError as error:

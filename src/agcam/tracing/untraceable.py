@@ -14,10 +14,19 @@ NO_ATTENTION = (
     "by convolutions, pooling, MLPs or linear attention, or a library of its own computes its "
     "attention. " + INSTEAD
 )
+ONE_TOKEN = (
+    "{name}: at this input size its attention sees one token, which holds the whole picture, so "
+    "there is nothing to trace: give a larger input. " + INSTEAD
+)
+SINGLE = (
+    "{name}: at this input size one of its attentions has one row and one key, and whether these "
+    "are a token of the picture or a pool of the classifier cannot be told: give a larger input. "
+    + INSTEAD
+)
 POOLS = (
     "{name}: its softmax attention has one row for the whole picture (a pool, a gate of global "
-    "context), so no part of the picture attends to another, and there is nothing to trace. "
-    + INSTEAD
+    "context, the one token of a small input), so no part of the picture attends to another, and "
+    "there is nothing to trace. " + INSTEAD
 )
 RANKED = (
     "{name} ranks its tokens by what they hold (to merge or drop some of them, as ToMe does), so "
