@@ -12,8 +12,11 @@ ASSETS: Final = files(__package__).joinpath("assets")
 LAYOUTS: Final = {"viewer": ("page",), "audit": ("audit", "page")}
 """The modules of a page of each layout; those that others import come with them."""
 _IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";\n', re.MULTILINE)
-_EXPORT: Final = re.compile(r"^export (?=(?:function|class|const) (\w+))", re.MULTILINE)
-_COMMENT: Final = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+_EXPORTS: Final = re.compile(r"\bexport ?\{([^}]*)\};?")  # of a minified library
+_COMMENT: Final = re.compile(
+    r"^[ \t]*(?://.*|/\*\*(?!\s*\* @license)(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE
+)
 
 
 @cache
@@ -39,5 +42,11 @@ def _add(name: str, made: dict[str, str]) -> None:
         if other not in made:
             _add(other, made)
     names = ", ".join(_EXPORT.findall(text))
-    text = _EXPORT.sub("", _IMPORT.sub(r"const \1 = $\2;\n", _COMMENT.sub("", text)))
+    for listed in _EXPORTS.findall(text):
+        names = re.sub(r"(\w+) as ([$\w]+)", r"\2: \1", listed)
+    text = _IMPORT.sub(_as_constants, _EXPORT.sub("", _EXPORTS.sub("", _COMMENT.sub("", text))))
     made[name] = f"const ${name} = (() => {{\n{text.strip()}\nreturn {{ {names} }};\n}})();\n"
+
+
+def _as_constants(found: re.Match[str]) -> str:
+    return f"const {found[1].replace(' as ', ': ')} = ${found[2]};\n"

@@ -4,22 +4,13 @@ import { html } from "./dom.js";
 import { ends } from "./words.js";
 
 /** The scale of the colours with the numbers at its ends. */
-export class Legend {
-	constructor(colours) {
-		this.colours = colours;
-		this.node = html`<div class="agcam-legend" role="img"><span></span><i></i><span></span></div>`;
-	}
-
-	show(grid, colormap, mode) {
-		this.node.hidden = !grid || mode === "original";
-		if (!grid) return;
-		const [low, high] = mode === "methods" ? ["lowest", "highest"] : ends(grid.range);
-		const [left, scale, right] = this.node.children;
-		left.textContent = low;
-		right.textContent = high;
-		scale.style.background = this.colours.gradient(colormap);
-		this.node.setAttribute("aria-label", `Colours from relevance ${low} to ${high}`);
-	}
+export function legend(colours, grid, { colormap, mode }) {
+	if (!grid || mode === "original") return null;
+	const [low, high] = mode === "methods" ? ["lowest", "highest"] : ends(grid.range);
+	const label = `Colours from relevance ${low} to ${high}`;
+	return html`<div class="agcam-legend" role="img" aria-label=${label}>
+		<span>${low}</span><i .style=${`background: ${colours.gradient(colormap)}`}></i><span>${high}</span>
+	</div>`;
 }
 
 /** Links to files of the shown map, and a button that keeps what is drawn. */
@@ -27,17 +18,16 @@ export function links({ card, shown, stage }) {
 	const given = shown
 		? (card.hooks.downloads?.(card.data, shown.method, card.targets[shown.target ?? 0]) ?? [])
 		: [];
-	return [
-		...given.map(({ text, href, name }) => html`<a href=${href} download=${name ?? ""}>${text}</a>`),
-		html`<button type="button" @click=${() => save(stage, card.name)}>Save this view (PNG)</button>`,
-	];
+	return html`<p class="agcam-links">
+		${given.map(({ text, href, name }) => html`<a href=${href} download=${name ?? ""}>${text}</a>`)}
+		<button type="button" @click=${() => save(stage, card.name)}>Save this view (PNG)</button>
+	</p>`;
 }
 
 function save(stage, title) {
-	const canvas = stage.panes[stage.panes[1].node.hidden ? 0 : 1].copy();
 	const name = `${title.replace(/[^\p{L}\p{N}.-]+/gu, "-").slice(-80)}.png`;
 	try {
-		canvas.toBlob((blob) => download(blob, name));
+		stage.copy().toBlob((blob) => download(blob, name));
 	} catch {
 		print(); // the browser keeps files of a disk from scripts
 	}
@@ -46,7 +36,7 @@ function save(stage, title) {
 /** Let the browser keep a file. */
 export function download(blob, name) {
 	const href = URL.createObjectURL(blob);
-	html`<a href=${href} download=${name}></a>`.click();
+	Object.assign(document.createElement("a"), { href, download: name }).click();
 	setTimeout(() => URL.revokeObjectURL(href), 1000);
 }
 
@@ -58,17 +48,14 @@ export function aboutCard({ methods, data: { facts = [], notes = [] } }) {
 		...methods.filter((one) => one.refusal).map((one) => [`${one.name} refused`, one.refusal]),
 		...notes.map((note) => ["Note", note]),
 	];
-	if (!rows.length) return [];
-	return [
-		html`<details class="agcam-details">
-			<summary>How this map was made${notes.length > 0 && ` (notes: ${notes.length})`}</summary>
-			${terms(rows)}
-		</details>`,
-	];
+	return rows.length > 0 && html`<details class="agcam-details agcam-about">
+		<summary>How this map was made${notes.length > 0 && ` (notes: ${notes.length})`}</summary>
+		${terms(rows)}
+	</details>`;
 }
 
 /** Terms and what they mean. */
-export function terms(rows, kind = null) {
-	const lines = rows.map(([term, text]) => [html`<dt>${term}</dt>`, html`<dd>${text}</dd>`]);
-	return html`<dl class=${kind}>${lines}</dl>`;
+export function terms(rows) {
+	const lines = rows.map(([term, text]) => html`<dt>${term}</dt><dd>${text}</dd>`);
+	return html`<dl class="agcam-terms">${lines}</dl>`;
 }

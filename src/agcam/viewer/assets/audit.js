@@ -1,7 +1,7 @@
 // An audit: what needs attention first, each class, each reason, and the pictures behind every number.
 
-import { blockNode } from "./blocks.js";
 import { html } from "./dom.js";
+import { render } from "./lit.js";
 import { line, Overview } from "./overview.js";
 import { crops, facts, placeMap, score } from "./reason.js";
 import { Verdicts } from "./verdicts.js";
@@ -10,11 +10,11 @@ import { captionOf } from "./words.js";
 
 /** The address behind # chooses what is shown, so that every number can be a link. */
 class Audit extends Overview {
-	constructor(store, colours, cards, blocks, tools) {
-		super(store, colours, cards, [], tools);
-		Object.assign(this, { tools, given: blocks[0], blocks: blocks.slice(1) });
+	constructor(store, colours, cards, blocks) {
+		super(store, colours, cards, []);
+		Object.assign(this, { given: blocks[0], blocks: blocks.slice(1) });
 		this.verdicts = new Verdicts(this.given);
-		this.node = html`<div class="agcam-report agcam-audit"></div>`;
+		this.node.classList.add("agcam-audit");
 		window.addEventListener("hashchange", () => this.go());
 		this.show();
 	}
@@ -38,7 +38,8 @@ class Audit extends Overview {
 				? this.reasonView(reasons[id])
 				: list && [this.list(list)];
 		const back = html`<p class="agcam-links"><a href="#">Back to the overview</a></p>`;
-		this.node.replaceChildren(...(chosen ? [back, ...chosen] : this.overview()));
+		render(null, this.node); // inputs are made anew, without what a reader wrote into others
+		render(html`${chosen ? [back, ...chosen] : this.overview()}`, this.node);
 	}
 
 	overview() {
@@ -49,7 +50,7 @@ class Audit extends Overview {
 			...doubts.map((doubt) => html`<p class="agcam-problem">${doubt}</p>`),
 			this.section("Needs attention", panels.length ? panels : none),
 			this.section("Classes", classes.map((one) => this.classLine(one))),
-			...this.blocks.map(blockNode),
+			...this.blocks.map((block) => this.block(block)),
 			this.verdicts.files(() => this.show()),
 		];
 	}
@@ -93,14 +94,14 @@ class Audit extends Overview {
 		const panels = reasons.map((id) => this.panel(this.given.reasons[id]));
 		const none = html`<p>No picture is predicted as this class, so it has no reasons.</p>`;
 		const shown = panels.length ? panels : [none];
-		return [this.section(name, facts(rows)), ...shown, ...blocks.map(blockNode)];
+		return [this.section(name, facts(rows)), ...shown, ...blocks.map((block) => this.block(block))];
 	}
 
 	reasonView(reason) {
 		const number = reason.list.split("-")[1];
 		return [
 			this.section(reason.title, this.panel(reason)),
-			...(reason.blocks ?? []).map(blockNode),
+			...(reason.blocks ?? []).map((block) => this.block(block)),
 			...(number === undefined ? [] : [this.list(this.given.lists[number])]),
 		];
 	}

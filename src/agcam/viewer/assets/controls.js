@@ -1,71 +1,51 @@
-// The controls: inputs that are named after a part of the state, which they show and change.
+// The controls: inputs that show a part of the state, and change it.
 
-import { html, newId } from "./dom.js";
+import { html } from "./dom.js";
 import { MODES } from "./state.js";
 
 /** One of several, as buttons beside each other. */
-function choice(name, label, options) {
-	const group = newId(name);
+function choice(store, name, label, options) {
+	const set = ({ target }) => store.set({ [name]: target.value });
 	const buttons = options.map(
 		({ value, text }) => html`<label>
-			<input type="radio" name=${group} value=${value} data-state=${name} aria-label=${text}>
+			<input type="radio" name=${`${name}-${store.id}`} value=${value} aria-label=${text}
+				.checked=${store.state[name] === value} @input=${set}>
 			<span>${text}</span>
 		</label>`,
 	);
 	return html`<fieldset class="agcam-choice"><legend>${label}</legend>${buttons}</fieldset>`;
 }
 
-/** One of many, as a list that opens. */
-function list(name, label, options) {
+/** One of many, as a list that opens; the first where the state has none of them. */
+function list(store, name, label, options) {
+	const chosen = options.find(({ value }) => value === store.state[name]) ?? options[0];
 	const lines = options.map(
-		({ value, text, disabled }) => html`<option value=${value} disabled=${disabled}>${text}</option>`,
+		(one) => html`<option value=${one.value} ?disabled=${one.disabled} .selected=${one === chosen}>
+			${one.text}
+		</option>`,
 	);
+	const set = ({ target }) => store.set({ [name]: target.value });
 	return html`<div class="agcam-field">
-		<span>${label}</span>
-		<select data-state=${name} aria-label=${label}>${lines}</select>
+		<span>${label}</span><select aria-label=${label} @input=${set}>${lines}</select>
 	</div>`;
 }
 
 /** A number within [0, 1]. */
-function slider(name, label) {
+function slider(store, name, label) {
+	const value = store.state[name];
 	return html`<div class="agcam-field">
-		<span>${label} <output></output></span>
-		<input type="range" min="0" max="1" step="0.01" data-state=${name} aria-label=${label}>
+		<span>${label} <output>${Math.round(100 * value)} %</output></span>
+		<input type="range" min="0" max="1" step="0.01" aria-label=${label} .value=${String(value)}
+			@input=${({ target }) => store.set({ [name]: Number(target.value) })}>
 	</div>`;
 }
 
 /** Yes or no. */
-function tick(name, label) {
-	return html`<label class="agcam-tick"><input type="checkbox" data-state=${name}> ${label}</label>`;
-}
-
-/** Controls within an element. */
-export class Controls {
-	constructor(store, kind, nodes) {
-		this.node = html`<div class=${kind}>${nodes}</div>`;
-		this.inputs = [...this.node.querySelectorAll("[data-state]")];
-		const set = ({ target }) => store.set({ [target.dataset.state]: valueOf(target) });
-		this.node.addEventListener("input", set, { capture: true });
-	}
-
-	show(state) {
-		this.inputs.forEach((input) => show(input, state[input.dataset.state]));
-	}
-}
-
-function valueOf({ type, value, checked }) {
-	if (type === "checkbox") return checked;
-	return type === "range" ? Number(value) : value;
-}
-
-function show(input, value) {
-	if (input.type === "checkbox") input.checked = value;
-	else if (input.type === "radio") input.checked = input.value === value;
-	else input.value = String(value);
-	if (input.selectedIndex < 0) input.selectedIndex = 0;
-	if (input.type === "range") {
-		input.parentElement.querySelector("output").value = `${Math.round(100 * value)} %`;
-	}
+function tick(store, name, label) {
+	return html`<label class="agcam-tick">
+		<input type="checkbox" .checked=${store.state[name]}
+			@input=${({ target }) => store.set({ [name]: target.checked })}> ${label}
+	</label>`;
 }
 
 /**
@@ -73,6 +53,7 @@ function show(input, value) {
  * are in a list. Refused ones cannot be chosen.
  */
 export function methodControl(store, methods) {
+	if (methods.length < 2) return null;
 	const option = ({ name, label, refusal }) => ({
 		value: name,
 		text: label ? `${name} – ${label}` : name,
@@ -81,36 +62,30 @@ export function methodControl(store, methods) {
 	const few = methods.length <= 3 && !methods.some((method) => method.refusal);
 	const pressed = methods.filter((method) => few || (method.label && !method.refusal));
 	const others = methods.filter((method) => !pressed.includes(method)).map(option);
-	const none = { value: "", text: "choose one", disabled: true };
+	if (pressed.length) others.unshift({ value: "", text: "choose one", disabled: true });
 	const label = pressed.length ? "Another method" : "Method";
-	return new Controls(store, "agcam-methods", methods.length > 1 && [
-		pressed.length > 0 && choice("method", "Method", pressed.map(option)),
-		others.length > 0 && list("method", label, pressed.length ? [none, ...others] : others),
-	]);
+	return html`<div class="agcam-methods">
+		${pressed.length > 0 && choice(store, "method", "Method", pressed.map(option))}
+		${pressed.length < methods.length && list(store, "method", label, others)}
+	</div>`;
 }
 
 /** How maps are drawn: the first `modes` of all ways to look at them, opacity, colours, others. */
-function viewNodes(modes, { names }, ...others) {
-	return [
-		choice("mode", "View", MODES.slice(0, modes)),
-		slider("opacity", "Opacity of the map"),
-		list("colormap", "Colours", names.map((name) => ({ value: name, text: name }))),
-		...others,
-	];
-}
-
-/** How all small maps of an overview are drawn. */
-export function overviewControls(store, colours) {
-	return new Controls(store, "agcam-toolbar", viewNodes(3, colours));
-}
-
-/** How one map is drawn; `truth` where there are true boxes, `two` where there are two methods. */
-export function viewControls(store, colours, truth, two) {
-	const ticks = html`<div class="agcam-ticks">
-		${tick("boxes", "Boxes above the threshold")}
-		${tick("contour", "Contour at the threshold")}
-		${truth && tick("truth", "True boxes")}
+export function viewControls(store, { names }, kind, modes, others = null) {
+	const colours = names.map((name) => ({ value: name, text: name }));
+	return html`<div class=${kind}>
+		${choice(store, "mode", "View", MODES.slice(0, modes))}
+		${slider(store, "opacity", "Opacity of the map")}
+		${list(store, "colormap", "Colours", colours)} ${others}
 	</div>`;
-	const nodes = viewNodes(two ? 6 : 5, colours, slider("threshold", "Threshold"), ticks);
-	return new Controls(store, "agcam-controls", nodes);
+}
+
+/** What is marked in one map; `truth` where there are true boxes. */
+export function markControls(store, truth) {
+	return html`${slider(store, "threshold", "Threshold")}
+		<div class="agcam-ticks">
+			${tick(store, "boxes", "Boxes above the threshold")}
+			${tick(store, "contour", "Contour at the threshold")}
+			${truth && tick(store, "truth", "True boxes")}
+		</div>`;
 }

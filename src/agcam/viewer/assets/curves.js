@@ -1,19 +1,17 @@
 // Lines over a common axis, drawn as SVG.
 
-import { drawing, html, short } from "./dom.js";
+import { html, short, svg } from "./dom.js";
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [460, 260, 72, 40, 12];
 const COLOURS = "#3b78c2 #d9822b #3a9a63 #8a5fc0 #b0852c #2b9c9c #c2568f #6f7f36".split(" ");
 const DASHES = ["", "6 3", "2 3", "8 3 2 3"];
 
-/** How a line is drawn: ours strong, random baselines faint. */
+/** How a line is drawn (colour, width, dashes): ours strong, random baselines faint. */
 function look(mark, place) {
-	if (mark === "ours") return { stroke: "#c0392b", "stroke-width": 2.6 };
-	if (mark === "baseline") {
-		return { stroke: "#888", "stroke-width": 1.3, "stroke-dasharray": place % 2 ? "2 3" : "7 3" };
-	}
+	if (mark === "ours") return ["#c0392b", 2.6, ""];
+	if (mark === "baseline") return ["#888", 1.3, place % 2 ? "2 3" : "7 3"];
 	const dash = DASHES[Math.floor(place / COLOURS.length) % DASHES.length];
-	return { stroke: COLOURS[place % COLOURS.length], "stroke-width": 1.6, "stroke-dasharray": dash };
+	return [COLOURS[place % COLOURS.length], 1.6, dash];
 }
 
 /** Curves as viewer/report.py of agcam describes them; a value of null is a gap. */
@@ -42,43 +40,34 @@ function scalesOf(points, lines) {
 
 /** Lines at three values, the ends of the points, and what both are. */
 function axes({ x, y, values: [low, high], ends }, across, up) {
-	const text = (words, given) => drawing("text", given, words);
-	const ticks = [low, (low + high) / 2, high].flatMap((value) => {
-		const line = { x1: LEFT, x2: WIDTH - EDGE, y1: y(value), y2: y(value) };
-		return [
-			drawing("line", { ...line, class: "agcam-gridline" }),
-			text(short(value), { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }),
-		];
-	});
-	const below = ends.map((point, place) => {
-		const anchor = place ? "end" : "start";
-		return text(short(point), { x: x(point), y: HEIGHT - BOTTOM + 16, "text-anchor": anchor });
-	});
-	const middle = { "text-anchor": "middle" };
-	return [
-		...ticks,
-		...below,
-		text(across, { x: (LEFT + WIDTH) / 2, y: HEIGHT - 6, ...middle }),
-		text(up, { x: -(HEIGHT - BOTTOM) / 2, y: 12, transform: "rotate(-90)", ...middle }),
-	];
+	const text = (x, y, anchor, words) => svg`<text x=${x} y=${y} text-anchor=${anchor}>${words}</text>`;
+	const tick = (value) => svg`
+		<line class="agcam-gridline" x1=${LEFT} x2=${WIDTH - EDGE} y1=${y(value)} y2=${y(value)}/>
+		${text(LEFT - 6, y(value) + 4, "end", short(value))}`;
+	const below = HEIGHT - BOTTOM + 16;
+	const middle = -(HEIGHT - BOTTOM) / 2;
+	return svg`
+		${[low, (low + high) / 2, high].map(tick)}
+		${text(x(ends[0]), below, "start", short(ends[0]))}
+		${text(x(ends[1]), below, "end", short(ends[1]))}
+		${text((LEFT + WIDTH) / 2, HEIGHT - 6, "middle", across)}
+		<g transform="rotate(-90)">${text(middle, 12, "middle", up)}</g>`;
 }
 
-function path(line, place, points, { x, y }) {
-	let pen = "M";
-	const parts = line.values.map((value, point) => {
-		if (value === null) {
-			pen = "M";
-			return "";
-		}
-		const part = `${pen}${x(points[point]).toFixed(1)} ${y(value).toFixed(1)}`;
-		pen = "L";
-		return part;
-	});
-	const name = drawing("title", {}, line.name);
-	return drawing("path", { d: parts.join(""), fill: "none", ...look(line.mark, place) }, name);
+function path({ name, mark, values }, place, points, { x, y }) {
+	const known = (point) => values[point] !== null && values[point] !== undefined;
+	const steps = points.map((at, point) =>
+		known(point) ? `${known(point - 1) ? "L" : "M"}${x(at).toFixed(1)} ${y(values[point]).toFixed(1)}` : "",
+	);
+	const [stroke, width, dash] = look(mark, place);
+	return svg`<path d=${steps.join("")} fill="none" stroke=${stroke} stroke-width=${width}
+		stroke-dasharray=${dash}><title>${name}</title></path>`;
 }
 
-function legend(line, place) {
-	const sample = drawing("line", { x1: 0, x2: 24, y1: 4, y2: 4, ...look(line.mark, place) });
-	return html`<li><svg viewBox="0 0 24 8" aria-hidden="true">${sample}</svg>${line.name}</li>`;
+function legend({ name, mark }, place) {
+	const [stroke, width, dash] = look(mark, place);
+	return html`<li>
+		<svg viewBox="0 0 24 8" aria-hidden="true"><line x1="0" x2="24" y1="4" y2="4" stroke=${stroke}
+			stroke-width=${width} stroke-dasharray=${dash}/></svg>${name}
+	</li>`;
 }

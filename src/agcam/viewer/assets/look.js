@@ -31,10 +31,14 @@ export class Look {
 		});
 	}
 
-	/** Show what lies around a place, so many times closer. */
-	centre({ x, y }, zoom) {
-		this.zoomTo(zoom);
+	/** Show one of `count` tiles that lie row by row on a square sheet, or from it all of the sheet. */
+	centreOnTile(tile, count, closer) {
+		const across = Math.ceil(Math.sqrt(count));
+		const down = Math.ceil(count / across);
+		this.zoomTo(closer ? Math.min(across, down) : 0);
 		const { width, height } = this.part;
+		const x = (((tile % across) + 0.5) * this.width) / across;
+		const y = ((Math.floor(tile / across) + 0.5) * this.height) / down;
 		this.moveTo({ x: x - width / 2, y: y - height / 2 });
 	}
 

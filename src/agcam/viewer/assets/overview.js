@@ -1,7 +1,10 @@
 // What a page shows before a picture is opened: small maps to press, tables, curves and texts.
 
-import { blockNode } from "./blocks.js";
-import { html } from "./dom.js";
+import { viewControls } from "./controls.js";
+import { element, html } from "./dom.js";
+import { render } from "./lit.js";
+import { curves } from "./curves.js";
+import { dataTable } from "./table.js";
 import { Tiles } from "./tiles.js";
 import { captionOf, ends } from "./words.js";
 
@@ -17,15 +20,20 @@ export function everyPicture(cards) {
 }
 
 export class Overview {
-	/** `tools` are the controls of all small maps: they stand before the first ones. */
-	constructor(store, colours, cards, blocks, tools) {
-		Object.assign(this, { store, cards, tiles: new Tiles(store, colours) });
-		const nodes = blocks.map((block) =>
-			block.kind === "gallery" ? this.gallery(block) : blockNode(block),
-		);
+	/** The controls of all small maps stand before the first ones. */
+	constructor(store, colours, cards, blocks) {
+		Object.assign(this, { store, colours, cards, tiles: new Tiles(store, colours) });
+		this.tools = document.createElement("div");
+		const nodes = blocks.map((block) => this.block(block));
 		const first = blocks.findIndex((block) => block.kind === "gallery");
-		if (first >= 0) nodes.splice(first, 0, tools);
-		this.node = html`<div class="agcam-report">${nodes}</div>`;
+		if (first >= 0) nodes.splice(first, 0, this.tools);
+		this.node = element(html`<div class="agcam-report">${nodes}</div>`);
+	}
+
+	/** One block of a document, as viewer/data.py and report.py of agcam describe them. */
+	block(block) {
+		const makers = { table: dataTable, curves, text: textBlock };
+		return block.kind === "gallery" ? this.gallery(block) : makers[block.kind](block);
 	}
 
 	/** Small maps: {card, method, target, caption, lines, scale} each, or {caption, refusal}. */
@@ -68,12 +76,22 @@ export class Overview {
 		this.store.set({ card, gallery: false, part: null, ...chosen });
 	}
 
-	update(_, changed) {
-		this.tiles.update(changed);
+	update() {
+		render(viewControls(this.store, this.colours, "agcam-toolbar", 3), this.tools);
+		this.tiles.update();
 	}
 }
 
 /** A line below a small map. */
 export function line(text, kind = "agcam-small") {
 	return text ? html`<span class=${kind}>${text}</span>` : null;
+}
+
+/** A heading over paragraphs, or over lines that are shown as they are, closed at first. */
+function textBlock({ title, paragraphs = [], lines = [] }) {
+	const texts = paragraphs.map((text) => html`<p>${text}</p>`);
+	if (!lines.length) return html`<section><h2>${title}</h2>${texts}</section>`;
+	return html`<details class="agcam-details">
+		<summary>${title}</summary>${texts}<pre tabindex="0">${lines.join("\n")}</pre>
+	</details>`;
 }

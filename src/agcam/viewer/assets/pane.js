@@ -1,6 +1,7 @@
 // One canvas with drawings over it: boxes, contour, the patch that is read.
 
-import { drawing, html, Memo } from "./dom.js";
+import { element, html, Memo, svg } from "./dom.js";
+import { render } from "./lit.js";
 import { sizeFor } from "./pixels.js";
 import { boxesOf, contourOf } from "./regions.js";
 import { Painter } from "./render.js";
@@ -10,16 +11,18 @@ const SHARPEST = 2; // pixels of a canvas for one of the page, at most
 const LONGEST = 1280; // pixels of a canvas's longer side, at most
 
 export class Pane {
-	constructor() {
-		this.canvas = html`<canvas></canvas>`;
+	/** `longest` are pixels of the canvas's longer side, by default as many as the page shows. */
+	constructor(longest = null) {
+		this.longest = longest;
+		this.node = element(html`<div class="agcam-pane">
+			<div class="agcam-picture">
+				<canvas></canvas><svg aria-hidden="true" preserveAspectRatio="none"></svg>
+			</div>
+			<span class="agcam-pane-name"></span>
+		</div>`);
+		[this.canvas, this.over, this.name] = this.node.querySelectorAll("canvas, svg, span");
 		this.painter = new Painter(this.canvas);
-		this.over = drawing("svg", { "aria-hidden": "true", preserveAspectRatio: "none" });
-		this.name = html`<span class="agcam-pane-name"></span>`;
-		this.node = html`<div class="agcam-pane">
-			<div class="agcam-picture">${this.canvas}${this.over}</div>${this.name}
-		</div>`;
 		this.memo = new Memo();
-		this.shown = null;
 	}
 
 	/** Put a map's name and scale below the picture; nothing where none is given. */
@@ -30,8 +33,8 @@ export class Pane {
 
 	/** Give the canvas no more pixels than the page shows of it, or than the picture has. */
 	resize(frame) {
-		const pixels = this.node.clientWidth * Math.min(devicePixelRatio, SHARPEST);
-		const longest = pixels * Math.max(1, frame.height / frame.width);
+		const shown = () => this.node.clientWidth * Math.min(devicePixelRatio, SHARPEST);
+		const longest = this.longest ?? shown() * Math.max(1, frame.height / frame.width);
 		const [width, height] = sizeFor(frame, Math.min(longest || LONGEST, LONGEST));
 		if (this.canvas.width === width && this.canvas.height === height) return;
 		Object.assign(this.canvas, { width, height });
@@ -39,60 +42,56 @@ export class Pane {
 
 	draw(view) {
 		this.view = view;
+		this.resize(view.frame);
 		this.painter.draw(view);
 	}
 
 	/** What is drawn, in its own size, as a canvas to keep. */
 	copy() {
 		const [width, height] = sizeFor(this.view.frame, LONGEST);
-		const canvas = html`<canvas width=${width} height=${height}></canvas>`;
+		const canvas = Object.assign(document.createElement("canvas"), { width, height });
 		new Painter(canvas).draw(this.view);
 		return canvas;
 	}
 
 	/** Draw over the canvas, as the state says: boxes and contour of `square`, true boxes, the patch. */
-	annotate(card, { boxes, contour, truth, threshold }, part, square, patch) {
-		const { frame } = card;
+	annotate({ frame, data }, { boxes, contour, truth, threshold }, part, square, patch) {
 		const { x, y, width, height } = part;
-		const key = [card, square, x, y, width, String(patch), boxes, contour, truth, threshold];
+		const key = [data, square, x, y, width, String(patch), boxes, contour, truth, threshold];
 		this.memo.get("over", key, () => {
 			this.over.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
-			this.over.replaceChildren();
-			if (truth) (card.data.boxes ?? []).forEach((box) => this.box(frame, box, "truth"));
-			if (square && boxes) this.shares(frame, boxesOf(square, threshold), "found");
-			if (square && contour) this.contour(frame, contourOf(square, threshold));
-			if (patch) this.shares(frame, [patch], "patch");
+			const shares = (some) => some.map((box) => inPicture(box, frame));
+			const drawn = [
+				truth && (data.boxes ?? []).map((box) => rectangle(box, frame, "truth")),
+				square && boxes && shares(boxesOf(square, threshold)).map((box) => rectangle(box, frame, "found")),
+				square && contour && outline(contourOf(square, threshold), frame),
+				patch && shares([patch]).map((box) => rectangle(box, frame, "patch")),
+			];
+			render(svg`${drawn}`, this.over);
 		});
 	}
+}
 
-	/** Boxes in shares of what the model saw. */
-	shares(frame, boxes, kind) {
-		const [left, top, right, bottom] = frame.window;
-		const [across, down] = [right - left, bottom - top];
-		for (const [x, y, width, height] of boxes) {
-			const box = [left + x * across, top + y * down, left + width * across, top + height * down];
-			this.box(frame, box, kind);
-		}
-	}
+/** A box in shares of what the model saw, in the picture's pixels. */
+function inPicture([x0, y0, x1, y1], { window: [left, top, right, bottom] }) {
+	const [across, down] = [right - left, bottom - top];
+	return [left + x0 * across, top + y0 * down, left + x1 * across, top + y1 * down];
+}
 
-	contour({ window: [left, top, right, bottom] }, d) {
-		const transform = `translate(${left} ${top}) scale(${right - left} ${bottom - top})`;
-		this.line("path", { d, transform }, "found");
-	}
+function outline(d, { window: [left, top, right, bottom] }) {
+	const place = `translate(${left} ${top}) scale(${right - left} ${bottom - top})`;
+	return twice("found", (kind) => svg`<path class=${kind} d=${d} transform=${place}/>`);
+}
 
-	box({ width, height }, box, kind) {
-		const [left, top, right, bottom] = box.map((side, place) =>
-			Math.min(Math.max(side, 0), place % 2 ? height : width),
-		);
-		const size = { width: Math.max(0, right - left), height: Math.max(0, bottom - top) };
-		this.line("rect", { x: left, y: top, ...size }, kind);
-	}
+function rectangle(box, { width, height }, name) {
+	const within = (side, place) => Math.min(Math.max(side, 0), place % 2 ? height : width);
+	const [x, y, right, bottom] = box.map(within);
+	const [across, down] = [Math.max(0, right - x), Math.max(0, bottom - y)];
+	const line = (kind) => svg`<rect class=${kind} x=${x} y=${y} width=${across} height=${down}/>`;
+	return twice(name, line);
+}
 
-	/** A light line on a dark one, to be seen on any picture. */
-	line(tag, given, kind) {
-		this.over.append(
-			drawing(tag, { ...given, class: "agcam-line agcam-under" }),
-			drawing(tag, { ...given, class: `agcam-line agcam-${kind}` }),
-		);
-	}
+/** A light line on a dark one, to be seen on any picture. */
+function twice(name, line) {
+	return [line("agcam-line agcam-under"), line(`agcam-line agcam-${name}`)];
 }

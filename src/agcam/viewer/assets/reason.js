@@ -1,6 +1,6 @@
 // The parts of a reason: crops of where it lies, its usual place, and its numbers.
 
-import { drawing, html, linked } from "./dom.js";
+import { html, linked, svg } from "./dom.js";
 
 const SERIOUS = 0.5; // a score from which a reason is marked
 
@@ -31,17 +31,15 @@ export function crops(reason, cards, open, most = 8) {
 /** A part of a picture (shares of its sides) as the ground of an element. */
 function partOf({ src }, [left, top, width, height]) {
 	const along = (start, size) => (size >= 1 ? 0 : (100 * start) / (1 - size));
-	return {
-		"background-image": `url(${JSON.stringify(src)})`,
-		"background-size": `${100 / width}% ${100 / height}%`,
-		"background-position": `${along(left, width)}% ${along(top, height)}%`,
-	};
+	const [x, y] = [along(left, width), along(top, height)];
+	const size = `${100 / width}% ${100 / height}%`;
+	return `background: url(${JSON.stringify(src)}) ${x}% ${y}% / ${size}`;
 }
 
 /** Where in the pictures a reason lies: a patch is the darker the more of it lies there. */
 export function placeMap({ places, title }) {
 	const square = (value, x, y) =>
-		value > 0 && drawing("rect", { x, y, width: 1, height: 1, "fill-opacity": value.toFixed(2) });
+		value > 0 && svg`<rect x=${x} y=${y} width="1" height="1" fill-opacity=${value.toFixed(2)}/>`;
 	const squares = places.map((row, y) => row.map((value, x) => square(value, x, y)));
 	const box = `0 0 ${places[0].length} ${places.length}`;
 	return html`<figure class="agcam-placemap">

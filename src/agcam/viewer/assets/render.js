@@ -1,6 +1,6 @@
 // A map and its picture on a canvas; what did not change since the last time is not made again.
 
-import { html, Memo } from "./dom.js";
+import { Memo } from "./dom.js";
 import { frameOf, levelsOf, toPixels } from "./pixels.js";
 import { dimUnseen, hideUnseen, paintSeen } from "./paint.js";
 
@@ -86,7 +86,7 @@ export class Painter {
 		const map = this.context.createImageData(width, height);
 		hideUnseen(map, levels, VEIL);
 		paintSeen(map, map, levels, view.table, 1);
-		const layer = html`<canvas width=${width} height=${height}></canvas>`.getContext("2d");
+		const layer = new OffscreenCanvas(width, height).getContext("2d");
 		layer.putImageData(map, 0, 0);
 		layer.globalCompositeOperation = "destination-out";
 		layer.globalAlpha = 1 - view.opacity;

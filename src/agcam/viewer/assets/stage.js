@@ -1,7 +1,6 @@
 // The picture with its map: views beside each other, zoom, and the value under the pointer.
 
-import { html, newId, short } from "./dom.js";
-import { FrameSlider } from "./frames.js";
+import { element, html, short } from "./dom.js";
 import { Look } from "./look.js";
 import { Pane } from "./pane.js";
 import { patchAt } from "./pixels.js";
@@ -12,42 +11,18 @@ const HINT =
 	"Shift with an arrow key moves what is shown.";
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const CLOSER = 1.5; // times
+const ZOOMS = { "+": CLOSER, "=": CLOSER, "-": 1 / CLOSER, 0: 0 };
 
 export class Stage {
 	constructor(store, colours) {
-		this.store = store;
-		this.colours = colours;
-		this.look = new Look();
-		this.cursor = null;
-		this.panes = [new Pane(), new Pane()];
-		const hint = newId("hint");
-		this.readout = html`<output class="agcam-readout"></output>`;
-		this.frames = new FrameSlider((place, times) => {
-			this.look.centre(place, times);
-			this.redraw();
-		});
-		const split = () => this.store.set({ split: Number(this.divider.value) });
-		this.divider = html`<input type="range" class="agcam-divider" min="0" max="1" step="0.005"
-			aria-label="Divider between picture and map" @input=${split}>`;
-		this.panel = html`<div class="agcam-panes" tabindex="0" role="application" aria-describedby=${hint}>
-			${this.panes.map((pane) => pane.node)}
-		</div>`;
-		const zoom = (times) => () => this.zoom(times);
-		this.node = html`<div class="agcam-stage">
-			${this.panel} ${this.divider} ${this.frames.node}
-			<p id=${hint} class="agcam-hidden">${HINT}</p>
-			<div class="agcam-under-stage">
-				${this.readout}
-				<button type="button" aria-label="Zoom out" @click=${zoom(1 / CLOSER)}>−</button>
-				<button type="button" aria-label="Zoom in" @click=${zoom(CLOSER)}>+</button>
-				<button type="button" aria-label="Show all of it" @click=${zoom(0)}>All</button>
-			</div>
-		</div>`;
+		Object.assign(this, { store, colours, panes: [new Pane(), new Pane()] });
+		this.panel = element(html`<div class="agcam-panes" tabindex="0" role="application"
+			aria-describedby=${`hint-${store.id}`}>${this.panes.map((pane) => pane.node)}</div>`);
 		this.listen();
 	}
 
 	listen() {
-		const on = (event, listener) => this.panel.addEventListener(event, listener);
+		const on = (event, listener, options) => this.panel.addEventListener(event, listener, options);
 		on("keydown", (event) => this.press(event));
 		listenToPointers(this.panel, {
 			read: (point) => this.readAt(point),
@@ -62,42 +37,63 @@ export class Stage {
 			event.preventDefault();
 			this.zoom(2 ** (-event.deltaY / 100), this.placeOf(event));
 		};
-		this.panel.addEventListener("wheel", wheel, { passive: false });
-		const sizes = new ResizeObserver(() => this.fit());
+		on("wheel", wheel, { passive: false });
+		const sizes = new ResizeObserver(() => this.store.set());
 		this.panes.forEach((pane) => sizes.observe(pane.node));
 	}
 
-	/** Show another card. */
-	setCard(card, image) {
+	/** Show another card, whose image comes later. */
+	setCard(card) {
 		const { width, height } = card.frame;
-		Object.assign(this, { card, image, look: new Look(width, height), cursor: null });
-		this.node.style.setProperty("--ratio", String(width / height));
-		this.frames.setCard(card);
-		this.fit();
-		this.readout.value = "";
+		const look = new Look(width, height);
+		Object.assign(this, { card, look, image: null, shown: null, frame: 0, cursor: null, readout: "" });
 	}
 
-	/** Fit the canvases to the page. */
-	fit() {
-		if (this.card) this.panes.forEach((pane) => pane.resize(this.card.frame));
-		this.redraw();
+	/** What stands around the canvases. */
+	view({ mode, split }) {
+		const { width, height } = this.card.frame;
+		const slide = ({ target }) => this.store.set({ split: Number(target.value) });
+		const zoom = (text, label, times) =>
+			html`<button type="button" aria-label=${label} @click=${() => this.zoom(times)}>${text}</button>`;
+		return html`<div class="agcam-stage" .style=${`--ratio: ${width / height}`}>
+			${this.panel}
+			<input type="range" class="agcam-divider" min="0" max="1" step="0.005" .value=${String(split)}
+				aria-label="Divider between picture and map" ?hidden=${mode !== "slider"} @input=${slide}>
+			${this.card.data.frames > 1 && this.frameSlider(this.card.data.frames)}
+			<p id=${`hint-${this.store.id}`} class="agcam-hidden">${HINT}</p>
+			<div class="agcam-under-stage">
+				<output class="agcam-readout">${this.readout}</output>
+				${zoom("−", "Zoom out", 1 / CLOSER)} ${zoom("+", "Zoom in", CLOSER)}
+				${zoom("All", "Show all of it", 0)}
+			</div>
+		</div>`;
 	}
 
-	/** What is drawn, as text. */
-	name(text) {
-		this.panel.setAttribute("aria-label", text);
+	/** The frames of a clip lie side by side on a contact sheet: all of it, or one at a time. */
+	frameSlider(count) {
+		const show = ({ target }) => {
+			this.frame = Number(target.value);
+			this.look.centreOnTile(Math.max(this.frame - 1, 0), count, this.frame > 0);
+			this.store.flush();
+		};
+		const text = this.frame ? `${this.frame} of ${count}` : "all";
+		return html`<div class="agcam-field">
+			<span>Frame <output>${text}</output></span>
+			<input type="range" min="0" max=${count} step="1" .value=${String(this.frame)} aria-label="Frame"
+				@input=${show}>
+		</div>`;
 	}
 
-	/** Draw a map {grid, square, name}; its `beside` is another's, for the view of two methods. */
+	/** Draw a map {grid, square, name, text}; its `beside` is another's, for the view of two methods. */
 	draw(shown) {
 		this.shown = shown;
-		const { mode, split } = this.store.state;
+		const { mode } = this.store.state;
 		const second = mode === "side" ? shown : mode === "methods" ? shown.beside : null;
-		this.node.classList.toggle("agcam-beside", Boolean(second));
-		this.panel.classList.toggle("agcam-zoomed", this.look.zoom > 1);
+		const { classList } = this.panel;
+		classList.toggle("agcam-beside", Boolean(second));
+		classList.toggle("agcam-zoomed", this.look.zoom > 1);
+		this.panel.setAttribute("aria-label", shown.text);
 		this.panes[1].node.hidden = !second;
-		this.divider.hidden = mode !== "slider";
-		this.divider.value = String(split);
 		const named = mode === "methods" && second ? [shown, second] : [];
 		this.panes.forEach((pane, place) => pane.call(named[place]));
 		const first = mode === "map" || mode === "original" ? mode : "overlay";
@@ -107,7 +103,7 @@ export class Stage {
 
 	paint(pane, shown, mode) {
 		const { state } = this.store;
-		pane.shown = shown;
+		const part = this.look.part;
 		pane.draw({
 			image: this.image,
 			frame: this.card.frame,
@@ -116,14 +112,15 @@ export class Stage {
 			opacity: state.opacity,
 			mode,
 			from: state.mode === "slider" ? state.split : 0,
-			part: this.look.part,
+			part,
 		});
-		this.annotate(pane);
+		const patch = this.cursor && this.shown.grid ? this.patchBox(this.cursor) : null;
+		pane.annotate(this.card, state, part, shown.square, patch);
 	}
 
-	annotate(pane) {
-		const patch = this.cursor && this.shown.grid ? this.patchBox(this.cursor) : null;
-		pane.annotate(this.card, this.store.state, this.look.part, pane.shown.square, patch);
+	/** What is drawn last, in its own size, as a canvas to keep. */
+	copy() {
+		return this.panes[this.panes[1].node.hidden ? 0 : 1].copy();
 	}
 
 	/** A patch in shares of what the model saw. */
@@ -149,11 +146,11 @@ export class Stage {
 	move(across, down) {
 		const area = this.panes[0].canvas.getBoundingClientRect();
 		this.look.shift(-across / area.width, -down / area.height);
-		this.redraw();
+		this.store.set();
 	}
 
 	readAt(event) {
-		const { grid } = this.paneOf(event).shown ?? {};
+		const { grid } = this.paneOf(event).view ?? {};
 		if (!grid) return;
 		const { x, y } = this.placeOf(event);
 		this.point(patchAt(grid, this.card.frame.window, x, y), grid);
@@ -161,11 +158,10 @@ export class Stage {
 
 	/** Read a patch of a map: its place and value. */
 	point(patch, grid = this.shown?.grid) {
-		const now = patch ? this.read(patch, grid) : "";
-		if (now === this.readout.value || !this.shown) return;
-		this.cursor = patch;
-		this.readout.value = now;
-		this.panes.forEach((pane) => pane.node.hidden || this.annotate(pane));
+		const readout = patch ? this.read(patch, grid) : "";
+		if (readout === this.readout || !this.shown) return;
+		Object.assign(this, { cursor: patch, readout });
+		this.store.flush();
 	}
 
 	read({ row, column }, { values, shape, range }) {
@@ -180,11 +176,9 @@ export class Stage {
 		const step = STEPS[event.key];
 		if (step && event.shiftKey) {
 			this.look.shift(step[1] / 10, step[0] / 10);
-			this.redraw();
+			this.store.set();
 		} else if (step) this.step(step);
-		else if (event.key === "+" || event.key === "=") this.zoom(CLOSER);
-		else if (event.key === "-") this.zoom(1 / CLOSER);
-		else if (event.key === "0") this.zoom(0);
+		else if (event.key in ZOOMS) this.zoom(ZOOMS[event.key]);
 		else return;
 		event.preventDefault();
 		event.stopPropagation();
@@ -202,14 +196,6 @@ export class Stage {
 	/** Zoom by a factor, 0 for all of the picture; `place` stays where it is. */
 	zoom(times, place = undefined) {
 		this.look.zoomTo(this.look.zoom * times, place);
-		this.redraw();
-	}
-
-	redraw() {
-		if (this.waiting || !this.shown) return;
-		this.waiting = requestAnimationFrame(() => {
-			this.waiting = undefined;
-			this.draw(this.shown);
-		});
+		this.store.set();
 	}
 }

@@ -29,31 +29,25 @@ export const INITIAL = {
 	gallery: false,
 };
 
+let stores = 0;
+
 /** A state that notifies of its changes, once for each frame of the screen. */
 export class Store {
-	/** `listener` is called with the new state and the names of what changed. */
 	constructor(initial, listener) {
-		this.state = { ...INITIAL, ...initial };
-		this.listener = listener;
-		this.changed = new Set();
+		Object.assign(this, { state: { ...INITIAL, ...initial }, listener });
+		this.id = ++stores; // names of a viewer's elements
 	}
 
-	/** Change some of it. */
-	set(some) {
-		for (const [name, value] of Object.entries(some)) {
-			if (!(name in INITIAL) || this.state[name] === value) continue;
-			this.state = { ...this.state, [name]: value };
-			this.changed.add(name);
-		}
-		if (this.changed.size) this.waiting ??= requestAnimationFrame(() => this.flush());
+	/** Change some of it, or none: something else that is shown has changed. */
+	set(some = {}) {
+		this.state = { ...this.state, ...some };
+		this.waiting ??= requestAnimationFrame(() => this.flush());
 	}
 
 	/** Notify now. */
 	flush() {
 		cancelAnimationFrame(this.waiting);
 		this.waiting = undefined;
-		const { changed } = this;
-		this.changed = new Set();
-		this.listener(this.state, changed);
+		this.listener(this.state);
 	}
 }

@@ -2,19 +2,28 @@
 
 import { terms } from "./about.js";
 import { html, linked, textOf } from "./dom.js";
+import { render } from "./lit.js";
 
 /** A table as `table_block` of agcam's viewer/data.py describes it; `terms` explain columns. */
 export function dataTable({ title, note, head, rows, marks = [], terms: explained = [] }) {
-	const lines = rows.map((row, place) => ({ row, place, node: line(row, marks[place]) }));
-	const body = html`<tbody>${lines.map((one) => one.node)}</tbody>`;
-	const heads = head.map((cell, column) => sortHead(cell, column, lines, body));
-	return html`<section class="agcam-tablebox">
+	const lines = rows.map((row, place) => ({ row, mark: marks[place] ?? "" }));
+	const sorted = { column: null, up: true };
+	const table = document.createElement("table");
+	table.className = "agcam-table";
+	const sort = (column) => {
+		Object.assign(sorted, { up: sorted.column === column && !sorted.up, column });
+		show(lines.toSorted((a, b) => compare(a.row[column], b.row[column], sorted.up)));
+	};
+	const show = (some) => {
+		const heads = head.map((cell, column) => headOf(cell, column, sorted, sort));
+		render(html`<thead><tr>${heads}</tr></thead><tbody>${some.map(line)}</tbody>`, table);
+	};
+	show(lines);
+	return html`<section>
 		${title && html`<h2>${title}</h2>`}
 		${note && html`<p class="agcam-small">${note}</p>`}
-		${explained.length > 0 && terms(explained, "agcam-terms")}
-		<div class="agcam-scroll" tabindex="0" role="region" aria-label=${title || "Table"}>
-			<table class="agcam-table"><thead><tr>${heads}</tr></thead>${body}</table>
-		</div>
+		${explained.length > 0 && terms(explained)}
+		<div class="agcam-scroll" tabindex="0" role="region" aria-label=${title || "Table"}>${table}</div>
 	</section>`;
 }
 
@@ -24,7 +33,7 @@ function sortKey(cell) {
 	return Number.isNaN(number) ? null : number;
 }
 
-function line([first, ...others], mark) {
+function line({ row: [first, ...others], mark }) {
 	const cells = others.map((cell) => html`<td>${content(cell)}</td>`);
 	return html`<tr class=${mark}><th scope="row">${content(first)}</th>${cells}</tr>`;
 }
@@ -35,24 +44,15 @@ function content(cell) {
 }
 
 function notesOf({ notes = [] }) {
-	return notes.map(({ text, kind }) => html`<small class=${kind}>${text}</small>`);
+	return notes.map(({ text, kind = "" }) => html`<small class=${kind}>${text}</small>`);
 }
 
 /** A column's head: press it to sort, again for the other way. */
-function sortHead(cell, column, lines, body) {
-	const sort = () => {
-		const up = head.getAttribute("aria-sort") === "descending";
-		for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
-		head.setAttribute("aria-sort", up ? "ascending" : "descending");
-		const ordered = [...lines].sort(
-			(a, b) => compare(a.row[column], b.row[column], up) || a.place - b.place,
-		);
-		body.replaceChildren(...ordered.map((one) => one.node));
-	};
-	const head = html`<th scope="col">
-		<button type="button" @click=${sort}>${textOf(cell)}</button>${notesOf(cell)}
+function headOf(cell, column, sorted, sort) {
+	const order = sorted.column === column && (sorted.up ? "ascending" : "descending");
+	return html`<th scope="col" aria-sort=${order}>
+		<button type="button" @click=${() => sort(column)}>${textOf(cell)}</button>${notesOf(cell)}
 	</th>`;
-	return head;
 }
 
 /** Numbers before texts, cells without a number last. */

@@ -1,7 +1,7 @@
 // What a reader makes of each reason: kept in the browser, and exported and imported as JSON.
 
 import { download } from "./about.js";
-import { html } from "./dom.js";
+import { element, html } from "./dom.js";
 
 const CHOICES = {
 	"": "no verdict",
@@ -48,14 +48,14 @@ export class Verdicts {
 	control(reason) {
 		const kept = this.of(reason);
 		const option = ([value, text]) =>
-			html`<option value=${value} selected=${(kept.verdict ?? "") === value}>${text}</option>`;
+			html`<option value=${value} ?selected=${(kept.verdict ?? "") === value}>${text}</option>`;
 		const choose = ({ target }) => this.set(reason, { verdict: target.value });
 		const write = ({ target }) => this.set(reason, { note: target.value });
 		return html`<div class="agcam-verdict">
 			<select aria-label=${`Verdict on ${reason.title}`} @change=${choose}>
 				${Object.entries(CHOICES).map(option)}
 			</select>
-			<input type="search" value=${kept.note} placeholder="Note" aria-label=${`Note on ${reason.title}`}
+			<input type="search" value=${kept.note ?? ""} placeholder="Note" aria-label=${`Note on ${reason.title}`}
 				@change=${write}>
 		</div>`;
 	}
@@ -63,8 +63,8 @@ export class Verdicts {
 	/** Buttons that export and import all verdicts. */
 	files(shown) {
 		const read = () => this.import(file.files[0], shown);
-		const file = html`<input type="file" accept=".json,application/json" hidden @change=${read}>`;
-		this.problem = html`<p class="agcam-problem" role="alert" hidden></p>`;
+		const file = element(html`<input type="file" accept=".json" hidden @change=${read}>`);
+		this.problem = element(html`<p class="agcam-problem" role="alert" hidden></p>`);
 		return html`<section class="agcam-stack">
 			<h2>Verdicts</h2>
 			<p class="agcam-small">

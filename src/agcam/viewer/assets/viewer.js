@@ -2,9 +2,9 @@
 
 import { Card } from "./card.js";
 import { Colours } from "./colours.js";
-import { overviewControls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { html } from "./dom.js";
+import { render } from "./lit.js";
 import { everyPicture, Overview } from "./overview.js";
 import { Store } from "./state.js";
 import { nameCards } from "./words.js";
@@ -36,17 +36,13 @@ class Viewer {
 		const pictures = this.cards.length > 1 ? [everyPicture(this.cards)] : [];
 		const blocks = given.blocks?.length ? given.blocks : pictures;
 		const first = { gallery: blocks.length > 0, ...this.firstState(given) };
-		const store = new Store(first, (...news) => store === this.store && this.update(...news));
+		const store = new Store(first, () => store === this.store && this.update(store.state));
 		const colours = new Colours(given.colormaps);
-		this.store = store;
-		this.tools = overviewControls(store, colours);
 		const Made = OVERVIEWS[given.layout] ?? Overview;
-		this.overview = blocks.length
-			? new Made(store, colours, this.cards, blocks, this.tools.node)
-			: null;
+		this.overview = blocks.length ? new Made(store, colours, this.cards, blocks) : null;
 		this.detail = new Detail(store, colours, this.cards.length, this.overview);
-		this.fill(given);
-		this.update(store.state, new Set());
+		Object.assign(this, { given, store, closed: store.state.gallery });
+		this.update(store.state);
 	}
 
 	/** What is shown first: the first map, unless the document says otherwise. */
@@ -60,37 +56,36 @@ class Viewer {
 		};
 	}
 
-	fill({ title, lead, footer }) {
-		this.place.replaceChildren();
-		const heads = [title && html`<h1>${title}</h1>`, lead && html`<p>${lead}</p>`];
-		if (title || lead) this.place.append(html`<header>${heads}</header>`);
-		this.place.append(html`<div class="agcam-body">${this.overview?.node}${this.detail.node}</div>`);
-		if (footer) this.place.append(html`<footer>${footer}</footer>`);
-	}
-
-	update(state, changed) {
+	/** Show what the state says; a picture that is opened, or left, comes into view. */
+	update(state) {
 		const closed = Boolean(this.overview) && state.gallery;
-		this.place.classList.toggle("agcam-opened", Boolean(this.overview) && !closed);
-		const [shown, hidden] = closed ? [this.overview, this.detail] : [this.detail, this.overview];
-		if (changed.has("gallery") && !closed) this.left = window.scrollY;
-		shown.node.hidden = false;
-		if (hidden) hidden.node.hidden = true;
-		if (closed) this.overview.update(state, changed);
-		else if (this.cards.length) this.detail.update(this.cards[state.card], state);
-		if (closed) this.tools.show(state);
-		if (changed.has("gallery")) this.move(closed);
+		const moved = closed !== this.closed;
+		this.closed = closed;
+		if (moved && !closed) {
+			this.left = window.scrollY;
+			this.opener = this.place.querySelector(":scope button:focus");
+		}
+		const card = closed ? null : this.cards[state.card];
+		if (card) this.detail.update(card, state);
+		render(this.view(card && this.detail.view(state)), this.place);
+		if (card) this.detail.draw();
+		else this.overview?.update();
+		if (moved && closed) {
+			this.opener?.focus({ preventScroll: true });
+			window.scrollTo(0, this.left ?? 0);
+		} else if (moved) {
+			this.place.scrollIntoView();
+			this.place.querySelector("h2").focus({ preventScroll: true });
+		}
 		this.hooks.onState?.(state);
 	}
 
-	/** Where the reader looks when a picture is opened, or left again. */
-	move(closed) {
-		if (closed) {
-			this.opener?.focus({ preventScroll: true });
-			window.scrollTo(0, this.left ?? 0);
-		} else {
-			this.opener = this.place.querySelector(":scope button:focus");
-			this.place.scrollIntoView();
-			this.detail.heading.focus({ preventScroll: true });
-		}
+	view(opened) {
+		const { title, lead, footer } = this.given;
+		this.place.classList.toggle("agcam-opened", Boolean(this.overview && opened));
+		const head = html`<header>${title && html`<h1>${title}</h1>`}${lead && html`<p>${lead}</p>`}</header>`;
+		return html`${(title || lead) && head}
+			<div class="agcam-body">${opened ?? this.overview?.node}</div>
+			${footer && html`<footer>${footer}</footer>`}`;
 	}
 }

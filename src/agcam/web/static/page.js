@@ -1,6 +1,7 @@
 // The page: a picture in, what the model sees in it out; the viewer draws.
 
 import { html } from "./viewer/dom.js";
+import { render } from "./viewer/lit.js";
 import { mount } from "./viewer/viewer.js";
 import { listenForPictures } from "./give.js";
 import * as link from "./link.js";
@@ -36,14 +37,14 @@ class Page {
     at("models").hidden = models.length < 2;
     at("model").append(...models.map(({ name }) => new Option(name)));
     at("views").append(...views.map((count) => new Option(count)));
-    at("methods").append(...methods.map(({ name }, place) => html`<label>
-      <input type="checkbox" name="method" value=${name} checked=${place < COMPARED} aria-label=${name}>
+    render(methods.map(({ name }, place) => html`<label>
+      <input type="checkbox" name="method" value=${name} ?checked=${place < COMPARED} aria-label=${name}>
       <span>${name}</span>
-    </label>`));
-    at("examples").append(...examples.map((name) => html`<button type="button" title=${name}
+    </label>`), at("methods"));
+    render(examples.map((name) => html`<button type="button" title=${name}
       @click=${() => this.giveExample(name)}>
       <img src=${`examples/${encodeURIComponent(name)}`} alt=${`example: ${name}`}>
-    </button>`));
+    </button>`), at("examples"));
     at("refine").checked = this.selected.refine;
     at("views").value = this.selected.views;
     at("prompts").value = (this.selected.prompts.length ? this.selected.prompts : prompts).join("\n");
