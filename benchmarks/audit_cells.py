@@ -13,7 +13,7 @@ AUDITED = 12  # of these
 OTHERS = 40  # held-out pictures of other classes that are given the plant
 NONE = "none"  # the same data without a plant
 TUNING, REPORTING = "tuning", "reporting"
-TUNING_SEEDS = (*range(4), *range(10, 20))
+TUNING_SEEDS = (*range(4), *range(10, 20), *range(100, 140))
 UNSEEN = ("object", "timestamp")  # kinds that nothing was tuned on
 
 

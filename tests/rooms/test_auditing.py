@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +16,14 @@ import pytest
 import timm
 import torch
 from PIL import Image, ImageDraw
+from typer.testing import CliRunner
 
 import agcam
 from agcam.auditing.columns import masses
 from agcam.auditing.interventions import Trial
 from agcam.auditing.reasons import METHOD
 from agcam.auditing.truth import coverage
+from agcam.cli import app
 from agcam.errors import DataSetError, RunError
 from agcam.values import Frame, Grid, Truth
 from pages import Page
@@ -225,7 +228,7 @@ def test_what_an_audit_cannot_show_is_stated(model, tmp_path):
 def test_a_hierarchy_is_audited_on_patches_that_hold_its_tokens(tmp_path):
     torch.manual_seed(0)
     module = timm.models.SwinTransformer(
-        img_size=64, patch_size=4, window_size=4, embed_dim=16, depths=(2, 2, 2),
+        img_size=64, patch_size=4, window_size=4, embed_dim=16, depths=(2, 2, 4),
         num_heads=(2, 2, 2), num_classes=len(NAMES),
     ).eval()  # fmt: skip
     classifier = agcam.load(module, classes=NAMES)
@@ -233,7 +236,7 @@ def test_a_hierarchy_is_audited_on_patches_that_hold_its_tokens(tmp_path):
     assert made.summary["failures"] == 0
     assert made.found.pictures.predicted_map.shape[1:] == (16, 16)
     caught = []
-    block = module.layers[2].blocks[0]  # of six blocks the fifth, at 70 % of the depth
+    block = module.layers[2].blocks[0]  # of eight blocks the fifth, at half the depth
     handle = block.attn.qkv.register_forward_hook(lambda *given: caught.append(given[-1]))
     pixels = made.found.setup.open(made.found.sample(0))[0]
     with torch.no_grad():
@@ -243,6 +246,46 @@ def test_a_hierarchy_is_audited_on_patches_that_hold_its_tokens(tmp_path):
     found, mine = made.found.patches, made.found.patches.picture == 0
     y, x = np.divmod(found.place[mine], 16)
     np.testing.assert_allclose(found.features[mine], value[y // 4, x // 4], atol=2e-3)
+
+
+def one_logit(classes, bias=0.0):
+    torch.manual_seed(0)
+    module = timm.create_model("test_vit", num_classes=1).eval()
+    torch.nn.init.normal_(module.head.weight)
+    torch.nn.init.constant_(module.head.bias, bias)
+    return agcam.load(module, classes=classes)
+
+
+@pytest.mark.parametrize("classes", [NAMES[:2], NAMES])
+def test_one_logit_is_one_class_against_all_others(classes, tmp_path):
+    """Pictures of its class and of others are right by the side of 0 that the logit lies on."""
+    pictures = lay_out(tmp_path / "pictures", classes, 3)
+    classifier = one_logit(["bee"])
+    other = "ant" if len(classes) == 2 else "not bee"
+    made = agcam.audit(pictures, classifier, out=tmp_path / "out", tests=1)
+    found, summary = made.found, made.summary
+    assert summary["failures"] == 0
+    assert summary["pictures"] == 3 * len(classes)
+    assert {one["name"] for one in summary["classes"]} <= {"bee", other}
+    for row in range(len(found.pictures)):
+        pixels = found.setup.open(found.sample(row))[0][None]
+        with torch.no_grad():
+            probability = classifier.module(pixels).sigmoid().item()
+        name = found.sample(row).name.split("/")[0]
+        predicted = "bee" if probability > 0.5 else other
+        assert found.name(int(found.pictures.predicted[row])) == predicted
+        assert found.name(int(found.pictures.label[row])) == ("bee" if name == "bee" else other)
+        of_label = probability if name == "bee" else 1 - probability
+        assert found.pictures.probability[row, 1] == pytest.approx(of_label, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"), [(["dog"], "one logit, of dog"), (None, "name that class")]
+)
+def test_one_logit_of_no_class_of_the_data_is_refused(classes, message, tmp_path):
+    pictures = lay_out(tmp_path / "pictures", NAMES[:2], 1)
+    with pytest.raises(RunError, match=message):
+        agcam.audit(pictures, one_logit(classes), out=tmp_path / "out")
 
 
 def test_no_class_of_the_model_is_refused(model, tmp_path):
@@ -291,6 +334,16 @@ def test_limits(done):
     assert len(done.fails({"suspicious": 0, "accuracy": 2, "failures": 0})) == 3
     with pytest.raises(RunError, match="a limit is"):
         done.fails({"purple": 1})
+
+
+@pytest.mark.parametrize(("limit", "status"), [("accuracy=1.1", 3), ("accuracy=0", 0)])
+def test_a_limit_that_is_not_kept_has_its_own_status(limit, status, folder, monkeypatch):
+    """Neither that of an error nor that of a wrong command."""
+    audit = SimpleNamespace(fails=lambda limits: ["too low"] if limits["accuracy"] > 1 else [])
+    monkeypatch.setattr("agcam.auditing.audit", lambda *given, **named: audit)
+    monkeypatch.setattr(import_module("agcam.cli.audit"), "_report", lambda made: None)
+    given = ["audit", str(folder), "--fail-on", limit, "--out", str(folder)]
+    assert CliRunner().invoke(app, given).exit_code == status
 
 
 def test_coverage_is_exact_for_boxes_on_patch_borders():

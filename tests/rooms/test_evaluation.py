@@ -15,11 +15,11 @@ from agcam import ModelError, PictureError, RunError
 from agcam.evaluation import Configuration, Evaluator, Setup, plan_setup
 from agcam.evaluation.cost import _Held
 from agcam.evaluation.fills import FILLS
-from agcam.evaluation.items import Item
+from agcam.evaluation.items import Item, open_sample
 from agcam.evaluation.perturbation import passes
 from agcam.evaluation.probing import relevance_on_input
 from agcam.evaluation.sanity import Randomization
-from agcam.evaluation.setup import key_of, open_sample
+from agcam.evaluation.setup import key_of
 from agcam.evaluation.shard_maps import ShardMaps
 from agcam.evaluation.truths import box_case, check_truths, nearest
 from agcam.explainer import explain

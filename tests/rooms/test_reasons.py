@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agcam.auditing.exclusive import exclusives
 from agcam.auditing.reasons import reasons_of
 from agcam.auditing.recurrence import recurrence
 from agcam.auditing.seen import Seen
@@ -19,7 +20,7 @@ DIM, TOP = 48, 6
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def made_up(seed, classes=5, each=12, alike=0.6):
+def made_up(seed, classes=5, each=12, alike=0.6, top=TOP):
     """Columns of classes that are made alike: parts of objects, and background of any kind.
 
     Each class has three parts; the patches of a part are `alike` (their cosine, about).
@@ -28,13 +29,13 @@ def made_up(seed, classes=5, each=12, alike=0.6):
     count = classes * each
     label = np.repeat(np.arange(classes), each).astype(np.int32)
     parts = draw.normal(size=(classes, 3, DIM))
-    part = draw.integers(-1, 3, size=(count, TOP))  # -1: background
-    own = draw.normal(size=(count, TOP, DIM))
+    part = draw.integers(-1, 3, size=(count, top))  # -1: background
+    own = draw.normal(size=(count, top, DIM))
     shared = parts[label[:, None], part]
     mixed = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own
     features = np.where(part[..., None] < 0, own, mixed)
-    relevance = np.sort(draw.dirichlet(np.ones(TOP), size=count), axis=1)[:, ::-1]
-    place = np.stack([draw.permutation(GRID.patches)[:TOP] for _ in range(count)])
+    relevance = np.sort(draw.dirichlet(np.ones(top), size=count), axis=1)[:, ::-1]
+    place = np.stack([draw.permutation(GRID.patches)[:top] for _ in range(count)])
     maps = np.zeros((count, GRID.patches), np.float32)
     np.put_along_axis(maps, place, relevance.astype(np.float32), axis=1)
     maps = maps.reshape(count, GRID.rows, GRID.columns)
@@ -51,9 +52,9 @@ def made_up(seed, classes=5, each=12, alike=0.6):
         tone=tone,
     )
     patches = Patches(
-        np.repeat(np.arange(count), TOP).astype(np.int32), np.repeat(label, TOP),
+        np.repeat(np.arange(count), top).astype(np.int32), np.repeat(label, top),
         place.ravel().astype(np.int32), relevance.ravel().astype(np.float32),
-        features.reshape(-1, DIM).astype(np.float16), np.zeros((count * TOP, 48), np.uint8),
+        features.reshape(-1, DIM).astype(np.float16), np.zeros((count * top, 48), np.uint8),
     )  # fmt: skip
     return pictures, patches
 
@@ -73,8 +74,12 @@ def planted(seed, target, share, **options):
 def scores(pictures, patches):
     """All reasons, and each class's greatest suspicion."""
     seen = Seen(pictures, patches)
-    reasons = {one: reasons_of(one, seen, GRID) for one in range(int(pictures.label.max()) + 1)}
-    found = suspicions(reasons, seen)
+    special = exclusives(seen)
+    reasons = {
+        one: reasons_of(one, seen, GRID, special.get(one))
+        for one in range(int(pictures.label.max()) + 1)
+    }
+    found = suspicions(reasons, seen, special)
     worst = {
         one: max((found[one, reason.number].score for reason in some), default=0.0)
         for one, some in reasons.items()
@@ -93,6 +98,28 @@ def test_a_patch_copied_into_a_class_is_found_first(seed, target, share):
     assert set(carrying) <= set(front)
     assert len(set(front)) == len(front)  # one a picture, before any second one
     assert "alike" in found[target, reason.number].sentence
+
+
+@pytest.mark.parametrize(("seed", "target", "share"), [(0, 1, 0.5), (1, 3, 1.0), (2, 0, 0.75)])
+def test_a_mark_that_the_maps_leave_out_is_found_where_all_patches_are_kept(seed, target, share):
+    """Four patches that pictures of one class share, where their maps have the least relevance."""
+    pictures, patches = made_up(seed, alike=0.2, top=GRID.patches)
+    own = np.flatnonzero(pictures.label == target)
+    carrying = own[: round(share * len(own))]
+    draw = np.random.default_rng(seed + 1)
+    mark, features = draw.normal(size=(4, DIM)), patches.features.copy()
+    rows = (carrying[:, None] * GRID.patches + GRID.patches - 4 + np.arange(4)).ravel()
+    features[rows] = np.tile(mark, (len(carrying), 1)) + 0.3 * draw.normal(size=(len(rows), DIM))
+    patches = replace(patches, features=features)
+    reasons, found, worst = scores(pictures, patches)
+    assert max(worst, key=worst.get) == target
+    assert worst[target] > 0.5
+    (reason,) = (one for one in reasons[target] if one.exclusive)
+    assert found[target, reason.number].score == worst[target]
+    assert set(rows) <= set(reason.patches)
+    assert np.isin(reason.patches, rows).mean() > 0.8
+    for other in reasons[target]:
+        assert other is reason or other.gains or not np.isin(other.patches, reason.patches).any()
 
 
 @given(SEEDS, st.randoms(use_true_random=False))

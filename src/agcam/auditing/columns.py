@@ -14,13 +14,22 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..values import BlockRecord, Classifier, Grid, Places, Recording
-from .reasons import LAYER, TOP_K
+from .reasons import LAYER
+from .values import TOP_K
 
 COLOURS: Final = 4  # pixels a side of what is kept of the input below a patch
 RGB: Final = 3
 FEWEST: Final = 7  # patches of a side
 MOST_PATCHES: Final = 256
-SCHEMA: Final = {"version": 4, "layer": LAYER, "top_k": TOP_K, "colours": COLOURS}
+WHOLE: Final = 500_000  # patches of pictures of which all are kept, and
+EACH: Final = (4, 16)  # of each class at least and at most so many
+SCHEMA: Final = {
+    "version": 5,
+    "layer": LAYER,
+    "top_k": TOP_K,
+    "colours": COLOURS,
+    "whole": (WHOLE, *EACH),
+}
 """All that columns depend on beside model, data set and method."""
 LARGEST: Final = float(np.finfo(np.float16).max)
 
@@ -94,7 +103,10 @@ def tokens(recording: Recording, grid: Grid, layer: float = LAYER) -> Tensor:
 
 
 def bytes_kept(grid: Grid, dim: int) -> int:
-    """What is kept of a picture at most: three maps, and the patches of two of them."""
+    """What is kept of a picture at most: three maps, and the patches of two of them.
+
+    Of few pictures all patches are kept: WHOLE in all.
+    """
     patch = 2 * dim + RGB * COLOURS**2 + 16
     return 12 * grid.patches + 2 * min(TOP_K, grid.patches) * patch + 80
 
@@ -121,11 +133,12 @@ def strongest(
     features: Tensor,
     pixels: NDArray[np.float32],
     good: Sequence[int],
+    whole: Sequence[bool],
 ) -> dict[str, NDArray[Any]]:
     """The patches with the most relevance of each map (picture, target, row, column).
 
     A picture whose two `targets` are one class has one map. `good` are the pictures that are kept;
-    `picture` counts among them.
+    `picture` counts among them. Of the `whole` ones all patches of the first map are kept.
     """
     count, rows, columns = len(maps), *maps.shape[-2:]
     flat = maps.reshape(count, -1, rows * columns)
@@ -134,20 +147,20 @@ def strongest(
         several += [(row, n, 1) for row, n in enumerate(good) if targets[n, 0] != targets[n, 1]]
     row, number, column = np.array(sorted(several), np.int32).reshape(-1, 3).T
     chosen = flat[number, column]
-    place = np.argsort(-chosen, axis=1, kind="stable")[:, :TOP_K].astype(np.int32)
-    at = torch.from_numpy(place).long()
-    held = features.detach().cpu().float()[torch.from_numpy(number).long()[:, None], at]
+    order = np.argsort(-chosen, axis=1, kind="stable").astype(np.int32)
+    every = np.asarray(whole, dtype=np.bool_)[number] & (column == 0)
+    kept = every[:, None] | (np.arange(rows * columns) < TOP_K)
+    of = np.nonzero(kept)[0]  # the map of each patch
+    place, number = order[kept], number[of]
+    held = features.detach().cpu().float()[torch.from_numpy(number).long(), place]
     held = held.clamp(-LARGEST, LARGEST)
-    each = place.shape[1]
     return {
-        "picture": np.repeat(row, each),
-        "target": np.repeat(targets[number, column].astype(np.int32), each),
-        "place": place.ravel(),
-        "relevance": np.take_along_axis(chosen, place, axis=1).ravel(),
-        "features": held.flatten(0, 1).numpy().astype(np.float16),
-        "colours": _thumbnails(pixels, rows, columns)[number[:, None], place].reshape(
-            -1, RGB * COLOURS**2
-        ),
+        "picture": row[of],
+        "target": targets[number, column[of]].astype(np.int32),
+        "place": place,
+        "relevance": chosen[of, place],
+        "features": held.numpy().astype(np.float16),
+        "colours": _thumbnails(pixels, rows, columns)[number, place],
     }
 
 

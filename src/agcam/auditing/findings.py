@@ -15,6 +15,7 @@ from ..evaluation import Setup
 from ..records import Estimate, Failure
 from ..values import Frame, Grid, Sample, name_of
 from .doubts import doubts
+from .exclusive import exclusives
 from .mistakes import Pair, Suspect, label_suspects, outliers, pairs
 from .reasons import reasons_of
 from .seen import Seen
@@ -181,8 +182,9 @@ def find(
     seen = Seen(pictures, patches)
     predicted = [number for number in np.unique(pictures.predicted).tolist() if number >= 0]
     try:
-        reasons = {one: reasons_of(one, seen, grid) for one in predicted}
+        exclusive = exclusives(seen)
+        reasons = {one: reasons_of(one, seen, grid, exclusive.get(one)) for one in predicted}
     except ImportError as error:
         raise RunError(f'an audit needs {error.name}: pip install "agcam[audit]"') from error
-    weighed = suspicions(reasons, seen)
+    weighed = suspicions(reasons, seen, exclusive)
     return Findings(setup, pictures, patches, reasons, weighed, failures)

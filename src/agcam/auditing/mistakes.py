@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from .seen import AT_ONCE
-from .values import Patches, Pictures
+from .values import TOP_K, Patches, Pictures
 
 PAIRS: Final = 12
 SUSPECTS: Final = 24
@@ -108,7 +108,8 @@ def outliers(pictures: Pictures, patches: Patches) -> tuple[Suspect, ...]:
     A picture is the mean of its patches' features, weighed by relevance and of length 1; its score
     is its distance (1 - cosine) from the mean of its class, over the class's median.
     """
-    own = np.flatnonzero(patches.target == pictures.label[patches.picture])
+    of_label = patches.target == pictures.label[patches.picture]
+    own = np.flatnonzero(of_label & (patches.rank < TOP_K))
     own = own[np.argsort(patches.target[own], kind="stable")]
     found = []
     for mine in np.split(own, np.flatnonzero(np.diff(patches.target[own])) + 1):

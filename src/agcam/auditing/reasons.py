@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..values import Grid
+from .exclusive import Exclusive
 from .seen import Features, Rows, Seen, evenly
 from .tone import tone_of
 from .values import Patches, Reason
 
 METHOD: Final = "agcam_evidence"
-LAYER: Final = 0.7  # of the blocks: whose values describe a patch
-TOP_K: Final = 10  # patches of each map
+LAYER: Final = 0.5  # of the blocks: whose values describe a patch
 
 ALIKE: Final = 0.45  # mean cosine between the patches of one reason
 MOST: Final = 6  # reasons of a class
@@ -23,25 +24,42 @@ LEAST: Final = 3  # pictures with the reason; fewer where the class has fewer
 CLUSTERED: Final = 2000  # patches of a class that are clustered; the others join
 
 
-def reasons_of(target: int, seen: Seen, grid: Grid) -> tuple[Reason, ...]:
+def reasons_of(
+    target: int, seen: Seen, grid: Grid, exclusive: Exclusive | None = None
+) -> tuple[Reason, ...]:
     """The reasons of one class, the largest share of its relevance first.
 
     The class's pictures are those predicted as it. Reasons are clusters of average linkage of the
     cosine between their patches' directions. A patch that is like no others belongs to none, so
-    shares add up to less than 1. A tone that the class's pictures share comes last.
+    shares add up to less than 1. What the class alone shows is one reason of its own, whose patches
+    are in no cluster. A tone that the class's pictures share comes last.
     """
     if target not in seen.rows:
         return ()
-    rows, patches = seen.rows[target], seen.patches
+    rows = seen.rows[target]
+    special = None if exclusive is None else _of_exclusive(target, exclusive, seen, grid)
+    taken = rows[:0] if special is None else special.patches
+    clusters = _of_clusters(target, seen, grid, rows[~np.isin(rows, taken)])
+    every = sorted((*clusters, *([special] if special else [])), key=lambda one: -one.share)
+    numbered = [replace(one, number=number) for number, one in enumerate(every)]
+    return (*numbered, *_of_tone(target, len(numbered), seen, rows))
+
+
+def _of_clusters(target: int, seen: Seen, grid: Grid, rows: Rows) -> list[Reason]:
+    """The clusters of a class's patches, the largest first."""
+    if not len(rows):
+        return []
+    patches = seen.patches
     picture = patches.picture[rows]
-    weight, count = weights(patches, rows), len(np.unique(picture))
+    count = len(np.unique(patches.picture[seen.rows[target]]))
+    weight = weights(patches, seen.rows[target])[np.isin(seen.rows[target], rows)]
     centres = _clusters(seen.directions(rows[evenly(len(rows), CLUSTERED)]))
     label, cosine = _joined(seen, rows, centres)
     groups = [np.flatnonzero(label == number) for number in range(len(centres))]
     least = min(LEAST, count)
     groups = [some for some in groups if len(np.unique(picture[some])) >= least]
     groups.sort(key=lambda some: (-weight[some].sum(), rows[some[0]]))
-    found = [
+    return [
         Reason(
             target,
             number,
@@ -53,7 +71,29 @@ def reasons_of(target: int, seen: Seen, grid: Grid) -> tuple[Reason, ...]:
         )
         for number, some in enumerate(groups[:MOST])
     ]
-    return (*found, *_of_tone(target, len(found), seen, rows))
+
+
+def _of_exclusive(target: int, found: Exclusive, seen: Seen, grid: Grid) -> Reason | None:
+    """What the class alone shows as a reason; None where it shows nothing in LEAST pictures."""
+    patches, rows = seen.patches, found.patches
+    picture, count = patches.picture[rows], len(seen.whole[target])
+    occurrence = len(np.unique(picture)) / count
+    if len(np.unique(picture)) < min(LEAST, count):
+        return None
+    weight = np.maximum(patches.relevance[rows].astype(np.float64), 1e-9)
+    examples = _best_first(np.arange(len(rows)), picture, weight)
+    best = seen.directions(rows[examples[: len(np.unique(picture))]])
+    centre = best.mean(0) / max(float(np.linalg.norm(best.mean(0))), 1e-6)
+    return Reason(
+        target,
+        0,
+        share=float(weight.sum() / count),
+        occurrence=occurrence,
+        patches=rows[examples],
+        places=_places(patches.place[rows], weight, grid),
+        elsewhere=_elsewhere(centre, best @ centre, target, seen),
+        exclusive=found.value,
+    )
 
 
 def _of_tone(target: int, number: int, seen: Seen, rows: Rows) -> Iterator[Reason]:

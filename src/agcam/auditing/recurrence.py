@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .reasons import LEAST, weights
-from .seen import Features, Rows, Seen, evenly
-from .values import Pictures, Reason
+from .seen import Features, Rows, Seen, copies, evenly
+from .values import Reason
 
 PICTURES: Final = 64  # of a class that are compared with each other
 MOST: Final = 0.75  # quantile over a class's pictures: a mark on a quarter of them is enough
-STEP: Final = 1 / 255  # of a colour's mean and deviation, and
-SAME: Final = 0.98  # cosine of two maps: nearer pictures are copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +66,3 @@ def _nearest(cosines: Features) -> NDArray[np.float64]:
     """The mean of the LEAST greatest of each row; what is missing counts as 0."""
     greatest = np.sort(np.maximum(cosines, 0), axis=1)[:, -LEAST:]
     return np.asarray(greatest.sum(1, dtype=np.float64) / LEAST)
-
-
-def copies(pictures: Pictures, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """(picture, picture): whether two show the same: colours and maps are the same."""
-    tone, maps = pictures.tone[rows], pictures.predicted_map[rows].reshape(len(rows), -1)
-    maps = maps / np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-9)
-    far = np.abs(tone[:, None] - tone[None]).max(-1)
-    same = (far < STEP) & (maps @ maps.T > SAME) | np.eye(len(rows), dtype=np.bool_)
-    return np.asarray(same)

@@ -19,6 +19,8 @@ from ..evaluation.shard_maps import ShardMaps
 from ..records import Failure
 from ..values import UNLABELLED, Frame, Grid, Metric, Sample, Truth
 from .columns import (
+    EACH,
+    WHOLE,
     Columns,
     audited_grid,
     in_colour,
@@ -28,7 +30,10 @@ from .columns import (
     strongest,
     tokens,
 )
+from .seen import evenly
 from .truth import coverage
+
+UNKNOWN = -2  # a class that the model does not know
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,7 @@ class Scanner:
         self._evaluator = evaluator or Evaluator(setup)
         self._evaluator.judges = [((), self._keep)]
         self._kept: list[dict[str, NDArray[Any]]] = []
+        self._chosen: frozenset[int] | None = None
 
     def __call__(self, shard: int) -> Scanned:
         """All columns of a shard."""
@@ -92,13 +98,21 @@ class Scanner:
         }
         pictures = {name: column[good] for name, column in made.items()}
         features = tokens(maps.recording, grid)
-        patches = strongest(found, targets.cpu().numpy(), features, pixels, good)
+        chosen = self._whole(grid)
+        whole = [item.number in chosen for item in maps.items]
+        patches = strongest(found, targets.cpu().numpy(), features, pixels, good, whole)
         self._kept.append(pictures | patches)
 
     def _labels(self, samples: Sequence[Sample], explained: Tensor) -> Tensor:
         """The model's class of each picture's label; the predicted one where it has none."""
         known = torch.tensor([self.setup.class_of(one) for one in samples], device=explained.device)
         return torch.where(known == UNLABELLED, explained, known)
+
+    def _whole(self, grid: Grid) -> frozenset[int]:
+        """Numbers of the samples of which all patches are kept."""
+        if self._chosen is None:
+            self._chosen = whole_samples(self.setup, grid)
+        return self._chosen
 
     def _truth(self, item: Item, sample: Sample, grid: Grid, rows: Rows) -> NDArray[np.float32]:
         """How much of each patch is on the object; what is wrong with an annotation is recorded."""
@@ -107,6 +121,21 @@ class Scanner:
             rows.fail(item.number, item.sample, "truth", truth)
             truth = Truth(np.zeros((0, 4)))
         return coverage(truth, item.frame, grid)
+
+
+def whole_samples(setup: Setup, grid: Grid) -> frozenset[int]:
+    """Some samples of each class, evenly spaced; of those without a label some for each class."""
+    numbers = [setup.class_of(sample) for sample in setup.dataset.samples]
+    labels = np.array([UNKNOWN if one is None else one for one in numbers])
+    known = np.unique(labels[labels >= 0])
+    model = len(setup.classifier.class_names)
+    count = max(1, model if (labels == UNLABELLED).any() else len(known))
+    each = int(np.clip(WHOLE // grid.patches // count, *EACH))
+    chosen: set[int] = set()
+    for label in (*known.tolist(), UNLABELLED):
+        own = np.flatnonzero(labels == label)
+        chosen.update(own[evenly(len(own), each if label >= 0 else each * model)].tolist())
+    return frozenset(chosen)
 
 
 def start_scanner(configuration: Configuration, key: str) -> Scanner:

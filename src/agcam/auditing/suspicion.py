@@ -10,35 +10,42 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .exclusive import Exclusive
 from .reasons import LEAST
-from .recurrence import copies, recurrence
-from .seen import Compared, Features, Seen, evenly
+from .recurrence import recurrence
+from .seen import Compared, Features, Seen, copies, evenly
 from .tone import SLIGHT
-from .values import Intervention, Reason, Suspicion
+from .values import CAST, Intervention, Reason, Suspicion
 
 # Of logistic functions, by the tuning seeds of benchmarks/audit.py.
-ABOVE: Final = 0.24  # a strength so far above that of the median other class has 0.5,
-MIDDLE: Final = (0.56, 0.85)  # but at least and at most these
-WIDTH: Final = 0.02
+ABOVE: Final = 0.13  # a strength so far above that of the median other class has 0.5,
+LOWEST: Final = 0.56  # but at least this
+WIDTH: Final = 0.04
+EXCLUSIVE: Final = 0.05  # so far above other classes is what a class alone shows, and
+FINER: Final = 0.8  # its differences count as those of strengths, divided by this
+SMALL: Final = 0.08  # part of a picture: what a class alone shows on more of it is no mark,
+LARGE: Final = 2.0  # and lowers the strength by so much, times what is above
 TONE: Final = (0.38, 0.05)  # middle and width, of how many more pictures have it than of others
 
 EXAMPLES: Final = 64  # pictures of a reason that are compared
 OTHERS: Final = 32  # pictures of each other class
 CLASSES: Final = 30  # other classes
-EFFECT: Final = 0.05  # of predictions: an intervention that changes fewer clears a reason
+EFFECT: Final = 0.02  # of predictions: an intervention that changes fewer clears a reason,
+CLEARED: Final = 0.45  # of whose score so much is left: 32 pictures may miss one in ten
 
 
 def suspicions(
-    reasons: Mapping[int, Sequence[Reason]], seen: Seen
+    reasons: Mapping[int, Sequence[Reason]], seen: Seen, exclusive: Mapping[int, Exclusive]
 ) -> dict[tuple[int, int], Suspicion]:
     """For each reason, by its class and number, how suspicious it is.
 
     Parts of a planted mark look the same whatever else is in the picture; parts of objects differ.
     `strength` is how much of what speaks for the class recurs (`Recurrence.shared`); a reason is
-    suspicious where that is large, and larger than in other classes. `alike` and `elsewhere` state
-    it: the mean greatest cosine between a reason's best patch and those of another picture of the
-    class, and of other classes (median class). A tone is as suspicious as it is commoner than in
-    other classes.
+    suspicious where that is large, and larger than in other classes; or where it is what the class
+    alone shows in several pictures (`exclusive`), more than other classes show such; less where
+    that takes much of the picture, as objects do. `alike` and `elsewhere` state it: the mean
+    greatest cosine between a reason's best patch and those of another picture of the class, and of
+    other classes (median class). A tone is as suspicious as it is commoner than in other classes.
     """
     classes = np.array(sorted(seen.rows), dtype=np.intp)
     some = classes[evenly(len(classes), CLASSES + 1)].tolist()
@@ -55,7 +62,7 @@ def suspicions(
     strongest = {target: max(some.values(), default=0.0) for target, some in strength.items()}
     return {
         (one.target, one.number): (
-            _weighed(parts[one.target, one.number], one.target, strongest)
+            _weighed(parts[one.target, one.number], one.target, strongest, exclusive)
             if one.gains is None
             else _of_tone(one)
         )
@@ -63,20 +70,32 @@ def suspicions(
     }
 
 
-def _weighed(parts: Mapping[str, float], target: int, strongest: Mapping[int, float]) -> Suspicion:
-    """What stands out from the other classes' reasons is more suspicious."""
+def _weighed(
+    parts: Mapping[str, float],
+    target: int,
+    strongest: Mapping[int, float],
+    exclusive: Mapping[int, Exclusive],
+) -> Suspicion:
+    """What stands out from the other classes' reasons is more suspicious, unless it is large."""
     rest = [value for other, value in strongest.items() if other != target]
     if not rest:
         return Suspicion(0.0, "There is no other class to compare it with.", parts)
-    middle = float(np.clip(np.median(rest) + ABOVE, *MIDDLE))
-    return Suspicion(_logistic(parts["strength"], middle, WIDTH), _sentence(parts), parts)
+    above = parts["strength"] - max(float(np.median(rest)) + ABOVE, LOWEST)
+    others = [one.value for other, one in exclusive.items() if other != target]
+    if "exclusive" in parts and others:
+        usual = float(np.median(others))
+        above = max(above, (parts["exclusive"] - usual - EXCLUSIVE) / FINER)
+    if target in exclusive:
+        above -= LARGE * max(0.0, exclusive[target].spread - SMALL)
+    return Suspicion(_logistic(above, 0.0, WIDTH), _sentence(parts), parts)
 
 
 def _parts(reason: Reason, seen: Seen, others: Compared) -> dict[str, float]:
     picture = seen.patches.picture[reason.patches]
     first = np.sort(np.unique(picture, return_index=True)[1])[:EXAMPLES]
     features = seen.directions(reason.patches[first])
-    own = seen.of_pictures(reason.target, picture[first]).best(features)
+    rows = reason.patches[np.argsort(picture, kind="stable")] if reason.exclusive else None
+    own = seen.of_pictures(reason.target, picture[first], rows).best(features)
     alike = _alike(own, copies(seen.pictures, picture[first]))
     other = others.target != reason.target
     best = others.best(features)
@@ -88,6 +107,7 @@ def _parts(reason: Reason, seen: Seen, others: Compared) -> dict[str, float]:
         "share": reason.share,
         "occurrence": reason.occurrence,
         "one place": _one_place(reason, len(first)),
+        **({"exclusive": reason.exclusive} if reason.exclusive else {}),
     }
 
 
@@ -95,7 +115,8 @@ def tested(suspicion: Suspicion, tests: Sequence[Intervention]) -> Suspicion:
     """The same after interventions: what changes no prediction is no shortcut, whatever its looks.
 
     `effect` is the most that erasing or pasting changes, of predictions or of the probability,
-    more than random patches do; below EFFECT the score falls in proportion.
+    more than random patches do; below EFFECT the score falls in proportion, of patches to CLEARED
+    of it: what was erased or pasted may be a part of the mark, and a cast is all of it.
     """
     if not tests:
         return suspicion
@@ -104,7 +125,8 @@ def tested(suspicion: Suspicion, tests: Sequence[Intervention]) -> Suspicion:
     if effect >= EFFECT:
         return replace(suspicion, parts=parts)
     sentence = f"{suspicion.sentence} Erased or pasted, it changes {_share(effect)} of predictions."
-    return Suspicion(suspicion.score * effect / EFFECT, sentence, parts)
+    left = max(0.0 if tests[0].fill == CAST else CLEARED, effect / EFFECT)
+    return Suspicion(suspicion.score * left, sentence, parts)
 
 
 def _effect(test: Intervention) -> float:
@@ -161,6 +183,13 @@ def _one_place(reason: Reason, count: int) -> float:
 
 def _sentence(parts: Mapping[str, float]) -> str:
     where = ", nearly always at the same place" if parts["one place"] > 0.5 else ""
+    if parts.get("exclusive"):
+        return (
+            f"{_share(parts['occurrence'])} of its pictures show the same{where} and pictures of "
+            f"other classes do not: {_share(parts['alike'])} alike, in other classes "
+            f"{_share(max(parts['elsewhere'], 0))}. {_share(parts['share'])} of the class's "
+            "relevance is on it."
+        )
     return (
         f"{_share(parts['share'])} of the class's relevance, in {_share(parts['occurrence'])} of "
         f"its pictures{where}, is on patches that are {_share(parts['alike'])} alike; the most "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -65,9 +66,15 @@ class Pictures:
         return np.asarray(self.label != UNLABELLED)
 
 
+TOP_K: Final = 10
+"""Patches of each map that are kept, at least."""
+
+
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """The patches with the most relevance: a fixed number of each map, strongest first.
+    """Patches of maps, those of one map together, the one with the most relevance first.
+
+    Of every map the strongest few; of some pictures all of the predicted class's map.
 
     Attributes:
         picture: int32, a row of `Pictures`.
@@ -89,6 +96,19 @@ class Patches:
     def __len__(self) -> int:
         return len(self.place)
 
+    @cached_property
+    def starts(self) -> Int[np.ndarray, " map"]:
+        """Where the patches of each map start."""
+        new = np.diff(self.picture, prepend=-1) != 0
+        new |= np.diff(self.target, prepend=-1) != 0
+        return np.flatnonzero(new)
+
+    @cached_property
+    def rank(self) -> Int[np.ndarray, " patch"]:
+        """The place of each among those of its map, 0 for the strongest."""
+        counts = np.diff(self.starts, append=len(self))
+        return np.asarray(np.arange(len(self)) - np.repeat(self.starts, counts))
+
 
 @dataclass(frozen=True, eq=False)
 class Reason:
@@ -104,6 +124,8 @@ class Reason:
         elsewhere: For other classes, in how large a share of their pictures it occurs.
         gains: Of a reason of the whole picture: how much stronger red, green and blue are than in
             other classes, its `patches` being the strongest of each picture; None: of patches.
+        exclusive: Of what the class alone shows in several pictures, wherever its maps are: how
+            much more it recurs in the class than in others; 0: found by its maps.
     """
 
     target: int
@@ -114,6 +136,7 @@ class Reason:
     places: Float[np.ndarray, "row column"]
     elsewhere: Mapping[int, float]
     gains: tuple[float, float, float] | None = None
+    exclusive: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # reasons in the terminal
 FAILURES = 5
+LIMIT_NOT_KEPT = 3  # the exit status: 1 is an error, 2 a wrong command
 GIGABYTE = 10**9
 
 
@@ -76,7 +77,7 @@ def audit(
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            help="Exit with 1 at suspicious=0.8 or more, failures=1 or more, or below "
+            help="Exit with 3 at suspicious=0.8 or more, failures=1 or more, or below "
             "accuracy=0.7; may be repeated."
         ),
     ] = None,
@@ -114,7 +115,7 @@ def audit(
     for sentence in failed:
         say(f"agcam: {sentence}", err=True)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(LIMIT_NOT_KEPT)
 
 
 def _limits(texts: list[str] | tuple[()]) -> dict[str, float]:

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import AgcamError, MetricError
-from ..values import Frame, Sample, Truth
+from ..images import prepare_picture
+from ..values import Frame, Preparation, Sample, Transform, Truth
 
 SIDES = 4  # left, top, right, bottom
 Open = Callable[[Sample], tuple[Tensor, Frame, Image.Image | None]]
@@ -76,3 +77,12 @@ def _check(boxes: NDArray[np.float64], frame: Frame) -> None:
         raise MetricError(
             f"an annotated box lies outside the picture of {frame.width} x {frame.height} pixels"
         )
+
+
+def open_sample(
+    sample: Sample, preparation: Preparation | Transform, keep: bool = False
+) -> tuple[Tensor, Frame, Image.Image | None]:
+    """A sample's picture, prepared for the model; with `keep` also the picture itself."""
+    prepared = prepare_picture(sample.address, preparation)
+    picture = prepared.pictures[0].convert("RGB") if keep else None
+    return prepared.pixels[0], prepared.frames[0], picture

@@ -28,6 +28,12 @@ def match(classes: Sequence[Sequence[str]], classifier: Classifier) -> tuple[int
         return ()
     if not classifier.class_names:
         outputs = _outputs(classifier.module)
+        if outputs == 1:
+            theirs = ", ".join(names[-1] for names in classes[:3])
+            raise RunError(
+                f"{classifier.name} has one logit, and of which of the data set's classes "
+                f"({theirs}) is not known; name that class: --classes FILE."
+            )
         if outputs != len(classes):
             raise RunError(
                 f"{classifier.name}: its class names are not known, and it does not have as "

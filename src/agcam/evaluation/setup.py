@@ -11,7 +11,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ..binding import to_model
@@ -19,7 +18,7 @@ from ..datasets import DATASETS, by_picture
 from ..errors import ModelError, RunError
 from ..explainer import Views, versions, views_of
 from ..families import load, weights_hash
-from ..images import prepare_picture, refuse_moving
+from ..images import refuse_moving
 from ..maps import REFINEMENT
 from ..methods import choose as choose_methods
 from ..metrics import choose
@@ -30,16 +29,14 @@ from ..values import (
     Case,
     Classifier,
     DataSet,
-    Frame,
     Method,
     Metric,
-    Preparation,
     Sample,
-    Transform,
 )
 from .configuration import PRECISIONS, Configuration, load_model
-from .items import Open
+from .items import Open, open_sample
 from .match import match
+from .sides import match_sides
 from .truths import check_truths
 
 
@@ -191,10 +188,13 @@ def load_setup(
     )  # before the model, and its library, is loaded
     found = classifier or load_model(configuration)
     refuse_moving(found, "an evaluation" if metrics else "an audit")
-    if found.preparation is None:
+    if (preparation := found.preparation) is None:
         raise ModelError(f"{found.name}: its preparation is not known")
-    known = match(samples.classes, found)
-    samples = samples if metrics else by_picture(samples, known)  # an audit is of pictures
+    if metrics:
+        known = match(samples.classes, found)
+    else:  # an audit, of pictures
+        found, known = match_sides(samples.classes, found)
+        samples = by_picture(samples, known)
     samples = _limited(samples, configuration.limit)
     by_name = partial(load_model, configuration)
     return Setup(
@@ -204,19 +204,10 @@ def load_setup(
         classes=known,
         methods=methods,
         metrics=metrics,
-        open=partial(open_sample, preparation=found.preparation, keep=configuration.refine),
+        open=partial(open_sample, preparation=preparation, keep=configuration.refine),
         copy=by_name if classifier is None else partial(_copy_of, classifier),
         portable=classifier is None and dataset is None and is_plain(configuration.options),
     )
-
-
-def open_sample(
-    sample: Sample, preparation: Preparation | Transform, keep: bool = False
-) -> tuple[Tensor, Frame, Image.Image | None]:
-    """A sample's picture, prepared for the model; with `keep` also the picture itself."""
-    prepared = prepare_picture(sample.address, preparation)
-    picture = prepared.pictures[0].convert("RGB") if keep else None
-    return prepared.pixels[0], prepared.frames[0], picture
 
 
 def _copy_of(classifier: Classifier) -> Classifier:

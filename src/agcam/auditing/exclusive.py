@@ -1,0 +1,128 @@
+"""What recurs in the pictures of a class and in no other class, wherever its maps are.
+
+A map can lie beside a mark that moves predictions: what a class alone shows in several of its
+pictures is looked for in all patches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .seen import Features, Rows, Seen, copies, evenly
+
+OTHERS: Final = 96  # pictures of all classes that a class is compared with
+DIM: Final = 96  # principal components that are compared
+SAMPLE: Final = 20_000  # patches that they are of
+OWN_NEAREST: Final = 3  # pictures of the class, and
+OTHER_NEAREST: Final = 0.06  # share of the others, whose most similar patches count
+POWER: Final = 4  # few patches that are far above others count more than many that are a little
+MOST: Final = 0.75  # quantile over a class's pictures: a mark on a quarter of them is enough
+PART: Final = 0.5  # of what the class's strongest patches have: a patch with so much is of the mark
+STRONGEST: Final = 4  # patches of a picture
+LEAST: Final = 0.08
+
+
+@dataclass(frozen=True, eq=False)
+class Exclusive:
+    """Of one class.
+
+    Attributes:
+        value: 0 to 1.
+        patches: Rows of `Patches`: what recurs in the class alone, in several of its pictures.
+        spread: How large a part of a picture they are, less where they lie at the same places in
+            all: large for objects and their surroundings, small for marks.
+    """
+
+    value: float
+    patches: Rows
+    spread: float = 0.0
+
+
+def exclusives(seen: Seen) -> dict[int, Exclusive]:
+    """`value = quantile(mean_p(max(own_p - other_p, 0)^4)^(1/4))` over the pictures of each class.
+
+    `own` of a patch is its mean cosine with the most similar patches of the three nearest pictures
+    of the class, `other` that of the nearest 6 % of pictures of other classes. All patches of a
+    picture count. Copies of one picture do not count as pictures of their own.
+    """
+    enough = {target: some for target, some in seen.whole.items() if len(some) > OWN_NEAREST}
+    if len(enough) < 2:
+        return {}
+    described = _Described(seen)
+    every = np.concatenate(list(enough.values()))
+    some = every[evenly(len(every), OTHERS)]
+    others = [(seen.pictures.predicted[one], described(int(one))) for one in some]
+    return {
+        target: _exclusive(pictures, described, [x for of, x in others if of != target], seen)
+        for target, pictures in enough.items()
+    }
+
+
+def _exclusive(
+    pictures: NDArray[np.int32], described: _Described, others: list[Features], seen: Seen
+) -> Exclusive:
+    own = [described(int(picture)) for picture in pictures]
+    same = copies(seen.pictures, pictures)
+    nearest = max(OWN_NEAREST, round(OTHER_NEAREST * len(others)))
+    more = np.stack(
+        [
+            _nearest(one, [x for x, copy in zip(own, same[n], strict=True) if not copy])
+            - _nearest(one, others, nearest)
+            for n, one in enumerate(own)
+        ]
+    ).clip(0)
+    value = np.quantile((more**POWER).mean(1) ** (1 / POWER), MOST)
+    top = np.quantile(np.sort(more, axis=1)[:, -STRONGEST:].mean(1), MOST)
+    rows = np.stack([seen.all_of(int(picture)) for picture in pictures])
+    marked = more >= max(LEAST, PART * top)
+    return Exclusive(float(value), rows[marked], _spread(marked[marked.any(1)]))
+
+
+def _spread(marked: NDArray[np.bool_]) -> float:
+    """The mean part of a picture that is marked (picture, patch), less what pictures share of it.
+
+    What they share: the mean intersection over union of two pictures.
+    """
+    if not len(marked):
+        return 0.0
+    some = marked.astype(np.float64)
+    both = some @ some.T
+    size = np.diag(both)
+    shares = both / np.maximum(size[:, None] + size[None] - both, 1)
+    others = ~np.eye(len(some), dtype=np.bool_)
+    same = float(shares[others].mean()) if len(some) > 1 else 0.0
+    return float(some.mean()) * (1 - same)
+
+
+def _nearest(features: Features, others: list[Features], count: int = OWN_NEAREST) -> Features:
+    """Of each patch, the mean of its greatest cosines with so many pictures; 0 for fewer."""
+    if not others:
+        return np.zeros(len(features), np.float32)
+    best = np.stack([(features @ one.T).max(1) for one in others])
+    return np.asarray(np.sort(best, axis=0)[-count:].sum(0) / count)
+
+
+class _Described:
+    """The patches of whole pictures by their principal components, at length 1."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        every = np.concatenate(list(seen.whole.values()))
+        some = every[evenly(len(every), max(1, SAMPLE // seen.patch_count))]
+        features = np.concatenate([self._of(int(one)) for one in some])
+        self.mean = features.mean(0)
+        centred = features - self.mean
+        _, vectors = np.linalg.eigh(centred.T @ centred)
+        self.components = vectors[:, -DIM:]
+
+    def __call__(self, picture: int) -> Features:
+        centred = (self._of(picture) - self.mean) @ self.components
+        length = np.linalg.norm(centred, axis=1, keepdims=True)
+        return np.asarray(centred / np.maximum(length, 1e-6), dtype=np.float32)
+
+    def _of(self, picture: int) -> Features:
+        return self.seen.patches.features[self.seen.all_of(picture)].astype(np.float32)
