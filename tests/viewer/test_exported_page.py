@@ -20,9 +20,9 @@ from agcam.viewer import (
     embedded,
     framed,
     page,
-    script,
     targets_of,
 )
+from agcam.viewer.bundle import script
 from pages import Page
 
 ATTACK = "\"></script><script>alert('x')</script><!--"

@@ -21,12 +21,12 @@ from agcam.viewer import (
     Picture,
     TargetData,
     card_json,
-    document_json,
     embedded,
     gallery_block,
     page,
     table_block,
 )
+from agcam.viewer.data import document_json
 from browser import processor_ms, serious
 
 HOST = "http://viewer.test/"

@@ -16,7 +16,7 @@ from web_pictures import picture, png
 import agcam
 from agcam.errors import PictureError, TargetError, UnknownNameError
 from agcam.web import Limits
-from agcam.web.cache import BoundedCache
+from agcam.web.cache import UploadCache
 from agcam.web.offered import OFFERED
 from agcam.web.uploads import Uploads
 
@@ -285,7 +285,7 @@ STEPS = st.lists(
 def test_the_store_stays_within_its_bounds(steps):
     now = [0.0]
     limits = Limits(kept_bytes=100, kept_pictures=2, kept_seconds=50)
-    cache = BoundedCache(limits, clock=lambda: now[0])
+    cache = UploadCache(limits, clock=lambda: now[0])
     used = {}
     for what, visitor, name, amount in steps:
         key = visitor, name
@@ -310,7 +310,7 @@ def test_the_store_stays_within_its_bounds(steps):
 
 
 def test_the_least_recently_used_goes_first():
-    cache = BoundedCache(Limits(kept_bytes=30, kept_pictures=9))
+    cache = UploadCache(Limits(kept_bytes=30, kept_pictures=9))
     for name in "123":
         cache.put(("a", name), Value(10))
     assert cache.get(("a", "1"))
@@ -323,7 +323,7 @@ def test_the_least_recently_used_goes_first():
 
 def test_what_was_dropped_meanwhile_is_never_brought_back():
     """Whenever the lock is free somebody else may come; here somebody does, and drops it."""
-    cache = BoundedCache(Limits())
+    cache = UploadCache(Limits())
     key = ("a", "1")
     cache.put(key, Value(1))
     real = cache._lock

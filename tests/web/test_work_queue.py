@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from agcam.errors import BusyError, GoneError, TooMuchError, VisitorBusyError
 from agcam.web import Limits
 from agcam.web.context import RequestContext, current
-from agcam.web.fair_queue import FairQueue
-from agcam.web.work_queue import WorkQueue, nothing_to_free
+from agcam.web.work_queue import FairQueue, Job, WorkQueue, nothing_to_free
 
 
 class Visitor(RequestContext):
@@ -58,22 +57,8 @@ WHO = st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"))
 @given(st.lists(st.tuples(WHO, st.integers(1, 4)), min_size=1, max_size=30))
 def test_nobody_waits_for_more_than_one_slice_of_each_other(jobs):
     """Between two slices of an address come at most as many as there are other addresses."""
-    fair = FairQueue(Limits())
-    left = {}
-    for number, ((address, visitor), slices) in enumerate(jobs):
-        fair.add(number, RequestContext(address, visitor), 1.0)
-        left[number] = slices
-    order = []
-    while (number := fair.take()) is not None:
-        order.append(jobs[number][0])
-        left[number] -= 1
-        if left[number]:
-            fair.put_back(number, 1.0)
-        else:
-            fair.remove(number)
+    order = asyncio.run(taken(jobs))
     assert len(order) == sum(slices for _, slices in jobs)
-    assert len(fair) == 0
-    assert [dict(each) for each in (fair._entries, fair._last_slice)] == [{}] * 2
     for address in {address for address, _ in order}:
         places = [place for place, who in enumerate(order) if who[0] == address]
         for first, second in pairwise(places):
@@ -84,6 +69,23 @@ def test_nobody_waits_for_more_than_one_slice_of_each_other(jobs):
             places = [place for place, who in enumerate(own) if who[1] == visitor]
             for first, second in pairwise(places):
                 assert max(Counter(own[first + 1 : second]).values(), default=0) <= 1
+
+
+async def taken(jobs):
+    """Whose job each slice is, as a fair queue gives them."""
+    fair, left, order = FairQueue(Limits()), {}, []
+    for who, slices in jobs:
+        job = Job(sliced(who, [], 1)(), RequestContext(*who))
+        fair.add(job)
+        left[job] = slices
+    while (job := fair.take()) is not None:
+        order.append(job.visitor)
+        left[job] -= 1
+        job.worked, job.in_work = job.worked + 1.0, False
+        if not left[job]:
+            fair.remove(job)
+    assert [list(fair.jobs), dict(fair._last_slice)] == [[], {}]
+    return order
 
 
 def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
@@ -104,7 +106,7 @@ def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
 
 def test_a_short_question_passes_the_long_ones_of_its_own_visitor(monkeypatch):
     """Programs without a cookie, behind one address, are one visitor."""
-    monkeypatch.setattr("agcam.web.fair_queue.LONG", 1e-9)
+    monkeypatch.setattr("agcam.web.work_queue.LONG", 1e-9)
 
     async def main():
         queue, log, go = WorkQueue(Limits(working=2), time_slice=0), [], threading.Semaphore(0)
@@ -169,7 +171,7 @@ def test_work_that_nobody_waits_for_is_given_up_between_slices():
         for _ in range(1000):
             go.release()
         until = time.monotonic() + 10
-        while len(queue._jobs) and time.monotonic() < until:
+        while queue.free < 251 and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert len(log) <= 1
         assert queue.free == 1 + 250
@@ -187,7 +189,7 @@ def test_a_task_that_is_cancelled_gives_its_work_up():
             await task
         go.release()
         until = time.monotonic() + 10
-        while len(queue._jobs) and time.monotonic() < until:
+        while queue.free < 251 and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert len(log) <= 1
 

@@ -1,8 +1,7 @@
 """Room `viewer`: one page for all that is exported or served; drawn in the browser from numbers."""
 
-from .bundle import ASSETS, script, style
+from .bundle import ASSETS, style
 from .data import (
-    COLORMAPS,
     Card,
     Document,
     MapData,
@@ -12,7 +11,6 @@ from .data import (
     TargetData,
     card_json,
     colour_tables,
-    document_json,
     gallery_block,
     table_block,
     targets_of,
@@ -24,7 +22,6 @@ from .sharp import drawn
 
 __all__ = [
     "ASSETS",
-    "COLORMAPS",
     "SMALL",
     "Card",
     "Document",
@@ -37,7 +34,6 @@ __all__ = [
     "card_json",
     "colour_tables",
     "data_address",
-    "document_json",
     "drawn",
     "embedded",
     "framed",
@@ -47,7 +43,6 @@ __all__ = [
     "policy",
     "reduced",
     "report_page",
-    "script",
     "small_file",
     "style",
     "table_block",

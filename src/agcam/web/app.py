@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import Final
 
@@ -16,9 +17,9 @@ from ..images import refuse_moving
 from ..values import Classifier
 from ..viewer import ASSETS
 from . import api, page, refusals
-from .context import RequestMiddleware
 from .limits import Limits
-from .security import SecurityMiddleware
+from .middleware import Middleware
+from .security import Security
 from .uploads import Uploads
 from .work_queue import WorkQueue
 
@@ -41,33 +42,29 @@ def assemble(
         description="See what a Vision Transformer looked at, for any class, and prove it.",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere: /docs is ours
         redoc_url=None,
-        lifespan=_sweeping(uploads),
+        lifespan=partial(_sweeping, uploads),
     )
     refusals.install(app)
     app.include_router(api.routes(uploads, queue))
     app.include_router(page.routes(uploads, queue))
     for path, folder in (("/static/viewer", ASSETS), ("/static", files(__package__) / "static")):
         app.mount(path, StaticFiles(directory=str(folder)))
-    app.add_middleware(SecurityMiddleware, names=names, frames=frames)
-    app.add_middleware(RequestMiddleware, limits=limits)
+    app.add_middleware(Middleware, limits=limits, security=Security(names, frames))
     app.state.uploads, app.state.queue = uploads, queue
     return app
 
 
-def _sweeping(uploads: Uploads) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+@asynccontextmanager
+async def _sweeping(uploads: Uploads, _: FastAPI) -> AsyncIterator[None]:
     """Drop old uploads while the server runs, also when there are no requests."""
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async def sweep() -> None:
-            while True:
-                await asyncio.sleep(uploads.limits.kept_seconds / SWEEPS)
-                uploads.cache.sweep()
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(uploads.limits.kept_seconds / SWEEPS)
+            uploads.cache.sweep()
 
-        task = asyncio.create_task(sweep())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-    return lifespan
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()

@@ -5,32 +5,38 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from functools import cached_property
+
+from PIL import Image
 
 from .limits import Limits
+from .recording import CachedRecording
 
-
-class Sized(Protocol):
-    """An object that knows how many bytes it holds."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held in memory."""
-
-
-Value = TypeVar("Value", bound=Sized)
 Key = tuple[str, str]
 """(visitor, upload): neither can be guessed, and both are needed."""
 
 
-class _Entry(NamedTuple, Generic[Value]):
-    value: Value
-    nbytes: int
-    used: float
+@dataclass
+class Upload:
+    """A picture as it came (`data`), as it is shown, and its latest recording."""
+
+    data: bytes
+    name: str
+    shown: Image.Image
+    recording: CachedRecording | None = None
+    used: float = 0.0  # by the cache's clock
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Bytes held for this picture."""
+        width, height = self.shown.size
+        recorded = 0 if self.recording is None else self.recording.nbytes
+        return len(self.data) + 3 * width * height + recorded
 
 
-class BoundedCache(Generic[Value]):
-    """Values by (visitor, upload); the least recently used is dropped first.
+class UploadCache:
+    """Uploads by (visitor, upload); the least recently used is dropped first.
 
     Dropped is what was not used for `limits.kept_seconds`, what exceeds `limits.kept_pictures` of
     one visitor, and what exceeds `limits.kept_bytes` of all.
@@ -39,28 +45,27 @@ class BoundedCache(Generic[Value]):
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits, self._clock = limits, clock
         self._lock = threading.Lock()
-        self._entries: dict[Key, _Entry[Value]] = {}  # in the order of their last use
+        self._entries: dict[Key, Upload] = {}  # in the order of their last use
 
-    def put(self, key: Key, value: Value, *, only_in_place: bool = False) -> None:
-        """Keep a value, if wanted only in place of one; others may be dropped for it."""
+    def put(self, key: Key, upload: Upload, *, only_in_place: bool = False) -> None:
+        """Keep an upload, if wanted only in place of one; others may be dropped for it."""
         with self._lock:
             if self._entries.pop(key, None) is None and only_in_place:
                 return
-            self._entries[key] = _Entry(value, value.nbytes, self._clock())
+            self._use(key, upload)
             own = [other for other in self._entries if other[0] == key[0]]
             for other in own[: -self._limits.kept_pictures]:
                 del self._entries[other]
             self._drop()
 
-    def get(self, key: Key) -> Value | None:
-        """The value, which counts as used now; None if it was dropped or never put."""
+    def get(self, key: Key) -> Upload | None:
+        """The upload, which counts as used now; None if it was dropped or never put."""
         with self._lock:
             self._drop()
-            entry = self._entries.pop(key, None)
-            if entry is None:
-                return None
-            self._entries[key] = entry._replace(used=self._clock())
-            return entry.value
+            upload = self._entries.pop(key, None)
+            if upload is not None:
+                self._use(key, upload)
+            return upload
 
     def sweep(self) -> None:
         """Drop what is too old, also when nobody uses the cache."""
@@ -75,6 +80,10 @@ class BoundedCache(Generic[Value]):
         """Bytes of everything kept."""
         with self._lock:
             return sum(entry.nbytes for entry in self._entries.values())
+
+    def _use(self, key: Key, upload: Upload) -> None:
+        upload.used = self._clock()
+        self._entries[key] = upload
 
     def _drop(self) -> None:
         oldest = self._clock() - self._limits.kept_seconds

@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import h11
@@ -21,102 +22,87 @@ MALFORMED: Final = "this is not a request of HTTP/1.1."
 LATE: Final = "the request did not arrive within {:.0f} seconds."
 
 
-class Connections:
-    """The open connections of a server, by address; where there are too many, silent ones close."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._open: dict[Connection, str] = {}
-
-    def admit(self, connection: Connection, address: str) -> bool:
-        """Count a new connection; a silent one may be closed for it. False where none is silent."""
-        own = [each for each, theirs in self._open.items() if theirs == address]
-        limits = self._limits
-        crowd = own if len(own) >= limits.address_connections else list(self._open)
-        if len(own) >= limits.address_connections or len(crowd) >= limits.connections:
-            idle = [each for each in crowd if not each.is_served]
-            if not idle:
-                return False
-            longest = min(idle, key=lambda each: each.last_data)
-            self.leave(longest)
-            longest.drop()
-        self._open[connection] = address
-        return True
-
-    def leave(self, connection: Connection) -> None:
-        """Forget a connection."""
-        self._open.pop(connection, None)
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-
 class Connection(H11Protocol):
     """Uvicorn's protocol, with deadlines, refusals in JSON, and an end to what is not read."""
 
     limits: Limits
-    table: Connections
 
     def connection_made(self, transport: Any) -> None:
-        """A client connects."""
+        """A client connects; where there are too many, a silent one is closed for it."""
         self.last_data = time.monotonic()
-        self._refused, self._dropped = False, 0  # bytes that arrived after a refusal
-        self._head: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
+        self.is_over, self._dropped = False, 0  # bytes that arrived after a refusal
+        self._deadline: asyncio.TimerHandle | None = None
         super().connection_made(transport)
-        if not self.table.admit(self, self.client[0] if self.client else ""):
+        self._expect(self.limits.head_seconds, self._refuse_late)
+        if not self._finds_room():
             self._refuse(503, BUSY)
-            return
-        self._await_head()
+
+    def _finds_room(self) -> bool:
+        """Whether there may be one more connection; the longest silent one is closed for it."""
+        open_ones = [each for each in self.connections if isinstance(each, Connection)]
+        others = [each for each in open_ones if each is not self and not each.is_over]
+        own = [each for each in others if each.address == self.address]
+        crowd = own if len(own) >= self.limits.address_connections else others
+        if crowd is others and len(others) < self.limits.connections:
+            return True
+        idle = [each for each in crowd if not each.is_served]
+        if idle:
+            min(idle, key=lambda each: each.last_data).drop()
+        return bool(idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ends."""
-        self.table.leave(self)
-        for timer in (self._head, self._unread):
-            if timer is not None:
-                timer.cancel()
+        self._expect()
         super().connection_lost(exc)
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether no request of it is being answered."""
+        return self.cycle is None or self.cycle.response_complete
 
     @property
     def is_served(self) -> bool:
         """Whether a client waits for work that is being done."""
         request = self.scope["state"].get("context") if self.scope else None
-        answered = self.cycle is None or self.cycle.response_complete
-        return not answered and isinstance(request, RequestContext) and request.working
+        working = isinstance(request, RequestContext) and request.working
+        return working and not self.is_answered
 
     def data_received(self, data: bytes) -> None:
         """Data arrives."""
         self.last_data = time.monotonic()
-        if self._refused:
+        if self.is_over:
             self._dropped += len(data)
             if self._dropped > LINGER_BYTES:
                 self.drop()
             return
         before = self.cycle
-        if self._head is None and (before is None or before.response_complete):
-            self._await_head()
+        if self._deadline is None and self.is_answered:
+            self._expect(self.limits.head_seconds, self._refuse_late)
         super().data_received(data)
-        if self.cycle is not before and self._head is not None:
-            self._head.cancel()
-            self._head = None
+        if self.cycle is not before and not self.is_over:
+            self._expect()
 
     def on_response_complete(self) -> None:
         """A request was answered; the next one may have begun to arrive."""
         super().on_response_complete()
-        if self.conn.trailing_data[0] and self._head is None and self.cycle.response_complete:
-            self._await_head()
+        if self.conn.trailing_data[0] and self._deadline is None and self.is_answered:
+            self._expect(self.limits.head_seconds, self._refuse_late)
 
     def pause_writing(self) -> None:
         """The client does not read."""
         super().pause_writing()
-        self._unread = self.loop.call_later(self.limits.unread_seconds, self.drop)
+        self._expect(self.limits.unread_seconds, self.drop)
 
     def resume_writing(self) -> None:
         """The client reads on."""
         self.last_data = time.monotonic()
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+        if not self.is_over:
+            self._expect()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
@@ -126,18 +112,20 @@ class Connection(H11Protocol):
 
     def drop(self) -> None:
         """Close at once; neither we nor the system keep what was not sent yet."""
+        self.is_over = True
         place = self.transport.get_extra_info("socket")
         if place is not None:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    def _await_head(self) -> None:
-        self._head = self.loop.call_later(self.limits.head_seconds, self._late)
+    def _expect(self, seconds: float = 0, otherwise: Callable[[], None] | None = None) -> None:
+        """The client has so many seconds for what it does next; by default, for ever."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = otherwise and self.loop.call_later(seconds, otherwise)
 
-    def _late(self) -> None:
-        self._head = None
-        if self.cycle is None or self.cycle.response_complete:
-            self._refuse(408, LATE.format(self.limits.head_seconds))
+    def _refuse_late(self) -> None:
+        self._refuse(408, LATE.format(self.limits.head_seconds))
 
     def _refuse(self, status: int, text: str) -> None:
         body = json.dumps({"error": text}).encode()
@@ -150,12 +138,12 @@ class Connection(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-        self._refused = True  # closed a little later: at once, what still comes would reset it
+        self.is_over = True  # closed a little later: at once, what still comes would reset it
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self._expect(LINGER_SECONDS, self.transport.abort)
 
 
 def protocol(limits: Limits) -> type[Connection]:
-    """The class of a server's connections, which share one table."""
-    return type("Connection", (Connection,), {"limits": limits, "table": Connections(limits)})
+    """The class of a server's connections."""
+    return type("Connection", (Connection,), {"limits": limits})

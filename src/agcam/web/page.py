@@ -35,27 +35,27 @@ PROMPTS: Final = (
 )
 
 
-def _overlay(explanation: Explanation, alpha: float) -> bytes:
-    return png_bytes(explanation.overlay(alpha=alpha))
-
-
-def _map_png(explanation: Explanation, _: float) -> bytes:
-    return png_bytes(heat_map(explanation.normalized()))
-
-
-def _map_npy(explanation: Explanation, _: float) -> bytes:
-    return npy_bytes(np.asarray(explanation.pixel_map[0][0], dtype=np.float32))
-
-
-def _manifest(explanation: Explanation, _: float) -> bytes:
-    return (json.dumps(explanation.manifest(), indent=2, ensure_ascii=False) + "\n").encode()
-
-
 FILES: Final[dict[str, tuple[str, str, Callable[[Explanation, float], bytes]]]] = {
-    "overlay.png": ("heat map over the picture (PNG)", "image/png", _overlay),
-    "map.png": ("heat map alone (PNG)", "image/png", _map_png),
-    "map.npy": ("its numbers (.npy)", "application/octet-stream", _map_npy),
-    "manifest.json": ("how it was made (JSON)", "application/json", _manifest),
+    "overlay.png": (
+        "heat map over the picture (PNG)",
+        "image/png",
+        lambda made, alpha: png_bytes(made.overlay(alpha=alpha)),
+    ),
+    "map.png": (
+        "heat map alone (PNG)",
+        "image/png",
+        lambda made, _: png_bytes(heat_map(made.normalized())),
+    ),
+    "map.npy": (
+        "its numbers (.npy)",
+        "application/octet-stream",
+        lambda made, _: npy_bytes(np.asarray(made.pixel_map[0][0], dtype=np.float32)),
+    ),
+    "manifest.json": (
+        "how it was made (JSON)",
+        "application/json",
+        lambda made, _: json.dumps(made.manifest(), indent=2, ensure_ascii=False).encode() + b"\n",
+    ),
 }
 
 

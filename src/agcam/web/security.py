@@ -1,6 +1,6 @@
 """What a browser may do with this server: whose pages may call it, and what its own page may do.
 
-Plain ASGI. A page of another site can make a visitor's browser send requests to a server that only
+A page of another site can make a visitor's browser send requests to a server that only
 this visitor reaches; by a name that it points here (DNS rebinding) it can even read the answers.
 The browser gives it away in three headers: Sec-Fetch-Site, Origin, and Host.
 """
@@ -8,7 +8,6 @@ The browser gives it away in three headers: Sec-Fetch-Site, Origin, and Host.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Final
@@ -16,12 +15,11 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from ..viewer import policy
-from .context import COOKIE, current_request
+from .context import COOKIE
 
-COOKIE_PATHS: Final = ("/", "/uploads")  # a program that asks /explain needs none
 HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 FORWARDED: Final = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-original-.*")
 POLICY: Final = (  # the page can call nobody but its own server
@@ -40,61 +38,34 @@ NO_HOST: Final = "the Host header is not a name or an address."
 OTHER_SITE: Final = "a page of another site may not use this server; open the page of this server."
 
 
-class SecurityMiddleware:
-    """ASGI middleware: refuses other sites, and gives every answer cookie and headers.
+class Security:
+    """Refuses other sites; cookie and headers of every answer.
 
-    `names` are those under which visitors reach the server, beside its own address. Headers in
-    which a proxy, or anybody, claims another address or name are dropped. `frames` are origins
-    whose pages may show this one in a frame; then the cookie needs HTTPS.
+    `names` are those under which visitors reach the server, beside its own address. `frames` are
+    origins whose pages may show this one in a frame; then the cookie needs HTTPS.
     """
 
-    def __init__(
-        self, app: ASGIApp, names: Collection[str] = (), frames: Collection[str] = ()
-    ) -> None:
-        self.app, self.names = app, {name.lower() for name in names}
+    def __init__(self, names: Collection[str] = (), frames: Collection[str] = ()) -> None:
+        self.names = {name.lower() for name in names}
         self._headers = {**HEADERS, "content-security-policy": " ".join((POLICY, *frames))}
         self._cookie = "SameSite=None; Secure; Partitioned" if frames else "SameSite=Lax"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        visitor, cookie = current_request().visitor, None
-        if not visitor and scope["path"] in COOKIE_PATHS:
-            visitor = cookie = secrets.token_urlsafe(24)
-        scope.setdefault("state", {})["visitor"] = visitor
-        secured = self._secured(send, cookie, static=scope["path"].startswith("/static/"))
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, secured)
-            return
-        scope["headers"] = [
-            pair for pair in scope["headers"] if not FORWARDED.fullmatch(pair[0].lower())
-        ]
-        await self.app(scope, receive, secured)
-
-    def _secured(self, send: Send, cookie: str | None, static: bool) -> Send:
-        """Sends every answer with our headers, and without any that lets another site read it."""
+    def headers(self, scope: Scope, cookie: str | None) -> dict[str, str]:
+        """The headers of an answer, with a cookie for a new visitor."""
+        static = scope["path"].startswith("/static/")
         ours = {**self._headers, "cache-control": "no-cache" if static else "no-store"}
         if cookie is not None:
             ours["set-cookie"] = f"{COOKIE}={cookie}; Path=/; HttpOnly; {self._cookie}"
-        added = [(name.encode(), value.encode()) for name, value in ours.items()]
+        return ours
 
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kept = [
-                    (name, value)
-                    for name, value in message.get("headers", [])
-                    if name.decode("latin-1").lower() not in ours
-                    and not name.lower().startswith(b"access-control-")
-                ]
-                message = {**message, "headers": [*kept, *added]}
-            await send(message)
+    def without_claims(self, scope: Scope) -> Scope:
+        """A request without headers in which anybody claims another address or name."""
+        given = scope["headers"]
+        kept = [pair for pair in given if not FORWARDED.fullmatch(pair[0].lower())]
+        return {**scope, "headers": kept}
 
-        return secured
-
-    def _refusal(self, scope: Scope) -> JSONResponse | None:
+    def refusal(self, scope: Scope) -> JSONResponse | None:
+        """Why a request is not answered, if it is not."""
         host = Headers(scope=scope).get("host", "")
         if not HOST.fullmatch(host):
             return JSONResponse({"error": NO_HOST}, 400)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -25,7 +25,7 @@ from ..registry import did_you_mean
 from ..tracing import Session, evaluation_mode
 from ..values import Classifier, Method
 from ..viewer import reduced
-from .cache import BoundedCache, Key
+from .cache import Key, Upload, UploadCache
 from .limits import Limits
 from .offered import OFFERED
 from .recording import CachedRecording, record, return_freed_memory
@@ -39,30 +39,13 @@ PROMPT: Final = 0.25  # forward passes that reading one description takes, about
 SHARE: Final = 4  # no recording takes more than this part of the memory
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A picture as it came (`data`), as it is shown, and its latest recording."""
-
-    data: bytes
-    name: str
-    shown: Image.Image
-    recording: CachedRecording | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held for this picture."""
-        width, height = self.shown.size
-        recorded = 0 if self.recording is None else self.recording.nbytes
-        return len(self.data) + 3 * width * height + recorded
-
-
 class Uploads:
     """The server's models, and the pictures that visitors have uploaded."""
 
     def __init__(self, models: Mapping[str, Classifier], limits: Limits | None = None) -> None:
         self.models = dict(models)
         self.limits = limits or Limits()
-        self.cache: BoundedCache[Upload] = BoundedCache(self.limits)
+        self.cache = UploadCache(self.limits)
 
     def add(self, visitor: str, data: bytes, name: str) -> str:
         """Open a picture and keep it for this visitor; returns the upload's key."""

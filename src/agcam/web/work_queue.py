@@ -1,6 +1,6 @@
 """The work queue: bounded before work starts, shared fairly in time slices, given up when unwanted.
 
-It knows no protocol and no page: a job is a generator that yields between its steps.
+It knows no protocol and no page: work is a generator that yields between its steps.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from itertools import count
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
-from ..errors import BusyError, GoneError, TooMuchError
-from .context import STOPPING, current_request
-from .fair_queue import FairQueue
+from ..errors import BusyError, GoneError, TooMuchError, VisitorBusyError
+from .context import STOPPING, RequestContext, current_request
 from .limits import Limits
 
 Result = TypeVar("Result")
@@ -24,11 +24,102 @@ Steps = Generator[Callable[[], None], None, Result]
 called where many wait, so that work that was begun does not pile up."""
 
 TIME_SLICE: Final = 0.25  # seconds: as many steps as fit, at least one
+LONG: Final = 4.0  # seconds of work after which other jobs of the same visitor go first
 COURTESY: Final = 0.002  # seconds
 
 
 def nothing_to_free() -> None:
     """What a step yields that holds nothing."""
+
+
+class Job(Generic[Result]):
+    """One piece of work, begun or not, and the future of its answer; made in the event loop."""
+
+    def __init__(self, steps: Steps[Result], request: RequestContext, passes: float = 1.0) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Result] = self.loop.create_future()
+        self.address, self.visitor = (request.address,), (request.address, request.visitor)
+        self.passes, self.worked = passes, 0.0  # seconds
+        self.in_work = self.finished = self.given_up = False
+        self.free_memory: Callable[[], None] = nothing_to_free
+        self._steps = steps
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def run(self, seconds: float) -> None:
+        """Do steps for so many seconds, at least one."""
+        start = time.monotonic()
+        try:
+            self.free_memory = next(self._steps)
+            while not self.given_up and time.monotonic() < start + seconds:
+                self.free_memory = next(self._steps)
+        except StopIteration as stop:
+            self.finished, self._result = True, stop.value
+        except BaseException as error:
+            self.finished, self._error = True, error  # raised again in `WorkQueue.run`
+        self.worked += time.monotonic() - start
+
+    def end(self) -> None:
+        """Set the answer, unless nobody waits for it, and free everything that the work holds."""
+        if not self.answer.done():
+            if self._error is not None:
+                self.answer.set_exception(self._error)
+            else:
+                self.answer.set_result(self._result)
+        self._steps.close()
+        self.free_memory = nothing_to_free
+
+
+class FairQueue:
+    """Whose time slice is next: addresses in turn, their visitors in turn, long jobs last.
+
+    One job of an address is in work at a time, so that no address holds all workers. A visitor's
+    jobs go in order, but one that has taken long waits for those that have not: a short request
+    passes it. There are a few hundred jobs at most, so everything is found by looking.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._clock = limits, count()
+        self.jobs: list[Job[Any]] = []  # in the order of arrival
+        self._last_slice: dict[tuple[str, ...], int] = {}  # who came just now is last in the row
+
+    def add(self, job: Job[Any]) -> None:
+        """Let a job wait; raises BusyError or VisitorBusyError where too many do."""
+        limits = self._limits
+        of_address = [one for one in self.jobs if one.address == job.address]
+        of_visitor = [one for one in of_address if one.visitor == job.visitor]
+        if len(self.jobs) >= limits.working + limits.waiting:
+            raise BusyError("the server is busy with other pictures; try again in a moment.")
+        if (
+            len(of_visitor) >= limits.visitor_waiting
+            or len(of_address) >= limits.address_waiting
+            or 0 < sum(one.passes for one in of_visitor) > limits.visitor_passes - job.passes
+        ):
+            raise VisitorBusyError(
+                f"{len(of_visitor)} requests of yours are not answered yet; wait for an answer "
+                "before you send more."
+            )
+        self.jobs.append(job)
+        for owner in (job.address, job.visitor):
+            self._last_slice.setdefault(owner, next(self._clock))
+
+    def take(self) -> Job[Any] | None:
+        """The next job, from now on in work; its visitor and address then wait for all others."""
+        busy = {job.address for job in self.jobs if job.in_work}
+        free = [job for job in self.jobs if job.address not in busy]
+        if not free:
+            return None
+        last = self._last_slice
+        job = min(free, key=lambda one: (last[one.address], last[one.visitor], one.worked // LONG))
+        job.in_work = True
+        last[job.address] = last[job.visitor] = next(self._clock)
+        return job
+
+    def remove(self, job: Job[Any]) -> None:
+        """Forget a job; those who wait for nothing are not remembered."""
+        self.jobs.remove(job)
+        owners = {owner for one in self.jobs for owner in (one.address, one.visitor)}
+        self._last_slice = {owner: self._last_slice[owner] for owner in owners}
 
 
 class WorkQueue:
@@ -39,8 +130,8 @@ class WorkQueue:
 
     def __init__(self, limits: Limits, time_slice: float = TIME_SLICE) -> None:
         self._limits, self._time_slice = limits, time_slice
-        self._jobs: FairQueue[_Job[Any]] = FairQueue(limits)
-        self._slices: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._fair = FairQueue(limits)
+        self._slices: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._closed = False
         for _ in range(limits.working):
             threading.Thread(target=self._work, name="agcam", daemon=True).start()
@@ -48,7 +139,7 @@ class WorkQueue:
     @property
     def free(self) -> int:
         """How many more requests fit."""
-        return self._limits.working + self._limits.waiting - len(self._jobs)
+        return self._limits.working + self._limits.waiting - len(self._fair.jobs)
 
     def admit(self, passes: float, advice: str) -> None:
         """Raise TooMuchError for a request that costs more forward passes than one may."""
@@ -77,8 +168,8 @@ class WorkQueue:
         if self._closed:
             raise BusyError(STOPPING)
         request = current_request()
-        job: _Job[Result] = _Job(work())
-        self._jobs.add(job, request, passes)
+        job: Job[Result] = Job(work(), request, passes)
+        self._fair.add(job)
         self._start()
         left: asyncio.Future[Any] = asyncio.ensure_future(request.disconnected())
         request.working = True
@@ -96,26 +187,28 @@ class WorkQueue:
     def close(self) -> bool:
         """Refuse and give up everything; returns whether all workers are idle."""
         self._closed = True
-        for job in (*self._jobs.waiting, *self._jobs.in_work):
+        for job in self._fair.jobs.copy():
             self._give_up(job, BusyError(STOPPING))
         for _ in range(self._limits.working):
             self._slices.put(None)
-        return not self._jobs.in_work
+        return not self._fair.jobs
 
-    def _give_up(self, job: _Job[Any], error: BusyError | None = None) -> None:
+    def _give_up(self, job: Job[Any], error: BusyError | None = None) -> None:
         """A job that waits ends at once, one in work after its step."""
         job.given_up = True
         if not job.answer.done():
             with suppress(RuntimeError):  # the loop is closed: nobody waits
                 job.answer.cancel() if error is None else job.answer.set_exception(error)
-        if job in self._jobs.waiting:
-            self._jobs.remove(job)
-            job.stop()
+        if job in self._fair.jobs and not job.in_work:
+            self._fair.remove(job)
+            job.end()
 
     def _start(self) -> None:
         """Give a time slice to the next jobs, while there are idle workers."""
-        while not self._closed and len(self._jobs.in_work) < self._limits.working:
-            job = self._jobs.take()
+        while (
+            not self._closed and sum(job.in_work for job in self._fair.jobs) < self._limits.working
+        ):
+            job = self._fair.take()
             if job is None:
                 return
             self._slices.put(job)
@@ -123,60 +216,18 @@ class WorkQueue:
     def _work(self) -> None:
         """In a thread of its own: run time slices, one after another."""
         while (job := self._slices.get()) is not None:
-            seconds = job.run(self._time_slice)
+            job.run(self._time_slice)
             with suppress(RuntimeError):  # the loop is closed: nobody waits
-                job.loop.call_soon_threadsafe(self._after, job, seconds)
+                job.loop.call_soon_threadsafe(self._after, job)
             del job  # an idle worker keeps nothing alive
             time.sleep(COURTESY)  # Python's locks are not fair: whoever waits has the model next
 
-    def _after(self, job: _Job[Any], seconds: float) -> None:
+    def _after(self, job: Job[Any]) -> None:
         """After a time slice: hand over what came of the job, or let it wait for its next slice."""
+        job.in_work = False
         if job.finished or job.given_up:
-            self._jobs.remove(job)
-            job.stop()
-            job.hand_over()
-        else:
-            if len(self._jobs) > 2 * self._limits.working:
-                job.free_memory()
-            self._jobs.put_back(job, seconds)
+            self._fair.remove(job)
+            job.end()
+        elif len(self._fair.jobs) > 2 * self._limits.working:
+            job.free_memory()
         self._start()
-
-
-class _Job(Generic[Result]):
-    """One piece of work, begun or not, and the future of its answer."""
-
-    def __init__(self, steps: Steps[Result]) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Result] = self.loop.create_future()
-        self.free_memory: Callable[[], None] = nothing_to_free
-        self.finished = self.given_up = False
-        self._steps = steps
-        self._result: Any = None
-        self._error: BaseException | None = None
-
-    def run(self, seconds: float) -> float:
-        """Do steps for so many seconds, at least one; returns how long they took."""
-        start = time.monotonic()
-        try:
-            self.free_memory = next(self._steps)
-            while not self.given_up and time.monotonic() < start + seconds:
-                self.free_memory = next(self._steps)
-        except StopIteration as stop:
-            self.finished, self._result = True, stop.value
-        except BaseException as error:
-            self.finished, self._error = True, error  # raised again in `WorkQueue.run`
-        return time.monotonic() - start
-
-    def hand_over(self) -> None:
-        """Set the answer, unless nobody waits for it."""
-        if self.answer.done():
-            return
-        if self._error is not None:
-            self.answer.set_exception(self._error)
-        else:
-            self.answer.set_result(self._result)
-
-    def stop(self) -> None:
-        """Free everything that the work holds."""
-        self._steps.close()
-        self.free_memory = nothing_to_free
