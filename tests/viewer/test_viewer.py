@@ -371,6 +371,19 @@ def test_two_methods_are_one_press_apart_or_side_by_side(visit):
     assert opened(visit, alone).get_by_label("Two methods").count() == 0
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("mode", ["Two methods", "Side by side"])
+def test_two_pictures_stand_beside_each_other(visit, width, mode):
+    view = opened(visit, two_methods(), width=width)
+    alone = view.locator(".agcam-pane canvas").first.bounding_box()
+    view.get_by_label(mode).check()
+    settle(view)
+    left, right = (view.locator(".agcam-pane canvas").nth(n).bounding_box() for n in range(2))
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"]
+    assert left["width"] == right["width"] < alone["width"]
+
+
 def test_two_fingers_zoom_and_move_the_picture(visit):
     view = opened(visit, card(), width=390, height=844, has_touch=True, is_mobile=True)
     whole = drawn(view)
