@@ -53,7 +53,7 @@ class Definition(TorchFunctionMode):
         if func is F.scaled_dot_product_attention:
             return self.fused(*args, **kwargs)
         if func is F.multi_head_attention_forward:
-            return self.multi_head(*args)
+            return self.multi_head(*args, mask=kwargs.get("key_padding_mask"))
         if func in SOFTMAX:
             return self.softmax(func, args, kwargs)
         tensors = _tensors(args)
@@ -99,11 +99,12 @@ class Definition(TorchFunctionMode):
         self.products.add(result.grad_fn)
         return result
 
-    def multi_head(self, query, key, value, dim, heads, weight, bias, *others):
-        """torch's own attention, of batches behind tokens."""
+    def multi_head(self, query, key, value, dim, heads, weight, bias, *others, mask=None):
+        """torch's own attention, of batches behind tokens; `mask` holds -inf at padded keys."""
         split = zip((query, key, value), weight.chunk(3), bias.chunk(3), strict=True)
         q, k, v = (F.linear(x, w, b).unflatten(-1, (heads, -1)) for x, w, b in split)
-        mixed = self.fused(*(x.permute(1, 2, 0, 3) for x in (q, k, v)))
+        mask = None if mask is None else mask[:, None, None].expand(-1, -1, len(query), -1)
+        mixed = self.fused(*(x.permute(1, 2, 0, 3) for x in (q, k, v)), mask)
         out = mixed.permute(2, 0, 1, 3).flatten(2)
         return F.linear(out, *others[4:6]), None
 

@@ -24,7 +24,13 @@ from .products import Folding, Product, is_product, operands, product_of
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """Replies to an attention call; the second argument replies as torch would."""
 
-_EXPONENTIALS: Final = frozenset({torch.exp, Tensor.exp, Tensor.exp_, torch.exp_})
+_EXPONENTIALS: Final = frozenset(
+    {
+        *(torch.exp, Tensor.exp, Tensor.exp_, torch.exp_),
+        *(torch.exp2, Tensor.exp2, Tensor.exp2_, torch.exp2_),
+        *(torch.expm1, Tensor.expm1, Tensor.expm1_, torch.expm1_),
+    }
+)
 _SOFTMAX: Final = frozenset({torch.softmax, F.softmax, Tensor.softmax, torch.special.softmax})
 
 
@@ -82,7 +88,8 @@ class ExplicitAttention(TorchFunctionMode):
         held = self._held_among(args, kwargs) if len(self._held) else {}
         if not held:
             return func(*args, **kwargs)
-        if is_product(func) and (found := self._product(func, args, held)) is not None:
+        both = operands(func, args, kwargs) if is_product(func) else []
+        if both and (found := self._product(func, args, both, held)) is not None:
             product, call = found
             return product.out_to_models(
                 self._answer(call, lambda: product.out_to_ours(func(*args, **kwargs)))
@@ -129,10 +136,13 @@ class ExplicitAttention(TorchFunctionMode):
         return found
 
     def _product(
-        self, func: Any, args: Sequence[Any], held: dict[int, tuple[Tensor, Attention]]
+        self,
+        func: Any,
+        args: Sequence[Any],
+        both: Sequence[Any],
+        held: dict[int, tuple[Tensor, Attention]],
     ) -> tuple[Product, AttentionCall] | None:
-        """A product with values, and its attention call."""
-        both = operands(func, args)
+        """A product of `both` with values, and its attention call."""
         if len(both) != 2 or not all(isinstance(one, Tensor) for one in both):
             return None
         of_attention = [one for one in both if id(one) in held]
@@ -140,7 +150,8 @@ class ExplicitAttention(TorchFunctionMode):
             return None
         ((tensor, attention),) = (held[id(one)] for one in of_attention)
         (value,) = (one for one in both if one is not tensor)
-        product = product_of(func, args, tensor, value, self._folding)
+        equation = args[0] if func is torch.einsum else None
+        product = product_of(equation, both, tensor, value, self._folding)
         if product is None:
             return None
         with own_operations():

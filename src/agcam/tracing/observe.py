@@ -21,6 +21,7 @@ from .untraceable import (
     CHANGED,
     EXPONENTIALS,
     HIDDEN,
+    IN_PARTS,
     NO_ATTENTION,
     ONE_TOKEN,
     POOLS,
@@ -61,6 +62,8 @@ class Observation:
         self.sequences: dict[str, tuple[int, ...]] = {}  # batch and tokens that a module takes
         self.explicit: ExplicitAttention | None = None
         self.softmaxes = Softmaxes()
+        self.in_parts = False  # some rows of an attention at a time
+        self._values: Tensor | None = None  # of the last call
         self.ranked = False  # numbers were put in order in front of some attention
         self.logits = torch.empty(0)
         self._inside: list[str] = []  # paths of the modules that are running
@@ -91,6 +94,9 @@ class Observation:
         module = self._inside[-1] if self._inside else ""
         self.ranked |= bool(self.calls) and self.softmaxes.ranked
         sizes = call.query.shape[0], call.query.shape[-2], call.value.shape[-2]
+        if sizes[1] != sizes[2] and self._values is not None:
+            self.in_parts |= torch.equal(self._values, call.value)
+        self._values = call.value
         self.calls.append(Call(module, *sizes, explicit, call.mix is not None))
         if explicit:
             self.explicit_scores.append(call.query)
@@ -98,6 +104,8 @@ class Observation:
 
     def not_followed(self) -> str | None:
         """Why some attention of the model is not captured as it is: a sentence."""
+        if self.in_parts:
+            return IN_PARTS
         if self.explicit is None:
             return None
         if self.softmaxes.count > self.explicit.softmaxes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,8 @@ from torch import Tensor
 _MATMUL: Final = frozenset(
     {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
 )
+
+_NAMES: Final = ("input", "mat2", "other", "tensor2")  # of operands given by keyword
 
 
 class Folding(NamedTuple):
@@ -96,19 +98,23 @@ def is_product(function: Any) -> bool:
     return function in _MATMUL
 
 
-def operands(function: Any, args: Sequence[Any]) -> list[Any]:
+def operands(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
     """What a product multiplies."""
     if function is not torch.einsum:
-        return list(args[:2])
+        return [*args, *(kwargs[name] for name in _NAMES if name in kwargs)][:2]
     return list(args[1] if len(args) == 2 and isinstance(args[1], list | tuple) else args[1:])
 
 
 def product_of(
-    function: Any, args: Sequence[Any], attention: Tensor, value: Tensor, folding: Folding
+    equation: Any | None,
+    both: Sequence[Any],
+    attention: Tensor,
+    value: Tensor,
+    folding: Folding,
 ) -> Product | None:
-    """The roles of the axes; None where there is no one axis of each role."""
-    left, right = operands(function, args)
-    letters = _einsum(args[0], left, right) if function is torch.einsum else _matmul(left, right)
+    """The roles of the axes, by einsum's equation or as matmul has them; None where unclear."""
+    left, right = both
+    letters = _matmul(left, right) if equation is None else _einsum(equation, left, right)
     if letters is None:
         return None
     first, second, out = letters

@@ -34,7 +34,7 @@ from .single_patch import SinglePatches
 from .stream import streams
 from .survey import survey
 from .tokens import NormTokens
-from .untraceable import BYPASSED
+from .untraceable import BYPASSED, STAGES
 
 CHUNK: Final = 8  # pictures in one pass of a black-box method
 
@@ -143,6 +143,12 @@ class Session:
                 f"of tokens (it reads {method.needs.reads}); choose agcam, or a black-box method "
                 "(occlusion)."
             )
+        if method.from_last_block and layout.branches:
+            why = STAGES if layout.places else layout.why
+            raise ModelError(
+                f"{self.classifier.name}: {why}, and {method.name} starts at the tokens of "
+                "the last block; choose agcam, or a black-box method (occlusion)."
+            )
         if method.reads_rows and not all(places.rows for places in layout.places):
             raise ModelError(
                 f"{self.classifier.name}: {layout.why}, and where the rows of each attention lie, "
@@ -154,11 +160,6 @@ class Session:
                 f"{self.classifier.name}: {layout.why or BYPASSED}, so the gradients that "
                 f"{method.name} reads do not begin at its first block; choose agcam, or a "
                 "black-box method (occlusion)."
-            )
-        if method.from_last_block and layout.branches:
-            raise ModelError(
-                f"{self.classifier.name}: {layout.why}, and {method.name} starts at the tokens of "
-                "the last block; choose agcam, or a black-box method (occlusion)."
             )
         if method.needs.keeps_calls and not self.recording.calls:
             self.proved(method.needs)  # a model that cannot be traced is refused for its own reason

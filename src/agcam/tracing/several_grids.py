@@ -15,6 +15,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..values import Classifier, Grid, Layout, Medium, Places
 from ..values.places import Axes
+from .classifier_reads import reads_several_stages
 from .double import in_double
 from .exchange import PositionsError, WindowsApartError
 from .graph import leaves_leading_to
@@ -62,13 +63,14 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
         raise UntraceableError(FAILED.format(name=name, cause=_first_line(error))) from error
     holding = iter(one is not None for one in places)
     *frames, rows, columns = found.cells
-    return replace(
+    layout = replace(
         layout,
         grid=Grid(rows, columns, prefix=0, frames=frames[0] if frames else 0),
         calls=tuple(own and next(holding) for own in layout.calls),
         places=tuple(_upright(one, classifier.medium) for one in places if one is not None),
         stem=found.stem,
     )
+    return replace(layout, branches=reads_several_stages(classifier, pixels, layout))
 
 
 def _first_line(error: Exception) -> str:

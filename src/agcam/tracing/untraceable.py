@@ -41,6 +41,10 @@ EXPONENTIALS = (
     "{name} computes a softmax out of exponentials, which cannot be captured: write it with "
     "torch.softmax. " + INSTEAD
 )
+IN_PARTS = (
+    "{name} computes its attention for some rows at a time, so which of them are averaged depends "
+    "on how it is written: let it compute all rows at once. " + INSTEAD
+)
 CHANGED = (
     "{name} uses its attention for more than its product with values, or detaches, cuts or "
     "overwrites it on the way, which agcam does not follow. " + INSTEAD
@@ -83,6 +87,7 @@ QUANTISED = (
 SEVERAL_GRIDS = "its attention lies on several grids, or in windows"
 # why a replay does not follow a model, and full autograd does
 BRANCHES = "its classifier reads the tokens of several blocks"
+STAGES = "its classifier reads several stages, or what goes around the last block"
 BYPASSED = "its tokens go around its blocks (a sum outside of them), or to its classifier"
 TALKING = "its attention is changed on its way to the values (talking heads, gates)"
 STEERED = "it branches on numbers that it computes, so each picture may take its own way"
