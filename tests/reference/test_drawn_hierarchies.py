@@ -7,7 +7,7 @@ import measured
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -200,75 +200,3 @@ def test_a_single_token_that_cannot_be_told_from_a_pool_is_refused(monkeypatch):
     monkeypatch.setattr("agcam.tracing.single_token.factors_of_last_products", lambda _: [])
     check(Drawn(stages), 8, 8, set())  # more of them in a larger picture
     assert "one row and one key" in refusal(OneSize(stages), 8, 8)
-
-
-class Beside(Block):
-    """A convolution beside the attention, and a gate of its output by the tokens."""
-
-    def __init__(self, *given):
-        super().__init__(*given)
-        self.beside = nn.Conv2d(DIM, DIM, 3, 1, 1, groups=DIM)
-
-    def forward(self, x):
-        convolved = self.beside(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return super().forward(x) * x.mean(-1, keepdim=True).sigmoid() + convolved
-
-
-SEVERAL = {
-    "concatenated": lambda head, stages: head(
-        torch.cat([stages[0][..., :4], stages[-1][..., 4:]], -1)
-    ),
-    "summed": lambda head, stages: head(sum(stages)),
-    "averaged": lambda head, stages: head(torch.stack(stages, 1).mean(1)),
-    "greatest": lambda head, stages: head(torch.maximum(stages[0], stages[-1])),
-    "logits": lambda head, stages: sum(head(stage) for stage in stages),
-    "weighed": lambda head, stages: (
-        (torch.stack(stages, -1) @ stages[-1].new_ones(len(stages))) @ head.weight.T
-    ),
-    "gated": lambda head, stages: head(stages[-1] * stages[0].sigmoid()),
-}
-
-
-class Reading(Drawn):
-    """A classifier that reads the means of several stages, or of the last one alone."""
-
-    def __init__(self, stages, reads, block):
-        super().__init__(stages)
-        self.reads = reads
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(block(*one) for one in some)) for some in stages
-        )
-
-    def forward(self, pixels):
-        means = []
-        hooks = [
-            stage.register_forward_hook(lambda _, __, x: means.append(x.mean((1, 2))))
-            for stage in self.stages
-        ]
-        last = super().forward(pixels)
-        for hook in hooks:
-            hook.remove()
-        return SEVERAL[self.reads](self.head, means) if self.reads in SEVERAL else last
-
-
-@settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate])
-@given(
-    stages=st.lists(st.lists(BLOCKS, min_size=1, max_size=2), min_size=2, max_size=3),
-    reads=st.sampled_from(["last", "last", *SEVERAL]),
-    block=st.sampled_from([Block, Beside]),
-    seed=st.integers(0, 9),
-)
-def test_a_classifier_of_several_stages_is_refused_where_a_method_starts_at_the_last(
-    stages, reads, block, seed
-):
-    torch.manual_seed(seed)
-    model = Reading(stages, reads, block).double().eval()
-    pixels = torch.randn(1, 3, 48, 48, dtype=torch.float64)
-    agcam.explain(model, pixels, 1, "agcam")
-    for method in ("rollout", "gae"):
-        try:
-            agcam.explain(model, pixels, 1, method)
-            refused = ""
-        except agcam.ModelError as error:
-            refused = str(error)
-        assert ("reads several stages" in refused) == (reads != "last"), refused

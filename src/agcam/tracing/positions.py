@@ -46,6 +46,7 @@ def find_positions(
     layout: Layout,
     seen: Observation,
     axes: tuple[int, ...] = (2, 3),
+    seed: int = 0,
 ) -> Found:
     """The finest grid of keys, and where the keys and rows of each attention lie on it.
 
@@ -55,12 +56,13 @@ def find_positions(
         layout: States which calls count.
         seen: Sizes of feature maps and of attentions.
         axes: The axes of the input along which positions lie.
+        seed: Of the noise.
 
     Raises:
         PositionsError: It cannot be told, or the proof fails.
 
     """
-    probe = Probe(classifier, pixels, layout, axes)
+    probe = Probe(classifier, pixels, layout, axes, seed)
     everything, count = torch.ones(1, *(1 for _ in axes), dtype=torch.bool), len(probe.orders)
     held = probe.changes(everything)[:count]
     if any(

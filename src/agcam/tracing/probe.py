@@ -52,10 +52,15 @@ class Probe:
     """
 
     def __init__(
-        self, classifier: Classifier, pixels: Tensor, layout: Layout, axes: tuple[int, ...]
+        self,
+        classifier: Classifier,
+        pixels: Tensor,
+        layout: Layout,
+        axes: tuple[int, ...],
+        seed: int = 0,
     ) -> None:
         self._classifier, self._layout, self.axes = classifier, layout, axes
-        noise = torch.Generator().manual_seed(0)
+        noise = torch.Generator().manual_seed(seed)
         shape = (3, *pixels.shape[1:])
         made = torch.randn(shape, generator=noise, dtype=torch.float64).to(pixels)
         self._base, self._other, self._third = torch.split(made, 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -26,9 +27,16 @@ from .positions import Found, find_positions
 from .rows import with_proved_rows
 from .untraceable import FAILED, NO_GRADIENT, NO_POSITIONS, SEVERAL_GRIDS, UntraceableError
 
+MOVED: Final = 0.5  # of a key's share of an axis: it lies elsewhere
 
-def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str) -> Layout:
-    """The layout of such a model; UntraceableError, with the cause, where it cannot be proved."""
+
+def several(
+    classifier: Classifier, pixels: Tensor, seen: Observation, why: str, seed: int = 0
+) -> Layout:
+    """The layout of such a model; UntraceableError, with the cause, where it cannot be proved.
+
+    What is found does not depend on the `seed` of the noise, but in models that rank their tokens.
+    """
     explicit = seen.explicit is not None and (
         seen.explicit.by_name > 0 or any(call.explicit for call in seen.calls)
     )
@@ -49,10 +57,10 @@ def several(classifier: Classifier, pixels: Tensor, seen: Observation, why: str)
         layout = replace(layout, calls=_own(seen, layout))
         _refuse_without_gradient(classifier, pixels, layout)
         try:
-            found, places = _measured(classifier, pixels, layout, seen)
+            found, places = _measured(classifier, pixels, layout, seen, seed)
         except WindowsApartError:
             layout = replace(layout, windows_apart=True)
-            found, places = _measured(classifier, pixels, layout, seen)
+            found, places = _measured(classifier, pixels, layout, seen, seed)
     except torch.cuda.OutOfMemoryError:
         raise
     except PositionsError as error:
@@ -78,13 +86,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _measured(
-    classifier: Classifier, pixels: Tensor, layout: Layout, seen: Observation
+    classifier: Classifier, pixels: Tensor, layout: Layout, seen: Observation, seed: int
 ) -> tuple[Found, tuple[Places | None, ...]]:
     """Where keys and rows lie; in double precision where single is not enough to tell."""
     axes = classifier.medium.sides
 
     def measure(pixels: Tensor) -> tuple[Found, tuple[Places | None, ...]]:
-        found = find_positions(classifier, pixels, layout, seen, axes)
+        found = find_positions(classifier, pixels, layout, seen, axes, seed)
         return found, with_proved_rows(classifier, pixels, layout, found)
 
     try:
@@ -101,6 +109,15 @@ def _measured(
         with suppress(*own), in_double(classifier.module):
             return measure(pixels.double())
         raise
+
+
+def same_places(one: Layout, other: Layout) -> bool:
+    """Whether two measurements found each key at the same places, but for how strongly."""
+    return len(one.places) == len(other.places) and all(
+        first.shape == second.shape and bool(((first - second).abs().sum(1) < 2 * MOVED).all())
+        for pair in zip(one.places, other.places, strict=True)
+        for first, second in zip(pair[0].weights, pair[1].weights, strict=True)
+    )
 
 
 def _upright(places: Places, medium: Medium) -> Places:

@@ -1,7 +1,7 @@
 """Attention of one row and one key: a token that holds the whole picture, or a pool over one.
 
 At a small input the last stage of a hierarchy is one token. Its attention counts as it does at any
-other size. A pool over that token has a query of its own, which the picture does not change.
+other size. A pool over that token has a query of its own, which is not made of the picture.
 """
 
 from __future__ import annotations
@@ -43,23 +43,30 @@ def mark_single_tokens(classifier: Classifier, pixels: Tensor, seen: Observation
 
 
 def _made_of_the_picture(classifier: Classifier, pixels: Tensor) -> list[bool | None]:
-    """For each call, whether its query and values are made of pixels without attention.
+    """For each call, whether its query and values are made of pixels.
 
-    None where explicit scores, which hold the key too, are not seen to be a product with it.
+    Or of what attention made for rows whose query is: tokens may reach a coarser grid by attention
+    alone. None where explicit scores, which hold the key too, are not seen to be a product with it.
     """
     leaf, found = pixels.detach().clone().requires_grad_(), list[bool | None]()
+    kept = [leaf]  # alive: they are known by their ids
 
     def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         torch.set_grad_enabled(True)  # also in a part that runs without gradients
-        both = [id(leaf) in leaves_leading_to(one) for one in (call.query, call.value)]
-        products = factors_of_last_products(call.query) if call.key is None else None
-        if all(both) and products is not None:
-            in_all = [all(id(leaf) in factor for factor in factors) for factors in products]
-            found.append(any(in_all) if products else None)
-        else:
-            found.append(all(both))
+        of_picture = {id(one) for one in kept}
+        own: bool | None = not of_picture.isdisjoint(leaves_leading_to(call.value))
+        if own and call.key is not None:
+            own = not of_picture.isdisjoint(leaves_leading_to(call.query))
+        elif own:
+            products = factors_of_last_products(call.query)
+            in_all = [not any(of_picture.isdisjoint(one) for one in some) for some in products]
+            own = any(in_all) if products else None
+        found.append(own)
         with torch.no_grad():
-            return as_torch()
+            output = as_torch()
+        if own is not False:
+            kept.append(output.requires_grad_())
+        return output
 
     with torch.enable_grad(), undoing() as undo:
         capture_attention(undo, answer, Folding(len(pixels)), explicit=True)

@@ -21,7 +21,7 @@ from ..values import Classifier, Layout
 from .dependencies import find_dependencies
 from .hooks import LayoutMismatchError
 from .observe import Observation, observe
-from .several_grids import several
+from .several_grids import same_places, several
 from .single_token import mark_single_tokens
 from .structure import find_blocks, find_grid, has_quantised_layers, negative, tokens_entering
 from .untraceable import (
@@ -57,11 +57,25 @@ def survey(
     try:
         return _one_grid(classifier, pixels, seen), seen.logits
     except NotOneGridError as error:
-        if seen.ranked:  # a proof with one picture says nothing of another
-            raise UntraceableError(RANKED.format(name=classifier.name)) from error
         if not several_grids:
             raise
+        if seen.ranked:
+            return _ranked(classifier, pixels, seen, str(error)), seen.logits
         return several(classifier, pixels, seen, str(error)), seen.logits
+
+
+def _ranked(classifier: Classifier, pixels: Tensor, seen: Observation, why: str) -> Layout:
+    """The layout where tokens are ranked, but stay in their places (a mixture of experts).
+
+    A proof with one picture says nothing of another: what two show must be the same.
+    """
+    try:
+        one, other = (several(classifier, pixels, seen, why, seed) for seed in (0, 1))
+    except UntraceableError as error:
+        raise UntraceableError(RANKED.format(name=classifier.name)) from error
+    if not same_places(one, other):
+        raise UntraceableError(RANKED.format(name=classifier.name))
+    return one
 
 
 def _one_grid(classifier: Classifier, pixels: Tensor, seen: Observation) -> Layout:

@@ -29,9 +29,9 @@ POOLS = (
     "there is nothing to trace. " + INSTEAD
 )
 RANKED = (
-    "{name} ranks its tokens by what they hold (to merge or drop some of them, as ToMe does), so "
-    "where its attention lies is another place in each picture: explain the model as it was before "
-    "it was patched. " + INSTEAD
+    "{name} ranks its tokens by what they hold (to merge or drop some of them, as ToMe does, or to "
+    "let experts choose), so where its attention lies is another place in each picture: explain "
+    "the model as it was before it was patched. " + INSTEAD
 )
 HIDDEN = (
     "{name} computes a softmax in compiled code (torch.jit, a library's kernels), where it cannot "
