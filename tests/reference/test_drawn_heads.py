@@ -121,7 +121,7 @@ def test_a_mixture_of_experts_is_explained_and_tokens_in_another_order_are_not()
 def test_a_single_token_that_is_reached_by_attention_alone_counts(name):
     """LeViT at 64 pixels: no skip connection leads to its last stage."""
     torch.manual_seed(0)
-    model = timm.create_model(name, num_classes=4)
+    model = timm.create_model(name, num_classes=4, img_size=64)
     for block in model.modules():
         if isinstance(block, nn.BatchNorm2d | nn.BatchNorm1d):
             nn.init.uniform_(block.weight, 0.5, 1.5)
