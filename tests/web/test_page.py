@@ -519,11 +519,14 @@ def test_everybody_can_use_the_page_and_the_description_of_the_api(visit, width)
 
 def test_the_api_is_shown(visit):
     page = visit()
+    requested = requests_of(page)
     page.goto(page.url.split("?")[0] + "docs")
     page.wait_for_selector(".agcam-table")
+    assert requested == ["docs"]  # nor an icon
     named = page.locator(".agcam-report h2").all_inner_texts()
     addresses = ["POST /explain", "GET /models", "GET /methods", "GET /health"]
     assert [name for name in named if ":" not in name] == addresses
     text = page.inner_text("main")
+    assert "\\n" not in text
     for part in ("multipart/form-data", "Class numbers or names", "422:", "list of", "grid"):
         assert part in text

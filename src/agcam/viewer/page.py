@@ -22,6 +22,7 @@ _HEAD: Final = """\
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
+<link rel="icon" href="data:,">
 <style>{style}</style>
 <script type="module">{script}</script>
 </head>

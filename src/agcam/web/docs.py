@@ -24,7 +24,8 @@ def docs_page(api: Json) -> str:
 def _address(title: str, about: Json, schemas: Json) -> Iterator[dict[str, Any]]:
     answers = about["responses"]
     refusals = [f"{code}: {one['description']}" for code, one in answers.items() if code != "200"]
-    yield {"kind": "text", "title": title, "paragraphs": [about["description"], *refusals]}
+    texts = [" ".join(text.split()) for text in about["description"].split("\n\n")]
+    yield {"kind": "text", "title": title, "paragraphs": [*texts, *refusals]}
     for what, body in (("request", about.get("requestBody", {})), ("answer", answers["200"])):
         for kind, media in body.get("content", {}).items():
             rows = list(_fields(media["schema"], schemas))
