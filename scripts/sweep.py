@@ -5,6 +5,7 @@ A row is renewed each time its model is swept, so a page may be written in sever
 
 import fcntl
 import importlib
+import inspect
 import math
 import re
 import signal
@@ -103,19 +104,41 @@ def compared(model, pixels, grid, grid_map):
     error = min(_least(grid_map, maps(model, pixels, grid)) for maps in (_in_order, _measured))
     if error < CLOSE:
         return f"map {error:.0e}"
-    every = _keys(model.float(), pixels)
+    every = _keys(model.to(pixels.dtype), pixels)
     shares = [float(grid_map.sum() / sum(key.double().sum() for key in one)) for one in every]
     share = min(shares, key=lambda one: abs(one - 1))
     error = abs(share - 1)
     return f"sum {error:.0e}" if error < 0.01 else f"sum: {share:.3f} of it"
 
 
+def run_of(model):
+    """Logits (batch, class) of pixels, cut into patches for a model that takes those (NaFlex)."""
+    takes_patches = "spatial_shapes" in inspect.signature(model.forward).parameters
+
+    def run(pixels):
+        output = model(**_patches(model, pixels)) if takes_patches else model(pixels)
+        logits = getattr(output, "logits", output)
+        one_row = isinstance(logits, torch.Tensor) and logits.ndim == 3 and logits.shape[1] == 1
+        return logits[:, 0] if one_row else logits
+
+    return run
+
+
+def _patches(model, pixels):
+    side = model.config.vision_config.patch_size
+    columns = nn.functional.unfold(pixels, side, stride=side)  # batch (channel y x) patch
+    patches = columns.unflatten(1, (-1, side * side)).permute(0, 3, 2, 1).flatten(2)
+    shapes = torch.tensor([[edge // side for edge in pixels.shape[-2:]]] * len(pixels))
+    return {"pixel_values": patches, "pixel_attention_mask": None, "spatial_shapes": shapes}
+
+
 def _keys(model, pixels):
     """Relevance of every softmax's keys, with the last of one row, and without them."""
     target = torch.tensor([CLASS])
-    seen = definition.attentions(model, pixels, target)
+    run = run_of(model)
+    seen = definition.attentions(run, pixels, target)
     pools = _trailing_pools(seen)
-    every = [seen, definition.attentions(model, pixels, target, pools)] if pools else [seen]
+    every = [seen, definition.attentions(run, pixels, target, pools)] if pools else [seen]
     return [[_of_keys(*pair, len(pixels)) for pair in one] for one in every]
 
 

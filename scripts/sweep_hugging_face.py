@@ -2,7 +2,7 @@
 
 Renews docs/models-hugging-face.md: the rows that are missing, or those that are named. Every class
 that transformers maps to image, video or audio classification, with random weights, two blocks of
-each stage, narrow where it can be made so, and one picture, clip or sound.
+each stage, narrow where it can be made so, and one picture, clip or sound, in double precision.
 """
 
 import sys
@@ -11,7 +11,7 @@ from itertools import product
 
 import torch
 import transformers
-from sweep import ROOT, filled, make_room, rows_of, swept, unfilled
+from sweep import ROOT, filled, make_room, rows_of, run_of, swept, unfilled
 from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -34,6 +34,7 @@ NARROW = {
     "encoder_attention_heads": 4,
 }
 OTHERWISE = {"timm_wrapper": {"architecture": "test_vit"}}  # it wraps any model of timm
+SINGLE = {"VideoPrismForVideoClassification"}  # its softmax is so, whatever its weights are
 SAMPLES = 16_000  # of a sound that is given as it is
 
 
@@ -68,8 +69,8 @@ def _made(name, fewer, attention):
         model = getattr(transformers, name)(config)
     make_room(model)
     pixels = torch.randn(1, *shape(name, config))
-    filled(model)(pixels)
-    return model, pixels
+    run_of(filled(model))(pixels)
+    return (model, pixels) if name in SINGLE else (model.double(), pixels.double())
 
 
 def _shrink(config, fewer):
@@ -86,9 +87,9 @@ def _shrink(config, fewer):
 
 def shape(name, config):
     """Of the input, without the batch: a picture, frames of it, a spectrogram, or samples."""
-    if hasattr(config, "max_length") and hasattr(config, "num_mel_bins"):
-        spectrogram = config.max_length, config.num_mel_bins
-        return spectrogram if hasattr(config, "time_stride") else (config.num_mel_bins, 3000)
+    if hasattr(config, "num_mel_bins"):
+        cut = hasattr(config, "time_stride")  # into patches, as AST's
+        return (config.max_length, config.num_mel_bins) if cut else (config.num_mel_bins, 3000)
     if name in MAPPINGS[2].values():
         return (SAMPLES,)
     config = getattr(config, "vision_config", config)

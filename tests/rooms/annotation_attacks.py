@@ -555,7 +555,7 @@ def hangs(*_):
 
 
 def main(folder):
-    for name in DATASETS:  # what libraries take is not counted
+    for name in WRITERS:  # what libraries take is not counted
         if name != "imagenet_segmentation":
             written = WRITERS[name](folder / f"first {name}")
             data = DATASETS[name].read(written.root)

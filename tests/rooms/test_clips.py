@@ -374,7 +374,9 @@ def test_what_is_for_still_pictures_alone_is_refused(tiny, pixels, tmp_path):
     model = classifier()
     with pytest.raises(PictureError, match="is not a clip, which frames, videos and moments"):
         agcam.explain(tiny, pixels[:1]).moments()
-    with pytest.raises(ModelError, match="takes a clip, and annotate is for still pictures"):
+    with pytest.raises(
+        ModelError, match=r"takes a clip, and the formats of annotate.*clip\.mp4.*masks\(\)"
+    ):
         agcam.annotate(model, ".", out=tmp_path / "out")
 
 
@@ -456,3 +458,22 @@ def test_methods_that_read_attention_work_on_clips(make, method):
     found = agcam.explain(model, clip, 1, method).grid_map
     assert found.shape[2:] == ((2, 2, 2) if make is videomae else (3, 2, 2))
     assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_attention_that_torch_does_not_compute_stays_the_models_own(attention):
+    """VideoPrism caps its scores; its logits have an axis of one row."""
+    sizes = {**SMALL, "num_spatial_layers": 1, "num_temporal_layers": 1, "num_auxiliary_layers": 1}
+    config = transformers.VideoPrismVisionConfig(
+        **sizes, image_size=16, num_frames=3, tubelet_size=[1, 8, 8]
+    )
+    model = transformers.VideoPrismForVideoClassification(config)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    model.eval().config._attn_implementation_internal = attention
+    clip = torch.randn(1, 3, 3, 16, 16)
+    found = agcam.explain(model, clip, 2, "agcam")
+    assert model.config._attn_implementation == attention
+    model.config._attn_implementation_internal = "eager"
+    torch.testing.assert_close(found.logits, model(clip).logits[:, 0], rtol=1e-4, atol=1e-5)
+    assert found.grid_map.shape == (1, 1, 3, 2, 2)

@@ -14,7 +14,7 @@ from agcam.evaluation.perturbation import GROUPS, group_edges, patch_counts, rem
 from agcam.evaluation.probing import Probe, Prober, patch_ranks, rank_of, relevance_on_input
 from agcam.maps import resize_map
 from agcam.metrics import METRICS
-from agcam.values import Classifier, CurveCase, Preparation
+from agcam.values import Classifier, CurveCase, Grid, Preparation
 
 quick = settings(max_examples=30)
 H, W = 6, 7
@@ -72,7 +72,7 @@ def test_the_order_of_removal_knows_no_scale(relevance):
 @quick
 @given(arrays.arrays(np.float64, (2, 3, 4), elements=st.integers(-3, 3).map(float)))
 def test_patches_go_by_relevance_and_ties_at_random(grids):
-    ranks = {order: patch_ranks(grids, order, (H, 8)) for order in ORDERS}
+    ranks = {order: patch_ranks(grids, order, Grid(3, 4, prefix=0), (H, 8)) for order in ORDERS}
     for order, sign in (("morf", -1), ("lerf", 1)):
         assert ranks[order].shape == (2, H, 8)
         for grid, rank in zip(grids, ranks[order][:, ::2, ::2].flatten(1), strict=True):
@@ -81,8 +81,12 @@ def test_patches_go_by_relevance_and_ties_at_random(grids):
             assert (np.diff(going) >= 0).all()  # no order that is not a tie changes
         blocks = ranks[order].unfold(1, 2, 2).unfold(2, 2, 2).flatten(3)
         assert (blocks == blocks[..., :1]).all()  # all pixels of a patch go together
-    assert torch.equal(patch_ranks(grids[1:], "morf", (H, 8))[0], ranks["morf"][1])
-    constant = [patch_ranks(np.ones((1, 3, 4)), order, (H, 8)) for order in ORDERS]
+    assert torch.equal(
+        patch_ranks(grids[1:], "morf", Grid(3, 4, prefix=0), (H, 8))[0], ranks["morf"][1]
+    )
+    constant = [
+        patch_ranks(np.ones((1, 3, 4)), order, Grid(3, 4, prefix=0), (H, 8)) for order in ORDERS
+    ]
     assert torch.equal(*constant)
     in_reading_order = torch.arange(12).tolist()
     assert constant[0][0, ::2, ::2].flatten().tolist() not in (

@@ -109,7 +109,11 @@ def load_job(request: Request, classifier: Classifier | None = None) -> Job:
         AgcamError: One that names the fix.
     """
     found = classifier or load_model(request.configuration)
-    refuse_moving(found, "annotate")
+    refuse_moving(
+        found,
+        "the formats of annotate are of still pictures",
+        'agcam.explain(model, "{file}").boxes() and .masks() are its objects',
+    )
     pictures = labelled(Path(request.configuration.root), request.labels, found)
     portable = classifier is None and is_plain(request.configuration.options)
     return Job(request, found, pictures, portable)

@@ -14,6 +14,7 @@ from . import (
     imagenet_boxes,
     imagenet_s,
     imagenet_segmentation,
+    moving,
     pascal_voc,
     planted,
     tiny_imagenet,
@@ -42,6 +43,8 @@ _ROWS = [
     csv_file.READER,
     imagenet_boxes.READER,
     unlabelled.READER,
+    moving.CLIPS_READER,
+    moving.SOUNDS_READER,
 ]
 
 DATASETS: Table[Reader] = Table("dataset", {row.name: row for row in _ROWS})

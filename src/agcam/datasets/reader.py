@@ -12,6 +12,8 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from ..addresses import Place, is_address
 from ..errors import DataSetError
 from ..values import DataSet, Reader, Sample, Truth
@@ -42,7 +44,13 @@ class LayoutError(DataSetError):
         self.found = f" Found: {found}." if found else ""
 
 
-def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) -> Reader:
+def reader(
+    name: str,
+    read: Callable[[str], Listing],
+    layout: str,
+    cite: str,
+    medium: str = "picture",
+) -> Reader:
     """Make a row of the table of data sets.
 
     Args:
@@ -50,6 +58,7 @@ def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) ->
         read: Lists the samples of a root; it may raise whatever reading a broken file raises.
         layout: The files that it expects, for users.
         cite: The source of the data set.
+        medium: What its samples are.
 
     Returns:
         The row, whose `read` raises DataSetError, naming the root, for whatever fails.
@@ -62,7 +71,10 @@ def reader(name: str, read: Callable[[str], Listing], layout: str, cite: str) ->
             address = str(Path(address).expanduser().absolute())
         try:
             with reading(address):
-                return _data_set(name, read(address))
+                made = _data_set(name, read(address))
+                return (
+                    made if medium == "picture" else replace(made, truth=_class_only, medium=medium)
+                )
         except LayoutError as error:
             message = f"{error.args[0]}. Expected: {layout}.{error.found}"
             raise DataSetError(message) from error.__cause__
@@ -83,6 +95,13 @@ def _data_set(name: str, listing: Listing) -> DataSet:
     unknown = {label: names[0] for label, names in enumerate(classes) if label >= known}
     truth = partial(_truth, annotate=listing.annotate, unknown=unknown)
     return DataSet(name, classes, tuple(samples.values()), truth)
+
+
+def _class_only(sample: Sample) -> Truth:
+    """That of a clip or a sound, which has no boxes and masks."""
+    if sample.problem:
+        raise DataSetError(sample.problem)
+    return Truth(np.zeros((0, 4)))
 
 
 def _truth(

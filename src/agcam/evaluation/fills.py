@@ -26,8 +26,9 @@ def put(pixels: Tensor, filling: Tensor, gone: Tensor) -> Tensor:
 class Fill(NamedTuple):
     """A fill: `function(pixels, classifier)` gives what replaces each pixel, in their shape.
 
+    Pixels are (picture, channel, *sides), of a clip frames before rows and columns.
     `uniform` is whether it is one colour, the same for all pictures. `replace(pixels, filling,
-    gone)` gives pictures without the pixels (picture, row, column) that are gone.
+    gone)` gives pictures without the pixels (picture, *sides) that are gone.
     """
 
     function: Callable[[Tensor, Classifier], Tensor]
@@ -42,26 +43,32 @@ def zero(pixels: Tensor, _: Classifier) -> Tensor:
 
 def mean(pixels: Tensor, _: Classifier) -> Tensor:
     """Each picture's own mean colour."""
-    colour = precise(pixels).mean(dim=(-2, -1), keepdim=True)
+    colour = precise(pixels).mean(dim=tuple(range(2, pixels.ndim)), keepdim=True)
     return colour.to(pixels).expand(pixels.shape)
 
 
 def blur(pixels: Tensor, _: Classifier) -> Tensor:
-    """Each picture blurred by a Gaussian of 10 pixels at a side of 224."""
+    """Each picture, or frame, blurred by a Gaussian of 10 pixels at a side of 224."""
     sigma = BLUR * min(pixels.shape[-2:])
-    blurred = ndimage.gaussian_filter(precise(pixels).cpu().numpy(), (0, 0, sigma, sigma))
+    sigmas = (*(0 for _ in pixels.shape[:-2]), sigma, sigma)
+    blurred = ndimage.gaussian_filter(precise(pixels).cpu().numpy(), sigmas)
     return torch.from_numpy(np.asarray(blurred)).to(pixels)
 
 
 def black(pixels: Tensor, classifier: Classifier) -> Tensor:
     """What black is after the model's normalization."""
     preparation = classifier.preparation
+    if classifier.sound is not None:
+        raise ModelError(
+            f"{classifier.name} takes sound, in which nothing is black; fill with zero."
+        )
     if preparation is None:
         raise ModelError(
             f"{classifier.name}: its preparation is not known, so what is black is not known either"
         )
     shades = -np.asarray(preparation.mean) / np.asarray(preparation.std)
-    return torch.from_numpy(shades)[:, None, None].to(pixels).expand(pixels.shape)
+    sides = [1] * (pixels.ndim - 2)
+    return torch.from_numpy(shades).reshape(-1, *sides).to(pixels).expand(pixels.shape)
 
 
 def noisy_mean(pixels: Tensor, classifier: Classifier) -> Tensor:

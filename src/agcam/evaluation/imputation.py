@@ -28,8 +28,15 @@ def imputed(pixels: Tensor, filling: Tensor, gone: Tensor) -> Tensor:
 
     Each is the mean of its neighbours, 1/6 for those beside it and 1/12 for those at its corners
     (shared among those that exist at the picture's edge), known or new alike, plus noise that
-    is the same for every picture. A wholly replaced picture is its `filling`.
+    is the same for every picture. A wholly replaced picture is its `filling`. Frames of a clip
+    (picture, channel, frame, row, column) are imputed one by one.
     """
+    if pixels.ndim == 5:
+        made = [
+            imputed(*frames)
+            for frames in zip(pixels.unbind(2), filling.unbind(2), gone.unbind(1), strict=True)
+        ]
+        return torch.stack(made, 2)
     noisy, made = noise(pixels[:1])[0], []
     for picture, filled, lost in zip(pixels, filling, gone, strict=True):
         if lost.all():

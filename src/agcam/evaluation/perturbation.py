@@ -7,6 +7,7 @@ picture.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -51,7 +52,7 @@ class Perturbation:
     def judge_curves(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
         """MoRF, LeRF and what is read from them, with every fill that the metrics name."""
         ranks = _ranks(maps, ORDERS)
-        counts = removed_counts(maps.size[0] * maps.size[1])
+        counts = removed_counts(math.prod(maps.sides))
         for fill, some in _by_fill(metrics):
             curves = self._curves(maps, fill, ranks, counts, rows, _answers)
             for line, method in enumerate(maps.methods):
@@ -65,7 +66,7 @@ class Perturbation:
         grid = maps.layout.grid
         ranks = torch.cat(
             [
-                patch_ranks(maps.maps(method), order, maps.size)
+                patch_ranks(maps.maps(method), order, grid, maps.sides)
                 for order in ORDERS
                 for method in maps.methods
             ]
@@ -87,7 +88,7 @@ class Perturbation:
         answers: Answers,
     ) -> NDArray[Any]:
         """(answer, order, method, picture, step), both ends with the steps of `counts`."""
-        filling = FILLS[fill].function(maps.pixels, maps.classifier)
+        filling = FILLS[fill].function(maps.drawn, maps.classifier)
         spans = [(0, count) for count in counts]
         axes = {"order": len(ORDERS), "method": len(maps.methods)}
         inner = rearrange(
@@ -111,12 +112,12 @@ class Perturbation:
 
     def judge_groups(self, maps: ShardMaps, metrics: Sequence[Metric], rows: Rows) -> None:
         """SaCo: the picture without one of ten groups of pixels at a time."""
-        edges = group_edges(maps.size[0] * maps.size[1])
+        edges = group_edges(math.prod(maps.sides))
         ranks = _ranks(maps, ORDERS[:1])
         groups = np.searchsorted(edges, ranks.cpu().numpy(), "right") - 1
         groups = groups.reshape(len(maps.methods), len(maps.items), -1)
         for fill, some in _by_fill(metrics):
-            filling = FILLS[fill].function(maps.pixels, maps.classifier)
+            filling = FILLS[fill].function(maps.drawn, maps.classifier)
             spans = list(pairwise(edges))
             without = self._without(maps, fill, filling, ranks, spans, rows, _answers)[PROBABILITY]
             whole = _answers(maps, self._untouched(maps, rows), range(len(maps.items)))[PROBABILITY]
@@ -144,7 +145,7 @@ class Perturbation:
             for span in spans
         ]
         rows.forwards += len(probes)
-        logits = self.prober.logits(maps.pixels, filling, ranks, probes, FILLS[fill].replace)
+        logits = self.prober.logits(maps.drawn, filling, ranks, probes, FILLS[fill].replace)
         return answers(maps, logits, [probe.picture for probe in probes])
 
     def _untouched(self, maps: ShardMaps, rows: Rows) -> Tensor:
@@ -152,7 +153,7 @@ class Perturbation:
         if self.prober.precision is None:
             return precise(maps.logits)
         if self._untouched_logits[0] is not maps:
-            self._untouched_logits = maps, self.prober.batched(maps.pixels)
+            self._untouched_logits = maps, self.prober.batched(maps.drawn)
             rows.forwards += len(maps.pixels)
         return self._untouched_logits[1]
 
@@ -204,7 +205,7 @@ def _by_fill(metrics: Sequence[Metric]) -> Iterator[tuple[str, list[Metric]]]:
 
 
 def _ranks(maps: ShardMaps, orders: Sequence[str]) -> Tensor:
-    """(order x method x picture, row, column)."""
+    """(order x method x picture, *sides)."""
     relevance = [
         torch.from_numpy(relevance_on_input(maps.on_input(method))).to(maps.pixels.device)
         for method in maps.methods

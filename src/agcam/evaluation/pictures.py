@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image
 
 from ..errors import RunError
 from ..families import weights_hash
-from ..images import open_picture
-from ..maps import PatchMaps
+from ..images import open_picture, prepare_inputs
+from ..maps import PatchMaps, contact_sheet
 from ..records import Results
 from ..tracing import evaluation_mode
 from ..values import name_of
@@ -21,6 +22,7 @@ from .setup import Setup, load_setup
 from .shard_maps import ShardMaps
 
 SIDE: Final = 480  # pixels of a picture's longer side on the page
+SHEET: Final = 1440  # of a clip's contact sheet
 BY: Final = (
     "iou",
     "paper_iou",
@@ -87,8 +89,8 @@ def _maps(setup: Setup, item: Item) -> dict[str, PatchMaps]:
 
 def _card(setup: Setup, item: Item, predicted: int) -> Card:
     """A picture with the maps of all methods for its label, and what people annotated."""
-    picture = open_picture(item.sample.address)
-    image = embedded(picture, SIDE)
+    picture, frames = _shown(setup, item)
+    image = embedded(picture, SHEET if frames else SIDE)
     names = setup.classifier.class_names
     label = name_of(names, item.label)
     wrong = predicted not in (item.label, -1)
@@ -111,5 +113,17 @@ def _card(setup: Setup, item: Item, predicted: int) -> Card:
         boxes=tuple(
             (a, b, c, d) for a, b, c, d in (np.reshape(boxes, (-1, SIDES)) * scale).tolist()
         ),
+        frames=frames,
         caption=f"{label}, predicted {name_of(names, predicted)}" if wrong else label,
     )
+
+
+def _shown(setup: Setup, item: Item) -> tuple[Image.Image, int | None]:
+    """A sample's picture, or its clip's contact sheet with how many frames are on it."""
+    if setup.classifier.medium.still:
+        return open_picture(item.sample.address), None
+    prepared = prepare_inputs(setup.classifier, item.sample.address)
+    if not prepared.clips:
+        return prepared.pictures[0], None
+    frames = prepared.clips[0].pictures
+    return contact_sheet(frames), len(frames)

@@ -136,7 +136,7 @@ def plan_setup(setup: Setup) -> Plan:
 def noise_items(setup: Setup, pictures: int) -> list[Item]:
     """Pictures of noise, to try methods on and to measure with."""
     pixels = setup.noise(pictures)
-    height, width = pixels.shape[-2:]
+    height, width = setup.classifier.medium.as_drawn(pixels).shape[-2:]
     frame, sample = Frame.whole(width, height), Sample("noise", "", 0)
     picture = Image.new("RGB", (width, height)) if setup.configuration.refine else None
     return [Item(0, sample, 0, one, frame, "", picture) for one in pixels]
@@ -193,7 +193,7 @@ def _time_forward(setup: Setup) -> tuple[float, Layout]:
         maps = ShardMaps(setup.classifier, noise_items(setup, pictures), setup.methods[:1])
         _check_scores(setup, maps.logits.shape[-1])
         start = time.perf_counter()
-        prober.forward(maps.pixels)
+        prober.forward(maps.drawn)
         if maps.pixels.is_cuda:
             torch.cuda.synchronize()
         seconds = (time.perf_counter() - start) / pictures

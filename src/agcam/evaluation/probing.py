@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..metrics.boxes import normalized
-from ..values import Classifier, precise
+from ..values import Classifier, Grid, precise
 from .fills import put
 
 Replace = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -31,7 +31,10 @@ class Probe(NamedTuple):
 
 @dataclass(frozen=True)
 class Prober:
-    """Runs the model on many perturbed pictures, some at a time."""
+    """Runs the model on many perturbed pictures, some at a time.
+
+    Pixels are (picture, channel, *sides) as they are drawn: of a clip frames, rows and columns.
+    """
 
     classifier: Classifier
     batch_size: int
@@ -52,7 +55,8 @@ class Prober:
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits of pictures as they are, in the chosen precision."""
         with torch.inference_mode(), self._cast(pixels.device.type):
-            logits = precise(self.classifier.predict(pixels))
+            given = self.classifier.medium.as_given(pixels)
+            logits = precise(self.classifier.predict(given))
         if not bool(torch.isfinite(logits).all()):
             raise ModelError(f"{self.classifier.name} gave NaN or infinite logits without pixels")
         return logits
@@ -73,7 +77,8 @@ class Prober:
         for some in torch.split(table, self.batch_size):
             picture, rank, first, last = some.unbind(1)
             at = ranks[rank]
-            gone = (at >= first[:, None, None]) & (at < last[:, None, None])
+            first, last = (edge.reshape(-1, *[1] * (at.ndim - 1)) for edge in (first, last))
+            gone = (at >= first) & (at < last)
             yield self.forward(replace(pixels[picture], filling[picture], gone))
 
     def _cast(self, device: str) -> AbstractContextManager[Any]:
@@ -85,11 +90,12 @@ def relevance_on_input(maps: NDArray[Any]) -> NDArray[np.float32]:
 
     The addition makes some pixels equal, as in the authors' program, so that ties fall alike.
     """
-    return np.asarray(np.stack(list(map(normalized, maps))).astype(np.float32) + np.float32(1))
+    scaled = [normalized(one.reshape(-1, one.shape[-1])) for one in maps]  # frames of one scale
+    return np.asarray(np.stack(scaled).reshape(maps.shape).astype(np.float32) + np.float32(1))
 
 
 def rank_of(relevance: Tensor, order: str) -> Tensor:
-    """(picture, row, column): the place of each pixel in the order of removal, 0 first.
+    """(picture, *sides): the place of each pixel in the order of removal, 0 first.
 
     Of equal pixels the last goes first: nearest to what the authors' program does, where it depends
     on the sorting of a library. So a constant map has one order only, and an ABPC of 0.
@@ -101,19 +107,27 @@ def rank_of(relevance: Tensor, order: str) -> Tensor:
     return rank.reshape(relevance.shape)
 
 
-def patch_ranks(grids: NDArray[Any], order: str, size: tuple[int, int]) -> Tensor:
-    """(picture, height, width): the place of each pixel's patch in the order of removal, 0 first.
+def patch_ranks(grids: NDArray[Any], order: str, grid: Grid, sides: Sequence[int]) -> Tensor:
+    """(picture, *sides): the place of each pixel's patch in the order of removal, 0 first.
 
     Ties are broken at random, alike in both orders and for every picture; all else keeps its order.
     """
-    count, rows, columns = grids.shape
     flat = torch.from_numpy(grids).flatten(1)
-    shuffle = torch.randperm(rows * columns, generator=torch.Generator().manual_seed(0))
+    shuffle = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(0))
     shuffled = flat[:, shuffle]
     going = shuffle[shuffled.argsort(dim=1, descending=order == "morf", stable=True)]
-    rank = going.argsort(dim=1).to(torch.int32).reshape(count, rows, columns)
-    height, width = (
-        torch.arange(pixels) * cells // pixels
-        for pixels, cells in zip(size, (rows, columns), strict=True)
-    )
-    return rank[:, height][:, :, width]
+    rank = going.argsort(dim=1).to(torch.int32).reshape(grids.shape)
+    extents = grid.extent or [(0.0, 1.0)] * len(sides)
+    for axis, (pixels, extent) in enumerate(zip(sides, extents, strict=True), 1):
+        rank = rank.index_select(axis, _cells(pixels, rank.shape[axis], extent))
+    return rank
+
+
+def _cells(pixels: int, cells: int, extent: tuple[float, float]) -> Tensor:
+    """The cell of each pixel of a side, of the nearest one beside the cells."""
+    places = torch.arange(pixels)
+    if extent == (0.0, 1.0):
+        return places * cells // pixels
+    start, stop = extent
+    shares = ((places + 0.5) / pixels - start) / (stop - start)
+    return (shares * cells).floor().long().clamp(0, cells - 1)

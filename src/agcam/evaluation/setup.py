@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..binding import to_model
 from ..datasets import DATASETS, by_picture
-from ..errors import ModelError, RunError
+from ..errors import RunError
 from ..explainer import Views, versions, views_of
 from ..families import load, weights_hash
 from ..images import refuse_moving
@@ -34,8 +34,9 @@ from ..values import (
     Sample,
 )
 from .configuration import PRECISIONS, Configuration, load_model
-from .items import Open, open_sample
+from .items import Open
 from .match import match
+from .opening import check_medium, input_shape, opening
 from .sides import match_sides
 from .truths import check_truths
 
@@ -101,12 +102,9 @@ class Setup:
         return next((one for one in sample.each if self.class_of(one) == target), first)
 
     def noise(self, pictures: int) -> Tensor:
-        """Pictures of noise at the model's input (picture, channel, height, width)."""
-        preparation = self.classifier.preparation
-        assert preparation is not None, "load_setup refuses a model without one"
+        """Pictures, clips or sounds of noise, at the model's input."""
         generator = torch.Generator().manual_seed(0)
-        shape = pictures, preparation.channels, *preparation.size
-        return torch.randn(shape, generator=generator)
+        return torch.randn((pictures, *input_shape(self.classifier)), generator=generator)
 
     def metrics_on(self, *kinds: type[Case]) -> tuple[Metric, ...]:
         """The metrics that read these kinds of cases."""
@@ -115,7 +113,7 @@ class Setup:
     def description(self) -> dict[str, Any]:
         """All that the numbers depend on, ready for JSON; its hash is the run's key."""
         classifier, dataset = self.classifier, self.dataset
-        preparation = classifier.preparation
+        preparation = classifier.sound or classifier.preparation
         options = {method.name: method.settings() for method in self.methods if method.chosen}
         views = self.configuration.views
         sharper: dict[str, Any] = {"refine": dict(REFINEMENT)} if self.configuration.refine else {}
@@ -187,9 +185,13 @@ def load_setup(
         metrics, _limited(samples, configuration.limit)
     )  # before the model, and its library, is loaded
     found = classifier or load_model(configuration)
-    refuse_moving(found, "an evaluation" if metrics else "an audit")
-    if (preparation := found.preparation) is None:
-        raise ModelError(f"{found.name}: its preparation is not known")
+    if not metrics:
+        refuse_moving(
+            found,
+            "an audit compares patches of still pictures",
+            "agcam explain {file} --model ... explains one at a time",
+        )
+    check_medium(found, samples, configuration.refine)
     if metrics:
         known = match(samples.classes, found)
     else:  # an audit, of pictures
@@ -204,7 +206,7 @@ def load_setup(
         classes=known,
         methods=methods,
         metrics=metrics,
-        open=partial(open_sample, preparation=preparation, keep=configuration.refine),
+        open=opening(found, configuration.refine),
         copy=by_name if classifier is None else partial(_copy_of, classifier),
         portable=classifier is None and dataset is None and is_plain(configuration.options),
     )
@@ -213,9 +215,7 @@ def load_setup(
 def _copy_of(classifier: Classifier) -> Classifier:
     """A model that was given loaded, once more; RunError where the copy is not the same model."""
     copied = replace(load(copy.deepcopy(classifier.module)), scores=classifier.scores)
-    preparation = classifier.preparation
-    assert preparation is not None, "load_setup refuses a model without one"
-    noise = torch.randn(1, preparation.channels, *preparation.size)
+    noise = torch.randn(1, *input_shape(classifier))
     both = []
     for one in (classifier, copied):
         with evaluation_mode(one.module), torch.no_grad():

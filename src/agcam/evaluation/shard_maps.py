@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,22 +64,37 @@ class ShardMaps:
         """The one pass behind all maps."""
         return self._session.recording
 
+    @cached_property
+    def drawn(self) -> Tensor:
+        """The pixels (picture, channel, *sides) as they are drawn: of a clip frames come first."""
+        return self.classifier.medium.as_drawn(self.pixels)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The input's sides in pixels: of a clip frames before height and width."""
+        return tuple(self.drawn.shape[2:])
+
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the input."""
-        height, width = self.pixels.shape[-2:]
-        return height, width
+        return self.sides[-2], self.sides[-1]
 
     def maps(self, method: Method) -> Grids:
-        """The labels' maps at the patches, (picture, row, column), raw."""
+        """The labels' maps at the patches, (picture, *time, row, column), raw."""
         return np.stack([one.grid[0] for one in self.label_maps(method)])
 
     def on_input(self, method: Method) -> Grids:
-        """The labels' maps on the pixels of the input, (picture, height, width), raw."""
+        """The labels' maps on the pixels of the input, (picture, *sides), raw."""
         height, width = self.size
         whole = Frame.whole(width, height)
         pairs = zip(self.label_maps(method), self.items, strict=True)
+        if self.layout.grid.frames:
+            return np.stack([self._on_frames(one, whole) for one, _ in pairs])
         return np.stack([np.asarray(one.on_pixels(whole, item.seen)[0]) for one, item in pairs])
+
+    def _on_frames(self, maps: PatchMaps, whole: Frame) -> Grids:
+        frames = map(maps.of_frame, range(self.sides[0]))
+        return np.stack([np.asarray(one.on_pixels(whole, None)[0]) for one in frames])
 
     def label_maps(self, method: Method) -> tuple[PatchMaps, ...]:
         """The labels' maps, one for each picture."""
@@ -97,11 +113,11 @@ class ShardMaps:
         return self._predicted[method.name]
 
     def grids_of(self, method: Method, target: Tensor) -> Grids:
-        """Maps at the patches (picture, row, column), raw, of one class for each picture."""
+        """Maps at the patches (picture, *grid), raw, of one class for each picture."""
         return np.asarray(self.maps_of_several(method, target[:, None])[:, 0])
 
     def maps_of_several(self, method: Method, targets: Tensor) -> Grids:
-        """Maps at the patches (picture, target, row, column), raw, of several classes for each."""
+        """Maps at the patches (picture, target, *grid), raw, of several classes for each."""
         return np.stack([one.grid for one in self._made(method, targets)])
 
     def maps_of(self, method: Method, target: Tensor) -> tuple[PatchMaps, ...]:
@@ -114,13 +130,14 @@ class ShardMaps:
         if not method.needs.light:
             self._hold(method.needs.source)
         relevance = precise(self._session.relevance(method, targets.repeat(len(views), 1)))
-        maps = relevance.reshape(len(views), *targets.shape, grid.rows, grid.columns)
-        values = np.asarray(maps.movedim(0, 2).cpu().numpy())  # picture, target, view, row, column
-        finite = np.isfinite(values).all(axis=(1, 2, 3, 4))
+        maps = relevance.reshape(len(views), *targets.shape, *grid.shape)
+        values = np.asarray(maps.movedim(0, 2).cpu().numpy())  # picture, target, view, *grid
+        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         self.broken |= {(int(picture), method.name) for picture in np.flatnonzero(~finite)}
-        values = np.where(finite[:, None, None, None, None], values, 0)
+        values[~finite] = 0
+        frames = self.sides[0] if grid.frames else 0
         return tuple(
-            PatchMaps(one, views.windows, item.picture is not None, grid.extent)
+            PatchMaps(one, views.windows, item.picture is not None, grid.extent, frames)
             for one, item in zip(values, self.items, strict=True)
         )
 

@@ -128,6 +128,14 @@ def _attributes(output: Any) -> tuple[str, ...]:
     return tuple(vars(output)) if hasattr(output, "__dict__") else ()
 
 
+def _of_one_row(leaf: Leaf) -> Leaf:
+    """Logits (batch, 1, class), as VideoPrism gives them, without that axis; others as they are."""
+    named, shape = leaf.names[-1:] == ("logits",), leaf.tensor.shape
+    if named and len(shape) == 3 and shape[1] == 1 < shape[2]:
+        return Leaf(f"{leaf.code}[:, 0]", leaf.names, leaf.tensor[:, 0])
+    return leaf
+
+
 def find(output: Any, name: str) -> Leaf:
     """The one tensor that can be logits (batch, class); NoLogitsError where there is not just one.
 
@@ -136,7 +144,7 @@ def find(output: Any, name: str) -> Leaf:
     """
     if isinstance(output, Tensor):
         return Leaf("y", (), output)
-    every = list(leaves(output))
+    every = list(map(_of_one_row, leaves(output)))
     flat = [leaf for leaf in every if leaf.tensor.ndim == 2 and leaf.tensor.is_floating_point()]
     able = [leaf for leaf in flat if not any(map(NO_LOGITS.fullmatch, leaf.names))]
     named = [leaf for leaf in able if leaf.names[-1].casefold() == "logits"]

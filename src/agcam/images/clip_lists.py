@@ -14,12 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError
+from ..values import VIDEOS
 from ..wording import printable
 from .find import find_pictures, in_natural_order, is_picture
 
-VIDEOS: Final = frozenset(
-    [".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ogv", ".ts"]
-)
 CLIP_DIMS: Final = 5
 ARRAY: Final = "an array of a clip is (frame, height, width, 3)"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ModelError, PictureError
-from ..values import CLIP, SOUND, Classifier
-from .clip_lists import CLIP_DIMS, VIDEOS, list_clips
+from ..values import CLIP, SOUND, SOUNDS, VIDEOS, Classifier
+from .clip_lists import CLIP_DIMS, list_clips
 from .clips import prepare_clips
 from .find import find_pictures
 from .given import list_pictures, prepared_tensor
 from .prepared import Prepared, prepare_pictures
-from .sounds import SOUNDS, list_sounds, prepare_sounds
+from .sounds import list_sounds, prepare_sounds
 
 
 def prepare_inputs(classifier: Classifier, given: Any, first: int = 1) -> Prepared:
@@ -66,12 +66,16 @@ _KINDS: Final = {
 }
 
 
-def refuse_moving(classifier: Classifier, door: str) -> None:
-    """ModelError where a door of still pictures is given a model of clips or sound."""
+def refuse_moving(classifier: Classifier, door: str, instead: str) -> None:
+    """ModelError where a door of still pictures is given a model of clips or sound.
+
+    `instead` is what its user can type: {file} stands for a clip or a sound.
+    """
     if not classifier.medium.still:
+        name = classifier.medium.name
+        file = {CLIP.name: "clip.mp4", SOUND.name: "sound.wav"}[name]
         raise ModelError(
-            f"{classifier.name} takes a {classifier.medium.name}, and {door} is for still "
-            "pictures; agcam explain (agcam.explain) explains it."
+            f"{classifier.name} takes a {name}, and {door}; {instead.format(file=file)}."
         )
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import PictureError
+from ..values import VIDEOS
 from ..wording import printable
-from .clip_lists import VIDEOS
 
 NO_RATE: Final = (
     "samples alone do not state how many a second there are; give them with their rate, "

@@ -14,13 +14,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ModelError, PictureError
-from ..values import SOUND, Classifier, Frame, Sound, SoundPreparation
+from ..values import SOUND, SOUNDS, Classifier, Frame, Sound, SoundPreparation
 from ..wording import printable
 from .given import prepared_tensor
 from .prepared import Prepared, check_numbers, source_of
 from .samples import CHANNELS, NO_RATE, pair_of, read_samples
 
-SOUNDS: Final = frozenset([".wav", ".flac", ".ogg", ".oga", ".mp3", ".aiff", ".aif", ".au"])
 FORM: Final = "a prepared sound is a spectrogram (batch, time, frequency)"
 HEIGHT: Final = 0.4  # of a picture of a spectrogram, in its width, at least
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -61,9 +61,10 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
         undo.add(partial(torch._C._set_grad_enabled, torch.is_grad_enabled()))
         _allow_nan(undo)
         parts = list(module.modules())
+        unfused = _unfused(parts)
         for part in parts:
             undo.set(part, "training", False)
-            _fuse_attention(undo, part)
+            _fuse_attention(undo, part, unfused)
         if any(_is_compiled(part) for part in parts):
             stance = torch.compiler.set_stance("force_eager")
             undo.add(partial(stance.__exit__, None, None, None))
@@ -105,15 +106,25 @@ def _weights(parts: Sequence[nn.Module]) -> list[tuple[int, int]]:
     ]
 
 
-def _fuse_attention(undo: Undo, part: nn.Module) -> None:
+def _fuse_attention(undo: Undo, part: nn.Module, unfused: Collection[int]) -> None:
     """Switch attention to torch's function: timm by a flag, Hugging Face by each part's config."""
     attributes = vars(part)  # getattr would search every part in vain for what few have
     if attributes.get("fused_attn") is False:
         undo.set(part, "fused_attn", True)
     config: Any = attributes.get("config")
     kind = getattr(config, "_attn_implementation", None)
-    if isinstance(kind, str) and kind != "sdpa":
-        undo.set(config, "_attn_implementation_internal", "sdpa")
+    wanted = "eager" if id(config) in unfused else "sdpa"
+    if isinstance(kind, str) and kind != wanted:
+        undo.set(config, "_attn_implementation_internal", wanted)
+
+
+def _unfused(parts: Sequence[nn.Module]) -> frozenset[int]:
+    """Configurations of Hugging Face models whose attention torch's function does not compute.
+
+    Such a model's own code does (VideoPrism caps its scores), and is followed there.
+    """
+    models = (part for part in parts if getattr(type(part), "_supports_sdpa", True) is False)
+    return frozenset(id(vars(model).get("config")) for model in models)
 
 
 def _is_compiled(part: nn.Module) -> bool:

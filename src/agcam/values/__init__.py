@@ -15,7 +15,7 @@ from .cases import (
     RandomizedCase,
 )
 from .changes import Changes, scaled_resize
-from .clip import Clip, Moment
+from .clip import VIDEOS, Clip, Moment
 from .evidence import (
     Account,
     AttentionTrace,
@@ -61,7 +61,7 @@ from .scores import (
     split,
     weights_of,
 )
-from .sound import Sound, SoundPreparation
+from .sound import SOUNDS, Sound, SoundPreparation
 from .traits import Cost, Needs
 
 __all__ = [
@@ -70,7 +70,9 @@ __all__ = [
     "MEANING",
     "PICTURE",
     "SOUND",
+    "SOUNDS",
     "UNLABELLED",
+    "VIDEOS",
     "Account",
     "AccuracyCase",
     "Answer",

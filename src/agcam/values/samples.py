@@ -73,12 +73,14 @@ class DataSet:
         classes: For each label every name that it is known by, its synset first if it has one.
         truth: Reads the annotation of a sample when it is called, so that a bad one is the failure
             of that sample only.
+        medium: What the samples are: "picture", "clip" or "sound".
     """
 
     name: str
     classes: tuple[tuple[str, ...], ...]
     samples: tuple[Sample, ...]
     truth: Callable[[Sample], Truth]
+    medium: str = "picture"
 
 
 @dataclass(frozen=True)

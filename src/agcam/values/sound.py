@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
+
+SOUNDS: Final = frozenset([".wav", ".flac", ".ogg", ".oga", ".mp3", ".aiff", ".aif", ".au"])
+"""How names of sounds end."""
 
 
 @dataclass(frozen=True, eq=False)

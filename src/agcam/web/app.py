@@ -34,7 +34,11 @@ def assemble(
 ) -> FastAPI:
     """The whole application."""
     for classifier in models.values():
-        refuse_moving(classifier, "the page")
+        refuse_moving(
+            classifier,
+            "visitors upload still pictures",
+            "agcam explain {file} --model ... writes a page of its own",
+        )
     uploads, queue = Uploads(models, limits), WorkQueue(limits)
     app = FastAPI(
         title="agcam",
