@@ -29,10 +29,10 @@ from agcam.auditing.findings import Findings
 from agcam.auditing.interventions import prove
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
 from agcam.auditing.result import Audit
-from agcam.auditing.summary import summary
+from agcam.auditing.summary import intervention_text, summary
 from agcam.auditing.trial import Trial
 from agcam.auditing.truth import groups
-from agcam.auditing.values import Patches, Pictures, Reason, Suspicion
+from agcam.auditing.values import TOGETHER, Patches, Pictures, Reason, Suspicion
 from agcam.auditing.verdicts import Verdict, matched, read_verdicts
 from agcam.errors import RunError
 from agcam.evaluation import Configuration
@@ -137,6 +137,47 @@ def test_a_reason_that_changes_nothing_is_cleared(found, tmp_path):
     cleared = idle.with_tests(prove(idle, 3, tmp_path / "idle", lambda done, total: None))
     assert cleared.suspicion[0, 0].score < 0.5
     assert cleared.suspicion[0, 0].sentence.endswith("changes 0 % of predictions.")
+
+
+def test_two_marks_that_stand_for_each_other_are_erased_together(found, tmp_path):
+    """A model that one of two corners is enough for: each by itself changes nothing."""
+
+    def opened(sample):
+        pixels = torch.zeros(3, SIDE, SIDE)
+        if sample.label == 0:
+            pixels[:, -4:, :4] = pixels[:, :4, -4:] = 1
+        return pixels, Frame.whole(SIDE, SIDE)
+
+    def predict(pixels):
+        corners = pixels[:, :, -4:, :4].mean((1, 2, 3)), pixels[:, :, :4, -4:].mean((1, 2, 3))
+        either = torch.stack(corners).max(0).values
+        return torch.stack([either, 1 - either], 1) * 8
+
+    first = found.reasons[0][0]
+    second = replace(first, number=1, patches=np.arange(16, 24), places=first.places[::-1, ::-1])
+    both = replace(
+        found,
+        setup=SimpleNamespace(
+            **{**vars(found.setup), "open": opened},
+        ),
+        patches=patches_of(
+            [*range(16), *range(8)], [0] * 8 + [1] * 8 + [0] * 8, [CORNER] * 16 + [CELLS - 1] * 8
+        ),
+        reasons={0: (first, second), 1: ()},
+        suspicion={(0, n): Suspicion(0.9, "It is in a corner.") for n in range(2)},
+    )
+    both.setup.classifier = replace(both.setup.classifier, predict=predict)
+    proved = prove(both, 2, tmp_path, lambda done, total: None)
+    for number in range(2):
+        tests = {one.kind: one for one in proved[0, number]}
+        assert tests["erase"].after.share.mean == 1
+        assert "By itself it changes nothing." in intervention_text("ketch", tests["erase"])
+        assert tests[TOGETHER].after.share.mean == 0
+        assert "other suspicious reasons of ketch" in intervention_text("ketch", tests[TOGETHER])
+    assert [one.kind for one in prove(found, 1, tmp_path, lambda *_: None)[0, 0]] == [
+        "erase",
+        "paste",
+    ]
 
 
 @pytest.mark.parametrize(("score", "tests"), [(0.3, 1), (0.05, 0)])

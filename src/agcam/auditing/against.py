@@ -15,6 +15,7 @@ from ..maps import resize_map
 from ..records import Estimate
 from .columns import shares
 from .findings import Findings
+from .truth import on_object
 from .values import Reason, mean_of
 
 MOVED: Final = 24  # pictures
@@ -31,7 +32,8 @@ class Change:
         name: Of the class.
         targets: Its number in each of the models.
         accuracy: Of each model, and the difference on the same pictures.
-        inside: Share of relevance on the annotated object, of each; None where nothing is.
+        inside: Share of relevance on the annotated object, of each, and the difference on the same
+            pictures; None where nothing is annotated.
         suspicious: Of each.
         lost: Reasons of the audited model that the other lacks.
         gained: Reasons of the other.
@@ -40,7 +42,7 @@ class Change:
     name: str
     targets: tuple[int, int]
     accuracy: tuple[Estimate, Estimate, Estimate]
-    inside: tuple[Estimate, Estimate] | None
+    inside: tuple[Estimate, Estimate, Estimate] | None
     suspicious: tuple[float, float]
     lost: tuple[Reason, ...]
     gained: tuple[Reason, ...]
@@ -103,18 +105,27 @@ def _change(
         return None
     right = found.pictures.right[first[mine]].astype(float)
     right_of_other = other.pictures.right[second[mine]].astype(float)
-    groups = found.groups(a), other.groups(b)
-    inside = (groups[0].inside, groups[1].inside) if groups[0] and groups[1] else None
+    inside, inside_of_other = (
+        on_object(one.pictures, rows[mine])[0] for one, rows in ((found, first), (other, second))
+    )
+    annotated = not np.isnan(inside).all()
     lost, gained = _unmatched(found, other, found.reasons.get(a, ()), other.reasons.get(b, ()))
     return Change(
         found.name(a),
         (a, b),
-        (mean_of(right), mean_of(right_of_other), mean_of(right_of_other - right)),
-        inside,
+        _difference(right, right_of_other),
+        _difference(inside, inside_of_other) if annotated else None,
         (found.attention(a), other.attention(b)),
         lost,
         gained,
     )
+
+
+def _difference(
+    before: NDArray[np.float64], after: NDArray[np.float64]
+) -> tuple[Estimate, Estimate, Estimate]:
+    """The mean of each, and of their difference on the same pictures."""
+    return mean_of(before), mean_of(after), mean_of(after - before)
 
 
 def _unmatched(

@@ -15,11 +15,12 @@ from ..maps import write_atomically
 from ..records import Estimate
 from ..tracing import evaluation_mode
 from .findings import Findings
-from .trial import EXAMPLES, MOST, SOURCES, Trial
+from .suspicion import EFFECT, effect
+from .trial import EXAMPLES, MOST, SOURCES, Trial, with_suspicious
 from .values import Intervention, Outcome, Reason
 
-PASSES: Final = 5 * MOST  # of a reason, at most: 2 a picture erased, 3 a picture pasted into
-VERSION: Final = 3
+PASSES: Final = 7 * MOST  # of a reason, at most: 2 a picture erased, twice, 3 a picture pasted into
+VERSION: Final = 4
 WORTH: Final = 0.1  # a score from which a reason is tested
 
 
@@ -45,15 +46,19 @@ def prove(
 def _tested(found: Findings, reason: Reason, path: Path) -> tuple[Intervention, ...]:
     with evaluation_mode(found.setup.classifier.module):
         trial = Trial(found, reason)
-        made = tuple(one for one in (trial.erase(), trial.paste()) if one is not None)
+        erased, several = trial.erase(), len(trial.same) > 1 and reason.gains is None
+        made = [one for one in (erased, trial.paste()) if one is not None]
+        if several and erased is not None and effect(erased) < EFFECT:
+            made += [one for one in [trial.erase(together=True)] if one is not None]
     write_atomically(path, json.dumps([asdict(one) for one in made]).encode())
-    return made
+    return tuple(made)
 
 
 def _key(found: Findings, reason: Reason) -> str:
     """What the numbers of a test depend on, beside the scan."""
     digest = hashlib.sha256(f"{VERSION} {MOST} {SOURCES} {EXAMPLES} {reason.target}".encode())
-    digest.update(np.ascontiguousarray(reason.patches, dtype=np.int64).tobytes())
+    for one in (reason, *with_suspicious(found, reason)):
+        digest.update(np.ascontiguousarray(one.patches, dtype=np.int64).tobytes())
     digest.update(np.ascontiguousarray(found.pictures.number).tobytes())
     return digest.hexdigest()[:16]
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..records import Estimate
 from ..viewer import table_block
 from .against import Change, Comparison
 from .findings import Findings
@@ -128,8 +129,9 @@ def changes_tables(found: Findings, comparison: Comparison, shown: Shown) -> lis
     rows = [_change_row(found, comparison.other, one, shown) for one in comparison.changes]
     head = ["class", first, second, "difference", "inside", "suspicious", "lost", "gained"]
     note = (
-        "Accuracy on the same pictures, and its difference; two numbers are of the first and of "
-        "the second model. Reasons are the same where they lie at the same places."
+        "Accuracy and relevance inside on the same pictures, and their differences; two numbers "
+        "are of the first and of the second model. Reasons are the same where they lie at the same "
+        "places."
     )
     items = [item for moved in comparison.moved for item in shown.beside(comparison.other, moved)]
     shown.lists.append({"title": "Maps that moved most", "note": "", "items": items, "pairs": True})
@@ -143,7 +145,6 @@ def changes_tables(found: Findings, comparison: Comparison, shown: Shown) -> lis
 
 def _change_row(found: Findings, other: Findings, one: Change, shown: Shown) -> list[Any]:
     before, after, difference = one.accuracy
-    low, high = 100 * difference.low, 100 * difference.high
     lost = [row for reason in one.lost for row in found.rows_of(reason)]
     numbers = [other.pictures.number[row] for reason in one.gained for row in other.rows_of(reason)]
     gained = np.flatnonzero(np.isin(found.pictures.number, numbers))
@@ -152,15 +153,22 @@ def _change_row(found: Findings, other: Findings, one: Change, shown: Shown) -> 
         one.name,
         {"text": interval_text(before), "sort": before.mean},
         {"text": interval_text(after), "sort": after.mean},
-        {
-            "text": f"{100 * difference.mean:+.0f} ({low:+.0f} to {high:+.0f})",
-            "sort": difference.mean,
-        },
-        "-" if one.inside is None else " / ".join(interval_text(side) for side in one.inside),
+        {"text": _difference_text(difference), "sort": difference.mean},
+        "-" if one.inside is None else _inside_text(*one.inside),
         " / ".join(f"{score:.2f}" for score in one.suspicious),
         link(str(len(one.lost)), f"{of_class} that are lost", dict.fromkeys(lost)),
         link(str(len(one.gained)), f"{of_class} that are gained", gained),
     ]
+
+
+def _inside_text(before: Estimate, after: Estimate, difference: Estimate) -> str:
+    both = " / ".join(interval_text(side) for side in (before, after))
+    return f"{both}: {_difference_text(difference)}"
+
+
+def _difference_text(found: Estimate) -> str:
+    """A difference of two shares in percentage points, with its interval."""
+    return f"{100 * found.mean:+.0f} ({100 * found.low:+.0f} to {100 * found.high:+.0f})"
 
 
 def failures_table(found: Findings, _: Shown) -> Table | None:

@@ -12,7 +12,8 @@ from ..records import Estimate
 from .against import Comparison
 from .findings import Findings
 from .mistakes import Suspect
-from .values import CAST, Intervention, Reason
+from .suspicion import EFFECT, effect
+from .values import CAST, TOGETHER, Intervention, Reason
 
 DIGITS: Final = 4
 
@@ -154,9 +155,12 @@ def intervention_text(name: str, one: Intervention) -> str:
     )
     count = one.after.share.number
     beside = "another cast" if one.fill == CAST else "as many random patches"
+    change = f"from {count} pictures, {name} goes from {before} to {after}; {beside}: {random}."
+    if one.kind == TOGETHER:
+        return f"Erased with the other suspicious reasons of {name} {change}"
     if one.kind == "erase":
-        change = f"{name} goes from {before} to {after}"
-        return f"Erased from {count} pictures, {change}; {beside}: {random}."
+        nothing = " By itself it changes nothing." if effect(one) < EFFECT else ""
+        return f"Erased {change}{nothing}"
     return (
         f"Pasted into {count} other pictures, {after} are called {name}, before {before}; "
         f"{beside}: {random}."

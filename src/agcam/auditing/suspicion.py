@@ -15,7 +15,7 @@ from .reasons import LEAST
 from .recurrence import recurrence
 from .seen import Compared, Features, Seen, copies, evenly
 from .tone import SLIGHT
-from .values import CAST, Intervention, Reason, Suspicion
+from .values import CAST, TOGETHER, Intervention, Reason, Suspicion
 
 # Of logistic functions, by the tuning seeds of benchmarks/audit.py.
 ABOVE: Final = 0.13  # a strength so far above that of the median other class has 0.5,
@@ -120,16 +120,16 @@ def tested(suspicion: Suspicion, tests: Sequence[Intervention]) -> Suspicion:
     """
     if not tests:
         return suspicion
-    effect = max(0.0, *(_effect(one) for one in tests))
-    parts = {**suspicion.parts, "effect": effect}
-    if effect >= EFFECT:
+    most = max(0.0, *(effect(one) for one in tests if one.kind != TOGETHER))
+    parts = {**suspicion.parts, "effect": most}
+    if most >= EFFECT:
         return replace(suspicion, parts=parts)
-    sentence = f"{suspicion.sentence} Erased or pasted, it changes {_share(effect)} of predictions."
-    left = max(0.0 if tests[0].fill == CAST else CLEARED, effect / EFFECT)
+    sentence = f"{suspicion.sentence} Erased or pasted, it changes {_share(most)} of predictions."
+    left = max(0.0 if tests[0].fill == CAST else CLEARED, most / EFFECT)
     return Suspicion(suspicion.score * left, sentence, parts)
 
 
-def _effect(test: Intervention) -> float:
+def effect(test: Intervention) -> float:
     """How much more a test changes than as many random patches."""
     sign = 1 if test.kind == "paste" else -1
     return max(

@@ -27,7 +27,7 @@ from .editing import (
 )
 from .findings import Findings
 from .reasons import LEAST
-from .values import CAST, Intervention, Outcome, Reason, mean_of
+from .values import CAST, TOGETHER, Intervention, Outcome, Reason, mean_of
 
 MOST: Final = 32  # pictures of a reason that are changed
 EXAMPLES: Final = 16  # pictures with the reason and without that are compared pixel by pixel
@@ -47,17 +47,16 @@ class Trial:
         self.classifier = found.setup.classifier
         self.prober = Prober(self.classifier, found.setup.configuration.batch_size)
         self.random = np.random.default_rng(0)
-        self.same = [
-            one
-            for one in found.reasons[reason.target]
-            if one is reason or (found.is_suspicious(one) and one.gains is None)
-        ]
+        self.same = with_suspicious(found, reason)
 
-    def erase(self) -> Intervention | None:
-        """From pictures of the class that have the reason; None if there are none."""
+    def erase(self, together: bool = False) -> Intervention | None:
+        """From pictures of the class that have the reason; None if there are none.
+
+        `together`: with all that the class's other suspicious reasons show in these pictures.
+        """
         pictures, target = self.found.pictures, self.reason.target
         rows = erased_rows(self.found, self.reason)
-        sets = [self._patches(row) for row in rows]
+        sets = [self._patches(row, together) for row in rows]
         variants = self._casts(invert=True) or (
             lambda pixels, n: erased(pixels, sets[n]),
             lambda pixels, n: erased(pixels, elsewhere(sets[n], self.random)),
@@ -66,7 +65,8 @@ class Trial:
         known = pictures.predicted[rows] == target
         probability = np.where(known, pictures.probability[rows, 0], pictures.probability[rows, 1])
         before = pictures.predicted[rows].astype(np.int64), probability.astype(np.float64)
-        return self._intervention("erase", self._fill("surroundings"), sets, before, after, random)
+        kind = TOGETHER if together else "erase"
+        return self._intervention(kind, self._fill("surroundings"), sets, before, after, random)
 
     def paste(self) -> Intervention | None:
         """Into pictures of other classes that lack the reason; None if there are none."""
@@ -113,7 +113,7 @@ class Trial:
         free[self.found.rows_of(self.reason)] = False
         return _spread(np.flatnonzero(free))
 
-    def _patches(self, row: int) -> NDArray[np.bool_]:
+    def _patches(self, row: int, together: bool = False) -> NDArray[np.bool_]:
         """Where the reason lies in a picture, with all of the mark that it is a part of.
 
         A mark can be several reasons, and reach beyond the patches that were kept.
@@ -121,7 +121,7 @@ class Trial:
         own = self._places(self.reason, row)
         others = [self._places(one, row) for one in self.same if one is not self.reason]
         every = np.logical_or.reduce([own, *others, self._fixed])
-        return own | touching(every, own)
+        return every if together else own | touching(every, own)
 
     def _places(self, reason: Reason, row: int) -> NDArray[np.bool_]:
         patches = self.found.patches
@@ -205,6 +205,15 @@ class Trial:
             mean_of(probabilities),
             dict(counts.most_common()),
         )
+
+
+def with_suspicious(found: Findings, reason: Reason) -> list[Reason]:
+    """A reason, and what else is suspicious of its class: they may be parts of one mark."""
+    return [
+        one
+        for one in found.reasons[reason.target]
+        if one is reason or (found.is_suspicious(one) and one.gains is None)
+    ]
 
 
 def erased_rows(found: Findings, reason: Reason) -> NDArray[np.intp]:

@@ -78,13 +78,7 @@ def groups(pictures: Pictures, rows: Int[np.ndarray, " picture"]) -> Groups | No
     A picture is inside if more of its map is on the object than of a map that is the same
     everywhere.
     """
-    energy, area, middle = np.concatenate(
-        [
-            on_object(pictures, rows[start : start + AT_ONCE])
-            for start in range(0, max(len(rows), 1), AT_ONCE)
-        ],
-        axis=1,
-    )
+    energy, area, middle = on_object(pictures, rows)
     known = ~np.isnan(energy)
     if not known.any():
         return None
@@ -98,6 +92,12 @@ def groups(pictures: Pictures, rows: Int[np.ndarray, " picture"]) -> Groups | No
 
 def on_object(pictures: Pictures, rows: Int[np.ndarray, " n"]) -> NDArray[np.float64]:
     """(3, picture): what part of the map, of a constant one and of a Gaussian is on the object."""
+    starts = range(0, max(len(rows), 1), AT_ONCE)
+    parts = [_on_object(pictures, rows[start : start + AT_ONCE]) for start in starts]
+    return np.concatenate(parts, axis=1)
+
+
+def _on_object(pictures: Pictures, rows: Int[np.ndarray, " n"]) -> NDArray[np.float64]:
     truth = np.asarray(pictures.truth[rows], dtype=np.float64)
     energy = (pictures.predicted_map[rows] * truth).sum(axis=(1, 2))
     middle = (_gaussian(truth.shape[1:]) * truth).sum(axis=(1, 2))

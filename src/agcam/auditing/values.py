@@ -161,6 +161,8 @@ class Outcome:
 
 
 MANY: Final = 20_000  # pictures, of which a bootstrap would take seconds
+TOGETHER: Final = "erase together"
+"""The kind of an intervention that erases all suspicious reasons of a class."""
 CAST: Final = "cast"
 """The fill of an intervention that changes colours everywhere."""
 
@@ -170,8 +172,8 @@ class Intervention:
     """What a change of the pictures does: before, after, and with as many random patches changed.
 
     `kind` is "erase" (of pictures of the class that have the reason) or "paste" (into pictures of
-    other classes that lack it); `fill` is what erased patches are filled with, empty for "paste",
-    CAST for a cast that is taken off or laid on.
+    other classes that lack it), or TOGETHER; `fill` is what erased patches are filled with, empty
+    for "paste", CAST for a cast that is taken off or laid on.
     """
 
     kind: str
