@@ -2,6 +2,7 @@
 
 import other_families
 import pytest
+import relevance_over_grids
 import rules_over_grids
 import torch
 from torch import nn
@@ -33,6 +34,18 @@ def test_rules_over_several_grids_are_other_derivatives(name, method, gamma):
             torch.testing.assert_close(grid_map, expected, **close)
 
 
+@pytest.mark.parametrize("name", ["swin", "swin, odd", "pvt", "swin, torchvision"])
+def test_lrp_over_several_grids_is_relevance_by_written_out_rules(name):
+    case = other_families.CASES[name]
+    model, pixels = case.make(), torch.randn(1, 3, *case.size, dtype=torch.float64)
+    for target in (1, 3):
+        found = agcam.explain(model, pixels, target, "lrp").grid_map[0, 0]
+        expected = relevance_over_grids.truth(case, model, stem(model), pixels, target)
+        # sums that cancel divide by almost nothing
+        close = {"rtol": 0, "atol": 1e-3 * float(expected.abs().max())}
+        torch.testing.assert_close(found, expected, **close)
+
+
 @pytest.mark.parametrize("name", ["swin", "swinv2", "coatnet"])
 def test_lrp_neither_makes_nor_loses_relevance_over_several_grids(name):
     """But where all terms of an output are negative: of many, never."""
@@ -40,10 +53,15 @@ def test_lrp_neither_makes_nor_loses_relevance_over_several_grids(name):
     model, pixels = case.make(), torch.randn(1, 3, *case.size, dtype=torch.float64)
     classifier, method = agcam.load(model), METHODS["lrp"]
     with evaluation_mode(model):
-        tapes = trace(classifier, pixels, [method]).proved(method.needs)
-        (tape,) = tapes.tapes
+        session = trace(classifier, pixels, [method])
+        (tape,) = session.proved(method.needs).tapes
         (relevance,) = tape.walk(LRP.with_own({}, 1e-9), 3, tape.tokens).signals
+        session.relevance(method, torch.tensor([[3]]))
     assert float(relevance.sum()) == pytest.approx(1, abs=0.02)
+    assert session.completeness_errors == [pytest.approx(abs(1 - float(relevance.sum())))]
+    assert any(
+        "completeness error" in note for note in agcam.explain(model, pixels, 3, "lrp").notes
+    )
 
 
 class _TwoStems(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -41,14 +42,13 @@ class Tapes:
             for one in self.tapes:
                 one.find_residual_sums()
         if needs.rules in RELEVANCE:
-            walks = self._walks(rules, target, lambda one: one.attention)
-            relevance = self._side_by_side([each.signals for each in walks])
-            return self._trace(GRADIENT, target, tuple(relevance), accounted=False)
-        return self._trace(rules, target, (), accounted=True)
+            walks = self._walks(rules, target, lambda one: [*one.attention, one.tokens[0]])
+            relevance = self._side_by_side([each.signals[:-1] for each in walks])
+            trace = self._trace(GRADIENT, target, tuple(relevance))
+            return replace(trace, account=self._kept(walks))
+        return self._trace(rules, target, ())
 
-    def _trace(
-        self, rules: Rules, target: Tensor, relevance: tuple[Tensor, ...], *, accounted: bool
-    ) -> GraphTrace:
+    def _trace(self, rules: Rules, target: Tensor, relevance: tuple[Tensor, ...]) -> GraphTrace:
         first, recording = self.tapes[0], self.recording
         walks = self._walks(rules, target, lambda one: [*one.attention, *one.tokens])
         found = [[one.tape.values[n] for n in (*one.attention, *one.tokens)] for one in self.tapes]
@@ -64,7 +64,7 @@ class Tapes:
             )
             for index, inside in enumerate(first.inside)
         )
-        account = self._account(walks, target) if accounted else None
+        account = self._account(walks, target)
         places = recording.layout.places
         return GraphTrace(blocks, recording.reads(), recording.grid, relevance, account, places)
 
@@ -82,6 +82,12 @@ class Tapes:
             chosen.new_tensor([each.biases for each in walks]),
             chosen.new_tensor([each.error for each in walks]),
         )
+
+    def _kept(self, walks: Sequence[Walk]) -> Account:
+        """Relevance is shares of the logit, all of which are to reach the tokens."""
+        whole = precise(self.recording.logits).new_ones(len(walks))
+        reached = torch.stack([each.signals[-1].sum().to(whole) for each in walks])
+        return Account(whole, torch.zeros_like(whole), whole - reached)
 
     def _side_by_side(self, pictures: Sequence[Sequence[Tensor]]) -> list[Any]:
         """Tensors of each picture as batches: of every attention, then, if there, of the tokens."""

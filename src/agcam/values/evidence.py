@@ -115,6 +115,7 @@ class Account:
 
     `logit = <tokens, token_gradients of the first block> + biases + error`: `biases` is what the
     model's constants (biases, masks) add, `error` what the rules neither pass on nor give to them.
+    Rules of relevance carry shares: their `logit` is 1, and constants take none.
     """
 
     logit: Float[Tensor, " batch"]
@@ -132,8 +133,8 @@ class GraphTrace:
     """Every attention of the model and one target per picture; memory grows with tokens squared.
 
     `reads` and `places` as in AttentionTrace. Where rules carried relevance, not gradients,
-    `relevance` is what arrived at each attention, and the blocks have ordinary gradients. Where
-    rules of gradients were used, `account` tells what they account for.
+    `relevance` is what arrived at each attention, and the blocks have ordinary gradients.
+    `account` tells what rules account for, where some were used.
     """
 
     blocks: tuple[GraphBlock, ...]
