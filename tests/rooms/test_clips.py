@@ -119,9 +119,25 @@ def test_divided_attention_in_time_and_space_is_the_definition():
             assert (one - expected).abs().max() <= 1e-9 * expected.max()
 
 
-def test_attention_in_single_frames_alone_gives_no_logits_of_a_clip():
-    with pytest.raises(ModelError, match="gives 3 rows of logits for 1 clip"):
-        agcam.explain(timesformer("space_only"), torch.randn(1, 3, 3, 16, 16))
+def test_attention_in_single_frames_alone_is_explained_with_the_mean_of_their_logits():
+    """What the refusal states to type is explained, and equals the definition in every frame."""
+    model, clips = timesformer("space_only").double(), torch.randn(2, 3, 3, 16, 16).double()
+    with pytest.raises(ModelError, match="gives 3 rows of logits for 1 clip") as caught:
+        agcam.explain(model, clips)
+    assert "logits=lambda y: y.logits.unflatten(0, (-1, 3)).mean(1))." in str(caught.value)
+
+    def mean(y):
+        return y.logits.unflatten(0, (-1, 3)).mean(1)
+
+    found = agcam.explain(agcam.load(model, logits=mean), clips, 1, "agcam").grid_map
+    for clip, one in zip(clips, found[:, 0], strict=True):
+        total = torch.zeros(3, 4, dtype=torch.float64)
+        run = attentions(lambda pixels: mean(model(pixels)), clip[None], torch.tensor([1]))
+        for scores, alpha in run:  # frame head row key
+            rows = alpha.ne(0).any(-1).any(1)[:, None, :, None]
+            terms = scores.sigmoid() * alpha.clamp(min=0) * rows
+            total += (terms.sum((1, 2)) / rows.sum((1, 2, 3))[:, None].clamp(min=1))[:, 1:]
+        assert (one - total.view(3, 2, 2)).abs().max() <= 1e-9 * total.max()
 
 
 def test_a_batch_is_its_clips_one_by_one_and_targets_are_targets_one_by_one():

@@ -31,6 +31,20 @@ def why_not_run(classifier: Classifier, pixels: Tensor, text: str, kind: str) ->
     return f"{name} does not run on an input of {shape[-1]} x {shape[-2]} {cause}."
 
 
+def why_other_rows(classifier: Classifier, rows: int, given: int) -> str:
+    """A sentence on a model that gives another number of rows of logits than it was given inputs.
+
+    Where it gives several for each, as a TimeSformer of single frames does, their mean is one.
+    """
+    name, medium = classifier.name, classifier.medium.name
+    text = f"{name} gives {rows} rows of logits for {given} {medium}: let it give one"
+    if rows % given:
+        return f"{text} for each."
+    logits = "y.logits" if classifier.family == "hf" else "y"
+    mean = f"{logits}.unflatten(0, (-1, {rows // given})).mean(1)"
+    return f"{text}, as a mean over them: agcam.load(model, logits=lambda y: {mean})."
+
+
 def _of_clip(medium: Medium, shape: Sequence[int]) -> str:
     frames, channels = shape[medium.axis("frame") or 1], shape[medium.axis("channel") or 2]
     if not medium.frames:  # it is not stated to be a model of clips

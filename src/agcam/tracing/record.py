@@ -13,7 +13,7 @@ from ..values import AttentionCall, BlockRecord, Classifier, Layout, Recording
 from .attention import capture_attention
 from .explicit import Answer, ExplicitAttention
 from .hooks import LayoutMismatchError
-from .not_run import why_not_run
+from .not_run import why_not_run, why_other_rows
 from .products import Folding
 
 
@@ -52,10 +52,7 @@ def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:
             why_not_run(classifier, pixels, str(error), type(error).__name__)
         ) from error
     if len(logits) != len(pixels):
-        raise ModelError(
-            f"{classifier.name} gives {len(logits)} rows of logits for {len(pixels)} "
-            f"{classifier.medium.name}: let it give one, as a mean over them."
-        )
+        raise ModelError(why_other_rows(classifier, len(logits), len(pixels)))
     return logits
 
 
