@@ -12,7 +12,7 @@ import sys
 from second_table_columns import COLUMNS, ENOUGH, MODELS, columns_of, text
 
 PAPER = "agcam"
-OURS = ("agcam_spread", "agcam_focus", "agcam_evidence")
+OURS = ("agcam_spread", "agcam_focus", "agcam_evidence", "agcam_rollout")
 COST = ("cost", "forwards")
 TESTS = {  # (set, column): what the page calls it
     ("perturbed", "srg"): "SRG",
@@ -104,7 +104,7 @@ def result(columns):
         surely = len(behind) or "none"
         yield (
             f"- **{title}.** Of {len(some)} tests the paper's `{PAPER}` is first in "
-            f"{listed(paper)}; in {surely} another method is beyond doubt better. One of the three "
+            f"{listed(paper)}; in {surely} another method is beyond doubt better. One of the four "
             f"maps that this project adds to it is first in {listed(ours)}; a method of others in "
             f"{listed(others)}."
         )

@@ -44,9 +44,10 @@ def test_focus_shows_the_strongest_patches_of_spread_in_their_order():
     assert (focus[shown].argsort() == spread[shown].argsort()).all()
 
 
-def test_evidence_is_signed_and_the_same_however_large_the_logit():
+@pytest.mark.parametrize("name", ["agcam_evidence", "agcam_rollout"])
+def test_evidence_is_signed_and_the_same_however_large_the_logit(name):
     trace = reach(Grid(5, 6, 2))
-    evidence = METHODS["agcam_evidence"].function
+    evidence = METHODS[name].function
     relevance = evidence(trace)[0]
     assert relevance.min() < 0 < relevance.max()
     roots = relevance.sign() * relevance.abs() ** (1 / 3)
@@ -57,11 +58,12 @@ def test_evidence_is_signed_and_the_same_however_large_the_logit():
     assert not evidence(nothing).any()
 
 
-def test_in_chunks_is_at_once(monkeypatch):
-    trace = reach(Grid(5, 6, 2))
-    whole = METHOD.function(trace)
-    monkeypatch.setattr(MODULE, "ROWS_AT_ONCE", 4)
-    torch.testing.assert_close(METHOD.function(trace), whole)
+@pytest.mark.parametrize("name", ["agcam_spread", "agcam_rollout"])
+def test_in_chunks_is_at_once(monkeypatch, name):
+    trace, method = reach(Grid(5, 6, 2)), METHODS[name].function
+    whole = method(trace)
+    monkeypatch.setattr(sys.modules[f"agcam.methods.{name}"], "ROWS_AT_ONCE", 4)
+    torch.testing.assert_close(method(trace), whole)
 
 
 def test_no_matrix_of_tokens_squared_is_made(monkeypatch):

@@ -172,7 +172,10 @@ def apart(ours, theirs):
 @pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
 def test_a_batch_of_n_is_n_single_pictures(tiny, pixels, method, dtype, allowed):
     model = tiny.to(dtype)
-    if method == "agcam_spread":  # a root of differences: near zero it is as exact as a root is
+    if method in (
+        "agcam_spread",
+        "agcam_rollout",
+    ):  # a root of differences: near zero it is as exact
         allowed **= 0.5
     if method in (
         "agcam_focus",

@@ -25,7 +25,7 @@ def agcam_evidence(trace: ReadTrace) -> Float[Tensor, "batch_target patch"]:
     both = trace.of_targets(lambda blocks: _both(tuple(blocks), trace))
     evidence, read = rearrange(both, "batch (target two) patch -> two batch target patch", two=2)
     linked = over_attention(evidence, trace)
-    total = _standard(evidence) + _standard(linked) + _standard(read)
+    total = standard(evidence) + standard(linked) + standard(read)
     return rearrange(total**3, "batch target patch -> (batch target) patch")
 
 
@@ -34,8 +34,8 @@ def _both(blocks: Blocks, trace: ReadTrace) -> Float[Tensor, "batch_target two p
     return torch.stack([signed_evidence(blocks, trace.grid), positive(blocks, trace.grid)], dim=1)
 
 
-def _standard(relevance: Tensor) -> Tensor:
-    """Less its mean, in units of its deviation; 0 where all patches are alike."""
+def standard(relevance: Tensor) -> Tensor:
+    """Less its mean over the patches, in units of its deviation; 0 where all are alike."""
     centred = relevance - relevance.mean(-1, keepdim=True)
     deviation = centred.square().mean(-1, keepdim=True).sqrt()
     return centred / deviation.clamp(min=torch.finfo(deviation.dtype).tiny)

@@ -68,7 +68,7 @@ class Replay(Needs):
     @property
     def passes(self) -> str:
         """The replay, and rows of the calls."""
-        rows = ", rows of links in half of the blocks" if self.calls else ""
+        rows = ", rows of attention between patches" if self.calls else ""
         return f"1 forward, replay of the read tokens{rows}"
 
 

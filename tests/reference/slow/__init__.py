@@ -1,6 +1,6 @@
 """Each method again, slowly, in float64 numpy loops, from the papers' formulas: `SLOW`."""
 
-from slow.better import agcam_evidence, agcam_focus, agcam_spread
+from slow.better import agcam_evidence, agcam_focus, agcam_rollout, agcam_spread
 from slow.outside import grad_cam_tokens, input_x_gradient, layer_cam, occlusion, rise, saliency
 from slow.peers import agcam, attcat, gae, gaussian, grad_cam, legrad, raw_attention, rollout
 from slow.relevance import attn_lrp, libra_attcat, libra_xgrad_cam_plus, lrp, res_lrp
@@ -15,6 +15,7 @@ SLOW = {
     "agcam_spread": agcam_spread,
     "agcam_evidence": agcam_evidence,
     "agcam_focus": agcam_focus,
+    "agcam_rollout": agcam_rollout,
     "rollout": rollout,
     "raw_attention": raw_attention,
     "grad_cam": grad_cam,

@@ -34,6 +34,32 @@ def agcam_evidence(vit, picture, target):
     return sum((x - x.mean()) / x.std() for x in three) ** 3
 
 
+def agcam_rollout(vit, picture, target):
+    evidence, _, _ = parts(vit, picture, target)
+    three = (
+        carried_down(vit, picture, target),
+        agcam_spread(vit, picture, target),
+        evidence,
+    )
+    return sum(w * (x - x.mean()) / x.std() for w, x in zip((2, 1, 1), three, strict=True)) ** 3
+
+
+def carried_down(vit, picture, target, passed=5):
+    """Positive contributions of each block, and of what they were made of, patch by patch."""
+    attentions = [softmax(s) for s in vit.run(picture)[0]]
+    gates = [np.maximum(alpha_of(vit, picture, target, b), 0) for b in range(vit.depth)]
+    whole = sum((a[:, 0] * g)[:, 1:].sum() for a, g in zip(attentions, gates, strict=True))
+    relevance = np.zeros(attentions[0].shape[-1])
+    for attention, gate in zip(reversed(attentions), reversed(gates), strict=True):
+        more = np.zeros_like(relevance)
+        for head, alpha in zip(attention, gate, strict=True):
+            for j in range(1, len(more)):
+                below = sum(relevance[i] * head[i, j] for i in range(1, len(more)))
+                more[j] += alpha[j] * (head[0, j] + passed * below / whole)
+        relevance = relevance + more
+    return relevance[1:]
+
+
 def reached(vit, picture, target, temperature):
     """Signed contributions of the last sixth, spread by attention, then by likeness of values."""
     evidence, attention, values = parts(vit, picture, target)
@@ -57,14 +83,21 @@ def parts(vit, picture, target, step=1e-5):
     sixth, third = max(1, round(depth / 6)), max(1, round(depth / 3))
     evidence = np.zeros(scores[0].shape[-1])
     for block in range(depth - sixth, depth):
-
-        def logit(row, block=block):
-            moved = [a.copy() for a in attentions]
-            moved[block][:, 0] = row
-            return vit.logits_with(picture, moved, values)[target]
-
-        row = attentions[block][:, 0]
-        evidence += (row * slope(logit, row, step)).sum(0)
+        alpha = alpha_of(vit, picture, target, block, step)
+        evidence += (attentions[block][:, 0] * alpha).sum(0)
     behind_middle = attentions[depth // 2 : depth // 2 + sixth]
     attention = sum(a[:, 1:, 1:].mean(0) for a in behind_middle)
     return evidence[1:], attention, values[depth - third :]
+
+
+def alpha_of(vit, picture, target, block, step=1e-5):
+    """The gradient of the logit at the class token's row of a block, (head token)."""
+    scores, values, _ = vit.run(picture)
+    attentions = [softmax(s) for s in scores]
+
+    def logit(row):
+        moved = [a.copy() for a in attentions]
+        moved[block][:, 0] = row
+        return vit.logits_with(picture, moved, values)[target]
+
+    return slope(logit, attentions[block][:, 0], step)
