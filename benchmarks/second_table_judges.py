@@ -15,7 +15,7 @@ from agcam.metrics.boxes import exact_mask, one_too_large_mask
 from agcam.metrics.localization import compare, predicted_boxes
 from agcam.metrics.max_box import best_box_ious
 from agcam.tracing import trace
-from agcam.values import BoxCase, LogitCase, MaskCase
+from agcam.values import BoxCase, Grid, LogitCase, MaskCase
 
 THRESHOLDS = np.arange(0.05, 1, 0.1)
 ORDERS = ("morf", "lerf")
@@ -91,7 +91,8 @@ def rounded(values):
 def perturbed(view, maps, _):
     """SRG, and the same of the probability, at a few steps of patches; bfloat16 for all."""
     grids = np.stack(list(maps.values()))
-    ranks = torch.cat([patch_ranks(grids, order, (SIDE, SIDE)) for order in ORDERS])
+    grid = Grid(*grids.shape[1:], prefix=0)
+    ranks = torch.cat([patch_ranks(grids, order, grid, (SIDE, SIDE)) for order in ORDERS])
     ranks = ranks.to(view.pixels.device)
     counts = [round(grids[0].size * step / STEPS) for step in range(1, STEPS)]
     probes = [Probe(0, rank, 0, count) for rank in range(len(ranks)) for count in counts]
