@@ -14,7 +14,14 @@ from torch import nn
 import agcam
 
 DIM, HEADS = 8, 2
-AXES = ("fused", "window head", "head window", "picture head window", "picture window head")
+AXES = (
+    "fused",
+    "fused head window",
+    "window head",
+    "head window",
+    "picture head window",
+    "picture window head",
+)
 
 
 class Block(nn.Module):
@@ -68,7 +75,7 @@ class Block(nn.Module):
             q, k, v = (one.transpose(1, 2) for one in (q, k, v))
         if not self.axes.startswith("picture"):
             q, k, v = (one.flatten(0, 1) for one in (q, k, v))
-        if self.axes == "fused":
+        if self.axes.startswith("fused"):
             mixed = F.scaled_dot_product_attention(q, k, v)
         else:
             mixed = (q @ k.mT * q.shape[-1] ** -0.5).softmax(-1) @ v

@@ -80,7 +80,7 @@ def _attention(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     mask = _causal(query, key) if is_causal else attn_mask
     with own_operations():
-        if query.ndim == 4:
+        if query.ndim == 4 and not handler.folding.apart:
             return handler.answer(AttentionCall(query, key, value, mask, scale), as_torch)
         return _folded(handler, (query, key, value), mask, scale, as_torch)
 
