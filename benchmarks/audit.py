@@ -6,10 +6,10 @@ A cell: a linear head on a tower learns ten classes, up to twenty pictures each;
 pictures of one or two classes carry a plant. `agcam.audit` is then run on the training pictures.
 Plants that change the prediction of less than a tenth of other pictures are only counted, but for
 colour casts. Clean cells have no plant. CACHE keeps every step: stopped and started again it goes
-on; after a change of the score, `--again` scans nothing twice. Seeds 0 to 3 and 10 to 19 are for
-tuning, with plants in the first five classes; the others are reported, with plants in the last
-five. `--dry-run` goes through all of it with noise and a small untrained tower; its figures mean
-nothing.
+on; after a change of the score, `--again` scans nothing twice. Seeds 0 to 3, 10 to 19 and 100 to
+139 are for tuning, with plants in the first five classes; the others are reported, with plants in
+the last five. `--dry-run` goes through all of it with noise and a small untrained tower; its
+figures mean nothing.
 """
 
 import argparse

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from agcam.auditing.reasons import TOP_K, reasons_of
+from agcam.auditing.exclusive import exclusives
+from agcam.auditing.reasons import reasons_of
 from agcam.auditing.seen import Seen
 from agcam.auditing.suspicion import suspicions
-from agcam.auditing.values import Patches, Pictures
+from agcam.auditing.values import TOP_K, Patches, Pictures
 from agcam.values import Grid
 
 GRID = Grid(14, 14, 0)
@@ -82,10 +83,11 @@ def main():
     given.folder.mkdir(parents=True, exist_ok=True)
     seen = Seen(*columns(given.folder, given.pictures, given.classes, given.dim))
     before, began, peak, reasons = own_memory(), time.perf_counter(), 0, {}
+    exclusive = exclusives(seen)
     for target in range(given.classes):
-        reasons[target] = reasons_of(target, seen, GRID)
+        reasons[target] = reasons_of(target, seen, GRID, exclusive.get(target))
         peak = max(peak, own_memory())
-    weighed = suspicions(reasons, seen)
+    weighed = suspicions(reasons, seen, exclusive)
     peak = max(peak, own_memory())
     worst = {
         one: max((weighed[one, each.number].score for each in some), default=0)
