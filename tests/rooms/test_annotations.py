@@ -14,6 +14,7 @@ import time
 import tracemalloc
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -336,6 +337,27 @@ def test_killed_and_continued_gives_equal_files(model, folder, tmp_path, monkeyp
     agcam.annotate(model, folder, "yolo", out=stopped, batch_size=2)
     assert files_in(stopped) == files_in(whole)
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+def test_a_replaced_picture_leaves_no_format_with_the_one_before(
+    model, folder, tmp_path, monkeypatch
+):
+    """Killed or not: no label of the old picture is left beside the new one."""
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    for to in FORMATS:
+        agcam.annotate(model, folder, to, out=out)
+    replaced = np.random.default_rng(7).integers(0, 255, (30, 70, 3), dtype=np.uint8)
+    Image.fromarray(replaced).save(folder / "cat" / "1.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(stored.Stored, "export", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            agcam.annotate(model, folder, out=out)
+    assert agcam.annotate(model, folder, out=out).known == 5  # the bad one is known too
+    for to in FORMATS:
+        agcam.annotate(model, folder, to, out=fresh)
+    made, wanted = files_in(out), files_in(fresh)
+    assert made.keys() == wanted.keys()
+    assert {name for name in made if made[name] != wanted[name]} <= {"classes.txt"}
 
 
 def test_predicted_classes_and_given_ones(model, folder, tmp_path):

@@ -24,6 +24,7 @@ from .record import Annotations, Record, record_of
 
 MANIFEST: Final = "agcam.json"
 FOLDER: Final = "records"
+OUTDATED: Final = "changed"  # among the records: a picture changed since formats were written
 PART: Final = f".{'[0-9a-f]' * 16}.part"
 CHUNK: Final = 1 << 20
 
@@ -84,6 +85,8 @@ class Stored:
         """Keep the record of a picture, if it was not annotated before."""
         if path in self._done:
             return
+        if self._path(path).exists():
+            write_atomically(self.out / FOLDER / OUTDATED, b"")
         for row in FORMATS.values():  # the picture may have changed
             (self.out / row.folder / record.file(row.kept)).unlink(missing_ok=True)
         write_atomically(self._path(path), record.to_json())
@@ -107,17 +110,31 @@ class Stored:
         return self.out / FOLDER / f"{self.pictures[path][1]}.json"
 
     def export(self, row: Format, classes: tuple[str, ...], only_used: bool, link: bool) -> None:
-        """Write the final files of a format, and place the pictures that it names."""
+        """Write the final files of a format, and place the pictures that it names.
+
+        Where a picture has changed, formats that were written before are written anew as well: what
+        they hold is of the picture before.
+        """
         good = _Good(self)
-        for path, record in self.records():
-            if not record.error:
-                place(path, self.out / row.folder / record.file(row.kept), link)
         if only_used:
             used = sorted({label for record in good for label in record.labels})
             good.numbers = {label: number for number, label in enumerate(used)}
             classes = tuple(classes[label] for label in used)
-        for name, pieces in row.write(Annotations(good, classes, self.manifest)):
-            write_atomically(self.out / name, pieces)
+        found, outdated = Annotations(good, classes, self.manifest), self.out / FOLDER / OUTDATED
+        others = [one for one in FORMATS.values() if one != row and outdated.exists()]
+        for one in (row, *(other for other in others if self._has(other, found))):
+            for path, record in self.records():
+                if not record.error:
+                    place(path, self.out / one.folder / record.file(one.kept), link)
+            for name, pieces in one.write(found):
+                write_atomically(self.out / name, pieces)
+        outdated.unlink(missing_ok=True)
+
+    def _has(self, row: Format, found: Annotations) -> bool:
+        """Whether any file of a format is there."""
+        with suppress(SaveError):  # what cannot be written was not
+            return any((self.out / name).exists() for name, _ in row.write(found))
+        return False
 
 
 @dataclass
