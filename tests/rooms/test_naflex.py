@@ -117,7 +117,7 @@ def test_pictures_of_several_shapes_are_explained_one_by_one(model):
     [
         ({"spatial_shapes": torch.tensor([[3, 4]])}, "of 3 x 4 patches has 15 in its mask"),
         ({"spatial_shapes": torch.tensor([[5, 5]])}, "of 5 x 5 patches has 15 in its mask"),
-        ({"pixel_values": torch.zeros(1, 20, 50)}, "are no square ones"),
+        ({"pixel_values": torch.zeros(1, 20, 50)}, "are not square"),
         ({"pixel_values": torch.zeros(20, 48)}, "come with their grid"),
     ],
 )
