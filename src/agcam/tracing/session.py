@@ -34,7 +34,7 @@ from .single_patch import SinglePatches
 from .stream import streams
 from .survey import survey
 from .tokens import NormTokens
-from .untraceable import BYPASSED, STAGES
+from .unfit import refuse_unfit
 
 CHUNK: Final = 8  # pictures in one pass of a black-box method
 
@@ -136,31 +136,7 @@ class Session:
         return as_weights(self.proved(kinds.Replay()).rows_read(), layout)
 
     def _check(self, method: Method) -> None:
-        layout = self.recording.layout
-        if layout.places and not (method.several_grids or method.needs.any_classifier):
-            raise ModelError(
-                f"{self.classifier.name}: {layout.why}, and {method.name} is defined for one grid "
-                f"of tokens (it reads {method.needs.reads}); choose agcam, or a black-box method "
-                "(occlusion)."
-            )
-        if method.from_last_block and layout.branches:
-            why = STAGES if layout.places else layout.why
-            raise ModelError(
-                f"{self.classifier.name}: {why}, and {method.name} starts at the tokens of "
-                "the last block; choose agcam, or a black-box method (occlusion)."
-            )
-        if method.reads_rows and not all(places.rows for places in layout.places):
-            raise ModelError(
-                f"{self.classifier.name}: {layout.why}, and where the rows of each attention lie, "
-                f"which {method.name} needs, could not be proved; choose agcam, or a black-box "
-                "method (occlusion)."
-            )
-        if layout.bypassed and not method.needs.light and not method.needs.any_classifier:
-            raise ModelError(
-                f"{self.classifier.name}: {layout.why or BYPASSED}, so the gradients that "
-                f"{method.name} reads do not begin at its first block; choose agcam, or a "
-                "black-box method (occlusion)."
-            )
+        refuse_unfit(self.classifier.name, self.recording.layout, method)
         if method.needs.keeps_calls and not self.recording.calls:
             self.proved(method.needs)  # a model that cannot be traced is refused for its own reason
             raise ModelError(
@@ -176,9 +152,10 @@ class Session:
         read = places[-1].by_picture(self._reads())
         if bool(read[:, ~places[-1].rows[0].any(1)].any()):
             raise ModelError(
-                f"{self.classifier.name}: its classifier reads a token that lies nowhere on the "
-                f"picture (a class token), and {method.name} follows positions from grid to grid; "
-                "choose agcam, or a black-box method (occlusion)."
+                f"{self.classifier.name}: its classifier reads a row of attention that lies nowhere "
+                f"on the picture (a class token, or one whose query no part of it changes), and "
+                f"{method.name} follows positions from grid to grid; choose agcam, or a black-box "
+                "method (occlusion)."
             )
 
 
