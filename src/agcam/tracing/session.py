@@ -152,8 +152,8 @@ class Session:
         read = places[-1].by_picture(self._reads())
         if bool(read[:, ~places[-1].rows[0].any(1)].any()):
             raise ModelError(
-                f"{self.classifier.name}: its classifier reads a row of attention that lies nowhere "
-                f"on the picture (a class token, or one whose query no part of it changes), and "
+                f"{self.classifier.name}: its classifier reads a row that lies nowhere "
+                "on the picture (a class token, or one whose query no part of it changes), and "
                 f"{method.name} follows positions from grid to grid; choose agcam, or a black-box "
                 "method (occlusion)."
             )
