@@ -79,7 +79,8 @@ How to read it:
   planted evidence is of other heads, of ten classes each.
 - **Not in it**: methods of 26 passes and more (`beyond_intuition_*`, `recipro_cam`, `smooth_grad`,
   `integrated_gradients`, `occlusion`, `rise`). Nothing is claimed about them. `lrp` takes ten: it
-  was run where evidence is judged, not for boxes and masks.
+  was run where evidence is judged, not for boxes and masks; so was `agcam_rollout`, for want
+  of time.
   Memory, and time where there is no column *forwards*: [costs](../benchmarks/README.md)."""
 
 
