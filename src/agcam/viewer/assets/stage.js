@@ -64,7 +64,7 @@ export class Stage {
 			<div class="agcam-under-stage">
 				<output class="agcam-readout">${this.readout}</output>
 				${zoom("−", "Zoom out", 1 / CLOSER)} ${zoom("+", "Zoom in", CLOSER)}
-				${zoom("All", "Show all of it", 0)}
+				${zoom("Fit", "Show all of it", 0)}
 			</div>
 		</div>`;
 	}
