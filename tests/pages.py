@@ -11,7 +11,7 @@ class Page(HTMLParser):
     def __init__(self, page):
         super().__init__()
         self.source = page if isinstance(page, str) and page.startswith("<") else read(page)
-        self.tags, self.scripts, self.inside = [], [], None
+        self.tags, self.links, self.scripts, self.inside = [], [], [], None
         self.feed(self.source)
         data = {"document": [], "card": [], "end": [], "": []}
         for kind, text in self.scripts:
@@ -33,6 +33,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        if tag == "link":
+            self.links.append(dict(attrs).get("href"))
         if tag == "script":
             self.inside = dict(attrs).get("data-agcam", "")
 

@@ -112,8 +112,8 @@ class Stored:
     def export(self, row: Format, classes: tuple[str, ...], only_used: bool, link: bool) -> None:
         """Write the final files of a format, and place the pictures that it names.
 
-        Where a picture has changed, formats that were written before are written again as well: what
-        they hold is of the picture before.
+        Where a picture has changed, formats that were written before are written again as well:
+        what they hold is of the picture before.
         """
         good = _Good(self)
         if only_used:

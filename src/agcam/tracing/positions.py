@@ -169,6 +169,8 @@ def finest_grid(keys: list[int], seen: Observation, sizes: tuple[int, ...]) -> t
         return max(fitting, key=math.prod)
     # heads that share an axis with windows have keys of their own; windows that overlap, copies
     smaller = [one for one in maps if math.prod(one) < most]
+    if not smaller:  # as do rows, where all keys are pooled
+        smaller = [one for one in maps if max(rows) % math.prod(one) == 0]
     if not smaller:
         raise PositionsError(f"its {most} keys form no grid")
     return max(smaller, key=lambda one: (most % math.prod(one) == 0, math.prod(one)))
