@@ -185,10 +185,10 @@ def _sentence(parts: Mapping[str, float]) -> str:
     where = ", nearly always at the same place" if parts["one place"] > 0.5 else ""
     if parts.get("exclusive"):
         return (
-            f"{_share(parts['occurrence'])} of its pictures show the same{where} and pictures of "
-            f"other classes do not: {_share(parts['alike'])} alike, in other classes "
-            f"{_share(max(parts['elsewhere'], 0))}. {_share(parts['share'])} of the class's "
-            "relevance is on it."
+            f"{_share(parts['occurrence'])} of its pictures have a part that other classes lack"
+            f"{where}: it is {_share(parts['alike'])} alike from picture to picture, "
+            f"{_share(max(parts['elsewhere'], 0))} in other classes. It has "
+            f"{_share(parts['share'])} of the class's relevance."
         )
     return (
         f"{_share(parts['share'])} of the class's relevance, in {_share(parts['occurrence'])} of "
