@@ -9,8 +9,8 @@ from .reader import PICTURES, Listing, bad, missing, reader, unread
 from .synsets import names_of
 
 _LAYOUT = (
-    "one folder a class with its pictures in it or below, or pictures whose names begin with their "
-    "synset (n01443537_12.JPEG)"
+    "a folder for each class with its pictures in it or below, or pictures whose names begin with "
+    "their synset (n01443537_12.JPEG)"
 )
 
 

@@ -56,14 +56,14 @@ def _clips(files: Iterable[str]) -> list[str]:
 CLIPS_READER = reader(
     "clips",
     partial(read, suffixes=(*CLIPS, *PICTURES), names_of=_clips, what="video or folder of frames"),
-    "one folder a class with its videos in it or below, or a folder of frames for each clip",
+    "a folder for each class with its videos in it or below, or a folder of frames for each clip",
     "the layout of Kinetics and UCF101",
     "clip",
 )
 SOUNDS_READER = reader(
     "sounds",
     partial(read, suffixes=tuple(SOUNDS), names_of=list, what="sound"),
-    "one folder a class with its sounds in it or below",
+    "a folder for each class with its sounds in it or below",
     "the layout of Speech Commands",
     "sound",
 )

@@ -34,7 +34,7 @@ from .single_patch import SinglePatches
 from .stream import streams
 from .survey import survey
 from .tokens import NormTokens
-from .unfit import refuse_unfit
+from .unfit import INSTEAD, refuse_unfit
 
 CHUNK: Final = 8  # pictures in one pass of a black-box method
 
@@ -154,8 +154,7 @@ class Session:
             raise ModelError(
                 f"{self.classifier.name}: its classifier reads a row that lies nowhere "
                 "on the picture (a class token, or one whose query no part of it changes), and "
-                f"{method.name} follows positions from grid to grid; choose agcam, or a black-box "
-                "method (occlusion)."
+                f"{method.name} follows positions from grid to grid; {INSTEAD}"
             )
 
 

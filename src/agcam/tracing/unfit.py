@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..errors import ModelError
 from ..values import Layout, Method
 from .untraceable import BYPASSED, STAGES
 
+INSTEAD: Final = "choose agcam, or a black-box method (occlusion)."
+
 
 def refuse_unfit(name: str, layout: Layout, method: Method) -> None:
     """Raise ModelError where a method cannot be right for models of this layout."""
+    if (cause := _unfit(layout, method)) is not None:
+        raise ModelError(f"{name}: {cause}; {INSTEAD}")
+
+
+def _unfit(layout: Layout, method: Method) -> str | None:
     if layout.places and not (method.several_grids or method.needs.any_classifier):
-        raise ModelError(
-            f"{name}: {layout.why}, and {method.name} is defined for one grid "
-            f"of tokens (it reads {method.needs.reads}); choose agcam, or a black-box method "
-            "(occlusion)."
+        reads = method.needs.reads
+        return (
+            f"{layout.why}, and {method.name} is defined for one grid of tokens (it reads {reads})"
         )
     if method.from_last_block and layout.branches:
         why = STAGES if layout.places else layout.why
-        raise ModelError(
-            f"{name}: {why}, and {method.name} starts at the tokens of "
-            "the last block; choose agcam, or a black-box method (occlusion)."
-        )
+        return f"{why}, and {method.name} starts at the tokens of the last block"
     if method.reads_rows and not all(places.rows for places in layout.places):
-        raise ModelError(
-            f"{name}: {layout.why}, and where the rows of each attention lie, "
-            f"which {method.name} needs, could not be proved (class tokens lie nowhere; steps "
-            "between grids by attention alone, and convolutions behind it, carry what a row "
-            "returns elsewhere); choose agcam, or a black-box method (occlusion)."
+        return (
+            f"{layout.why}, and where the rows of each attention lie, which {method.name} needs, "
+            "could not be proved (class tokens lie nowhere; steps between grids by attention "
+            "alone, and convolutions behind it, carry what a row returns elsewhere)"
         )
     if layout.bypassed and not method.needs.light and not method.needs.any_classifier:
-        raise ModelError(
-            f"{name}: {layout.why or BYPASSED}, so the gradients that "
-            f"{method.name} reads do not begin at its first block; choose agcam, or a "
-            "black-box method (occlusion)."
+        return (
+            f"{layout.why or BYPASSED}, so the gradients that {method.name} reads do not begin at "
+            "its first block"
         )
+    return None
