@@ -221,7 +221,7 @@ class BusyShare:
 
 def evaluation(report, device, scale):
     """Pictures a second of the perturbation test, from their files to the rows in a store."""
-    columns = "pictures a second", "passes a second", "GPU busy", "MB"
+    columns = "pictures per second", "passes per second", "GPU busy", "MB"
     report.header("agcam evaluate: agcam and rollout, ABPC", "perturbed pictures", *columns)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

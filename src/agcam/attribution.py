@@ -33,7 +33,7 @@ class Attribution:
         Args:
             inputs: Prepared pixels (batch, channel, height, width), or a tuple of one such tensor,
                 as some of captum's metrics give it.
-            target: One class for all pictures, or a list or tensor of one a picture.
+            target: One class for all pictures, or a list or tensor of one per picture.
             additional_forward_args: What the model's `forward` takes after the picture, one tensor
                 or a tuple.
             **_: Other arguments of captum's methods, which are ignored.

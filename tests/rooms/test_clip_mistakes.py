@@ -175,9 +175,9 @@ def test_samples_in_any_order_and_rate_are_one_sound():
 @pytest.mark.parametrize(
     ("sound", "words"),
     [
-        (tone(), "samples alone do not state how many a second"),
-        (torch.zeros(1, 16_000), "samples alone do not state how many a second"),
-        ([0.1] * 100, "samples alone do not state how many a second"),
+        (tone(), "samples alone do not state how many there are per second"),
+        (torch.zeros(1, 16_000), "samples alone do not state how many there are per second"),
+        ([0.1] * 100, "samples alone do not state how many there are per second"),
         ((tone() * 32767, 16_000), r"floats up to .* divide them by .* \(32768 of 16 bits\)"),
         ((np.zeros(3), 16_000), "3 samples.* gives no spectrogram.*give a longer one"),
         ((np.zeros((20, 30)), 16_000), r"samples are \(time,\) or \(time, channel\)"),

@@ -62,9 +62,9 @@ def test_a_detail_stands_before_the_time(capsys):
     clock = Clock()
     bar = log_lines("evaluating", "passes", before=20, clock=clock)
     clock.now += EVERY
-    bar(40, 100, "2.0 passes a second")
+    bar(40, 100, "2.0 passes per second")
     assert capsys.readouterr().err == (
-        "evaluating: 40 of 100 passes, 2.0 passes a second, about 90 s left\n"
+        "evaluating: 40 of 100 passes, 2.0 passes per second, about 90 s left\n"
     )
 
 

@@ -19,7 +19,7 @@ from ..values import UNLABELLED
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """One row a picture, in the data set's order; `number` is its place there.
+    """One row per picture, in the data set's order; `number` is its place there.
 
     Classes are the model's. Maps are relevance of the predicted class and of the label on the
     patch grid, summing to 1 (all 0 where the model's map is constant): of a signed map the positive

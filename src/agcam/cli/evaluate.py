@@ -177,7 +177,7 @@ class _Progress(ExitStack):
         self._forwards, self._done = self._forwards + rows.forwards, self._done + 1
         self._advise(self._done)
         rate = self._forwards / max(time.monotonic() - self._started, 1e-9)
-        self._bar(self._judged, self._pictures, f"{rate:.1f} passes a second")
+        self._bar(self._judged, self._pictures, f"{rate:.1f} passes per second")
 
     def _advise(self, done: int) -> None:
         advise(

@@ -91,7 +91,7 @@ def picture_size(address: str) -> tuple[int, int]:
 
 
 def read_mask(address: str) -> NDArray[Any]:
-    """A picture of one number a pixel (palette or grey), (height, width). Raises DataSetError."""
+    """A picture of one number per pixel (palette or grey), (height, width). Raises DataSetError."""
     with _opened(address) as image:
         if image.mode not in {"1", "L", "P", "I", "I;16"}:
             raise DataSetError(f"{address} is not a mask: it has colours ({image.mode})")

@@ -12,7 +12,7 @@ def by_picture(data: DataSet, known: Sequence[int | None]) -> DataSet:
     """Merge the samples of each picture into one.
 
     Args:
-        data: Of one sample a picture and class.
+        data: Of one sample per picture and class.
         known: For each class of the data set the model's class, None where it has none.
 
     Returns:

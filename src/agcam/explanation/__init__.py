@@ -220,7 +220,7 @@ class Explanation(Predictions, MovingMaps):
         stems = list(names or file_names(self.sources))
         style = FileStyle(alpha, colormap, kind, side, video)
         if len(stems) != len(self):
-            raise SaveError(f"{len(stems)} names for {len(self)} pictures: give one a picture.")
+            raise SaveError(f"{len(stems)} names for {len(self)} pictures: give one per picture.")
         written: list[Path] = []
         for picture, stem in enumerate(stems):
             written += self.save_one(folder, picture, stem, style)

@@ -17,7 +17,7 @@ from ..values import VIDEOS
 from ..wording import printable
 
 NO_RATE: Final = (
-    "samples alone do not state how many a second there are; give them with their rate, "
+    "samples alone do not state how many there are per second; give them with their rate, "
     "(array, 16000), or a file."
 )
 CHANNELS: Final = 8  # of a sound, at most, where they come before time

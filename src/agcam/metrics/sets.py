@@ -75,7 +75,7 @@ def set_max_box_accuracy(rows: NDArray[Any], names: Sequence[str] = ()) -> float
     """
     rows, first = np.asarray(rows), halves(names)
     if len(first) != len(rows):
-        raise MetricError(f"{len(rows)} pictures have {len(first)} names; give one a picture")
+        raise MetricError(f"{len(rows)} pictures have {len(first)} names; give one per picture")
     there = tuned_max_box_accuracy(rows[first], rows[~first])
     back = tuned_max_box_accuracy(rows[~first], rows[first])
     share = first.mean() if len(first) else 0.0

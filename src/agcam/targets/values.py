@@ -87,7 +87,7 @@ def _one(function: Function, output: Any) -> Float[Tensor, "1"]:
     if not isinstance(value, Tensor) or value.numel() != 1 or value.ndim > 1:
         raise TargetError(
             f"the target {name!r} gives {_shape(value)} for {_shape(output)}; it must give one "
-            "number a picture, as lambda y: y[..., 3] - y[..., 5] does."
+            "number per picture, as lambda y: y[..., 3] - y[..., 5] does."
         )
     if not value.is_floating_point():
         raise TargetError(f"the target {name!r} gives {value.dtype}, which has no gradient.")

@@ -151,7 +151,7 @@ def preparation_text(
         time, bins = preparation.size
         guess = "a guess, " if preparation.guess else ""
         shape = f"a spectrogram of {time} columns, {preparation.step:g} s each, and {bins} rows"
-        return f"{shape} at {preparation.rate} samples a second ({guess}{preparation.source})"
+        return f"{shape} at {preparation.rate} samples per second ({guess}{preparation.source})"
     height, width = preparation.size
     numbers = "mean {}, std {}".format(
         *(

@@ -51,7 +51,7 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
         """
         wanted, data = await explain_request(request, uploads.limits)
         passes = _admitted_cost(uploads, queue, wanted)
-        if "overlay" in wanted.draw:  # held until the answer is sent: four bytes a pixel at most
+        if "overlay" in wanted.draw:  # held until the answer is sent: at most four bytes per pixel
             current_request().hold(4 * SHOWN_SIDE**2 * max(1, len(wanted.classes)))
         return await queue.run(lambda: _answer(uploads, wanted, data), passes)
 

@@ -88,7 +88,7 @@ def return_freed_memory() -> None:
     """Give the system what this process freed, where the C library can (glibc).
 
     What is kept of a picture lies between its freed activations, which glibc would not return:
-    20 MB a picture beside 10 MB kept. It takes 20 ms, 4 % of a first answer.
+    20 MB per picture beside 10 MB kept. It takes 20 ms, 4 % of a first answer.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
