@@ -296,12 +296,37 @@ def test_no_class_of_the_model_is_refused(model, tmp_path):
 
 def test_a_damaged_shard_is_removed_and_scanned_again(folder, model, tmp_path):
     first = agcam.audit(folder, model, out=tmp_path, batch_size=4).summary
-    shard = next((tmp_path / "scans").glob("*/0000/0000001.npz"))
+    shard = next((tmp_path / "scans").glob("*/0000/0000001-*.npz"))
     shard.write_bytes(shard.read_bytes()[:100])
     next((tmp_path / "scans").glob("*/columns/complete.json")).unlink()
     with pytest.raises(RunError, match="run the same command"):
         agcam.audit(folder, model, out=tmp_path, batch_size=4)
     assert agcam.audit(folder, model, out=tmp_path, batch_size=4).summary == first
+
+
+def test_what_changed_in_the_folder_is_scanned_again(model, tmp_path):
+    """Pictures of the same names with other contents, a repaired one, and other boxes."""
+    pictures, changed = lay_out(tmp_path / "p"), lay_out(tmp_path / "other", NAMES[::-1])
+    file, out = tmp_path / "boxes.csv", {"out": tmp_path / "out", "batch_size": 1, "tests": 0}
+    every = sorted(pictures.glob("*/*.png"))
+
+    def audited(right, **where):
+        lines = [f"{path},{path.parent.name},8,8,{right},60" for path in every]
+        file.write_text("\n".join(["path,label,left,top,right,bottom", *lines]))
+        return agcam.audit(file, model, layout="csv", **{**out, **where}).found
+
+    every[0].write_bytes(b"torn")
+    assert len({one.name for one in audited(40).failures}) == 1
+    shards = {path: path.stat().st_mtime_ns for path in out["out"].glob("scans/*/*/*.npz")}
+    for path in every[:3]:
+        path.write_bytes((changed / path.parent.name / path.name).read_bytes())
+    found, fresh = audited(40), audited(40, out=tmp_path / "fresh")
+    assert found.failures == ()
+    np.testing.assert_array_equal(found.pictures.label_map, fresh.pictures.label_map)
+    now = {path: path.stat().st_mtime_ns for path in out["out"].glob("scans/*/*/*.npz")}
+    assert len(now) == len(shards) == len(every)
+    assert len(now.items() & shards.items()) == len(every) - 3
+    assert (audited(60).pictures.truth.sum((1, 2)) > found.pictures.truth.sum((1, 2))).all()
 
 
 def test_the_same_model_again_changes_nothing(folder, model, tmp_path):

@@ -77,10 +77,25 @@ def _of_pictures(found: Findings) -> Iterator[str]:
             f"{LEAST} pictures ({names}): too few to see what speaks for "
             f"{'them' if len(few) > 1 else 'it'}."
         )
+    absent = _absent(found)
+    if absent and found.pictures.labelled.any():
+        names = ", ".join(absent[:NAMED]) + (", ..." if len(absent) > NAMED else "")
+        have = "have" if len(absent) > 1 else "has"
+        yield (
+            f"{len(absent)} of the model's {len(found.setup.classifier.class_names)} classes {have} "
+            f"no pictures here ({names})."
+        )
     missing = {failure.sample for failure in found.failures} - set(found.pictures.number.tolist())
     share = len(missing) / (len(missing) + len(found.pictures))
     if share >= FAILED:
         yield f"{_percent(share)} of the pictures could not be audited; failures.csv has why."
+
+
+def _absent(found: Findings) -> list[str]:
+    """The model's classes that no picture has."""
+    labels = _labels(found)
+    names = range(len(found.setup.classifier.class_names))
+    return [found.name(number) for number in names if number not in labels]
 
 
 def _percent(share: float) -> str:

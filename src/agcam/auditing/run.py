@@ -25,6 +25,7 @@ from .reasons import METHOD
 from .result import Audit
 from .scan import Scanned, Scanner, start_scanner
 from .shards import Shards
+from .stamps import stamps
 from .verdicts import read_verdicts
 
 OnPlan = Callable[[Plan, Resources, int], None]
@@ -60,7 +61,7 @@ def audit(
     """Find out what each class of a data set is recognized by, and what of it is suspicious.
 
     One recorded pass per picture gives prediction, maps and patches. The same call goes on where a
-    stopped one was.
+    stopped one was; pictures whose files were written to since are scanned again.
 
     Args:
         data: The pictures: a folder with a folder for each class, or what `layout` reads, or a data
@@ -93,6 +94,8 @@ def audit(
         AgcamError: One that names the fix; what was scanned is kept.
     """
     _ = ENGINES[engine]  # refused before the model is loaded
+    if tests < 0:
+        raise RunError(f"tests is a number of reasons, 0 for none, not {tests}")
     read = () if verdicts is None else read_verdicts(verdicts)
     loading = _Loading(arch, classes, preparation, scores, device)
     shape = {"limit": limit, "batch_size": batch_size, "threads": threads}
@@ -106,12 +109,12 @@ def audit(
         for setup in setups:
             made = plan(setup, tests * PASSES)
             keys.append(made.key[:12])
-            shards = Shards(scans / keys[-1], setup.shards)
+            shards = Shards(scans / keys[-1], stamps(setup))
             resources = resources_for(setup, workers, threads, address)
             if on_plan is not None:
                 on_plan(made, resources, len(shards.done()))
             one = _found(made, shards, ENGINES[engine](resources), report).with_verdicts(read)
-            proved = prove(one, tests, shards.folder / "tests", partial(report, "testing"))
+            proved = prove(one, tests, shards.tests, partial(report, "testing"))
             found.append(one.with_tests(proved))
         changes = compare(*found) if len(found) > 1 else None
         return Audit(Path(out), found[0], keys[0], changes).written()

@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from ..errors import RunError
 from ..maps import write_atomically
 from ..records import Failure
 from .scan import Scanned
+from .stamps import together
 from .values import Patches, Pictures
 
 FOLDER: Final = 1000  # files of shards in one folder
@@ -30,10 +31,24 @@ DAMAGE: Final = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 class Shards:
-    """The shards of one scan in a folder of its own; a killed process leaves only whole files."""
+    """The shards of one scan in a folder of its own; a killed process leaves only whole files.
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self.folder, self.count = folder, count
+    A shard's file has the stamp of its pictures in its name: what was scanned of other pictures
+    under the same names is not taken for theirs.
+    """
+
+    def __init__(self, folder: Path, stamps: Sequence[str]) -> None:
+        self.folder, self.stamps, self.stamp = folder, stamps, together(stamps)
+
+    @property
+    def count(self) -> int:
+        """How many shards there are."""
+        return len(self.stamps)
+
+    @property
+    def tests(self) -> Path:
+        """The folder for what is tested on these pictures."""
+        return self.folder / "tests" / self.stamp
 
     def done(self) -> set[int]:
         """The shards that are there; whether a file can be read is seen when it is."""
@@ -45,8 +60,12 @@ class Shards:
         about = {"failures": scanned.failures, "forwards": scanned.forwards}
         columns: dict[str, Any] = {**scanned.columns, "about": _as_bytes(about)}
         np.savez(buffer, **columns)
+        path = self._path(shard)
         (self.folder / "columns" / COMPLETE).unlink(missing_ok=True)
-        write_atomically(self._path(shard), buffer.getvalue())
+        write_atomically(path, buffer.getvalue())
+        for old in path.parent.glob(f"{shard:07}-*.npz"):
+            if old != path:
+                old.unlink()
 
     def read(self, shard: int) -> Scanned:
         """A shard; RunError, after its file is removed, where that is damaged."""
@@ -71,7 +90,7 @@ class Shards:
             RunError: No picture was scanned.
         """
         target = self.folder / "columns"
-        failures = _failures(target)
+        failures = self._failures(target)
         if failures is None:
             shutil.rmtree(target, ignore_errors=True)
             failures = self._merge(target)
@@ -114,22 +133,24 @@ class Shards:
             row, patch = row + count, patch + some
         for column in made.values():
             column.flush()
-        write_atomically(target / COMPLETE, json.dumps(failures).encode())
+        about = {"stamp": self.stamp, "failures": failures}
+        write_atomically(target / COMPLETE, json.dumps(about).encode())
         return tuple(failures)
+
+    def _failures(self, target: Path) -> tuple[Failure, ...] | None:
+        """What could not be scanned; None where the columns are not complete, or of others."""
+        try:
+            about = json.loads((target / COMPLETE).read_bytes())
+            rows = about["failures"] if about["stamp"] == self.stamp else None
+            return None if rows is None else tuple(Failure(*row) for row in rows)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
 
     def _each(self) -> Iterator[Scanned]:
         return (self.read(shard) for shard in sorted(self.done()))
 
     def _path(self, shard: int) -> Path:
-        return self.folder / f"{shard // FOLDER:04}" / f"{shard:07}.npz"
-
-
-def _failures(target: Path) -> tuple[Failure, ...] | None:
-    """What could not be scanned; None where the columns are not complete."""
-    try:
-        return tuple(Failure(*row) for row in json.loads((target / COMPLETE).read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None
+        return self.folder / f"{shard // FOLDER:04}" / f"{shard:07}-{self.stamps[shard]}.npz"
 
 
 def _room(path: Path, column: NDArray[Any], rows: int) -> Any:
