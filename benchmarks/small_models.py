@@ -168,6 +168,28 @@ def swin():
     )
 
 
+def vit_mean(pooled="avg"):
+    """A ViT of four blocks on 6 x 6 patches of 8 pixels, read by the mean of its patches."""
+    from timm.models.vision_transformer import VisionTransformer
+
+    return VisionTransformer(
+        img_size=SIDE,
+        patch_size=8,
+        embed_dim=64,
+        depth=4,
+        num_heads=4,
+        mlp_ratio=2,
+        num_classes=len(DIGITS),
+        global_pool=pooled,
+        class_token=pooled == "token",
+    )
+
+
+def vit_class():
+    """The same, read by a class token."""
+    return vit_mean("token")
+
+
 def _hugging_face(kind, **options):
     import transformers
 
@@ -200,12 +222,19 @@ def timesformer():
     )
 
 
-MODELS = {"swin": swin, "videomae": videomae, "timesformer": timesformer}
+MODELS = {
+    "swin": swin,
+    "videomae": videomae,
+    "timesformer": timesformer,
+    "vit_mean": vit_mean,
+    "vit_class": vit_class,
+}
+CLIPS = ("videomae", "timesformer")
 
 
 def drawn(name, scenes, count):
     """Pixels, labels and masks of what a model takes."""
-    return scenes.pictures(count) if name == "swin" else scenes.clips(count)
+    return scenes.clips(count) if name in CLIPS else scenes.pictures(count)
 
 
 def train(name, some, seconds, batch=32, seed=0):

@@ -37,18 +37,28 @@ class _ResidualSum(torch.autograd.Function):
         return gradient * held * weights[0], gradient * held * weights[1], None
 
 
+GATES = {F.gelu, F.silu, F.hardswish, F.relu}
+SOFTMAX = {F.softmax, torch.softmax, torch.Tensor.softmax}
+
+
 class OtherDerivatives(TorchFunctionMode):
+    """`flat` is what softmaxes do not pass on: their output at its gradient, less their input."""
+
     def __init__(self, gamma=None):
         super().__init__()
-        self.gamma = gamma
+        self.gamma, self.flat = gamma, 0.0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func is F.layer_norm:
             return self.norm(*args, **kwargs)
-        if func in (F.gelu, F.silu):
+        if func in GATES:
             x = args[0]
-            return x * (func(x.detach(), *args[1:], **kwargs) / x.detach())
+            return x * (func(x.detach().clone(), *args[1:], **kwargs) / x.detach())
+        if func is F.batch_norm:
+            return self.batch_norm(*args, **kwargs)
+        if func in SOFTMAX and args[0].requires_grad:
+            return self.softmax(args[0])
         if func is F.normalize:
             x = args[0]
             return x / x.detach().norm(dim=-1, keepdim=True).clamp(min=1e-12)
@@ -73,7 +83,22 @@ class OtherDerivatives(TorchFunctionMode):
         scale = query.shape[-1] ** -0.5 if scale is None else scale
         scores = half(query) @ half(key).mT * scale
         scores = scores if attn_mask is None else scores + attn_mask
-        return half(scores.softmax(-1)) @ half(value)
+        return half(self.softmax(scores)) @ half(value)
+
+    def softmax(self, scores):
+        found = scores.softmax(-1)
+
+        def passed(gradient):
+            back = found * (gradient - (gradient * found).sum(-1, keepdim=True))
+            self.flat += float((gradient * found).sum() - (back * scores).sum())
+
+        found.register_hook(passed)
+        return found
+
+    def batch_norm(self, x, mean, variance, weight=None, bias=None, eps=1e-5, **_):
+        shape = (1, -1, *(1,) * (x.ndim - 2))
+        scale = weight / (variance + eps).sqrt()
+        return (x - mean.view(shape)) * scale.view(shape) + bias.view(shape)
 
 
 def truth(model, stem, picture, target, gamma=None):
@@ -95,3 +120,30 @@ def truth(model, stem, picture, target, gamma=None):
     finally:
         hook.remove()
     return (leaves[0] * gradient).sum(1)[0].detach()
+
+
+def account(model, picture, target):
+    """What the picture, the model's constants and its softmaxes have of a logit, and the logit.
+
+    Constants are all that is added, or stands beside the tokens: every parameter that nothing is
+    multiplied with, and the means of batch norms.
+    """
+    leaf = picture.clone().requires_grad_()
+    constants = [
+        tensor
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+        if any(part in name for part in ("bias", "cls_token", "pos_embed", "running_mean"))
+        and tensor.is_floating_point()
+    ]
+    for one in (*model.parameters(), *constants):
+        one.requires_grad_(any(one is constant for constant in constants))
+    mode = OtherDerivatives()
+    with torch.enable_grad(), mode:
+        logit = model(leaf)[0, target]
+    first, *others = torch.autograd.grad(logit, [leaf, *constants], allow_unused=True)
+    added = [
+        float((c.detach() * g).sum())
+        for c, g in zip(constants, others, strict=True)
+        if g is not None
+    ]
+    return float((leaf.detach() * first).sum()), sum(added), mode.flat, float(logit.detach())

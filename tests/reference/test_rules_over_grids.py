@@ -1,9 +1,13 @@
 """Rules of relevance over several grids: against other derivatives, and what they keep."""
 
+import copy
+
+import families
 import other_families
 import pytest
 import relevance_over_grids
 import rules_over_grids
+import timm
 import torch
 from torch import nn
 
@@ -58,10 +62,55 @@ def test_lrp_neither_makes_nor_loses_relevance_over_several_grids(name):
         (relevance,) = tape.walk(LRP.with_own({}, 1e-9), 3, tape.tokens).signals
         session.relevance(method, torch.tensor([[3]]))
     assert float(relevance.sum()) == pytest.approx(1, abs=0.02)
-    assert session.completeness_errors == [pytest.approx(abs(1 - float(relevance.sum())))]
+    ((error, _),) = session.incomplete
+    assert error == pytest.approx(abs(1 - float(relevance.sum())))
     assert any(
         "completeness error" in note for note in agcam.explain(model, pixels, 3, "lrp").notes
     )
+
+
+SMALL = {
+    "levit": families.CASES["levit"].make,
+    "tiny_vit": families.made(
+        timm.models.tiny_vit.TinyVit,
+        embed_dims=(8, 8, 12, 16),
+        depths=(1, 1, 1, 1),
+        num_heads=(1, 1, 2, 2),
+        window_sizes=(4, 4, 4, 2),
+        drop_path_rate=0.0,
+    ),
+    "crossvit": families.made(
+        timm.models.crossvit.CrossVit,
+        img_size=64,
+        patch_size=(8, 16),
+        embed_dim=(8, 16),
+        depth=((1, 2, 0),),
+        num_heads=(2, 2),
+        mlp_ratio=(2, 2, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_attn_lrp_keeps_account_of_all_but_the_softmax(name):
+    """Batch norms, class tokens and positions add to the logit; only softmaxes lose a part."""
+    model, pixels = SMALL[name](), torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    for part in model.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.running_mean.normal_()
+    other = copy.deepcopy(model)  # models keep the biases of their attention between passes
+    classifier, method = agcam.load(model), METHODS["attn_lrp"]
+    with evaluation_mode(model):
+        session = trace(classifier, pixels, [method])
+        trace_ = session.trace(method, torch.tensor([3]))
+    found, first = trace_.account, trace_.blocks[0]
+    tokens = float((first.tokens * first.token_gradients).sum())
+    passed, constants, flat, logit = rules_over_grids.account(other, pixels, 3)
+    assert passed + constants + flat == pytest.approx(logit)
+    assert float(found.error) == pytest.approx(flat)
+    # what a stem's own biases add is in its feature map
+    assert tokens + float(found.biases) == pytest.approx(passed + constants)
+    assert found.operations == ("_softmax",)
 
 
 class _TwoStems(nn.Module):

@@ -31,6 +31,14 @@ ONE_OUTPUT: Final = (
     "one output has no softmax: it is taken as the logit of yes against no (sigmoid); of a "
     'regression say scores="none" (--scores none)',
 )
+LARGE_ERROR: Final = 0.01
+LOST_IN: Final = {
+    "_softmax": ", most of it in the softmax: its rule is a first-order expansion, which gives "
+    "nothing to what attention is where all scores are equal",
+    "convolution": ", most of it in convolutions: where all terms of an output are negative the "
+    "rule passes nothing on",
+}
+"""Why rules lose a part of the logit in an operation, by torch's name of it."""
 LIBRARIES: Final = ("torch", "timm", "transformers", "torchvision", "open_clip_torch", "numpy")
 
 
@@ -131,10 +139,11 @@ def _flat(method: Method, classifier: Classifier, found: Maps) -> tuple[str, ...
 
 
 def _completeness(method: Method, maps: Maps) -> tuple[str, ...]:
-    if not maps.errors:
+    if not maps.incomplete:
         return ()
-    error = max(maps.errors)
-    return (f"{method.name}: completeness error at most {error:.1e} of the target's logit",)
+    error, operation = max(maps.incomplete)
+    why = LOST_IN.get(operation, f", most of it in {operation!r}") if error > LARGE_ERROR else ""
+    return (f"{method.name}: completeness error at most {error:.1e} of the target's logit{why}",)
 
 
 @cache

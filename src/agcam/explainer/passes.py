@@ -13,7 +13,7 @@ from torch import Tensor
 from ..binding import BoundTarget, to_model
 from ..errors import AgcamError, ModelError
 from ..tracing import Session, evaluation_mode, trace
-from ..values import Classifier, Grid, Method, precise, split
+from ..values import Classifier, Grid, Incomplete, Method, precise, split
 from .blocks import block_maps_of
 from .views import ONE, Views, views_of
 
@@ -46,7 +46,7 @@ class Maps:
     grid: Grid
     tracer: str
     views: Views = ONE
-    errors: tuple[float, ...] = ()  # of completeness, if the method's evidence knows it
+    incomplete: tuple[Incomplete, ...] = ()  # if the method's evidence knows it
     block_maps: Float[Tensor, "batch target block head *time rows columns"] | None = None
 
     def chosen(self, columns: Tensor, target: Tensor) -> Maps:
@@ -74,7 +74,7 @@ def join(parts: Sequence[Maps], dim: int) -> Maps:
         columns=torch.cat([part.columns for part in parts]) if dim == 0 else parts[0].columns,
         target=torch.cat([part.target for part in parts], dim),
         grid_map=torch.cat([part.grid_map for part in parts], dim),
-        errors=tuple(error for part in parts for error in part.errors),
+        incomplete=tuple(one for part in parts for one in part.incomplete),
         block_maps=torch.cat(blocks, dim) if blocks else None,
     )
 
@@ -198,7 +198,7 @@ def maps_of(
         grid,
         session.tracer(method),
         views,
-        errors=tuple(session.completeness_errors),
+        incomplete=tuple(session.incomplete),
     )
 
 

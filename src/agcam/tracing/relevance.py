@@ -45,7 +45,8 @@ class Tapes:
             walks = self._walks(rules, target, lambda one: [*one.attention, one.tokens[0]])
             relevance = self._side_by_side([each.signals[:-1] for each in walks])
             trace = self._trace(GRADIENT, target, tuple(relevance))
-            return replace(trace, account=self._kept(walks))
+            shares = trace.reads.new_ones(len(walks), dtype=torch.float64)
+            return replace(trace, account=_account(walks, shares))
         return self._trace(rules, target, ())
 
     def _trace(self, rules: Rules, target: Tensor, relevance: tuple[Tensor, ...]) -> GraphTrace:
@@ -64,7 +65,7 @@ class Tapes:
             )
             for index, inside in enumerate(first.inside)
         )
-        account = self._account(walks, target)
+        account = _account(walks, self._logits(target))
         places = recording.layout.places
         return GraphTrace(blocks, recording.reads(), recording.grid, relevance, account, places)
 
@@ -74,20 +75,9 @@ class Tapes:
         pairs = zip(self.tapes, target, strict=True)
         return [one.walk(rules, chosen, wanted(one)) for one, chosen in pairs]
 
-    def _account(self, walks: Sequence[Walk], target: Tensor) -> Account:
+    def _logits(self, target: Tensor) -> Tensor:
         logits = self.recording.logits
-        chosen = precise(logits.gather(1, target.to(logits.device)[:, None])[:, 0])
-        return Account(
-            chosen,
-            chosen.new_tensor([each.biases for each in walks]),
-            chosen.new_tensor([each.error for each in walks]),
-        )
-
-    def _kept(self, walks: Sequence[Walk]) -> Account:
-        """Relevance is shares of the logit, all of which are to reach the tokens."""
-        whole = precise(self.recording.logits).new_ones(len(walks))
-        reached = torch.stack([each.signals[-1].sum().to(whole) for each in walks])
-        return Account(whole, torch.zeros_like(whole), whole - reached)
+        return precise(logits.gather(1, target.to(logits.device)[:, None])[:, 0])
 
     def _side_by_side(self, pictures: Sequence[Sequence[Tensor]]) -> list[Any]:
         """Tensors of each picture as batches: of every attention, then, if there, of the tokens."""
@@ -101,3 +91,15 @@ class Tapes:
                 together = torch.cat(parts)
                 found.append(places[number].as_batch(together) if places else together)
         return found
+
+
+def _account(walks: Sequence[Walk], logit: Tensor) -> Account:
+    """Where the logit went; of rules of relevance, which carry shares of it, `logit` is 1."""
+    return Account(
+        logit,
+        logit.new_tensor([each.biases for each in walks]),
+        logit.new_tensor([sum(each.errors.values()) for each in walks]),
+        tuple(
+            max(each.errors, key=lambda name: abs(each.errors[name]), default="") for each in walks
+        ),
+    )

@@ -210,6 +210,7 @@ LRP: Final = Rules(
     ),
     constants=frozenset(SPREADS.split()),
     stabilizer=1e-9,  # of the authors' program
+    relevance=True,
 )
 
 GRADIENT: Final = Rules("gradient", {}, others=gradient)

@@ -16,6 +16,7 @@ from ..values import (
     Classifier,
     Grid,
     GridTrace,
+    Incomplete,
     Method,
     Needs,
     ReadTrace,
@@ -61,7 +62,7 @@ class Session:
         self.classifier, self._replay = classifier, replay
         self.chunk, self.report = chunk, report
         self._sources: dict[str, Any] = {} if replay is None else {"replay": replay}
-        self.completeness_errors: list[float] = []  # of the last map, where they are known
+        self.incomplete: list[Incomplete] = []  # of the last map, where it is known
 
     def renewed(self) -> Session:
         """The same recording and replay, and nothing else that was made of it: that is freed."""
@@ -75,7 +76,7 @@ class Session:
         A class-agnostic map is made once; where the replay is read, targets share passes back.
         """
         batch, count = targets.shape
-        self.completeness_errors = []
+        self.incomplete = []
         if not method.class_specific:
             relevance = method.function(self.trace(method, targets[:, 0]))
             return relevance[:, None].expand(-1, count, -1)
@@ -99,7 +100,7 @@ class Session:
             trace = self.trace(method, column)
             account = getattr(trace, "account", None)
             if account is not None:
-                self.completeness_errors += account.completeness_error.tolist()
+                self.incomplete += account.incomplete
             yield trace
 
     def trace(self, method: Method, target: Tensor) -> Any:

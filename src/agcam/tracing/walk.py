@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -25,7 +26,8 @@ class Rules:
     What `constants` compute counts as given: nothing goes back through them. An operation that
     has neither takes the rule for `others`; where there is none it is refused by name, never
     passed over. `stabilizer` keeps the rules' divisions from zero. `residual` is whether they
-    distinguish residual sums from others.
+    distinguish residual sums from others, `relevance` whether they carry shares of the logit that
+    add up, not gradients.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Rules:
     others: Rule | None = None
     stabilizer: float = 0.0
     residual: bool = False
+    relevance: bool = False
 
     def with_own(self, own: Mapping[str, Rule], stabilizer: float) -> Rules:
         """The same with rules of the caller's, which come first, and another stabilizer."""
@@ -61,15 +64,18 @@ class Walk:
     """What a walk found: signals at the `wanted` places, and what got lost on the way.
 
     Of an operation's output, `biases` is what its constant terms (of a linear layer, a norm, a
-    sum) add; `error` is what else its inputs times what goes back to them fall short by.
+    sum, constants beside or in the place of numbers) add; `errors` is what else its inputs times
+    what goes back to them fall short by, by torch's name of it.
     """
 
     signals: list[Tensor]
     biases: float
-    error: float
+    errors: Mapping[str, float]
 
 
-HAVE_BIASES: Final = frozenset(
+FILLED: Final = frozenset(["cat", "stack", "where", "masked_fill", "constant_pad_nd"])
+"""Operations whose outputs may be constants in part; these take shares of relevance too."""
+WITH_BIASES: Final = FILLED.union(
     [
         *("add", "sub", "addmm", "convolution"),
         *("native_layer_norm", "_fused_rms_norm", "native_group_norm", "native_batch_norm"),
@@ -81,7 +87,8 @@ HAVE_BIASES: Final = frozenset(
 def walk(tape: Tape, rules: Rules, end: int, signal: Tensor, wanted: Sequence[int]) -> Walk:
     """Carry `signal` back from the place `end`; what has arrived at each of the `wanted` places."""
     live = _live(tape, rules)
-    signals, lost = {end: signal}, {True: 0.0, False: 0.0}
+    signals, errors, biases = {end: signal}, defaultdict[str, float](float), 0.0
+    constants = FILLED if rules.relevance else WITH_BIASES
     with without_autocast(signal):
         for step in reversed(tape.steps):
             arrived = [signals.get(number) for number in step.outputs]
@@ -90,15 +97,18 @@ def walk(tape: Tape, rules: Rules, end: int, signal: Tensor, wanted: Sequence[in
                 continue
             call = tape.call(step, inputs, rules.stabilizer)
             back = _checked(step, call, rules.of(step.name)(call, arrived))
-            gap = _along(call.outputs, arrived) - _along(call.inputs, back)
-            lost[step.name in HAVE_BIASES] += gap
+            gap = _carried(call.outputs, arrived, rules) - _carried(call.inputs, back, rules)
+            if step.name in constants:
+                biases += gap
+            else:
+                errors[step.name] += gap
             for number, one in zip(inputs, back, strict=True):
                 if one is not None:
                     signals[number] = signals[number] + one if number in signals else one
             for number in {*step.outputs}.difference(wanted, step.inputs):
                 signals.pop(number, None)
     found = [signals.get(n, torch.zeros_like(precise(tape.values[n]))) for n in wanted]
-    return Walk(found, lost[True], lost[False])
+    return Walk(found, biases, errors)
 
 
 def _live(tape: Tape, rules: Rules) -> set[int]:
@@ -124,8 +134,13 @@ def _checked(step: Step, call: Call, back: Signals) -> Signals:
     return back
 
 
-def _along(values: Sequence[Tensor], signals: Signals) -> float:
-    """`<value, signal>` of those that have a signal."""
-    pairs = zip(values, signals, strict=True)
-    products = (float((value * signal).sum()) for value, signal in pairs if signal is not None)
-    return sum(products, 0.0)
+def _carried(values: Sequence[Tensor], signals: Signals, rules: Rules) -> float:
+    """The logit that signals carry: their sum, or `<value, signal>` of gradients."""
+    pairs = [
+        (value, signal) for value, signal in zip(values, signals, strict=True) if signal is not None
+    ]
+    if rules.relevance:
+        return sum((float(signal.sum()) for _, signal in pairs), 0.0)
+    # a masked score is infinite, and nothing goes back to it
+    products = (torch.where(signal == 0, 0.0, value * signal) for value, signal in pairs)
+    return sum((float(product.sum()) for product in products), 0.0)

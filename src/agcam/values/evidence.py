@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from einops import reduce
@@ -109,23 +109,33 @@ class GraphBlock:
     token_gradients: Float[Tensor, "batch token dim"]
 
 
+class Incomplete(NamedTuple):
+    """The share of a logit that rules lose, and the operation where most of it gets lost."""
+
+    error: float
+    operation: str
+
+
 @dataclass(frozen=True)
 class Account:
     """Where a logit goes, by rules of gradients.
 
     `logit = <tokens, token_gradients of the first block> + biases + error`: `biases` is what the
-    model's constants (biases, masks) add, `error` what the rules neither pass on nor give to them.
-    Rules of relevance carry shares: their `logit` is 1, and constants take none.
+    model's constants (biases, masks, class tokens) add, `error` what the rules neither pass on nor
+    give to them, most of it in `operations` (torch's names). Rules of relevance carry shares: their
+    `logit` is 1, and of constants those take some that stand beside the tokens.
     """
 
     logit: Float[Tensor, " batch"]
     biases: Float[Tensor, " batch"]
     error: Float[Tensor, " batch"]
+    operations: tuple[str, ...]
 
     @property
-    def completeness_error(self) -> Float[Tensor, " batch"]:
-        """The part of the logit that the rules account for nowhere, as a share of it."""
-        return self.error.abs() / self.logit.abs()
+    def incomplete(self) -> list[Incomplete]:
+        """The completeness error of each picture: the part of the logit that is lost."""
+        errors = (self.error.abs() / self.logit.abs()).tolist()
+        return [Incomplete(*one) for one in zip(errors, self.operations, strict=True)]
 
 
 @dataclass(frozen=True)
