@@ -167,6 +167,19 @@ def test_a_request_of_the_page_that_stops_is_refused(attacked):
     assert time.monotonic() - start < SOON
 
 
+def test_a_body_byte_by_byte_does_not_wait_longer(attacked):
+    with closing(attacked.connect()) as place:
+        place.sendall(form()[:-200])
+        start = time.monotonic()
+        try:
+            for _ in range(100):
+                place.sendall(b"a")
+                time.sleep(0.1)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert 2.5 < time.monotonic() - start < 2.5 + SOON
+
+
 def test_answers_that_nobody_reads_are_given_up(attacked):
     asking = form(fields=[("draw", "overlay")] + [("classes", "1")] * 8, picture=png(1, (700, 700)))
     with closing(socket.socket()) as place:

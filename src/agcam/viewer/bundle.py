@@ -9,7 +9,7 @@ from typing import Final
 
 ASSETS: Final = files(__package__).joinpath("assets")
 """The folder of the viewer's modules and style, for a server."""
-LAYOUTS: Final = {"viewer": ("page",), "audit": ("audit", "page")}
+LAYOUTS: Final = {"viewer": ("sortable", "page"), "audit": ("sortable", "audit", "page")}
 """The modules of a page of each layout; those that others import come with them."""
 _IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)

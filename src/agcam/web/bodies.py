@@ -1,4 +1,4 @@
-"""Bodies of requests: bounded in bytes and time, in memory only, never on a disk."""
+"""Bodies of requests: bounded in bytes, in memory only, never on a disk."""
 
 from __future__ import annotations
 
@@ -45,35 +45,20 @@ class Body:
                 text,
             ),
         }.get(scope["path"], ("request", SELECTION_BYTES, "64 kB"))
-        self._end: float | None = None
 
     async def receive(self) -> Message:
-        """The next message; raises HTTPException and BusyError for what is too much or too slow."""
-        if not self.is_unread:
-            return await self._receive()
-        message = await self._in_time()
-        self._arrived += len(message.get("body", b""))
-        if max(self._announced, self._arrived) > self._most:
-            raise HTTPException(
-                413, f"the {self._name} is larger than {self._text}; make it smaller first."
-            )
-        self._hold(len(message.get("body", b"")))
-        self.is_unread = message["type"] == "http.request" and message.get("more_body", False)
+        """The next message; raises HTTPException and BusyError for what is too much."""
+        message = await self._receive()
+        if self.is_unread:
+            part = len(message.get("body", b""))
+            self._arrived += part
+            if max(self._announced, self._arrived) > self._most:
+                raise HTTPException(
+                    413, f"the {self._name} is larger than {self._text}; make it smaller first."
+                )
+            self._hold(part)
+            self.is_unread = message.get("more_body", False)
         return message
-
-    async def _in_time(self) -> Message:
-        limits, now = self._limits, anyio.current_time()
-        self._end = self._end or now + limits.upload_seconds
-        try:
-            with anyio.fail_after(max(0.0, min(limits.silent_seconds, self._end - now))):
-                return await self._receive()
-        except TimeoutError:
-            raise HTTPException(
-                408,
-                f"the {self._name} did not arrive: it must be here within "
-                f"{limits.upload_seconds:.0f} seconds, with no pause of "
-                f"{limits.silent_seconds:.0f}.",
-            ) from None
 
     async def drain(self, seconds: float, most: int) -> None:
         """Read what still comes, so that the client reads its answer before the connection ends."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+from cachetools import TTLCache
 from PIL import Image
 
 from .limits import Limits
@@ -17,7 +19,7 @@ Key = tuple[str, str]
 """(visitor, upload): neither can be guessed, and both are needed."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Upload:
     """A picture as it came (`data`), as it is shown, and its latest recording."""
 
@@ -25,7 +27,6 @@ class Upload:
     name: str
     shown: Image.Image
     recording: CachedRecording | None = None
-    used: float = 0.0  # by the cache's clock
 
     @cached_property
     def nbytes(self) -> int:
@@ -43,53 +44,41 @@ class UploadCache:
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limits, self._clock = limits, clock
-        self._lock = threading.Lock()
-        self._entries: dict[Key, Upload] = {}  # in the order of their last use
+        self._kept_pictures, self._lock = limits.kept_pictures, threading.Lock()
+        self._entries: TTLCache[Key, Upload] = TTLCache(
+            limits.kept_bytes, limits.kept_seconds, clock, getsizeof=lambda upload: upload.nbytes
+        )
 
     def put(self, key: Key, upload: Upload, *, only_in_place: bool = False) -> None:
         """Keep an upload, if wanted only in place of one; others may be dropped for it."""
         with self._lock:
             if self._entries.pop(key, None) is None and only_in_place:
                 return
-            self._use(key, upload)
+            with suppress(ValueError):  # it is larger than all that may be kept
+                self._entries[key] = upload
             own = [other for other in self._entries if other[0] == key[0]]
-            for other in own[: -self._limits.kept_pictures]:
+            for other in own[: -self._kept_pictures]:
                 del self._entries[other]
-            self._drop()
 
     def get(self, key: Key) -> Upload | None:
         """The upload, which counts as used now; None if it was dropped or never put."""
         with self._lock:
-            self._drop()
             upload = self._entries.pop(key, None)
             if upload is not None:
-                self._use(key, upload)
+                self._entries[key] = upload  # the last in the row, and kept as long again
             return upload
 
     def sweep(self) -> None:
         """Drop what is too old, also when nobody uses the cache."""
         with self._lock:
-            self._drop()
+            self._entries.expire()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        with self._lock:
+            return len(self._entries)
 
     @property
     def nbytes(self) -> int:
         """Bytes of everything kept."""
         with self._lock:
-            return sum(entry.nbytes for entry in self._entries.values())
-
-    def _use(self, key: Key, upload: Upload) -> None:
-        upload.used = self._clock()
-        self._entries[key] = upload
-
-    def _drop(self) -> None:
-        oldest = self._clock() - self._limits.kept_seconds
-        total = sum(entry.nbytes for entry in self._entries.values())
-        for key, entry in list(self._entries.items()):
-            if entry.used >= oldest and total <= self._limits.kept_bytes:
-                break
-            total -= entry.nbytes
-            del self._entries[key]
+            return int(self._entries.currsize)

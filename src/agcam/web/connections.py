@@ -19,7 +19,10 @@ from .limits import Limits
 HEAD_BYTES: Final = 16_000
 BUSY: Final = "too many connections are open; try again in a moment."
 MALFORMED: Final = "this is not a request of HTTP/1.1."
-LATE: Final = "the request did not arrive within {:.0f} seconds."
+LATE: Final = (
+    "the request did not arrive within {:.0f} seconds, or its body within {:.0f}, with no pause of "
+    "{:.0f}."
+)
 
 
 class Connection(H11Protocol):
@@ -32,15 +35,22 @@ class Connection(H11Protocol):
         self.last_data = time.monotonic()
         self.is_over, self._dropped = False, 0  # bytes that arrived after a refusal
         self._deadline: asyncio.TimerHandle | None = None
+        self._body: tuple[Any, float] = None, 0.0  # the request whose body is arriving, and until when
         super().connection_made(transport)
         self._expect(self.limits.head_seconds, self._refuse_late)
         if not self._finds_room():
-            self._refuse(503, BUSY)
+            refused = [each for each in self._all() if each.is_over]
+            if len(refused) < self.limits.connections:
+                self._refuse(503, BUSY)
+            else:
+                self.drop()  # those that were refused are open for a moment, but not without end
+
+    def _all(self) -> list[Connection]:
+        return [each for each in self.connections if isinstance(each, Connection)]
 
     def _finds_room(self) -> bool:
         """Whether there may be one more connection; the longest silent one is closed for it."""
-        open_ones = [each for each in self.connections if isinstance(each, Connection)]
-        others = [each for each in open_ones if each is not self and not each.is_over]
+        others = [each for each in self._all() if each is not self and not each.is_over]
         own = [each for each in others if each.address == self.address]
         crowd = own if len(own) >= self.limits.address_connections else others
         if crowd is others and len(others) < self.limits.connections:
@@ -80,18 +90,13 @@ class Connection(H11Protocol):
             if self._dropped > LINGER_BYTES:
                 self.drop()
             return
-        before = self.cycle
-        if self._deadline is None and self.is_answered:
-            self._expect(self.limits.head_seconds, self._refuse_late)
         super().data_received(data)
-        if self.cycle is not before and not self.is_over:
-            self._expect()
+        self._await_client()
 
     def on_response_complete(self) -> None:
         """A request was answered; the next one may have begun to arrive."""
         super().on_response_complete()
-        if self.conn.trailing_data[0] and self._deadline is None and self.is_answered:
-            self._expect(self.limits.head_seconds, self._refuse_late)
+        self._await_client()
 
     def pause_writing(self) -> None:
         """The client does not read."""
@@ -101,9 +106,8 @@ class Connection(H11Protocol):
     def resume_writing(self) -> None:
         """The client reads on."""
         self.last_data = time.monotonic()
-        if not self.is_over:
-            self._expect()
         super().resume_writing()
+        self._await_client()
 
     def send_400_response(self, msg: str) -> None:
         """What arrived is not a request."""
@@ -118,6 +122,20 @@ class Connection(H11Protocol):
             place.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
+    def _await_client(self) -> None:
+        """Set a deadline for what the client does next: the rest of a head, more of a body."""
+        limits, now = self.limits, self.loop.time()
+        if self.is_over or self.flow.write_paused:
+            return
+        if self.conn.their_state is h11.SEND_BODY:
+            if self._body[0] is not self.cycle:
+                self._body = self.cycle, now + limits.upload_seconds
+            self._expect(min(limits.silent_seconds, self._body[1] - now), self._refuse_late)
+        elif not (self.is_answered and self.conn.trailing_data[0]):
+            self._expect()
+        elif self._deadline is None:
+            self._expect(limits.head_seconds, self._refuse_late)
+
     def _expect(self, seconds: float = 0, otherwise: Callable[[], None] | None = None) -> None:
         """The client has so many seconds for what it does next; by default, for ever."""
         if self._deadline is not None:
@@ -125,7 +143,9 @@ class Connection(H11Protocol):
         self._deadline = otherwise and self.loop.call_later(seconds, otherwise)
 
     def _refuse_late(self) -> None:
-        self._refuse(408, LATE.format(self.limits.head_seconds))
+        limits = self.limits
+        times = limits.head_seconds, limits.upload_seconds, limits.silent_seconds
+        self._refuse(408, LATE.format(*times))
 
     def _refuse(self, status: int, text: str) -> None:
         body = json.dumps({"error": text}).encode()
@@ -138,6 +158,9 @@ class Connection(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
+        if not self.is_answered:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.is_over = True  # closed a little later: at once, what still comes would reset it
         if self.transport.can_write_eof():
             self.transport.write_eof()

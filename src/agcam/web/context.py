@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from contextvars import ContextVar
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope
 
 from ..errors import BusyError
@@ -74,8 +73,5 @@ def current_request() -> RequestContext:
 
 def visitor_of(scope: Scope) -> str:
     """The visitor's name in the request's cookie, "" where there is no valid one."""
-    try:
-        morsel = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None and VISITOR.fullmatch(morsel.value) else ""
+    name = HTTPConnection(scope).cookies.get(COOKIE, "")
+    return name if VISITOR.fullmatch(name) else ""

@@ -55,7 +55,7 @@ class Middleware:
         answer = _Answer(send, body, self.security.headers(scope, name if named else None))
         try:
             app = self.security.refusal(scope) or self.app
-            await app(self.security.without_claims(scope), body.receive, answer.send)
+            await app(scope, body.receive, answer.send)
         except ClientDisconnect:
             pass
         except asyncio.CancelledError:

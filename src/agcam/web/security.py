@@ -21,7 +21,6 @@ from ..viewer import policy
 from .context import COOKIE
 
 HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
-FORWARDED: Final = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-original-.*")
 POLICY: Final = (  # the page can call nobody but its own server
     f"default-src 'none'; {policy()}; connect-src 'self'; img-src 'self' data: blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -57,12 +56,6 @@ class Security:
         if cookie is not None:
             ours["set-cookie"] = f"{COOKIE}={cookie}; Path=/; HttpOnly; {self._cookie}"
         return ours
-
-    def without_claims(self, scope: Scope) -> Scope:
-        """A request without headers in which anybody claims another address or name."""
-        given = scope["headers"]
-        kept = [pair for pair in given if not FORWARDED.fullmatch(pair[0].lower())]
-        return {**scope, "headers": kept}
 
     def refusal(self, scope: Scope) -> JSONResponse | None:
         """Why a request is not answered, if it is not."""

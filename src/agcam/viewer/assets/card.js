@@ -4,12 +4,11 @@ import { Memo } from "./dom.js";
 import { decodeFloats, rangeOnPixels } from "./pixels.js";
 import { squareOf } from "./regions.js";
 
-/** A card, as agcam's viewer/data.py describes it. @typedef {Record<string, any>} CardData */
-
+/** A card, as agcam's viewer/data.py describes it. */
 export class Card {
-	/** `hooks` as in viewer.js: they fetch what the card lacks. @param {CardData} data */
-	constructor(data, hooks = {}) {
-		Object.assign(this, { data, hooks, coming: new Map(), memo: new Memo() });
+	/** `hooks` as in viewer.js fetch what the card lacks; then `changed` is called. */
+	constructor(data, hooks, changed) {
+		Object.assign(this, { data, hooks, changed, wanted: new Map(), memo: new Memo() });
 		this.title = data.title;
 		this.name = data.title; // as short as tells it apart
 		this.targets = data.targets ?? [];
@@ -49,32 +48,27 @@ export class Card {
 		return this.parts.find((parts) => parts.method === method && parts.target === target);
 	}
 
-	/** Get a map that is not there yet; rejects with a sentence for the reader. */
-	fetchMap(method, target) {
-		return this.once(`map ${method} ${target}`, async () => {
-			const known = this.targets[target];
-			const { target: fuller, ...made } = await this.hooks.fetchMap(this.data, method, known);
-			if (fuller) Object.assign(known, { judged: fuller.score }, fuller);
-			this.add({ ...made, method, target: fuller === null ? null : target });
-		});
-	}
-
-	/** Blocks and heads of a map, or undefined where there are none. */
-	async fetchParts(method, target) {
-		if (!this.partsOf(method, target) && this.hooks.fetchParts) {
-			await this.once(`parts ${method} ${target}`, async () => {
-				const made = await this.hooks.fetchParts(this.data, method, this.targets[target]);
-				this.parts.push({ ...made, method, target });
-			});
+	/** Get what is not there yet ("fetchMap" or "fetchParts"), once; a sentence if it was refused. */
+	want(kind, method, target) {
+		const key = [kind, method, target].join(" ");
+		if (!this.wanted.has(key)) {
+			this.wanted.set(key, "");
+			const refuse = ({ message }) => this.wanted.set(key, message);
+			this[kind](method, target).catch(refuse).then(this.changed);
 		}
-		return this.partsOf(method, target);
+		return this.wanted.get(key);
 	}
 
-	/** One promise for all requests of the same key while it is pending. */
-	once(key, make) {
-		const clear = () => this.coming.delete(key);
-		if (!this.coming.has(key)) this.coming.set(key, make().finally(clear));
-		return this.coming.get(key);
+	async fetchMap(method, target) {
+		const known = this.targets[target];
+		const { target: fuller, ...made } = await this.hooks.fetchMap(this.data, method, known);
+		if (fuller) Object.assign(known, { judged: fuller.score }, fuller);
+		this.add({ ...made, method, target: fuller === null ? null : target });
+	}
+
+	async fetchParts(method, target) {
+		const made = await this.hooks.fetchParts(this.data, method, this.targets[target]);
+		this.parts.push({ ...made, method, target });
 	}
 
 	/** Whether there is anything to draw. */
@@ -88,43 +82,17 @@ export class Card {
 		return this.maps.find((map) => map.method === named?.name);
 	}
 
-	/** A map's numbers, its range over what the picture shows of it, and the protocol's square. */
+	/** A map's numbers, and their range over what the picture shows of it. */
 	grid(map) {
 		return this.memo.get(map, [], () => {
 			const grid = { values: decodeFloats(map.values), shape: map.shape };
-			return { ...grid, range: map.range ?? rangeOnPixels(grid, this.frame), square: null };
+			return { ...grid, range: map.range ?? rangeOnPixels(grid, this.frame) };
 		});
 	}
 
-	/** The map within [0, 1] on the protocol's square, for boxes and contours. */
-	square(map) {
+	/** The same with the map within [0, 1] on the protocol's square, for boxes and contours. */
+	drawing(map) {
 		const grid = this.grid(map);
-		grid.square ??= squareOf(grid);
-		return grid.square;
-	}
-
-	/** One block (all its heads) or one head as a map of its own; colours from 0 to the highest. */
-	partMap(parts, block, head = null) {
-		const [, heads, rows, columns] = parts.shape;
-		const all = this.partNumbers(parts);
-		const size = rows * columns;
-		const values = new Float32Array(size);
-		const some = head === null ? [...Array(heads).keys()] : [head];
-		for (const one of some) {
-			const start = (block * heads + one) * size;
-			for (let place = 0; place < size; place++) values[place] += all[start + place] || 0;
-		}
-		return { values, shape: [rows, columns] };
-	}
-
-	/** Whether a block has this head: numbers of one that it lacks are none. */
-	hasHead(parts, block, head) {
-		const [, heads, rows, columns] = parts.shape;
-		return !Number.isNaN(this.partNumbers(parts)[(block * heads + head) * rows * columns]);
-	}
-
-	partNumbers(parts) {
-		parts.numbers ??= decodeFloats(parts.values);
-		return parts.numbers;
+		return { grid, square: this.memo.get(grid, [], () => squareOf(grid)) };
 	}
 }

@@ -19,16 +19,18 @@ export class Detail {
 	/** Find what the state wants of this card; what is drawn stays until it comes. */
 	update(card, state) {
 		if (card !== this.card) this.open(card);
-		const map = card.map(state.method, state.target);
-		if (map) Object.assign(this, { shown: map, wanted: null });
-		else if (card.hooks.fetchMap) this.fetch(state);
-		else if (card.drawn) this.without(state.method);
+		const { method, target } = state;
+		const map = card.map(method, target);
+		this.busy = !map && Boolean(card.hooks.fetchMap);
+		if (map) this.shown = map;
+		else if (this.busy) this.fetch(method, target);
+		else if (card.drawn) this.show(card.maps.find((one) => one.method === method) ?? card.first());
+		this.views = this.viewsOf(state);
 	}
 
 	/** Another card: its picture is loaded. */
 	async open(card) {
-		const problem = card.data.error ?? "";
-		Object.assign(this, { card, problem, shown: null, wanted: null, beside: null });
+		Object.assign(this, { card, problem: card.data.error ?? "", shown: null });
 		this.targets = new TargetList(this.store, card);
 		this.stage.setCard(card);
 		if (!card.drawn) return;
@@ -39,40 +41,34 @@ export class Detail {
 		this.store.set();
 	}
 
-	/** Get a map that is not there. */
-	async fetch({ method, target }) {
-		const { card } = this;
-		const wanted = `${method} ${target}`;
-		if (this.wanted === wanted) return;
-		this.wanted = wanted;
-		const problem = await card.fetchMap(method, target).then(() => "", ({ message }) => message);
-		if (card !== this.card || this.wanted !== wanted) return;
-		this.problem = problem;
-		if (problem && this.shown)
-			this.store.set({ method: this.shown.method, target: this.shown.target ?? target });
-		this.store.set();
+	/** Get a map that is not there; where it is refused, the one before stays, and it may be tried again. */
+	fetch(method, target) {
+		this.problem = this.card.want("fetchMap", method, target);
+		this.busy = !this.problem;
+		if (this.busy || !this.shown) return;
+		this.card.wanted.clear();
+		this.show(this.shown);
 	}
 
-	/** Nobody can make this map: show one of the same method, or say why there is none. */
-	without(method) {
-		const other = this.card.maps.find((map) => map.method === method) ?? this.card.first();
-		this.shown = other ?? null;
-		if (other) this.store.set({ method: other.method, target: other.target ?? 0 });
+	/** Show a map that is there. */
+	show(map = null) {
+		this.shown = map;
+		const { target } = this.store.state;
+		if (map) this.store.set({ method: map.method, target: map.target ?? target });
 	}
 
-	/** The map as it is drawn: its numbers, its square, its name, and what it is as text. */
-	drawing({ part, mode, target }) {
+	/** What is drawn: one view of the picture, or two beside each other. */
+	viewsOf({ mode, target, part, split }) {
 		const { card, shown } = this;
-		if (!shown) return { grid: null, square: null, text: card.title, beside: null };
-		const grid = this.parts.gridOf(card, shown, part);
-		const own = grid ?? card.grid(shown);
-		return {
-			grid: own,
-			square: grid ? null : card.square(shown),
-			name: methodText(card, shown.method),
-			text: this.memo.get("text", [card, shown, own], () => describe(card, shown, own)),
-			beside: mode === "methods" ? this.other(target) : null,
-		};
+		if (!shown) return [{ grid: null, mode }];
+		const chosen = this.parts.gridOf(card, shown, part);
+		const first = { ...(chosen ? { grid: chosen } : card.drawing(shown)), mode };
+		if (mode === "slider") return [{ ...first, from: split }];
+		if (mode === "side") return [{ ...first, mode: "original" }, first];
+		const other = mode === "methods" && this.other(target);
+		if (!other) return [first];
+		const named = ({ method }, view) => ({ ...view, mode, name: methodText(card, method) });
+		return [named(shown, first), named(other, card.drawing(other))];
 	}
 
 	/** The map of another method beside the shown one. */
@@ -80,14 +76,9 @@ export class Detail {
 		const { card, shown } = this;
 		const method = card.other(shown.method);
 		const map = method && card.map(method, target);
-		if (map) return { grid: card.grid(map), square: card.square(map), name: methodText(card, method) };
-		const wanted = `${method} ${target}`;
-		if (method && card.hooks.fetchMap && this.beside !== wanted) {
-			this.beside = wanted;
-			const report = ({ message }) => (this.problem = message);
-			card.fetchMap(method, target).catch(report).then(() => this.store.set());
-		}
-		return null;
+		if (!map && method && card.hooks.fetchMap)
+			this.problem = card.want("fetchMap", method, target) || this.problem;
+		return map;
 	}
 
 	view(state) {
@@ -104,16 +95,15 @@ export class Detail {
 
 	/** The picture, and what is chosen of it. */
 	picture(state) {
-		const { card, store, colours, shown } = this;
-		this.drawn = this.drawing(state);
+		const { card, store, colours, shown, views } = this;
 		const marks = markControls(store, card.data.boxes?.length > 0);
 		const modes = card.other() === null ? 5 : 6;
 		return html`<div class="agcam-columns">
-				<figure class="agcam-figure" aria-busy=${Boolean(this.wanted)}>
-					${this.stage.view(state)}
+				<figure class="agcam-figure" aria-busy=${this.busy}>
+					${this.stage.view(state, views)}
 					<figcaption>
 						<p class="agcam-caption" role="status">${shown && this.caption(state)}</p>
-						${this.stage.image && legend(colours, this.drawn.grid, state)}
+						${this.stage.image && legend(colours, views[0].grid, state)}
 					</figcaption>
 				</figure>
 				<div class="agcam-panel">
@@ -126,7 +116,10 @@ export class Detail {
 
 	/** Draw on the canvases, which are on the page by now. */
 	draw() {
-		if (this.stage.image && this.card.drawn) this.stage.draw(this.drawn);
+		const { card, shown, stage, views } = this;
+		if (!stage.image || !card.drawn) return;
+		const describeShown = () => (shown ? describe(card, shown, views[0].grid) : card.title);
+		stage.draw(this.memo.get("text", [card, shown, views[0].grid], describeShown));
 	}
 
 	caption({ part, mode }) {

@@ -12,8 +12,8 @@ const LONGEST = 1280; // pixels of a canvas's longer side, at most
 
 export class Pane {
 	/** `longest` are pixels of the canvas's longer side, by default as many as the page shows. */
-	constructor(longest = null) {
-		this.longest = longest;
+	constructor(colours, longest = null) {
+		Object.assign(this, { colours, longest, memo: new Memo() });
 		this.node = element(html`<div class="agcam-pane">
 			<div class="agcam-picture">
 				<canvas></canvas><svg aria-hidden="true" preserveAspectRatio="none"></svg>
@@ -22,13 +22,6 @@ export class Pane {
 		</div>`);
 		[this.canvas, this.over, this.name] = this.node.querySelectorAll("canvas, svg, span");
 		this.painter = new Painter(this.canvas);
-		this.memo = new Memo();
-	}
-
-	/** Put a map's name and scale below the picture; nothing where none is given. */
-	call(shown) {
-		this.name.hidden = !shown;
-		if (shown) this.name.textContent = `${shown.name} (${ends(shown.grid.range).join(" to ")})`;
 	}
 
 	/** Give the canvas no more pixels than the page shows of it, or than the picture has. */
@@ -40,36 +33,50 @@ export class Pane {
 		Object.assign(this.canvas, { width, height });
 	}
 
-	draw(view) {
-		this.view = view;
-		this.resize(view.frame);
-		this.painter.draw(view);
+	/**
+	 * Draw a card's {image, grid (or null), mode}, as the state says. Of the large panes also `part`,
+	 * the rectangle of the picture that is shown; `from`, the share that is left without a map; the
+	 * `square` of boxes and contour; the `name` of a map; the patch at the `cursor`.
+	 */
+	draw(shown, state) {
+		const { frame } = shown.card;
+		const whole = { x: 0, y: 0, ...frame };
+		const table = this.colours.table(state.colormap);
+		this.shown = { part: whole, from: 0, ...shown, frame, table, opacity: state.opacity };
+		this.resize(frame);
+		this.painter.draw(this.shown);
+		this.name.textContent = shown.name ? `${shown.name} (${ends(shown.grid.range).join(" to ")})` : "";
+		this.annotate(this.shown, state);
 	}
 
 	/** What is drawn, in its own size, as a canvas to keep. */
 	copy() {
-		const [width, height] = sizeFor(this.view.frame, LONGEST);
+		const [width, height] = sizeFor(this.shown.frame, LONGEST);
 		const canvas = Object.assign(document.createElement("canvas"), { width, height });
-		new Painter(canvas).draw(this.view);
+		new Painter(canvas).draw(this.shown);
 		return canvas;
 	}
 
-	/** Draw over the canvas, as the state says: boxes and contour of `square`, true boxes, the patch. */
-	annotate({ frame, data }, { boxes, contour, truth, threshold }, part, square, patch) {
+	annotate({ card, part, grid, square, cursor }, { boxes, contour, truth, threshold }) {
 		const { x, y, width, height } = part;
-		const key = [data, square, x, y, width, String(patch), boxes, contour, truth, threshold];
+		const key = [card, square, x, y, width, String(cursor), boxes, contour, truth, threshold];
 		this.memo.get("over", key, () => {
 			this.over.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
-			const shares = (some) => some.map((box) => inPicture(box, frame));
+			const seen = (some, kind) => some.map((box) => rectangle(inPicture(box, card.frame), card.frame, kind));
 			const drawn = [
-				truth && (data.boxes ?? []).map((box) => rectangle(box, frame, "truth")),
-				square && boxes && shares(boxesOf(square, threshold)).map((box) => rectangle(box, frame, "found")),
-				square && contour && outline(contourOf(square, threshold), frame),
-				patch && shares([patch]).map((box) => rectangle(box, frame, "patch")),
+				truth && (card.data.boxes ?? []).map((box) => rectangle(box, card.frame, "truth")),
+				square && boxes && seen(boxesOf(square, threshold), "found"),
+				square && contour && outline(contourOf(square, threshold), card.frame),
+				grid && cursor && seen([patchBox(cursor, grid)], "patch"),
 			];
 			render(svg`${drawn}`, this.over);
 		});
 	}
+}
+
+/** A patch in shares of what the model saw. */
+function patchBox([row, column], { shape: [rows, columns] }) {
+	return [column / columns, row / rows, (column + 1) / columns, (row + 1) / rows];
 }
 
 /** A box in shares of what the model saw, in the picture's pixels. */

@@ -155,14 +155,10 @@ export function sizeFor(frame, longest) {
 	return [side(frame.width), side(frame.height)];
 }
 
-/**
- * The patch that a place of the picture lies in, or null where the model saw nothing.
- * @returns {{row: number, column: number} | null}
- */
-export function patchAt(grid, window, x, y) {
-	const [left, top, right, bottom] = window;
-	const column = Math.floor(((x - left) / (right - left)) * grid.shape[1]);
-	const row = Math.floor(((y - top) / (bottom - top)) * grid.shape[0]);
-	const inside = row >= 0 && column >= 0 && row < grid.shape[0] && column < grid.shape[1];
-	return inside ? { row, column } : null;
+/** The patch [row, column] at a place (in shares of the picture), or null where the model saw nothing. */
+export function patchAt({ shape }, { width, height, window: [left, top, right, bottom] }, { x, y }) {
+	const row = Math.floor(((y * height - top) / (bottom - top)) * shape[0]);
+	const column = Math.floor(((x * width - left) / (right - left)) * shape[1]);
+	const inside = row >= 0 && column >= 0 && row < shape[0] && column < shape[1];
+	return inside ? [row, column] : null;
 }

@@ -5,29 +5,19 @@
  * there is more to see, and pinch(times, middle).
  */
 export function listenToPointers(node, { read, leave, zoomed, move, pinch }) {
-	const held = new Map(); // pointers that are pressed, by their numbers
-	const pointOf = ({ clientX, clientY, target }) => ({ clientX, clientY, target });
+	const held = new Map(); // where pointers that are pressed were last, by their numbers
 
 	const press = (event) => {
 		if (event.pointerType === "touch") read(event);
-		held.set(event.pointerId, pointOf(event));
+		held.set(event.pointerId, event);
 		if (held.size > 1 || zoomed()) node.setPointerCapture(event.pointerId);
 	};
 	const drag = (event) => {
-		const before = held.get(event.pointerId);
-		if (!before) {
-			if (event.pointerType !== "touch") read(event);
-			return;
-		}
-		const now = { ...pointOf(event), target: before.target };
-		held.set(event.pointerId, now);
-		const across = (now.clientX - before.clientX) / held.size;
-		const down = (now.clientY - before.clientY) / held.size;
-		if (held.size === 2) {
-			const other = [...held].find(([name]) => name !== event.pointerId)[1];
-			pinch(apart(now, other) / Math.max(apart(before, other), 1), middle(now, other));
-		}
-		if (held.size === 2 || zoomed()) move(across, down);
+		if (!held.has(event.pointerId)) return read(event);
+		const before = middleOf(held);
+		const now = middleOf(held.set(event.pointerId, event));
+		if (held.size > 1) pinch(now.apart / before.apart, now);
+		if (held.size > 1 || zoomed()) move(now.clientX - before.clientX, now.clientY - before.clientY);
 		else if (event.pointerType !== "touch") read(event);
 	};
 	const release = (event) => held.delete(event.pointerId);
@@ -41,14 +31,11 @@ export function listenToPointers(node, { read, leave, zoomed, move, pinch }) {
 	node.addEventListener("touchstart", keep, { passive: false });
 }
 
-function apart(one, other) {
-	return Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-}
-
-function middle(one, other) {
-	return {
-		clientX: (one.clientX + other.clientX) / 2,
-		clientY: (one.clientY + other.clientY) / 2,
-		target: one.target,
-	};
+/** The middle of all pointers, and how far the first one is from it. */
+function middleOf(held) {
+	const points = [...held.values()];
+	const mean = (name) => points.reduce((sum, point) => sum + point[name], 0) / points.length;
+	const [clientX, clientY] = [mean("clientX"), mean("clientY")];
+	const apart = Math.hypot(points[0].clientX - clientX, points[0].clientY - clientY);
+	return { clientX, clientY, apart: Math.max(apart, 1) };
 }

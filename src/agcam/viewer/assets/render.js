@@ -13,17 +13,13 @@ export class Painter {
 		this.memo = new Memo();
 	}
 
-	/**
-	 * Draw {image, frame, grid (or null), table, opacity, mode}; `part` is the rectangle of the
-	 * picture that is shown, by default all of it; `from` is the share that is left without a map.
-	 */
+	/** Draw {image, frame, part, grid (or null), table, opacity, mode, from}, as in pane.js. */
 	draw(view) {
+		const { image, part, grid, table, opacity, mode, from } = view;
 		const { width, height } = this.canvas;
-		const { image, grid, table, opacity, mode, from = 0 } = view;
-		const part = view.part ?? { x: 0, y: 0, ...view.frame };
 		const place = [image, part.x, part.y, part.width, width, height];
 		const key = [...place, grid, table, opacity, mode, from];
-		this.memo.get("drawn", key, () => this.paint({ ...view, part, place, from }));
+		this.memo.get("drawn", key, () => this.paint({ ...view, place }));
 	}
 
 	paint(view) {

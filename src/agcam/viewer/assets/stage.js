@@ -15,7 +15,7 @@ const ZOOMS = { "+": CLOSER, "=": CLOSER, "-": 1 / CLOSER, 0: 0 };
 
 export class Stage {
 	constructor(store, colours) {
-		Object.assign(this, { store, colours, panes: [new Pane(), new Pane()] });
+		Object.assign(this, { store, panes: [new Pane(colours), new Pane(colours)] });
 		this.panel = element(html`<div class="agcam-panes" tabindex="0" role="application"
 			aria-describedby=${`hint-${store.id}`}>${this.panes.map((pane) => pane.node)}</div>`);
 		this.listen();
@@ -44,13 +44,15 @@ export class Stage {
 
 	/** Show another card, whose image comes later. */
 	setCard(card) {
-		const { width, height } = card.frame;
-		const look = new Look(width, height);
-		Object.assign(this, { card, look, image: null, shown: null, frame: 0, cursor: null, readout: "" });
+		Object.assign(this, { card, look: new Look(), image: null, views: [], frame: 0, cursor: null });
 	}
 
-	/** What stands around the canvases. */
-	view({ mode, split }) {
+	/**
+	 * The canvases and what stands around them. They show one view {grid, square, mode, name, from}
+	 * of the picture, or two beside each other.
+	 */
+	view({ mode, split }, views) {
+		this.views = views;
 		const { width, height } = this.card.frame;
 		const slide = ({ target }) => this.store.set({ split: Number(target.value) });
 		const zoom = (text, label, times) =>
@@ -69,11 +71,15 @@ export class Stage {
 		</div>`;
 	}
 
-	/** The frames of a clip lie side by side on a contact sheet: all of it, or one at a time. */
+	/** The frames of a clip lie row by row on a square contact sheet: all of it, or one at a time. */
 	frameSlider(count) {
+		const across = Math.ceil(Math.sqrt(count));
+		const down = Math.ceil(count / across);
 		const show = ({ target }) => {
 			this.frame = Number(target.value);
-			this.look.centreOnTile(Math.max(this.frame - 1, 0), count, this.frame > 0);
+			const [row, column] = [Math.floor((this.frame - 1) / across), (this.frame - 1) % across];
+			if (!this.frame) this.look.enlarge(0);
+			else this.look.show((column + 0.5) / across, (row + 0.5) / down, Math.min(across, down));
 			this.store.flush();
 		};
 		const text = this.frame ? `${this.frame} of ${count}` : "all";
@@ -84,56 +90,29 @@ export class Stage {
 		</div>`;
 	}
 
-	/** Draw a map {grid, square, name, text}; its `beside` is another's, for the view of two methods. */
-	draw(shown) {
-		this.shown = shown;
-		const { mode } = this.store.state;
-		const second = mode === "side" ? shown : mode === "methods" ? shown.beside : null;
-		const { classList } = this.panel;
-		classList.toggle("agcam-beside", Boolean(second));
-		classList.toggle("agcam-zoomed", this.look.zoom > 1);
-		this.panel.setAttribute("aria-label", shown.text);
-		this.panes[1].node.hidden = !second;
-		const named = mode === "methods" && second ? [shown, second] : [];
-		this.panes.forEach((pane, place) => pane.call(named[place]));
-		const first = mode === "map" || mode === "original" ? mode : "overlay";
-		this.paint(this.panes[0], shown, mode === "side" ? "original" : first);
-		if (second) this.paint(this.panes[1], second, "overlay");
-	}
-
-	paint(pane, shown, mode) {
-		const { state } = this.store;
-		const part = this.look.part;
-		pane.draw({
-			image: this.image,
-			frame: this.card.frame,
-			grid: shown.grid,
-			table: this.colours.table(state.colormap),
-			opacity: state.opacity,
-			mode,
-			from: state.mode === "slider" ? state.split : 0,
-			part,
+	draw(text) {
+		this.panel.classList.toggle("agcam-zoomed", this.look.zoom > 1);
+		this.panel.setAttribute("aria-label", text);
+		const { card, image, look, views, cursor } = this;
+		this.panes.forEach((pane, place) => {
+			pane.node.hidden = place >= views.length;
+			const shown = { card, image, part: look.part(card.frame), cursor, ...views[place] };
+			if (!pane.node.hidden) pane.draw(shown, this.store.state);
 		});
-		const patch = this.cursor && this.shown.grid ? this.patchBox(this.cursor) : null;
-		pane.annotate(this.card, state, part, shown.square, patch);
 	}
 
 	/** What is drawn last, in its own size, as a canvas to keep. */
 	copy() {
-		return this.panes[this.panes[1].node.hidden ? 0 : 1].copy();
+		return this.panes[this.views.length - 1].copy();
 	}
 
-	/** A patch in shares of what the model saw. */
-	patchBox({ row, column }) {
-		const [rows, columns] = this.shown.grid.shape;
-		return [column / columns, row / rows, (column + 1) / columns, (row + 1) / rows];
+	/** The pane that a place of the screen lies on: they stand beside each other. */
+	paneOf({ clientX }) {
+		const [first, second] = this.panes;
+		return second.node.hidden || clientX < second.node.getBoundingClientRect().left ? first : second;
 	}
 
-	paneOf({ target }) {
-		return this.panes.find((pane) => pane.node.contains(target)) ?? this.panes[0];
-	}
-
-	/** A place of the screen in the picture's pixels. */
+	/** A place of the screen in shares of the picture. */
 	placeOf(event) {
 		const area = this.paneOf(event).canvas.getBoundingClientRect();
 		return this.look.place(
@@ -150,29 +129,33 @@ export class Stage {
 	}
 
 	readAt(event) {
-		const { grid } = this.paneOf(event).view ?? {};
-		if (!grid) return;
-		const { x, y } = this.placeOf(event);
-		this.point(patchAt(grid, this.card.frame.window, x, y), grid);
+		const pane = this.paneOf(event);
+		const { grid } = pane.shown ?? {};
+		const patch = grid && patchAt(grid, this.card.frame, this.placeOf(event));
+		this.point(patch && [...patch, this.panes.indexOf(pane)]);
 	}
 
-	/** Read a patch of a map: its place and value. */
-	point(patch, grid = this.shown?.grid) {
-		const readout = patch ? this.read(patch, grid) : "";
-		if (readout === this.readout || !this.shown) return;
-		Object.assign(this, { cursor: patch, readout });
+	/** Read a patch: [row, column, number of its pane]. */
+	point(cursor) {
+		if (String(cursor) === String(this.cursor)) return;
+		this.cursor = cursor;
 		this.store.flush();
 	}
 
-	read({ row, column }, { values, shape, range }) {
-		const value = values[row * shape[1] + column];
-		const share = range[1] > range[0] ? (value - range[0]) / (range[1] - range[0]) : 0;
+	/** Place and value of the patch that is read. */
+	get readout() {
+		const [row, column, pane] = this.cursor ?? [];
+		const { grid } = this.views[pane] ?? this.views[0];
+		if (!this.cursor || !grid) return "";
+		const [low, high] = grid.range;
+		const value = grid.values[row * grid.shape[1] + column];
+		const share = high > low ? (value - low) / (high - low) : 0;
 		const percent = Math.round(100 * Math.min(Math.max(share, 0), 1));
 		return `row ${row + 1}, column ${column + 1}: ${short(value)}, ${percent} % of the scale`;
 	}
 
 	press(event) {
-		if (event.ctrlKey || event.metaKey || event.altKey || !this.shown) return;
+		if (event.ctrlKey || event.metaKey || event.altKey) return;
 		const step = STEPS[event.key];
 		if (step && event.shiftKey) {
 			this.look.shift(step[1] / 10, step[0] / 10);
@@ -185,17 +168,16 @@ export class Stage {
 	}
 
 	/** Read the patch beside the one that is read; at first one in the middle. */
-	step([down, across]) {
-		if (!this.shown.grid) return;
-		const [rows, columns] = this.shown.grid.shape;
-		const from = this.cursor ?? { row: (rows >> 1) - down, column: (columns >> 1) - across };
-		const row = Math.min(Math.max(from.row + down, 0), rows - 1);
-		this.point({ row, column: Math.min(Math.max(from.column + across, 0), columns - 1) });
+	step(by) {
+		const { shape } = this.views[0].grid ?? {};
+		const from = this.cursor ?? shape?.map((cells, side) => (cells >> 1) - by[side]);
+		const place = (cells, side) => Math.min(Math.max(from[side] + by[side], 0), cells - 1);
+		if (shape) this.point([...shape.map(place), from[2] ?? 0]);
 	}
 
 	/** Zoom by a factor, 0 for all of the picture; `place` stays where it is. */
 	zoom(times, place = undefined) {
-		this.look.zoomTo(this.look.zoom * times, place);
+		this.look.enlarge(times, place);
 		this.store.set();
 	}
 }

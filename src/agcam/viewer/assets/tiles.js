@@ -4,7 +4,7 @@ import { loaded } from "./dom.js";
 import { Pane } from "./pane.js";
 
 const SIDE = 300; // pixels of a small map's longer side
-const AT_ONCE = 40; // are drawn before anybody scrolls
+const AT_ONCE = 40; // are drawn before anybody scrolls, or prints
 
 /** Draws small maps as they are scrolled to. */
 export class Tiles {
@@ -19,7 +19,7 @@ export class Tiles {
 
 	/** A small map of a card; the picture alone where there is none, or until it is drawn. */
 	make(card, map, label) {
-		const pane = new Pane(SIDE);
+		const pane = new Pane(this.colours, SIDE);
 		pane.resize(card.frame);
 		pane.canvas.setAttribute("role", "img");
 		pane.canvas.setAttribute("aria-label", label);
@@ -43,17 +43,8 @@ export class Tiles {
 	}
 
 	draw({ card, map, pane, image }) {
-		const { opacity, mode, colormap } = this.store.state;
-		const { frame } = card;
-		pane.draw({
-			image,
-			frame,
-			grid: map ? card.grid(map) : null,
-			table: this.colours.table(colormap),
-			opacity,
-			mode: mode === "map" || mode === "original" ? mode : "overlay",
-		});
-		pane.annotate(card, { truth: true }, { x: 0, y: 0, ...frame }, null, null);
+		const { state } = this.store;
+		pane.draw({ card, image, grid: map ? card.grid(map) : null, mode: state.mode }, state);
 	}
 
 	/** Draw those that were seen with the state as it is now; others when they are scrolled to. */

@@ -31,7 +31,8 @@ class Viewer {
 
 	/** Show a document in the place of the one before. */
 	show(given) {
-		this.cards = given.cards.map((data) => new Card(data, this.hooks));
+		const changed = () => this.store.set();
+		this.cards = given.cards.map((data) => new Card(data, this.hooks, changed));
 		nameCards(this.cards);
 		const pictures = this.cards.length > 1 ? [everyPicture(this.cards)] : [];
 		const blocks = given.blocks?.length ? given.blocks : pictures;
