@@ -3,205 +3,19 @@
 The referee (`definition.py`) knows of a way only which axis of its softmax is which.
 """
 
-import math
-
 import definition
+import hand_written_otherwise as otherwise
 import pytest
 import torch
-import torch.nn.functional as F
-from einops import einsum, rearrange
+from hand_written import DIM, EQUAL, HEADS, SCALE, WIDTH, heads, plainly
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 import agcam
 
-DIM, HEADS, PATCHES = 12, 3, 6
-WIDTH = DIM // HEADS
-SCALE = WIDTH**-0.5
+PATCHES = 6
 PREFIX = {"class": 1, "mean": 0, "prompts": 4}  # prompts stand between the patches
-
-
-def heads(x):
-    return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
-
-
-def apart(q, k, v):
-    """Batch token head dim."""
-    return (one.transpose(1, 2) for one in (q, k, v))
-
-
-def by_einops(q, k, v, _):
-    attention = einsum(q, k, "b h i d, b h j d -> b h i j").mul(SCALE).softmax(-1)
-    return rearrange(einsum(attention, v, "b h i j, b h j d -> b i h d"), "b i h d -> b h i d")
-
-
-def by_einsum(q, k, v, _):
-    q, k, v = apart(q, k, v)
-    attention = torch.einsum("nqhd,nkhd->qknh", q * SCALE, k).softmax(1)
-    return torch.einsum("qknh,nkhd->nhqd", attention, v)
-
-
-def by_dots(q, k, v, _):
-    attention = torch.einsum("...id,...jd->...ij", q * SCALE, k).softmax(-1)
-    return torch.einsum("...ij,...jd->...id", attention, v)
-
-
-def transposed(q, k, v, _):
-    return (k @ q.mT * SCALE).softmax(dim=-2).mT @ v
-
-
-def values_first(q, k, v, _):
-    return (v.mT @ (k @ q.mT * SCALE).softmax(dim=-2)).mT
-
-
-def folded(q, k, v, at):
-    q, k, v = (one.flatten(0, 1) for one in (q, k, v))
-    bias = at.bias.repeat(len(q) // HEADS, 1, 1)
-    scores = torch.baddbmm(bias, q, k.mT, alpha=SCALE)
-    return torch.bmm(scores.softmax(-1), v).unflatten(0, (-1, HEADS))
-
-
-def scaled_after(q, k, v, _):
-    return ((q @ k.mT).softmax(-1) * SCALE) @ v * 2
-
-
-def biased_in_place(q, k, v, at):
-    scores = q @ k.mT
-    scores *= SCALE
-    scores += at.bias
-    return scores.softmax(-1) @ v
-
-
-def masked(q, k, v, _):
-    seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(2)
-    return (q @ k.mT * SCALE).masked_fill(~seen, -math.inf).softmax(-1) @ v
-
-
-def padded(q, k, v, _):
-    hidden = torch.zeros(len(q), 1, 1, k.shape[2], dtype=torch.bool)
-    hidden[..., -1] = True
-    return (q @ k.mT * SCALE).masked_fill(hidden, -1e9).softmax(-1) @ v
-
-
-def fused_mask(q, k, v, _):
-    seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(2)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-
-
-def normed(q, k, v, at):
-    return (at.norm(q) * SCALE @ at.norm(k).mT).softmax(-1) @ v
-
-
-def rotary(q, k, v, _):
-    angles = torch.arange(q.shape[2])[:, None] * q.new_tensor([1.0, 0.3])
-    cos, sin = angles.cos(), angles.sin()
-
-    def turned(x):
-        one, other = x.chunk(2, -1)
-        return torch.cat([one * cos - other * sin, one * sin + other * cos], -1)
-
-    return (turned(q) @ turned(k).mT * SCALE).softmax(-1) @ v
-
-
-def one_key_head(q, k, v, _):
-    return (q @ k[:, :1].mT * SCALE).softmax(-1) @ v[:, :1]
-
-
-def grouped(q, k, v, _):
-    return F.scaled_dot_product_attention(q, k[:, :1], v[:, :1], enable_gqa=True)
-
-
-def gated(q, k, v, at):
-    return (q @ k.mT * SCALE).softmax(-1) @ v * q.sigmoid() * at.bias[:, :1, :1]
-
-
-def cosine(q, k, v, at):
-    scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT
-    return (scores * at.bias[:, :1, :1].exp()).softmax(-1) @ v
-
-
-def prefixed(q, k, v, at):
-    k, v = (torch.cat([at.more.expand(len(q), -1, -1, -1), one], 2) for one in (k, v))
-    return (q @ k.mT * SCALE).softmax(-1) @ v
-
-
-def differential(q, k, v, _):
-    attend = F.scaled_dot_product_attention
-    return attend(q, k, v) - 0.5 * attend(k, q, v)
-
-
-def strongest(q, k, v, _):
-    scores = q @ k.mT * SCALE
-    least = scores.topk(3, -1).values[..., -1:]
-    return scores.masked_fill(scores < least, -math.inf).softmax(-1) @ v
-
-
-def less_identity(q, k, v, _):
-    attention = (q @ k.mT * SCALE).softmax(-1)
-    return (attention - torch.eye(attention.shape[-1], dtype=q.dtype)) @ v
-
-
-def flash(q, k, v, _):
-    most, total, out = q.new_full((*q.shape[:3], 1), -1e30), 0, 0
-    for keys, values in zip(k.split(3, 2), v.split(3, 2), strict=True):
-        scores = q @ keys.mT * SCALE
-        now = torch.maximum(most, scores.amax(-1, keepdim=True))
-        parts, kept = (scores - now).exp(), (most - now).exp()
-        total, out, most = (
-            total * kept + parts.sum(-1, keepdim=True),
-            out * kept + parts @ values,
-            now,
-        )
-    return out / total
-
-
-def of_exponentials(exp):
-    def attend(q, k, v, _):
-        parts = exp(q @ k.mT * SCALE)
-        return parts / parts.sum(-1, keepdim=True) @ v
-
-    return attend
-
-
-def divided_late(q, k, v, _):
-    parts = (q @ k.mT * SCALE).exp()
-    return parts @ v / parts.sum(-1, keepdim=True)
-
-
-def rows_in_parts(size):
-    def attend(q, k, v, _):
-        parts = [(some @ k.mT * SCALE).softmax(-1) @ v for some in q.split(size, 2)]
-        return torch.cat(parts, 2)
-
-    return attend
-
-
-def with_sink(q, k, v, at):
-    sink = at.bias[None, :, :1, :1].expand(len(q), -1, q.shape[2], -1)
-    return torch.cat([q @ k.mT * SCALE, sink], -1).softmax(-1)[..., :-1] @ v
-
-
-def mean_of_heads(q, k, v, _):
-    return (q @ k.mT * SCALE).softmax(-1).mean(1, keepdim=True).expand(-1, HEADS, -1, -1) @ v
-
-
-EQUAL = (
-    *(by_einops, by_einsum, by_dots, transposed, values_first, folded, scaled_after),
-    *(biased_in_place, masked, padded, fused_mask, normed, rotary, one_key_head, grouped),
-    *(gated, cosine, prefixed, differential, strongest, less_identity),
-)
-REFUSED = {
-    flash: "out of exponentials",
-    of_exponentials(torch.exp): "out of exponentials",
-    of_exponentials(torch.exp2): "out of exponentials",
-    of_exponentials(lambda scores: torch.expm1(scores) + 1): "out of exponentials",
-    divided_late: "out of exponentials",
-    rows_in_parts(3): "some rows at a time",
-    rows_in_parts(1): "some rows at a time",
-    with_sink: "cuts",
-    mean_of_heads: "for more than its product",
-}
 
 
 class Attention(nn.Module):
@@ -274,12 +88,37 @@ def test_attention_by_hand_is_the_definition(ways, pool, seed):
     torch.testing.assert_close(found, truth(model, pixels, target), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("way", REFUSED, ids=lambda way: way.__qualname__)
+@pytest.mark.parametrize("way", otherwise.REFUSED, ids=lambda way: way.__qualname__)
 @pytest.mark.parametrize("pool", PREFIX)
 def test_what_is_not_followed_is_refused_by_its_cause(way, pool):
     model, pixels = made([way, way], pool, 0)
-    with pytest.raises(agcam.ModelError, match=REFUSED[way]):
+    with pytest.raises(agcam.ModelError, match=otherwise.REFUSED[way]):
         agcam.explain(model, pixels, 1, "agcam")
+
+
+@pytest.mark.parametrize("way", otherwise.SAME, ids=lambda way: way.__qualname__)
+def test_other_ways_of_the_same_attention_have_the_same_map(way):
+    other, pools = otherwise.SAME[way]
+    for pool in pools:
+        maps = []
+        for one in (way, other):
+            model, pixels = made([one, one], pool, 0)
+            maps.append(agcam.explain(model, pixels, torch.tensor([1, 3]), "agcam").grid_map)
+        torch.testing.assert_close(*maps, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", otherwise.ONE_AT_A_TIME, ids=lambda way: way.__qualname__)
+def test_pictures_that_a_model_loops_over_are_explained_one_at_a_time(way):
+    maps = []
+    for one in (way, plainly):
+        model, pixels = made([one, one], "class", 0)
+        maps.append(agcam.explain(model, pixels[:1], 1, "agcam").grid_map)
+    torch.testing.assert_close(*maps, rtol=1e-9, atol=1e-12)
+    model, pixels = made([way, way], "class", 0)
+    with pytest.raises(agcam.ModelError, match=r"picture by picture.*batch_size=1"):
+        agcam.explain(model, pixels, 1, "agcam")
+    found = agcam.explain(model, pixels, 1, "agcam", batch_size=1).grid_map
+    torch.testing.assert_close(found[:1], maps[0])
 
 
 def test_operands_by_keyword_are_operands():

@@ -58,7 +58,8 @@ def test_what_is_not_followed_is_refused_by_its_cause():
         (("softmax", "exponentials"),): "out of exponentials",
         (("softmax", "scripted"),): "in compiled code",
         (("between", ("detached",)),): "detaches",
-        (("product", "twice"),): "for more than its product",
+        (("product", "twice"),): "more than once",
+        (("product", "sum of products"),): "otherwise than in a product",
     }.items():
         found, _ = judge(replace(REFERENCE, **dict(changes)))
         assert words in str(found)

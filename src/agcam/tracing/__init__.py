@@ -72,6 +72,13 @@ def trace(
     _layouts.put(classifier, pixels, layout)
     with suppress(LayoutMismatchError):
         return request.session(layout)
+    if len(pixels) > 1:
+        with suppress(LayoutMismatchError):
+            replace(request, pixels=pixels[:1]).session(layout)
+            raise ModelError(
+                f"{classifier.name} computes its attention picture by picture, so it is explained "
+                "for one picture at a time: batch_size=1."
+            )
     raise ModelError(
         f"{classifier.name}: two passes took different paths through the model; agcam needs a "
         "model that is deterministic in evaluation mode."

@@ -8,7 +8,7 @@ the axes in which the attention meets its values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .hooks import map_tensors
+from .softmaxes import CHANGED_BY, DETACHED, OVERWRITTEN, Softmax, name_of
 
 _MOVING_NAMES: Final = (
     *("view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "unsqueeze", "squeeze"),
@@ -47,56 +48,6 @@ class Kind(Enum):
     KEEPS = auto()  # the same numbers in the same axes
     MIXES = auto()  # other numbers in the same axes
     LEAVES = auto()  # anything else
-
-
-@dataclass(eq=False)
-class Softmax:
-    """One softmax of a pass: what entered it, and what became of it.
-
-    `used` marks the elements that have met values (None: none has, True: all have). `wrong` is set
-    where it met them in a way that is not followed. `node` is its place in autograd's graph.
-    """
-
-    scores: Tensor
-    axis: int
-    version: int
-    dtype: torch.dtype
-    node: Any = None
-    used: Tensor | bool | None = None
-    wrong: bool = False
-    square: bool = False
-    sources: tuple[Softmax, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sources = (self,)
-        self.square = self.keys > 1 and list(self.scores.shape).count(self.keys) > 1
-
-    @property
-    def keys(self) -> int:
-        """How many keys it is over."""
-        return self.scores.shape[self.axis]
-
-    def softmax(self) -> Tensor:
-        """The softmax itself, computed again."""
-        return self.scores.softmax(self.axis, dtype=self.dtype)
-
-    @property
-    def misused(self) -> bool:
-        """Whether it met values in part, twice, or not followed; over a square: not at all."""
-        complete = self.used is True or (isinstance(self.used, Tensor) and bool(self.used.all()))
-        return self.wrong or (not complete and (self.square or self.used is not None))
-
-    def use(self, elements: Tensor | None) -> None:
-        """Note that some elements, or all (None), have met values."""
-        if elements is None:
-            self.wrong |= self.used is not None
-            self.used = True
-            return
-        if self.used is None:
-            self.used = torch.zeros(self.scores.numel(), dtype=torch.bool)
-        self.wrong |= self.used is True or bool(self.used[elements].any())  # type: ignore[index]
-        if isinstance(self.used, Tensor):
-            self.used[elements] = True
 
 
 @dataclass(eq=False)
@@ -162,6 +113,9 @@ def derive(
     def made(result: Tensor, part: int | None) -> Derived:
         first = given[0][1] if len(given) == 1 and given[0][1] is args[0] else None
         kind = _kind(function, first, shapes, result) if followed else Kind.LEAVES
+        if kind in (Kind.MIXES, Kind.LEAVES):
+            for source in sources:
+                source.changed_by.append(name_of(function))
         return Derived(function, kept, kwargs, part, kind, result.shape, sources)
 
     return made
@@ -235,6 +189,20 @@ def moved(attention: Attention, source: Softmax, tensor: Tensor) -> Tensor | Non
         found.append(before)
     same = all(one is found[0] or torch.equal(one, found[0]) for one in found[1:])
     return found[0] if found and same else None
+
+
+def why_lost(attention: Attention) -> str:
+    """Why what was derived from softmaxes does not show which of their keys it holds."""
+    changed = []
+    while isinstance(attention, Derived):
+        if attention.function is torch.empty:
+            return OVERWRITTEN
+        if attention.function in CUTS:
+            return DETACHED
+        if attention.kind in (Kind.MIXES, Kind.LEAVES):
+            changed.append(name_of(attention.function))
+        attention = next(iter(attention.origins), attention.sources[0])
+    return CHANGED_BY.format(functions=", ".join(dict.fromkeys(reversed(changed))))
 
 
 def is_mixed(attention: Attention) -> bool:

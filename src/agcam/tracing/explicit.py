@@ -17,9 +17,11 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..own_operations import end_own_operations, is_own_operation, own_operations
 from ..values import AttentionCall
-from .derivation import Attention, Derived, Softmax, derive
+from .derivation import Attention, Derived, derive
 from .mixing import call_of
 from .products import Folding, Product, is_product, operands, product_of
+from .simpler_products import simpler
+from .softmaxes import Softmax
 
 Answer = Callable[[AttentionCall, Callable[[], Tensor]], Tensor]
 """Replies to an attention call; the second argument replies as torch would."""
@@ -60,9 +62,9 @@ class ExplicitAttention(TorchFunctionMode):
         self.closed = False
 
     @property
-    def changed(self) -> bool:
-        """Whether some softmax met values in a way that is not followed."""
-        return any(softmax.misused for softmax in self._known)
+    def misuse(self) -> str:
+        """How some softmax met values in a way that is not followed."""
+        return next((softmax.misuse for softmax in self._known if softmax.misuse), "")
 
     def nodes(self) -> list[Any]:
         """The places of the softmaxes over a square in autograd's graph."""
@@ -88,13 +90,8 @@ class ExplicitAttention(TorchFunctionMode):
         held = self._held_among(args, kwargs) if len(self._held) else {}
         if not held:
             return func(*args, **kwargs)
-        both = operands(func, args, kwargs) if is_product(func) else []
-        if both and (found := self._product(func, args, both, held)) is not None:
-            product, call = found
-            return product.out_to_models(
-                self._answer(call, lambda: product.out_to_ours(func(*args, **kwargs)))
-            )
-        return self._derived(func, args, kwargs, held)
+        answered = self._answered(func, args, kwargs, held)
+        return self._derived(func, args, kwargs, held) if answered is None else answered
 
     def _softmax(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         scores = args[0] if args else kwargs["input"]
@@ -102,7 +99,8 @@ class ExplicitAttention(TorchFunctionMode):
         result = func(*args, **kwargs)
         self.softmaxes += result.ndim > 2
         axis = args[1] if len(args) > 1 else kwargs.get("dim")
-        if scores.ndim >= 3 and isinstance(axis, int):
+        square = scores.ndim == 2 and len({*scores.shape, 1}) == 2  # of one picture, and one head
+        if (scores.ndim >= 3 or square) and isinstance(axis, int):
             softmax = Softmax(scores, axis % scores.ndim, before, result.dtype, result.grad_fn)
             self._known.append(softmax)
             self._hold(result, softmax)
@@ -135,6 +133,25 @@ class ExplicitAttention(TorchFunctionMode):
             found[id(tensor)] = tensor, attention
         return found
 
+    def _answered(
+        self,
+        func: Any,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        held: dict[int, tuple[Tensor, Attention]],
+    ) -> Tensor | None:
+        """What is answered where attention meets values; None elsewhere."""
+        if (plain := simpler(func, args, kwargs, held)) is not None:
+            made = self._answered(plain.function, plain.operands, {}, held)
+            return None if made is None else plain.rest(made)
+        both = operands(func, args, kwargs) if is_product(func) else []
+        if not both or (found := self._product(func, args, both, held)) is None:
+            return None
+        product, call = found
+        return product.out_to_models(
+            self._answer(call, lambda: product.out_to_ours(func(*args, **kwargs)))
+        )
+
     def _product(
         self,
         func: Any,
@@ -158,7 +175,7 @@ class ExplicitAttention(TorchFunctionMode):
             call = call_of(attention, product, value, tensor if self._prove else None)
         if call is None:
             return None
-        self.folded |= self._folding.shares_an_axis(product.sizes)
+        self.folded |= self._folding.shares_an_axis(product.outer_sizes)
         return product, call
 
     def _derived(

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..values import AttentionCall, Mix
-from .derivation import Attention, Softmax, evaluate, is_mixed, moved
+from .derivation import Attention, evaluate, is_mixed, moved, why_lost
 from .products import Product
+from .softmaxes import CHANGED_BY, IN_PART, OTHER_AXIS, Softmax
 
 PROBES: Final = 8  # elements of a mixture whose gradient is looked at
 
@@ -24,28 +25,27 @@ def call_of(
     what met the values: the derivation must give it.
     """
     found = {source: moved(attention, source, source.scores) for source in attention.sources}
-    followed = [
-        source
-        for source, scores in found.items()
-        if scores is not None and _meets_values(attention, source, product, scores)
-    ]
-    if len(followed) < len(found):
-        _refuse(attention)
-        return None
+    for source, scores in found.items():
+        if scores is None:
+            return _refused(attention, why_lost(attention))
+        if not _meets_values(attention, source, product, scores):
+            return _refused(attention, OTHER_AXIS)
     ours = [product.attention_to_ours(scores) for scores in found.values() if scores is not None]
     scores = torch.cat(ours, dim=1) if len(ours) > 1 else ours[0]
-    parts = [source for source in followed if _size(found[source]) < source.scores.numel()]
+    cut = [source for source in found if _size(found[source]) < source.scores.numel()]
+    sinks = [source for source in cut if _lacks_whole_keys(scores, source)]
+    parts = [source for source in cut if source not in sinks]
     square = all(scores.shape[-2:] == (source.keys, source.keys) for source in parts)
     if parts and (is_mixed(attention) or not square):
-        _refuse(attention)  # other parts lead to the same softmax, or to the same means over rows
-        return None
-    through = _Mixture(attention, product) if parts or is_mixed(attention) else None
+        # other parts lead to the same softmax, or to the same means over rows
+        return _refused(attention, IN_PART)
+    through = _Mixture(attention, product) if cut or is_mixed(attention) else None
     mix = Mix(through.attention, through.pull_back) if through is not None else None
     call = AttentionCall(scores, None, product.value_to_ours(value), None, 1.0, mix)
     if proof is not None and not _proved(call, product.attention_to_ours(proof), through):
-        _refuse(attention)
-        return None
-    for source in followed:
+        functions = ", ".join(dict.fromkeys(name for one in found for name in one.changed_by))
+        return _refused(attention, CHANGED_BY.format(functions=functions or "views"))
+    for source in found:
         source.square = scores.shape[-1] == scores.shape[-2] > 1
         source.use(_numbers(attention, source) if source in parts else None)
     return call
@@ -104,9 +104,15 @@ def _proved(call: AttentionCall, proof: Tensor, through: _Mixture | None) -> boo
         return False
 
 
-def _refuse(attention: Attention) -> None:
+def _refused(attention: Attention, cause: str) -> AttentionCall | None:
     for source in attention.sources:
-        source.wrong = True
+        source.wrong = cause
+    return None
+
+
+def _lacks_whole_keys(scores: Tensor, source: Softmax) -> bool:
+    """Whether all rows meet values with the same keys, and others are sinks, which have none."""
+    return scores.numel() * source.keys == source.scores.numel() * scores.shape[-1]
 
 
 def _size(tensor: Tensor | None) -> int:

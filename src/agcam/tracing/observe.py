@@ -18,11 +18,11 @@ from .patches import open_mode
 from .products import Folding
 from .record import try_out
 from .untraceable import (
-    CHANGED,
     EXPONENTIALS,
     HIDDEN,
     IN_PARTS,
     NO_ATTENTION,
+    NOT_FOLLOWED,
     ONE_TOKEN,
     POOLS,
     NotOneGridError,
@@ -112,7 +112,8 @@ class Observation:
             return HIDDEN
         if any(softmax.wrong for softmax in self.explicit.by_hand):
             return EXPONENTIALS
-        return CHANGED if self.explicit.changed else None
+        misuse = self.explicit.misuse
+        return NOT_FOLLOWED.replace("{cause}", misuse) if misuse else None
 
     def token_count(self, name: str) -> int:
         """The one length of all self-attention; UntraceableError where there is none.

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 _MATMUL: Final = frozenset(
-    {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
+    {
+        *(torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm),
+        *(torch.mm, Tensor.mm, torch.einsum),
+    }
 )
 
 _NAMES: Final = ("input", "mat2", "other", "tensor2")  # of operands given by keyword
@@ -49,7 +52,8 @@ class Folding(NamedTuple):
 class Product:
     """A product of attention and values, by a letter for each axis.
 
-    `outer` axes are shared by both (pictures, windows, heads), `sizes` are theirs.
+    `outer` axes are those of pictures, windows and heads; values that heads share, and what is
+    shared by several values, lack some of them. `sizes` holds the size of each letter.
     """
 
     of_attention: str
@@ -57,40 +61,62 @@ class Product:
     of_out: str
     outer: str
     row: str
-    key: str
-    dim: str
-    sizes: tuple[int, ...]
+    keys: str
+    dims: str
+    sizes: Mapping[str, int]
     folding: Folding
+
+    @property
+    def outer_sizes(self) -> tuple[int, ...]:
+        """Sizes of the outer axes."""
+        return self._sizes(self.outer)
 
     def attention_to_ours(self, tensor: Tensor) -> Tensor:
         """`batch head row token` of a tensor that has the attention's axes."""
-        return self._to_ours(tensor, self.of_attention, self.row + self.key)
+        return self._to_ours(tensor, self.of_attention, self.row, self.keys)
 
     def attention_to_models(self, tensor: Tensor) -> Tensor:
         """The attention's own axes of a tensor `batch head row token`."""
-        return self._to_models(tensor, self.of_attention, self.row + self.key)
+        return self._to_models(tensor, self.of_attention, self.row, self.keys)
 
     def value_to_ours(self, value: Tensor) -> Tensor:
         """`batch head token dim` of the values."""
-        tensor = _permuted(value, self.of_value, self.outer + self.key + self.dim)
-        tensor = tensor.expand(*self.sizes, *tensor.shape[-2:])
-        return tensor.reshape(*self.folding.shape(self.sizes), *tensor.shape[-2:])
+        return self._to_ours(value, self.of_value, self.keys, self.dims)
 
     def out_to_ours(self, product: Tensor) -> Tensor:
         """`batch head row dim` of the model's product."""
-        return self._to_ours(product, self.of_out, self.row + self.dim)
+        return self._to_ours(product, self.of_out, self.row, self.dims)
 
     def out_to_models(self, product: Tensor) -> Tensor:
         """The model's product in its own axes."""
-        return self._to_models(product, self.of_out, self.row + self.dim)
+        return self._to_models(product, self.of_out, self.row, self.dims)
 
-    def _to_ours(self, tensor: Tensor, letters: str, last: str) -> Tensor:
-        tensor = _permuted(tensor, letters, self.outer + last)
-        return tensor.reshape(*self.folding.shape(self.sizes), *tensor.shape[-2:])
+    def _sizes(self, letters: str) -> tuple[int, ...]:
+        return tuple(self.sizes[letter] for letter in letters)
 
-    def _to_models(self, tensor: Tensor, letters: str, last: str) -> Tensor:
-        tensor = tensor.reshape(*self.sizes, *tensor.shape[-2:])
-        return _permuted(tensor, self.outer + last, letters)
+    def _to_ours(self, tensor: Tensor, letters: str, first: str, last: str) -> Tensor:
+        wanted = self.outer + first + last
+        tensor = tensor.permute([letters.index(c) for c in wanted if c in letters])
+        for place, letter in enumerate(wanted):
+            if letter not in letters:
+                tensor = tensor.unsqueeze(place)
+        tensor = tensor.expand(*self.outer_sizes, *tensor.shape[len(self.outer) :])
+        sides = tensor.shape[len(self.outer) :]  # a replay has fewer rows, and fewer values
+        folded = math.prod(sides[: len(first)]), math.prod(sides[len(first) :])
+        return tensor.reshape(*self.folding.shape(self.outer_sizes), *folded)
+
+    def _to_models(self, tensor: Tensor, letters: str, first: str, last: str) -> Tensor:
+        ours = self.outer + first + last
+        sides = [
+            self._sizes(letters) if len(letters) != 1 else (size,)
+            for letters, size in zip((first, last), tensor.shape[-2:], strict=True)
+        ]
+        tensor = tensor.reshape(*self.outer_sizes, *sides[0], *sides[1])
+        for place in reversed(range(len(ours))):
+            if ours[place] not in letters:  # of size 1
+                tensor = tensor.squeeze(place)
+        kept = [letter for letter in ours if letter in letters]
+        return tensor.permute([kept.index(letter) for letter in letters])
 
 
 def is_product(function: Any) -> bool:
@@ -119,28 +145,37 @@ def product_of(
         return None
     first, second, out = letters
     of_attention, of_value = (first, second) if left is attention else (second, first)
-    key = [c for c in of_attention if c in of_value and c not in out]
-    row = [c for c in of_attention if c in out and c not in of_value]
-    dim = [c for c in of_value if c in out and c not in of_attention]
-    outer = [c for c in of_attention if c in of_value and c in out]
-    if (len(key), len(row), len(dim)) != (1, 1, 1) or len(outer) + 2 != len(out):
+    sizes = dict(zip(of_attention, attention.shape, strict=True))
+    of_values = dict(zip(of_value, value.shape, strict=True))
+    for letter in {*of_attention} & {*of_value}:
+        if sizes[letter] == 1 < of_values[letter]:  # several values share one softmax
+            unused = next(c for c in string.ascii_letters if c not in f"{of_attention}{of_value}")
+            of_attention = of_attention.replace(letter, unused)
+            sizes = {**sizes, unused: 1}
+        elif of_values[letter] == 1 < sizes[letter]:  # several heads share one value
+            of_values[letter] = sizes[letter]
+    keys = "".join(c for c in of_attention if c in of_value and c not in out)
+    dims = "".join(c for c in of_value if c in out and c not in of_attention)
+    others = [c for c in of_attention if c not in keys]
+    rows = [c for c in others if c in out and c not in of_value]
+    sizes = {**of_values, **{c: sizes[c] for c in of_attention}}
+    if len(rows) > 1:  # rows, and heads that share their values
+        rows = [c for c in rows if sizes[c] == math.prod(sizes[key] for key in keys)]
+    summed = any(c not in out and sizes[c] > 1 for c in others)
+    complete = {*of_value} <= {*of_attention, *out} and {*out} <= {*of_attention, *of_value}
+    if len(rows) != 1 or not keys or summed or not complete:
         return None
-    if len(of_attention) != len(outer) + 2 or len(of_value) != len(outer) + 2:
-        return None
-    sizes = tuple(attention.shape[of_attention.index(c)] for c in outer)
-    of_values = tuple(value.shape[of_value.index(c)] for c in outer)
-    if any(values not in (1, size) for size, values in zip(sizes, of_values, strict=True)):
-        return None  # several heads, or pictures, share one softmax
-    return Product(
-        of_attention, of_value, out, "".join(outer), row[0], key[0], dim[0], sizes, folding
-    )
+    (row,) = rows
+    outer = "".join(c for c in others if c != row)
+    return Product(of_attention, of_value, out, outer, row, keys, dims, sizes, folding)
 
 
 def _matmul(left: Tensor, right: Tensor) -> tuple[str, str, str] | None:
-    if left.ndim != right.ndim or left.ndim < 2:
+    if min(left.ndim, right.ndim) < 2:
         return None
-    outer = string.ascii_lowercase[: left.ndim - 2]
-    return outer + "XY", outer + "YZ", outer + "XZ"
+    outer = string.ascii_lowercase[: max(left.ndim, right.ndim) - 2]
+    of_left, of_right = (outer[len(outer) + 2 - one.ndim :] for one in (left, right))
+    return of_left + "XY", of_right + "YZ", outer + "XZ"
 
 
 def _einsum(equation: Any, left: Tensor, right: Tensor) -> tuple[str, str, str] | None:
@@ -157,7 +192,3 @@ def _einsum(equation: Any, left: Tensor, right: Tensor) -> tuple[str, str, str] 
     whole = len(letters[0]) == left.ndim and len(letters[1]) == right.ndim
     once = all(len({*part}) == len(part) for part in letters)
     return (letters[0], letters[1], letters[2]) if whole and once else None
-
-
-def _permuted(tensor: Tensor, letters: str, to: str) -> Tensor:
-    return tensor.permute([letters.index(c) for c in to])

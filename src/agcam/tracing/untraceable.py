@@ -45,9 +45,9 @@ IN_PARTS = (
     "{name} computes its attention for some rows at a time, so which of them are averaged depends "
     "on how it is written: let it compute all rows at once. " + INSTEAD
 )
-CHANGED = (
-    "{name} uses its attention for more than its product with values, or detaches, cuts or "
-    "overwrites it on the way, which agcam does not follow. " + INSTEAD
+NOT_FOLLOWED = "{name} {cause}, which agcam does not follow. " + INSTEAD
+CHANGED = NOT_FOLLOWED.replace(
+    "{cause}", "uses its attention for more than its product with values"
 )
 NO_GRADIENT = (
     "{name}: its logits have no gradient at the tokens of its last block (quantized layers, "

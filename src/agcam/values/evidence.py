@@ -33,6 +33,9 @@ class ReadBlock:
     ) -> Float[Tensor, "batch *head token"]:
         """The mean over the rows that carry gradient; the terms of others are zero."""
         carries = self.gradients.ne(0).any(-1).any(1)
+        if self.places is not None:  # heads that are folded into the rows are no rows
+            outside, inside = self.places.heads_in_rows
+            carries = carries.reshape(len(carries), outside, -1, inside).any(3).any(1)
         rows = reduce(carries.long(), "batch read -> batch", "sum").clamp(min=1)
         return reduce(terms, "batch ... read token -> batch ... token", "sum") / rows.reshape(
             -1, *(1,) * (terms.ndim - 2)

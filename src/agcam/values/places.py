@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -41,6 +42,27 @@ class Places:
     def items(self) -> int:
         """Items of the batch for each picture."""
         return self.outer * self.inner
+
+    @cached_property
+    def heads_in_rows(self) -> tuple[int, int]:
+        """How many heads stand outside the rows of an item in their axis, and how many inside.
+
+        Heads that a model folds into its rows (multi-query attention) lie at the same places, in
+        the same order. Else it is (1, 1), as where the places of rows are not known.
+        """
+        if not self.rows or len(self.rows[0]) == len(self.weights[0]):  # rows are keys
+            return 1, 1
+        rows = torch.cat(self.rows, 1)
+        count, cells = len(rows) // self.items, rows.shape[1]
+        for heads in (some for some in range(2, count // 2 + 1) if count % some == 0):
+            for outside, inside in ((heads, 1), (1, heads)):
+                split = rows.reshape(self.items, outside, -1, inside, cells)
+                first = split[:, :1, :, :1]
+                lie = first[0, 0, :, 0][first[0, 0, :, 0].any(1)]
+                several = 1 < len(lie) == len(torch.unique(lie, dim=0))
+                if several and bool((split == first).all()):
+                    return outside, inside
+        return 1, 1
 
     def by_picture(self, keys: Tensor) -> Float[Tensor, "picture *more every_key"]:
         """What belongs to the keys of each item (item ... key), side by side for each picture."""
