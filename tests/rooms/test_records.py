@@ -91,8 +91,9 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path, store):
 
 
 def as_of_version_1(path):
-    """A store as version 1 wrote it, whose samples must have a probability."""
+    """A store as version 1 wrote it: samples must have a probability, shards have no stamp."""
     connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("ALTER TABLE shards DROP COLUMN stamp")
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute(
         "UPDATE sqlite_schema SET sql = replace(sql, 'probability REAL', "
@@ -113,6 +114,7 @@ def test_a_store_of_version_1_is_read_as_it_is_and_brought_up_to_date_when_writt
     before = path.read_bytes()
     with Store(path, create=False) as old:
         assert old.samples("key") == rows
+        assert set(old.stamps("key").values()) == {None}
     assert path.read_bytes() == before
     with Store(path) as first, Store(path) as second:  # two at once, and an open reader's view
         first.append("key", 10, without)
@@ -297,3 +299,16 @@ def test_several_make_a_store_at_once(tmp_path):
         for maker in makers:
             maker.join()
     assert failures == []
+
+
+def test_shards_that_are_removed_take_their_rows_and_no_others_with_them(store):
+    rows, numbers = store.samples("key"), list(store.records("key"))
+    store.finish("key")
+    done = store.stamps("key")
+    store.remove("key", [1, 3], 4)
+    gone = {*range(4, 8), *range(12, 16)}
+    assert store.samples("key") == [row for row in rows if row.sample not in gone]
+    assert list(store.records("key")) == [one for one in numbers if one.sample not in gone]
+    assert all(one.sample not in gone for one in store.failures("key"))
+    assert set(store.stamps("key")) == set(done) - {1, 3}
+    assert not store.run("key").finished

@@ -14,6 +14,7 @@ import pytest
 import timm
 import torch
 from filelock import FileLock
+from PIL import Image
 from small_runs import configuration, lay_out, names, rows_of
 
 import agcam
@@ -23,6 +24,7 @@ from agcam.engines import Resources
 from agcam.evaluation import Configuration, Evaluation, evaluate, load_setup, plan, run_plan
 from agcam.evaluation.evaluator import start_evaluator
 from agcam.evaluation.pictures import shown_pictures
+from agcam.evaluation.stamps import _on_disk, changed, stamp
 from agcam.metrics import METRICS
 from agcam.records import Store
 from agcam.values import Changes
@@ -235,7 +237,9 @@ def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
     folder = lay_out(tmp_path, pictures=4)
     made = plan(configuration(folder, metrics=("energy_pointing_game",)))
     results = Evaluation(tmp_path / "store", run_plan(made, tmp_path / "store")).results
-    shown = shown_pictures(results, each=1)
+    with Store(tmp_path / "store", create=False) as store:
+        stamps = store.stamps(made.key)
+    shown = shown_pictures(results, stamps, each=1)
     assert [(one.method, one.best) for one in shown] == [
         (method, best) for method in ("agcam", "random", "gaussian") for best in (True, False)
     ]
@@ -246,10 +250,94 @@ def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
         assert own.values.ndim == 2
         assert one.card.picture.src.startswith("data:image/")
         assert one.card.boxes
+    (worst,) = {one.card.title for one in shown if one.method == "agcam" and not one.best}
+    before = (folder / worst).read_bytes()
+    Image.new("RGB", (40, 30), "red").save(folder / worst)
+    with pytest.raises(RunError, match="pictures or annotations have changed"):
+        shown_pictures(results, stamps)
+    (folder / worst).write_bytes(before)
     weights = torch.load(folder / "weights.pth")
     torch.save({name: tensor + 1 for name, tensor in weights.items()}, folder / "weights.pth")
-    with pytest.raises(RunError, match="have changed since the run"):
-        shown_pictures(results)
+    with pytest.raises(RunError, match="weights have changed since the run"):
+        shown_pictures(results, stamps)
+
+
+def swap(folder, *pictures):
+    """Exchange what two pictures show."""
+    first, second = (folder / name for name in pictures)
+    both = first.read_bytes(), second.read_bytes()
+    second.write_bytes(both[0])
+    first.write_bytes(both[1])
+
+
+def other_boxes(folder):
+    path = folder / "boxes.csv"
+    head, first, *rest = path.read_text().splitlines()
+    name, label, *_ = first.split(",")
+    path.write_text("\n".join([head, ",".join((name, label, "1", "1", "9", "9")), *rest]) + "\n")
+
+
+def break_one(folder):
+    (folder / "02.png").write_bytes(b"no picture")
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        (lambda folder: swap(folder, "00.png", "03.png"), 2),
+        (other_boxes, 1),
+        (break_one, 1),
+        (lambda folder: None, 0),
+    ],
+    ids=["pictures", "boxes", "broken", "nothing"],
+)
+def test_what_changed_since_it_was_judged_is_judged_again(change, again, tmp_path):
+    """The referee is a run that has never seen the old pictures."""
+    folder = lay_out(tmp_path, pictures=4)
+    plans = []
+
+    def judge(store):
+        return evaluate(
+            "csv",
+            folder / "boxes.csv",
+            model=str(folder / "weights.pth"),
+            arch="timm:test_vit",
+            classes=names(),
+            metrics=("energy_pointing_game", "pointing_game"),
+            store=tmp_path / store,
+            batch_size=1,
+            workers=1,
+            on_plan=lambda made, resources: plans.append(made.changed),
+        )
+
+    judge("store")
+    change(folder)
+    judge("store")
+    judge("fresh")
+    judge("store")
+    assert plans == [0, again, 0, 0]
+    with Store(tmp_path / "store") as old, Store(tmp_path / "fresh") as fresh:
+        assert rows_of(old) == rows_of(fresh)
+        assert old.run().finished
+
+
+def test_numbers_are_kept_where_no_picture_is_there(tmp_path):
+    folder = lay_out(tmp_path, pictures=2)
+    setup = load_setup(configuration(folder, batch_size=1))
+    stamps = {shard: stamp(setup, shard) for shard in range(2)}
+    (folder / "00.png").unlink()
+    assert changed(setup, stamps) == []
+    assert changed(setup, {0: "of a file that was missing", 1: "other"}) == [1]
+    assert changed(setup, {1: None}) == []
+
+
+def test_a_clip_of_frames_changes_with_each_of_them(tmp_path):
+    frames = [tmp_path / f"{number}.png" for number in range(3)]
+    for frame in frames:
+        frame.write_bytes(b"1")
+    before = _on_disk(tmp_path)
+    frames[1].write_bytes(b"22")
+    assert _on_disk(tmp_path) != before
 
 
 # In Python

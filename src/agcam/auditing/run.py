@@ -16,6 +16,7 @@ from ..evaluation import Configuration, Setup, load_setup
 from ..evaluation.configuration import torch_threads
 from ..evaluation.run import loaded_unless_named, locked, resources_for
 from ..evaluation.setup import key_of
+from ..evaluation.stamps import stamp
 from ..values import DataSet
 from .against import compare
 from .findings import Findings, find
@@ -25,7 +26,6 @@ from .reasons import METHOD
 from .result import Audit
 from .scan import Scanned, Scanner, start_scanner
 from .shards import Shards
-from .stamps import stamps
 from .verdicts import read_verdicts
 
 OnPlan = Callable[[Plan, Resources, int], None]
@@ -109,7 +109,8 @@ def audit(
         for setup in setups:
             made = plan(setup, tests * PASSES)
             keys.append(made.key[:12])
-            shards = Shards(scans / keys[-1], stamps(setup))
+            stamps = tuple(stamp(setup, shard) for shard in range(setup.shards))
+            shards = Shards(scans / keys[-1], stamps)
             resources = resources_for(setup, workers, threads, address)
             if on_plan is not None:
                 on_plan(made, resources, len(shards.done()))

@@ -16,10 +16,10 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..errors import RunError
+from ..evaluation.stamps import hash_of
 from ..maps import write_atomically
 from ..records import Failure
 from .scan import Scanned
-from .stamps import together
 from .values import Patches, Pictures
 
 FOLDER: Final = 1000  # files of shards in one folder
@@ -38,7 +38,7 @@ class Shards:
     """
 
     def __init__(self, folder: Path, stamps: Sequence[str]) -> None:
-        self.folder, self.stamps, self.stamp = folder, stamps, together(stamps)
+        self.folder, self.stamps, self.stamp = folder, stamps, hash_of(stamps)
 
     @property
     def count(self) -> int:

@@ -134,6 +134,8 @@ def _announce(made: Plan, workers: int) -> None:
         say(line)
     for name, reason in made.refused.items():
         say(f"skipped: {name}: {reason}")
+    if made.changed:
+        say(f"shards judged again, as pictures or annotations in them changed: {made.changed}")
     seconds = duration(made.seconds / workers)
     say(
         f"{made.forwards:,} forward passes of {made.forward_seconds * 1000:.0f} ms, and "

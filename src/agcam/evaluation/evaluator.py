@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import torch
 
@@ -37,10 +36,10 @@ from .rows import Rows
 from .sanity import Randomization, judge_other_class
 from .setup import Setup, key_of, load_setup
 from .shard_maps import ShardMaps
+from .stamps import stamp
 from .truths import judge_boxes, judge_masks
 
 Judge = Callable[[ShardMaps, Sequence[Metric], Rows], None]
-ON_TRUTH: Final = (BoxCase, MaskCase, PictureMaskCase, PartCase)
 
 
 def start_evaluator(configuration: Configuration, key: str) -> Evaluator:
@@ -84,7 +83,7 @@ class Evaluator:
 
     def __call__(self, shard: int) -> ShardRows:
         """All rows of a shard; what is bad in it becomes failures, the rest is judged."""
-        start = time.perf_counter()
+        start, before = time.perf_counter(), stamp(self.setup, shard)
         rows = Rows()
         size, samples = self.setup.configuration.batch_size, self.setup.dataset.samples
         numbers = range(shard * size, min((shard + 1) * size, len(samples)))
@@ -97,6 +96,7 @@ class Evaluator:
             tuple(sorted(rows.failures)),
             rows.forwards,
             time.perf_counter() - start,
+            before,
         )
 
     def _item(self, number: int, rows: Rows) -> Item | None:
@@ -116,8 +116,8 @@ class Evaluator:
         except AgcamError as error:
             rows.fail(number, sample, "picture", error)
             return None
-        judged = bool(self.setup.metrics_on(*ON_TRUTH))
-        truth = read_truth(dataset.truth, sample, frame) if judged else "no metric needs it"
+        read = self.setup.reads_truth
+        truth = read_truth(dataset.truth, sample, frame) if read else "no metric needs it"
         return Item(number, sample, label, pixels, frame, truth, picture)
 
     def _judge(self, items: list[Item], rows: Rows) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -110,6 +111,7 @@ def write_report(path: Path, key: str, folder: Path, *, pictures: bool) -> Repor
         try:
             with store.snapshot():
                 results = read_results(store, key)
+                stamps = store.stamps(results.run.key)
                 damage = replace(store.damage)  # exports would count it twice
                 columns = summarize(results, METRICS)
                 texts = csv_files(store, results, columns)
@@ -121,7 +123,7 @@ def write_report(path: Path, key: str, folder: Path, *, pictures: bool) -> Repor
         write_atomically(folder / name, text.encode())
     if table is not None:
         write_atomically(folder / "rows.parquet", table)
-    judged, note = _pictures(results) if pictures else ([], "They were not requested.")
+    judged, note = _pictures(results, stamps) if pictures else ([], "They were not requested.")
     page = folder / "report.html"
     write_atomically(page, report_page(results, columns, judged, note).encode())
     return Report(page, results, columns, store.damage.sentence(store.path))
@@ -138,9 +140,9 @@ def _salvage(store: Store, folder: Path, error: DamageError) -> NoReturn:
     raise RunError(f"{error}; the {rows} rows that can be read are in {file}")
 
 
-def _pictures(results: Results) -> tuple[list[Judged], str]:
+def _pictures(results: Results, stamps: Mapping[int, str | None]) -> tuple[list[Judged], str]:
     """The pictures, or why there are none: the report is written all the same."""
     try:
-        return shown_pictures(results), ""
+        return shown_pictures(results, stamps), ""
     except AgcamError as error:
         return [], f"They could not be made again: {error}"

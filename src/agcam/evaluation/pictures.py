@@ -20,6 +20,7 @@ from .configuration import Configuration
 from .items import SIDES, Item, read_truth
 from .setup import Setup, load_setup
 from .shard_maps import ShardMaps
+from .stamps import changed
 
 SIDE: Final = 480  # pixels of a picture's longer side on the page
 SHEET: Final = 1440  # of a clip's contact sheet
@@ -31,10 +32,24 @@ BY: Final = (
 )  # ordered by the first of them that was measured
 
 
-def shown_pictures(results: Results, each: int = 3) -> list[Judged]:
-    """For each method its `each` best and worst pictures, with map and boxes. Raises AgcamError."""
+def shown_pictures(
+    results: Results, stamps: Mapping[int, str | None], each: int = 3
+) -> list[Judged]:
+    """For each method its `each` best and worst pictures, with map and boxes.
+
+    Args:
+        results: The numbers of a run.
+        stamps: Of each of its shards, as it was judged.
+        each: How many of the best, and of the worst.
+
+    Raises:
+        AgcamError: One cannot be made again, or is no longer the one that was judged.
+    """
     setup = _setup(results.run.configuration)
     wanted = list(_wanted(results, each))
+    shards = {number // setup.configuration.batch_size for *_, number, _ in wanted}
+    if changed(setup, {shard: stamps.get(shard) for shard in shards}):
+        raise RunError("pictures or annotations have changed since the run")
     predicted = {sample.sample: sample.prediction for sample in results.samples}
     cards = {
         number: _card(setup, _item(setup, number), predicted[number])

@@ -49,6 +49,7 @@ class Plan:
         forward_seconds: What one takes.
         method_seconds: What recording and map of one picture take, for each method.
         maps: How many maps of a picture the metrics need of each method.
+        changed: Stored shards that are judged again, as their pictures or annotations changed.
     """
 
     setup: Setup
@@ -58,6 +59,7 @@ class Plan:
     forward_seconds: float
     method_seconds: dict[str, float]
     maps: int
+    changed: int = 0
 
     @property
     def key(self) -> str:

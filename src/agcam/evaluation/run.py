@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from .configuration import AS_THE_MODEL_HAS_IT, Configuration, torch_threads
 from .evaluator import Evaluator, start_evaluator
 from .outcome import Evaluation
 from .planning import Plan, plan
+from .stamps import changed
 
 OnPlan = Callable[[Plan, Resources], None]
 OnShard = Callable[[ShardRows], None]
@@ -53,6 +55,8 @@ def evaluate(
     on_shard: OnShard | None = None,
 ) -> Evaluation:
     """Judge methods on a data set; a run that was stopped continues where it was.
+
+    Pictures whose files or annotations were written to since they were judged are judged again.
 
     Args:
         dataset: A name of `agcam.DATASETS`, or a data set that one of them has read.
@@ -103,6 +107,7 @@ def evaluate(
         threads=threads,
     )
     made = plan(configuration, classifier, None if isinstance(dataset, str) else dataset)
+    made = replace(made, changed=_remove_changed(made, store))
     resources = resources_for(made.setup, workers, threads, address)
     if on_plan is not None:
         on_plan(made, resources)
@@ -152,6 +157,19 @@ def resources_for(setup: Placed, workers: int, threads: int, address: str) -> Re
     several = device == "cpu" and setup.portable
     usual = max(1, (os.cpu_count() or 1) // threads) if several else 1
     return Resources(workers or usual, threads, gpus=float(device == "cuda"), address=address)
+
+
+def _remove_changed(made: Plan, path: str | Path) -> int:
+    """Remove what is stored of pictures or annotations that changed since; how many shards."""
+    if not Path(path).exists():
+        return 0
+    with Store(path) as store, locked(path, made.key):
+        if made.key not in {run.key for run in store.runs()}:
+            return 0
+        shards = changed(made.setup, store.stamps(made.key))
+        if shards:
+            store.remove(made.key, shards, made.setup.configuration.batch_size)
+        return len(shards)
 
 
 def run_plan(

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -26,11 +26,15 @@ from ..records import RANDOM_BASELINES
 from ..tracing import evaluation_mode
 from ..values import (
     UNLABELLED,
+    BoxCase,
     Case,
     Classifier,
     DataSet,
+    MaskCase,
     Method,
     Metric,
+    PartCase,
+    PictureMaskCase,
     Sample,
 )
 from .configuration import PRECISIONS, Configuration, load_model
@@ -39,6 +43,8 @@ from .match import match
 from .opening import check_medium, input_shape, opening
 from .sides import match_sides
 from .truths import check_truths
+
+ON_TRUTH: Final = (BoxCase, MaskCase, PictureMaskCase, PartCase)
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,11 @@ class Setup:
         """How many samples have a class that the model knows."""
         samples = (sample for sample in self.dataset.samples if not sample.problem)
         return sum(self.class_of(sample) is not None for sample in samples)
+
+    @property
+    def reads_truth(self) -> bool:
+        """Whether annotations are read: metrics need them, or this is an audit."""
+        return not self.metrics or bool(self.metrics_on(*ON_TRUTH))
 
     def class_of(self, sample: Sample) -> int | None:
         """The model's class of a sample: None where it has none; UNLABELLED without a label."""

@@ -78,13 +78,17 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class ShardRows:
-    """All rows of one shard, and what they cost: forward passes (of one picture) and seconds."""
+    """All rows of one shard, and what they cost: forward passes (of one picture) and seconds.
+
+    `stamp` tells whether the pictures are still those that were judged; None if nobody knows.
+    """
 
     samples: tuple[SampleRow, ...] = ()
     records: tuple[Record, ...] = ()
     failures: tuple[Failure, ...] = ()
     forwards: int = 0
     seconds: float = 0.0
+    stamp: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION: Final = 0x61676361  # "agca", in the file's header
 
 _SAMPLES: Final = """
@@ -33,6 +33,7 @@ CREATE TABLE shards (
     shard INTEGER NOT NULL,
     forwards INTEGER NOT NULL,
     seconds REAL NOT NULL,
+    stamp TEXT,
     PRIMARY KEY (run, shard)
 ) WITHOUT ROWID;
 {_SAMPLES}
@@ -58,12 +59,15 @@ CREATE TABLE failures (
 """
 
 # Version -> the statements that make the next version of it. Version 1 had no room for a sample
-# without a probability.
+# without a probability, version 2 none for the stamp of a shard.
 UPGRADES: Final = {
     1: f"""
 ALTER TABLE samples RENAME TO samples_1;
 {_SAMPLES}
 INSERT INTO samples SELECT * FROM samples_1;
 DROP TABLE samples_1;
-"""
+""",
+    2: """
+ALTER TABLE shards ADD COLUMN stamp TEXT;
+""",
 }
