@@ -24,9 +24,10 @@ from agcam.auditing.editing import (
     same_everywhere,
     touching,
 )
+from agcam.auditing.exclusive import Exclusive
 from agcam.auditing.exports import TABLES, coco
 from agcam.auditing.findings import Findings
-from agcam.auditing.interventions import prove
+from agcam.auditing.interventions import passes, prove
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
 from agcam.auditing.result import Audit
 from agcam.auditing.summary import intervention_text, summary
@@ -186,6 +187,18 @@ def test_what_is_nearly_suspicious_is_tested_too(found, tmp_path, score, tests):
     assert len(prove(nearly, 3, tmp_path, lambda done, total: None)) == tests
 
 
+def test_tests_take_no_more_passes_than_stated(found, tmp_path):
+    counts, predict = [], found.setup.classifier.predict
+
+    def counted(pixels):
+        counts.append(len(pixels))
+        return predict(pixels)
+
+    found.setup.classifier = replace(found.setup.classifier, predict=counted)
+    prove(found, 1, tmp_path, lambda done, total: None)
+    assert 0 < sum(counts) <= passes(1, len(found.pictures))
+
+
 def test_a_test_is_made_once(found, tmp_path, monkeypatch):
     first = prove(found, 3, tmp_path, lambda done, total: None)
     monkeypatch.setattr(Trial, "erase", None)
@@ -196,6 +209,18 @@ def test_nothing_is_pasted_where_every_picture_has_the_reason(found):
     only = {name: column[:8] for name, column in vars(found.pictures).items()}
     few = Findings(**{**vars(found), "pictures": Pictures(**only)})
     assert Trial(few, few.reasons[0][0]).paste() is None
+
+
+def test_the_edge_of_a_mark_is_erased_and_nothing_beside_it(found):
+    """Where all patches of a picture were compared; else all that touch the mark are erased."""
+    pictures = np.arange(4, dtype=np.int32)
+    beside = np.repeat(pictures, 3), [CORNER + 1, CORNER - CELLS, CELLS - 1] * 4  # the last is far
+    more = patches_of([*range(8), *beside[0]], [0] * 20, [CORNER] * 8 + beside[1])
+    exclusive = Exclusive(0.2, pictures, np.arange(4), np.arange(8, 20))
+    trial = Trial(replace(found, patches=more, exclusive={0: exclusive}), found.ranked[0])
+    compared, other = (np.flatnonzero(trial._places(found.ranked[0], row)) for row in (0, 7))
+    assert set(compared) == {CORNER, CORNER + 1, CORNER - CELLS}
+    assert set(other) == {*compared, CORNER - CELLS + 1}
 
 
 @given(

@@ -80,8 +80,9 @@ def _of_pictures(found: Findings) -> Iterator[str]:
     absent = _absent(found)
     if absent and found.pictures.labelled.any():
         names = ", ".join(absent[:NAMED]) + (", ..." if len(absent) > NAMED else "")
-        have, all_ = "have" if len(absent) > 1 else "has", len(found.setup.classifier.class_names)
-        yield (f"{len(absent)} of the model's {all_} classes {have} no pictures here ({names}).")
+        count = len(found.setup.classifier.class_names)
+        have = "have" if len(absent) > 1 else "has"
+        yield f"{len(absent)} of the model's {count} classes {have} no pictures here ({names})."
     missing = {failure.sample for failure in found.failures} - set(found.pictures.number.tolist())
     share = len(missing) / (len(missing) + len(found.pictures))
     if share >= FAILED:

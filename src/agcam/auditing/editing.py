@@ -21,10 +21,15 @@ FREE = 0.25  # of the patches: so many may be hit twice before a set is wrapped 
 
 
 def patch_set(places: NDArray[np.integer], grid: Grid) -> NDArray[np.bool_]:
-    """Patches by their numbers, and all that touch them: (row, column)."""
+    """Patches by their numbers: (row, column)."""
     there = np.zeros(grid.patches, dtype=bool)
     there[places] = True
-    return np.asarray(ndimage.binary_dilation(there.reshape(grid.rows, grid.columns), AROUND))
+    return there.reshape(grid.rows, grid.columns)
+
+
+def widened(patches: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Patches and all that touch them."""
+    return np.asarray(ndimage.binary_dilation(patches, AROUND))
 
 
 def touching(patches: NDArray[np.bool_], some: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -22,8 +22,10 @@ OTHER_NEAREST: Final = 0.06  # share of the others, whose most similar patches c
 POWER: Final = 4  # few patches that are far above others count more than many that are a little
 MOST: Final = 0.75  # quantile over a class's pictures: a mark on a quarter of them is enough
 PART: Final = 0.5  # of what the class's strongest patches have: a patch with so much is of the mark
+EDGE: Final = 0.2  # of it: so is a patch with so much that touches one, as the edge of a mark does
 STRONGEST: Final = 4  # patches of a picture
 LEAST: Final = 0.08
+FAINT: Final = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +34,17 @@ class Exclusive:
 
     Attributes:
         value: 0 to 1.
+        pictures: Those of which all patches were compared.
         patches: Rows of `Patches`: what recurs in the class alone, in several of its pictures.
+        edges: Rows of patches that do so a little, and belong to it where they touch it.
         spread: How large a part of a picture they are, less where they lie at the same places in
             all: large for objects and their surroundings, small for marks.
     """
 
     value: float
+    pictures: NDArray[np.int32]
     patches: Rows
+    edges: Rows
     spread: float = 0.0
 
 
@@ -79,7 +85,9 @@ def _exclusive(
     top = np.quantile(np.sort(more, axis=1)[:, -STRONGEST:].mean(1), MOST)
     rows = np.stack([seen.all_of(int(picture)) for picture in pictures])
     marked = more >= max(LEAST, PART * top)
-    return Exclusive(float(value), rows[marked], _spread(marked[marked.any(1)]))
+    edges = more >= max(FAINT, EDGE * top)
+    spread = _spread(marked[marked.any(1)])
+    return Exclusive(float(value), pictures, rows[marked], rows[edges], spread)
 
 
 def _spread(marked: NDArray[np.bool_]) -> float:

@@ -15,7 +15,7 @@ from ..evaluation import Setup
 from ..records import Estimate, Failure
 from ..values import Frame, Grid, Sample, name_of
 from .doubts import doubts
-from .exclusive import exclusives
+from .exclusive import Exclusive, exclusives
 from .mistakes import Pair, Suspect, label_suspects, outliers, pairs
 from .reasons import reasons_of
 from .seen import Seen
@@ -38,6 +38,7 @@ class Findings:
         failures: What could not be scanned, and why.
         verdicts: By class and number, what a reader made of reasons.
         interventions: By class and number, of the most suspicious reasons.
+        exclusive: By class, what it alone shows.
     """
 
     setup: Setup
@@ -48,6 +49,7 @@ class Findings:
     failures: tuple[Failure, ...]
     verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
     interventions: Mapping[tuple[int, int], tuple[Intervention, ...]] = field(default_factory=dict)
+    exclusive: Mapping[int, Exclusive] = field(default_factory=dict)
 
     @cached_property
     def grid(self) -> Grid:
@@ -187,4 +189,4 @@ def find(
     except ImportError as error:
         raise RunError(f'an audit needs {error.name}: pip install "agcam[audit]"') from error
     weighed = suspicions(reasons, seen, exclusive)
-    return Findings(setup, pictures, patches, reasons, weighed, failures)
+    return Findings(setup, pictures, patches, reasons, weighed, failures, exclusive=exclusive)

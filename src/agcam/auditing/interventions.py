@@ -19,9 +19,14 @@ from .suspicion import EFFECT, effect
 from .trial import EXAMPLES, MOST, SOURCES, Trial, with_suspicious
 from .values import Intervention, Outcome, Reason
 
-PASSES: Final = 7 * MOST  # of a reason, at most: 2 a picture erased, twice, 3 a picture pasted into
-VERSION: Final = 4
+EACH: Final = 7  # passes per picture: 2 where the reason is erased, twice, 3 where it is pasted
+VERSION: Final = 5
 WORTH: Final = 0.1  # a score from which a reason is tested
+
+
+def passes(reasons: int, pictures: int) -> int:
+    """What tests of so many reasons take at most, of so many pictures."""
+    return reasons * EACH * min(MOST, pictures)
 
 
 def prove(
@@ -59,6 +64,9 @@ def _key(found: Findings, reason: Reason) -> str:
     digest = hashlib.sha256(f"{VERSION} {MOST} {SOURCES} {EXAMPLES} {reason.target}".encode())
     for one in (reason, *with_suspicious(found, reason)):
         digest.update(np.ascontiguousarray(one.patches, dtype=np.int64).tobytes())
+    exclusive = found.exclusive.get(reason.target)
+    if exclusive is not None:
+        digest.update(np.ascontiguousarray(exclusive.edges, dtype=np.int64).tobytes())
     digest.update(np.ascontiguousarray(found.pictures.number).tobytes())
     return digest.hexdigest()[:16]
 

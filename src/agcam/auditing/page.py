@@ -59,8 +59,8 @@ class _Page:
         first = [one for one in found.ranked if found.is_suspicious(one)]
         names = list(dict.fromkeys(found.name(one.target) for one in first))
         what = (
-            f"Look at {', '.join(names[:3])}{' ...' if len(names) > 3 else ''} first: what "
-            "speaks for it may not be the object."
+            f"Look at {', '.join(names[:3])}{' ...' if len(names) > 3 else ''} first: the model "
+            "may go by what the pictures below have in common, not by the object."
             if names
             else "No reason is suspicious."
         )

@@ -24,9 +24,11 @@ from .editing import (
     recoloured,
     same_everywhere,
     touching,
+    widened,
 )
 from .findings import Findings
 from .reasons import LEAST
+from .seen import Rows
 from .values import CAST, TOGETHER, Intervention, Outcome, Reason, mean_of
 
 MOST: Final = 32  # pictures of a reason that are changed
@@ -124,9 +126,21 @@ class Trial:
         return every if together else own | touching(every, own)
 
     def _places(self, reason: Reason, row: int) -> NDArray[np.bool_]:
-        patches = self.found.patches
-        mine = reason.patches[patches.picture[reason.patches] == row]
-        return patch_set(np.unique(patches.place[mine]), self.found.grid)
+        """A reason's patches in a picture, and those around them that are the edge of its mark.
+
+        Where all patches of the picture were compared, the edge is what the class alone shows,
+        however little; else all that touch: with the mark goes a part of the object.
+        """
+        own = self._set(reason.patches, row)
+        exclusive = self.found.exclusive.get(self.reason.target)
+        if exclusive is None or row not in exclusive.pictures:
+            return widened(own)
+        return own | (widened(own) & self._set(exclusive.edges, row))
+
+    def _set(self, patches: Rows, row: int) -> NDArray[np.bool_]:
+        """Those of some patches that are of one picture."""
+        every = self.found.patches
+        return patch_set(every.place[patches[every.picture[patches] == row]], self.found.grid)
 
     @cached_property
     def _fixed(self) -> NDArray[np.bool_]:
