@@ -157,6 +157,23 @@ def summed(found, detached, blocks, terms):
     return total
 
 
+def trusted(found, detached):
+    """Evidence of the last third, by attention as far as it finds what gradients are large at."""
+    blocks = range(len(found))[-max(1, round(len(found) / 3)) :]
+
+    def uniform(scores):
+        open_to = (scores.softmax(-1) > 1e-20).double()
+        return open_to / open_to.sum(-1, keepdim=True)
+
+    attended, even, by_attention, by_all = (
+        summed(found, detached, blocks, lambda s, a, w=weights, of=size: w(s) * of(a))
+        for size in (torch.clone, torch.abs)
+        for weights in (lambda s: s.softmax(-1), uniform)
+    )
+    trust = (by_attention.sum() / by_all.sum()).clamp(max=1) ** 2
+    return trust * attended + (1 - trust) * even
+
+
 def spread_by(matrix, relevance):
     weights = matrix / matrix.sum(0)
     return (weights @ relevance) / weights.sum(1)
@@ -170,7 +187,7 @@ def over_attention(found, relevance):
 
 def reached(found, finest, detached, temperature):
     depth = len(found)
-    start = evidence(found, finest, detached)
+    start = trusted(found, detached)
     start = over_attention(found, (start - start.mean()).clamp(min=0))
     alike = 0
     for one in found[-max(1, round(depth / 3)) :]:

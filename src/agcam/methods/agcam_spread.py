@@ -12,13 +12,15 @@ from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from ..values import AttentionCall, Blocks, Grid, Method, Option, ReadTrace, precise
+from ..values import AttentionCall, Blocks, Grid, Method, Option, ReadBlock, ReadTrace, precise
 from ..values.needs import Replay
 from . import links
 from .bicam import signed
+from .sums import over_blocks
 
 ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows, never tokens squared
 TEMPERATURE: Final = 0.2
+MASKED: Final = 1e-20  # of attention: masks take 100 or more off a score
 BACKGROUND: Final = 0.9  # an object that fills the picture lifts the mean itself
 OPTION_TEMPERATURE: Final = Option(
     "temperature", TEMPERATURE, 0.01, 10, "of a cosine", "how far values may differ in a group"
@@ -31,11 +33,14 @@ Rows = Callable[[], Iterator[tuple[slice, Tensor]]]
 def agcam_spread(
     trace: ReadTrace, *, temperature: float = TEMPERATURE, background: float = BACKGROUND
 ) -> Float[Tensor, "batch_target patch"]:
-    """`L = sqrt((V A e+ - 0.9 mean)+)` with evidence `e = sum of a * alpha`, `e+` above its mean.
+    """`L = sqrt((V A e+ - 0.9 mean)+)` with evidence `e = sum of (t a + (1 - t) u) * alpha`.
 
-    e: attention after softmax times AGCAM's gradient, with its sign, at the read row, summed over
-    heads and the last sixth of the blocks. Less its mean over the patches (the background), what
-    is left speaks for the class more than the picture at large does.
+    e: attention a after softmax times AGCAM's gradient, with its sign, at the read row, summed
+    over heads and the last third of the blocks; e+ is what is above its mean over the patches (the
+    background): what speaks for the class more than the picture at large does.
+    t: how far attention is trusted; u is attention that goes to all keys alike.
+    `t = min(1, sum of a |alpha| / sum of u |alpha|)^2`: 1 where attention goes to what the class
+    depends on, less where most of it goes to patches that hold nothing, as registers do.
     A, V: each patch gets the mean of the evidence of the patches that it is linked to, a patch that
     all are linked to counting less: weights `w_ij / sum_i w_ij`, divided by their sum over j. In A
     w is the attention from patch i to patch j, mean over heads and the sixth of the blocks behind
@@ -57,7 +62,7 @@ def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target
     """
     third = max(1, round(len(trace.calls) / 3))
     last, places = trace.calls[-third:], trace.places[-third:]
-    evidence = trace.of_targets(lambda blocks: signed_evidence(blocks, trace.grid))
+    evidence = trace.of_targets(lambda blocks: trusted_evidence(blocks, trace.grid))
     relevance = over_attention(above_mean(evidence), trace)
     if places:
         pairs = zip(last, places, strict=True)
@@ -68,8 +73,31 @@ def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target
     return rearrange(spread, "batch target patch -> (batch target) patch")
 
 
+def trusted_evidence(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch patch"]:
+    """`e`, as above: by attention as far as it is trusted, else by attention to all keys alike."""
+    sums = over_blocks(
+        [_by_both(block, grid) for block in blocks[-max(1, round(len(blocks) / 3)) :]]
+    )
+    (attended, even), sizes = sums[:, :2].unbind(1), sums[:, 2:].sum(-1, keepdim=True)
+    trust = torch.where(sizes[:, 1] > 0, sizes[:, 0] / sizes[:, 1], 1.0).clamp(max=1) ** 2
+    return trust * attended + (1 - trust) * even
+
+
+def _by_both(block: ReadBlock, grid: Grid) -> Float[Tensor, "batch 4 patch"]:
+    """`a alpha`, `u alpha`, and both of `|alpha|`, summed over heads."""
+    attention = block.scores.softmax(-1)
+    open_to = (attention > MASKED).to(attention)
+    even = open_to / open_to.sum(-1, keepdim=True)
+    terms = [
+        reduce(weights * gradients, "batch head read token -> batch read token", "sum")
+        for gradients in (block.gradients, block.gradients.abs())
+        for weights in (attention, even)
+    ]
+    return block.on_grid(block.mean_of_rows(torch.stack(terms, 1)), grid)
+
+
 def signed_evidence(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch patch"]:
-    """`e`, as above: what each patch adds to the target's logit in the last sixth of the blocks."""
+    """What each patch adds to the target's logit in the last sixth of the blocks."""
     return signed(blocks[-max(1, round(len(blocks) / 6)) :], grid)
 
 

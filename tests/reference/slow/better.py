@@ -61,8 +61,9 @@ def carried_down(vit, picture, target, passed=5):
 
 
 def reached(vit, picture, target, temperature):
-    """Signed contributions of the last sixth, spread by attention, then by likeness of values."""
-    evidence, attention, values = parts(vit, picture, target)
+    """Trusted contributions of the last third, spread by attention, then by likeness of values."""
+    _, attention, values = parts(vit, picture, target)
+    evidence = trusted(vit, picture, target)
     likeness = 0.0
     for value in values:
         tokens = np.concatenate([head[1:] for head in value], axis=1)
@@ -74,6 +75,20 @@ def reached(vit, picture, target, temperature):
         np.fill_diagonal(cosine, -1)
         likeness = likeness + softmax(cosine / temperature)
     return spread(likeness, spread(attention, above_mean(evidence)))
+
+
+def trusted(vit, picture, target):
+    """By attention where it finds more than looking at all tokens alike would, else by both."""
+    attentions, depth = [softmax(s) for s in vit.run(picture)[0]], vit.depth
+    attended = even = found = usual = 0.0
+    for block in range(depth - max(1, round(depth / 3)), depth):
+        alphas = alpha_of(vit, picture, target, block)
+        for row, alpha in zip(attentions[block][:, 0], alphas, strict=True):
+            attended, even = attended + row * alpha, even + alpha / len(row)
+            found += sum(abs(row[j] * alpha[j]) for j in range(1, len(row)))
+            usual += sum(abs(alpha[j]) / len(row) for j in range(1, len(row)))
+    trust = min(1, found / usual) ** 2
+    return (trust * attended + (1 - trust) * even)[1:]
 
 
 def parts(vit, picture, target, step=1e-5):
