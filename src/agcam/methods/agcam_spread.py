@@ -55,14 +55,19 @@ def agcam_spread(
     return above_mean(reached(trace, temperature), background).sqrt()
 
 
-def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target patch"]:
-    """`V A e+`, as above: evidence, spread over what belongs together.
+def reached(
+    trace: ReadTrace,
+    temperature: float = TEMPERATURE,
+    evidence: Float[Tensor, "batch target patch"] | None = None,
+) -> Float[Tensor, "batch_target patch"]:
+    """`V A e+`, as above: evidence (the trusted one), spread over what belongs together.
 
     What belongs together does not depend on the class: links are made once for all targets.
     """
+    if evidence is None:
+        evidence = trace.of_targets(lambda blocks: trusted_evidence(blocks, trace.grid))
     third = max(1, round(len(trace.calls) / 3))
     last, places = trace.calls[-third:], trace.places[-third:]
-    evidence = trace.of_targets(lambda blocks: trusted_evidence(blocks, trace.grid))
     relevance = over_attention(above_mean(evidence), trace)
     if places:
         pairs = zip(last, places, strict=True)

@@ -35,7 +35,10 @@ class Connection(H11Protocol):
         self.last_data = time.monotonic()
         self.is_over, self._dropped = False, 0  # bytes that arrived after a refusal
         self._deadline: asyncio.TimerHandle | None = None
-        self._body: tuple[Any, float] = None, 0.0  # the request whose body is arriving, and until when
+        self._body: tuple[Any, float] = (
+            None,
+            0.0,
+        )  # the request whose body is arriving, and until when
         super().connection_made(transport)
         self._expect(self.limits.head_seconds, self._refuse_late)
         if not self._finds_room():

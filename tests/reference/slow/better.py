@@ -38,7 +38,7 @@ def agcam_rollout(vit, picture, target):
     evidence, _, _ = parts(vit, picture, target)
     three = (
         carried_down(vit, picture, target),
-        agcam_spread(vit, picture, target),
+        np.sqrt(above_mean(reached(vit, picture, target, 0.2, evidence), 0.9)),
         evidence,
     )
     return sum(w * (x - x.mean()) / x.std() for w, x in zip((2, 1, 1), three, strict=True)) ** 3
@@ -60,10 +60,10 @@ def carried_down(vit, picture, target, passed=5):
     return relevance[1:]
 
 
-def reached(vit, picture, target, temperature):
-    """Trusted contributions of the last third, spread by attention, then by likeness of values."""
+def reached(vit, picture, target, temperature, evidence=None):
+    """Evidence, if not given the trusted one, spread by attention, then by likeness of values."""
     _, attention, values = parts(vit, picture, target)
-    evidence = trusted(vit, picture, target)
+    evidence = trusted(vit, picture, target) if evidence is None else evidence
     likeness = 0.0
     for value in values:
         tokens = np.concatenate([head[1:] for head in value], axis=1)
