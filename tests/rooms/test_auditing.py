@@ -354,6 +354,15 @@ def test_another_checkpoint_is_compared_class_by_class(folder, model, tmp_path):
     assert all(len(some) == 2 for some in maps)
 
 
+def test_a_class_that_one_model_does_not_know_is_not_compared_and_named(folder, model, tmp_path):
+    torch.manual_seed(1)
+    other = timm.create_model("test_vit", num_classes=2).eval()
+    other = agcam.load(other, classes=(NAMES[2], "dog"))
+    made = agcam.audit(folder, model, against=other, out=tmp_path, batch_size=4, tests=0)
+    assert [one["name"] for one in made.summary["against"]["classes"]] == [NAMES[2]]
+    assert f"does not know them: {NAMES[0]}, {NAMES[1]}." in Page(made.page).text
+
+
 def test_limits(done):
     assert done.fails({"suspicious": 2, "accuracy": 0, "failures": 1}) == []
     assert len(done.fails({"suspicious": 0, "accuracy": 2, "failures": 0})) == 3

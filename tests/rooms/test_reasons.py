@@ -100,17 +100,27 @@ def test_a_patch_copied_into_a_class_is_found_first(seed, target, share):
     assert "alike" in found[target, reason.number].sentence
 
 
+def beside_the_maps(seed, targets, share):
+    """Four patches that pictures of some classes share, where their maps have least relevance.
+
+    Gives the columns, and the rows of the four patches in each picture of the first class.
+    """
+    pictures, patches = made_up(seed, alike=0.2, top=GRID.patches)
+    draw = np.random.default_rng(seed + 1)
+    mark, features, planted_rows = draw.normal(size=(4, DIM)), patches.features.copy(), []
+    for target in targets:
+        own = np.flatnonzero(pictures.label == target)
+        carrying = own[: round(share * len(own))]
+        rows = (carrying[:, None] * GRID.patches + GRID.patches - 4 + np.arange(4)).ravel()
+        noise = 0.3 * draw.normal(size=(len(rows), DIM))
+        features[rows] = np.tile(mark, (len(carrying), 1)) + noise
+        planted_rows.append(rows)
+    return pictures, replace(patches, features=features), planted_rows[0]
+
+
 @pytest.mark.parametrize(("seed", "target", "share"), [(0, 1, 0.5), (1, 3, 1.0), (2, 0, 0.75)])
 def test_a_mark_that_the_maps_leave_out_is_found_where_all_patches_are_kept(seed, target, share):
-    """Four patches that pictures of one class share, where their maps have the least relevance."""
-    pictures, patches = made_up(seed, alike=0.2, top=GRID.patches)
-    own = np.flatnonzero(pictures.label == target)
-    carrying = own[: round(share * len(own))]
-    draw = np.random.default_rng(seed + 1)
-    mark, features = draw.normal(size=(4, DIM)), patches.features.copy()
-    rows = (carrying[:, None] * GRID.patches + GRID.patches - 4 + np.arange(4)).ravel()
-    features[rows] = np.tile(mark, (len(carrying), 1)) + 0.3 * draw.normal(size=(len(rows), DIM))
-    patches = replace(patches, features=features)
+    pictures, patches, rows = beside_the_maps(seed, (target,), share)
     reasons, found, worst = scores(pictures, patches)
     assert max(worst, key=worst.get) == target
     assert worst[target] > 0.5
@@ -120,6 +130,16 @@ def test_a_mark_that_the_maps_leave_out_is_found_where_all_patches_are_kept(seed
     assert np.isin(reason.patches, rows).mean() > 0.8
     for other in reasons[target]:
         assert other is reason or other.gains or not np.isin(other.patches, reason.patches).any()
+
+
+@pytest.mark.parametrize(("seed", "share"), [(0, 0.75), (1, 1.0)])
+def test_a_mark_that_two_classes_have_is_found_in_both(seed, share):
+    """Each is the other's nearest class."""
+    pictures, patches, rows = beside_the_maps(seed, (1, 3), share)
+    special = exclusives(Seen(pictures, patches))
+    assert set(rows) <= set(special[1].patches)
+    alone = exclusives(Seen(*beside_the_maps(seed, (1,), share)[:2]))[1].value
+    assert min(special[1].value, special[3].value) > 0.8 * alone
 
 
 @given(SEEDS, st.randoms(use_true_random=False))

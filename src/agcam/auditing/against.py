@@ -58,11 +58,15 @@ class Moved:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The audited model, the other one, and what is different."""
+    """The audited model, the other one, and what is different.
+
+    `skipped` are the data set's classes that one of them does not know.
+    """
 
     other: Findings
     changes: tuple[Change, ...]
     moved: tuple[Moved, ...]
+    skipped: tuple[str, ...] = ()
 
 
 def compare(found: Findings, other: Findings) -> Comparison:
@@ -71,13 +75,13 @@ def compare(found: Findings, other: Findings) -> Comparison:
     Raises:
         RunError: No class is known to both, or no picture was scanned with both.
     """
-    classes = [
-        (names, a, b)
-        for names, a, b in zip(
-            found.setup.dataset.classes, found.setup.classes, other.setup.classes, strict=True
-        )
-        if a is not None and b is not None
-    ]
+    every = zip(found.setup.dataset.classes, found.setup.classes, other.setup.classes, strict=True)
+    classes, skipped = list[tuple[int, int]](), list[str]()
+    for names, a, b in every:
+        if a is None or b is None:
+            skipped.append(names[-1])
+        else:
+            classes.append((a, b))
     numbers, first, second = np.intersect1d(
         found.pictures.number, other.pictures.number, return_indices=True
     )
@@ -86,10 +90,10 @@ def compare(found: Findings, other: Findings) -> Comparison:
             f"{found.setup.classifier.name} and {other.setup.classifier.name} share no picture "
             "whose class both know"
         )
-    changes = [_change(found, other, a, b, first, second) for _, a, b in classes]
+    changes = [_change(found, other, a, b, first, second) for a, b in classes]
     known = [one for one in changes if one is not None]
     order = sorted(known, key=lambda one: -abs(one.accuracy[2].mean))
-    return Comparison(other, tuple(order), _moved(found, other, first, second))
+    return Comparison(other, tuple(order), _moved(found, other, first, second), tuple(skipped))
 
 
 def _change(

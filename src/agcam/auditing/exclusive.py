@@ -19,6 +19,7 @@ DIM: Final = 96  # principal components that are compared
 SAMPLE: Final = 20_000  # patches that they are of
 OWN_NEAREST: Final = 3  # pictures of the class, and
 OTHER_NEAREST: Final = 0.06  # share of the others, whose most similar patches count
+ENOUGH: Final = 4  # other classes: the most similar one may have the same mark, and is left out
 POWER: Final = 4  # few patches that are far above others count more than many that are a little
 MOST: Final = 0.75  # quantile over a class's pictures: a mark on a quarter of them is enough
 PART: Final = 0.5  # of what the class's strongest patches have: a patch with so much is of the mark
@@ -26,6 +27,9 @@ EDGE: Final = 0.2  # of it: so is a patch with so much that touches one, as the 
 STRONGEST: Final = 4  # patches of a picture
 LEAST: Final = 0.08
 FAINT: Final = 0.02
+
+Other = tuple[int, Features]
+"""A picture's class, and its patches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +56,9 @@ def exclusives(seen: Seen) -> dict[int, Exclusive]:
     """`value = quantile(mean_p(max(own_p - other_p, 0)^4)^(1/4))` over the pictures of each class.
 
     `own` of a patch is its mean cosine with the most similar patches of the three nearest pictures
-    of the class, `other` that of the nearest 6 % of pictures of other classes. All patches of a
-    picture count. Copies of one picture do not count as pictures of their own.
+    of the class, `other` that of the nearest 6 % of pictures of other classes; the class that has
+    most of it is left out: two classes can have one mark. All patches of a picture count. Copies
+    of one picture do not count as pictures of their own.
     """
     enough = {target: some for target, some in seen.whole.items() if len(some) > OWN_NEAREST}
     if len(enough) < 2:
@@ -63,21 +68,22 @@ def exclusives(seen: Seen) -> dict[int, Exclusive]:
     some = every[evenly(len(every), OTHERS)]
     others = [(seen.pictures.predicted[one], described(int(one))) for one in some]
     return {
-        target: _exclusive(pictures, described, [x for of, x in others if of != target], seen)
+        target: _exclusive(pictures, described, [one for one in others if one[0] != target], seen)
         for target, pictures in enough.items()
     }
 
 
 def _exclusive(
-    pictures: NDArray[np.int32], described: _Described, others: list[Features], seen: Seen
+    pictures: NDArray[np.int32], described: _Described, others: list[Other], seen: Seen
 ) -> Exclusive:
     own = [described(int(picture)) for picture in pictures]
     same = copies(seen.pictures, pictures)
     nearest = max(OWN_NEAREST, round(OTHER_NEAREST * len(others)))
+    classes = np.array([of for of, _ in others])
     more = np.stack(
         [
-            _nearest(one, [x for x, copy in zip(own, same[n], strict=True) if not copy])
-            - _nearest(one, others, nearest)
+            _nearest(_best(one, [x for x, copy in zip(own, same[n], strict=True) if not copy]))
+            - _elsewhere(_best(one, [x for _, x in others]), classes, nearest)
             for n, one in enumerate(own)
         ]
     ).clip(0)
@@ -106,12 +112,32 @@ def _spread(marked: NDArray[np.bool_]) -> float:
     return float(some.mean()) * (1 - same)
 
 
-def _nearest(features: Features, others: list[Features], count: int = OWN_NEAREST) -> Features:
-    """Of each patch, the mean of its greatest cosines with so many pictures; 0 for fewer."""
-    if not others:
-        return np.zeros(len(features), np.float32)
-    best = np.stack([(features @ one.T).max(1) for one in others])
-    return np.asarray(np.sort(best, axis=0)[-count:].sum(0) / count)
+def _best(features: Features, others: list[Features]) -> Features:
+    """(picture, patch): the greatest cosine of each patch with one of each picture."""
+    best = [(features @ one.T).max(1) for one in others]
+    return np.stack(best) if best else np.zeros((0, len(features)), np.float32)
+
+
+def _nearest(best: Features) -> Features:
+    """Of each patch, the mean of the greatest cosines of few pictures; what is missing is 0."""
+    return np.asarray(np.sort(best, axis=0)[-OWN_NEAREST:].sum(0) / OWN_NEAREST)
+
+
+def _elsewhere(best: Features, classes: NDArray[np.integer], count: int) -> Features:
+    """Of each patch, the mean of the greatest `count`, the nearest class left out where many are.
+
+    Which class that is differs from patch to patch: the one without which the mean is least.
+    """
+    order = np.argsort(-best, axis=0)
+    cosines, of = np.take_along_axis(best, order, axis=0), classes[order]
+    mean = cosines[:count].sum(0) / count
+    if len(np.unique(classes)) < ENOUGH:
+        return np.asarray(mean)
+    for near in of[:count]:
+        left = of != near
+        counted = left & (left.cumsum(0) <= count)
+        mean = np.minimum(mean, (cosines * counted).sum(0) / count)
+    return np.asarray(mean)
 
 
 class _Described:

@@ -15,6 +15,7 @@ from .shown import Shown, model_names
 from .summary import interval_text
 
 FAILURES: Final = 200
+NAMED: Final = 5  # classes
 SIDES: Final = {
     (True, False): "right, outside",
     (False, False): "wrong, outside",
@@ -133,6 +134,8 @@ def changes_tables(found: Findings, comparison: Comparison, shown: Shown) -> lis
         "are of the first and of the second model. Reasons are the same where they lie at the same "
         "places."
     )
+    if comparison.skipped:
+        note += f" Not compared, since one of the models does not know them: {_few(comparison)}."
     items = [item for moved in comparison.moved for item in shown.beside(comparison.other, moved)]
     shown.lists.append({"title": "Maps that moved most", "note": "", "items": items, "pairs": True})
     text = f"{len(items) // 2} pictures whose map of the label moved most, side by side"
@@ -141,6 +144,12 @@ def changes_tables(found: Findings, comparison: Comparison, shown: Shown) -> lis
         table_block(f"Compared with {second}", head, rows, note),
         table_block("Maps that moved", ["pictures"], [[link]]),
     ]
+
+
+def _few(comparison: Comparison) -> str:
+    """The classes that are not compared, the first few of them."""
+    names = comparison.skipped
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _change_row(found: Findings, other: Findings, one: Change, shown: Shown) -> list[Any]:
