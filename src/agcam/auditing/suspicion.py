@@ -185,8 +185,8 @@ def _sentence(parts: Mapping[str, float]) -> str:
     where = ", nearly always at the same place" if parts["one place"] > 0.5 else ""
     if parts.get("exclusive"):
         return (
-            f"{_share(parts['occurrence'])} of its pictures show the same part{where}, and other "
-            f"classes lack it: {_share(parts['alike'])} alike from picture to picture, "
+            f"{_share(parts['occurrence'])} of its pictures show the same part{where}, and most "
+            f"other classes lack it: {_share(parts['alike'])} alike from picture to picture, "
             f"{_share(max(parts['elsewhere'], 0))} in other classes. It has "
             f"{_share(parts['share'])} of the class's relevance."
         )
