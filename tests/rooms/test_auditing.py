@@ -156,6 +156,14 @@ def test_bad_pictures_and_unknown_classes_are_failures(folder, model, tmp_path):
     assert set(messages) == {"ant/1.png", "ant/torn.png", *(f"zebra/{n}.png" for n in range(3))}
 
 
+@pytest.mark.parametrize("inside", [".", "audited", "ant/../new/folder"])
+def test_a_page_among_the_pictures_is_refused(inside, folder, model):
+    """The next audit would read its pictures as data."""
+    with pytest.raises(RunError, match="give a folder beside it"):
+        agcam.audit(folder, model, out=folder / inside)
+    assert {path.name for path in folder.iterdir()} == set(NAMES)
+
+
 def test_one_picture_a_class_is_audited(model, tmp_path):
     pictures = lay_out(tmp_path / "pictures", each=1)
     made = agcam.audit(pictures, model, out=tmp_path / "out")

@@ -96,6 +96,7 @@ def audit(
     _ = ENGINES[engine]  # refused before the model is loaded
     if tests < 0:
         raise RunError(f"tests is a number of reasons, 0 for none, not {tests}")
+    _refuse_inside(data, Path(out))
     read = () if verdicts is None else read_verdicts(verdicts)
     loading = _Loading(arch, classes, preparation, scores, device)
     shape = {"limit": limit, "batch_size": batch_size, "threads": threads}
@@ -119,6 +120,17 @@ def audit(
             found.append(one.with_tests(proved))
         changes = compare(*found) if len(found) > 1 else None
         return Audit(Path(out), found[0], keys[0], changes).written()
+
+
+def _refuse_inside(data: str | Path | DataSet, out: Path) -> None:
+    """RunError where the page's pictures would be among those that the next audit reads."""
+    if isinstance(data, DataSet) or not Path(data).is_dir():
+        return
+    if out.resolve().is_relative_to(Path(data).resolve()):
+        raise RunError(
+            f"{out} lies in {data}: the next audit would take the pictures of this one's page for "
+            "data; give a folder beside it: out (--out)"
+        )
 
 
 @contextmanager
