@@ -275,4 +275,6 @@ def summary(rows):
 
     known = ("refused", "no attention", "does not fit", "does not run", "missing")
     counts = Counter(one if one in known else "explained" for one in map(kind, rows.values()))
-    return ", ".join(f"{counts[one]} {one}" for one in ("explained", *known) if counts[one]) + "."
+    one_by_one = {"does not fit": "do not fit the machine", "does not run": "do not run"}
+    kinds = (one for one in ("explained", *known) if counts[one])
+    return ", ".join(f"{counts[one]} {one_by_one.get(one, one)}" for one in kinds) + "."

@@ -26,11 +26,21 @@ def medium_of(config: Any) -> Medium:
     return PICTURE
 
 
-def refuse_sequences(config: Any, name: str) -> None:
-    """ModelError for models of sound that take no spectrogram cut into patches."""
+def refuse_sequences(model: Any, name: str) -> None:
+    """ModelError for models of sound as a sequence in time, and of pictures as numbers of colours.
+
+    They take no spectrogram cut into patches, and no pixels.
+    """
     from transformers.models.auto import modeling_auto as auto
 
+    config = model.config
     kind = getattr(config, "model_type", "")
+    pictures = auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    if kind in pictures and getattr(model, "main_input_name", "") == "input_ids":
+        raise ModelError(
+            f"{name} takes the numbers of a palette's colours (input_ids), not pixels; logits have "
+            "no gradient at them, so agcam does not explain it."
+        )
     sounds = auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES
     if kind in sounds and medium_of(config).name != SOUND.name:
         raise ModelError(

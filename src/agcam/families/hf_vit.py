@@ -74,7 +74,7 @@ def wrap_pipeline(pipeline: Any) -> Classifier:
 
 def classifier_of(module: nn.Module, name: str, processor: Any, tokenizer: Any) -> Classifier:
     """Put module, preparation, names and prompts together."""
-    refuse_sequences(module.config, name)
+    refuse_sequences(module, name)
     medium = medium_of(module.config)
     is_sound = medium.name == SOUND.name
     sound = sound_preparation(processor, module.config) if is_sound else None

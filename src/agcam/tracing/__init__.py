@@ -20,6 +20,7 @@ from .evaluation_mode import evaluation_mode
 from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
 from .layouts import Layouts, find_layout, fit_layout
+from .prove import refuse_random
 from .record import logits_of, record
 from .replay import Replay
 from .session import CHUNK, Session
@@ -51,7 +52,15 @@ def trace(
     giving evidence that was not proved.
     """
     check_tracer(tracer, methods)
-    request = _Request(classifier, pixels, methods, tracer, chunk, report, lazy, beside)
+    try:
+        return _trace(_Request(classifier, pixels, methods, tracer, chunk, report, lazy, beside))
+    except ModelError:
+        refuse_random(classifier, pixels[:1])  # the true cause, where it is random
+        raise
+
+
+def _trace(request: _Request) -> Session:
+    classifier, pixels = request.classifier, request.pixels
     layout = request.fitting(_layouts.get(classifier, pixels))
     if layout is not None:
         with suppress(LayoutMismatchError, ModelError):

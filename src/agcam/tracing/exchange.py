@@ -6,7 +6,7 @@ from typing import Final
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..values import AttentionCall, Places
@@ -19,11 +19,13 @@ LITTLE: Final = 0.1  # of a row's scores may change little, by chance, where its
 
 FEW: Final = 0.1  # of changes, that rounding may hide in some heads
 
-CHANNELS: Final = "it attends over channels, not over positions"
-
 
 class PositionsError(Exception):
     """Where keys lie cannot be told; the message completes a sentence about the model."""
+
+
+class ChannelsError(PositionsError):
+    """No attention of the model is over positions."""
 
 
 class WindowsApartError(PositionsError):
@@ -87,20 +89,38 @@ def order_of(first: Tensor, second: Tensor) -> Places | None:
     return (complete or fits)[0]
 
 
-def lie_apart(
+def changed_of_each(
     one: Float[Tensor, "one number way key"],
     other: Float[Tensor, "item number way key"],
     heads: int,
-) -> bool:
-    """Whether the heads of an attention change at different keys, as windows do."""
+) -> Bool[Tensor, "head item key"]:
+    """Whether each key of each head changes."""
     each = zip(one.chunk(heads, 1), other.chunk(heads, 1), strict=True)
-    changed = torch.stack([change_of(*pair) > 0 for pair in each])
+    return torch.stack([change_of(*pair) > 0 for pair in each])
+
+
+def lie_apart(changed: Bool[Tensor, "head item key"]) -> bool:
+    """Whether the heads of an attention change at different keys, as windows do."""
     changed = changed[changed.flatten(1).any(1)]  # others are dead
     if not len(changed):
         return False
     somewhere = changed.any(0)
     alike = changed.all(0) | ~somewhere
     return int((~alike).sum()) > FEW * int(somewhere.sum())
+
+
+def has_several_places(changed: Bool[Tensor, "head item key"]) -> bool:
+    """Whether some keys of a head lie elsewhere than others."""
+    elsewhere = (changed != changed.any(2, keepdim=True)) & changed.any(1, keepdim=True)
+    return bool(elsewhere.any())
+
+
+def side_by_side(
+    keys: Float[Tensor, "picture number way every_key"], items: int
+) -> Float[Tensor, "picture numbers way key"]:
+    """The items of a picture where the heads of an attention stand."""
+    pattern = "picture number way (item key) -> picture (item number) way key"
+    return rearrange(keys, pattern, item=items)
 
 
 def exchanged(batch: Tensor, axes: tuple[int, ...], masks: Tensor) -> Tensor:

@@ -58,7 +58,8 @@ class ExplicitAttention(TorchFunctionMode):
         self._known: list[Softmax] = []
         self.by_hand: list[Softmax] = []  # exponentials that may be part of a softmax
         self.by_name = self.softmaxes = 0
-        self.folded = False
+        self.answering: tuple[Softmax, ...] = ()  # what the call that is being answered is made of
+        self.folded = self.vmapped = False
         self.closed = False
 
     @property
@@ -95,11 +96,15 @@ class ExplicitAttention(TorchFunctionMode):
 
     def _softmax(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         scores = args[0] if args else kwargs["input"]
+        if is_vmapped(scores):
+            self.vmapped = True
+            return func(*args, **kwargs)
         before = _version(scores)
         result = func(*args, **kwargs)
         self.softmaxes += result.ndim > 2
         axis = args[1] if len(args) > 1 else kwargs.get("dim")
-        square = scores.ndim == 2 and len({*scores.shape, 1}) == 2  # of one picture, and one head
+        # a matrix is attention of one head of one picture, if anything
+        square = self._folding.batch == 1 and scores.ndim == 2 and len({*scores.shape, 1}) == 2
         if (scores.ndim >= 3 or square) and isinstance(axis, int):
             softmax = Softmax(scores, axis % scores.ndim, before, result.dtype, result.grad_fn)
             self._known.append(softmax)
@@ -175,6 +180,7 @@ class ExplicitAttention(TorchFunctionMode):
             call = call_of(attention, product, value, tensor if self._prove else None)
         if call is None:
             return None
+        self.answering = attention.sources
         self.folded |= self._folding.shares_an_axis(product.outer_sizes)
         return product, call
 
@@ -200,6 +206,11 @@ class ExplicitAttention(TorchFunctionMode):
                 if fresh and one.is_floating_point():
                     self._hold(one, make(one, part if several else None))
         return result
+
+
+def is_vmapped(tensor: Tensor) -> bool:
+    """Whether a tensor is one of many that torch.vmap computes at once."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def drop_closed() -> None:

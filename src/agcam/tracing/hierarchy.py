@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,7 @@ class Hierarchy(Leaves):
         self, classifier: Classifier, pixels: Tensor, layout: Layout, keep_calls: bool
     ) -> None:
         self.outputs: list[Tensor] = []
+        self.softmaxes = set[Any]()  # their nodes in autograd's graph
         self._records: list[BlockRecord] = []
         self._kept: list[AttentionCall] = []
         self._layout, self._batch = layout, len(pixels)
@@ -42,7 +43,7 @@ class Hierarchy(Leaves):
 
         with torch.enable_grad(), undoing() as undo:
             frozen(undo, classifier.module)
-            capture(undo, layout, pixels, answer)
+            self._explicit = capture(undo, layout, pixels, answer)
             logits = logits_of(classifier, pixels)
         if next(own, None) is not None:
             raise LayoutMismatchError
@@ -58,6 +59,8 @@ class Hierarchy(Leaves):
         torch.set_grad_enabled(True)  # also in a part that runs without gradients
         with torch.no_grad():
             output = as_torch()
+        if self._explicit is not None and call.key is None:
+            self.softmaxes.update(one.node for one in self._explicit.answering)
         self._kept.append(call.detach())
         self._records.append(BlockRecord(call.value.detach(), self._kept[-1], places))
         self.outputs.append(output.requires_grad_())

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ..errors import ModelError
 from ..undo import Undo, hook, undoing
 from ..values import AttentionCall, Classifier
 from .attention import capture_attention
-from .explicit import ExplicitAttention
+from .explicit import ExplicitAttention, is_vmapped
 from .hooks import first_tensor
 from .patches import open_mode
 from .products import Folding
 from .record import try_out
 from .untraceable import (
     EXPONENTIALS,
+    FLEX,
     HIDDEN,
     IN_PARTS,
     NO_ATTENTION,
     NOT_FOLLOWED,
     ONE_TOKEN,
     POOLS,
+    VMAPPED,
     NotOneGridError,
     UntraceableError,
 )
@@ -34,7 +38,8 @@ from .watch import Softmaxes
 class Call(NamedTuple):
     """One attention call: the path of the innermost module around it, and its sizes.
 
-    `single`: self-attention, though of one token.
+    `single`: self-attention, though of one token. `apart`: each of its rows, which stand where
+    heads do or in its batch, has keys of its own.
     """
 
     module: str
@@ -44,6 +49,8 @@ class Call(NamedTuple):
     explicit: bool
     mixed: bool
     single: bool = False
+    apart: bool = False
+    heads: int = 1
 
     @property
     def own(self) -> bool:
@@ -64,6 +71,7 @@ class Observation:
         self.softmaxes = Softmaxes()
         self.in_parts = False  # some rows of an attention at a time
         self._values: Tensor | None = None  # of the last call
+        self.vmapped = False
         self.ranked = False  # numbers were put in order in front of some attention
         self.logits = torch.empty(0)
         self._inside: list[str] = []  # paths of the modules that are running
@@ -90,6 +98,9 @@ class Observation:
 
     def attend(self, call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
         """Note an attention call, and let torch answer it."""
+        if is_vmapped(call.query):
+            self.vmapped = True
+            return as_torch()
         explicit = call.key is None
         module = self._inside[-1] if self._inside else ""
         self.ranked |= bool(self.calls) and self.softmaxes.ranked
@@ -97,13 +108,17 @@ class Observation:
         if sizes[1] != sizes[2] and self._values is not None:
             self.in_parts |= torch.equal(self._values, call.value)
         self._values = call.value
-        self.calls.append(Call(module, *sizes, explicit, call.mix is not None))
+        self.calls.append(
+            Call(module, *sizes, explicit, call.mix is not None, heads=call.query.shape[1])
+        )
         if explicit:
             self.explicit_scores.append(call.query)
         return as_torch()
 
     def not_followed(self) -> str | None:
         """Why some attention of the model is not captured as it is: a sentence."""
+        if self.vmapped or (self.explicit is not None and self.explicit.vmapped):
+            return VMAPPED
         if self.in_parts:
             return IN_PARTS
         if self.explicit is None:
@@ -122,6 +137,8 @@ class Observation:
         """
         if (sentence := self.not_followed()) is not None:
             raise UntraceableError(sentence.format(name=name))
+        if any(call.apart for call in self.calls):
+            raise NotOneGridError("each row of its attention has keys of its own")
         own = [call for call in self.calls if call.own]
         if max((call.batch * call.keys for call in self.calls), default=0) == 1:
             raise UntraceableError(ONE_TOKEN.format(name=name))
@@ -181,5 +198,16 @@ def observe(classifier: Classifier, pixels: Tensor) -> Observation:
             undo, seen.attend, Folding(len(pixels)), explicit=True, prove=True
         )
         open_mode(undo, seen.softmaxes)
-        seen.logits = try_out(classifier, pixels)
+        try:
+            seen.logits = try_out(classifier, pixels)
+        except ModelError as error:
+            if _came_from(error.__cause__, "flex_attention.py"):
+                raise UntraceableError(FLEX.format(name=classifier.name)) from error
+            raise
     return seen
+
+
+def _came_from(error: BaseException | None, file: str) -> bool:
+    """Whether an error was raised, or passed through, in a file of this name."""
+    frames = traceback.extract_tb(None if error is None else error.__traceback__)
+    return any(frame.filename.endswith(file) for frame in frames)

@@ -31,6 +31,7 @@ class Found(NamedTuple):
     """The finest grid, where each attention lies on it, and the convolution that gives its tokens.
 
     `shown`: whether the queries of each attention change just where its rows are said to lie.
+    `through_rows`: tokens reach some attention by attention alone.
     `stem` is the number of that convolution in a pass; None: the grid is one of pixels.
     """
 
@@ -38,6 +39,7 @@ class Found(NamedTuple):
     places: tuple[Places | None, ...]
     shown: tuple[bool, ...]
     stem: int | None
+    through_rows: bool
 
 
 def find_positions(
@@ -81,12 +83,15 @@ def find_positions(
     keys, rows, shown = _proved_shares(probe, cells)
     for order, one in zip(probe.orders, keys, strict=True):
         if order is not None and not all(bool(axis.any()) for axis in one.axes):
-            raise PositionsError("tokens enter an attention that reach it by attention alone")
+            raise PositionsError(
+                "some of its keys are made by attention alone (latents, merged tokens), and so lie "
+                "nowhere on the picture"
+            )
     places = tuple(
         replace(order, weights=of_keys.axes, rows=of_rows) if order is not None else None
         for order, of_keys, of_rows in zip(probe.orders, keys, rows, strict=True)
     )
-    return Found(cells, places, shown, probe.stem)
+    return Found(cells, places, shown, probe.stem, probe.through_rows)
 
 
 def _proved_shares(

@@ -19,18 +19,20 @@ from ..undo import undoing
 from ..values import AttentionCall, Classifier, Layout, Places
 from .channels import channels_by_size
 from .exchange import (
-    CHANNELS,
     LITTLE,
     NOISE,
-    PositionsError,
+    ChannelsError,
     WindowsApartError,
     change_of,
+    changed_of_each,
     exchanged,
+    has_several_places,
     lie_apart,
     marked,
     of_first,
     of_rows,
     order_of,
+    side_by_side,
 )
 from .hooks import LayoutMismatchError
 from .observe import hook_convolution
@@ -107,27 +109,48 @@ class Probe:
         shown = (staying > 2 * LITTLE) | (not self._by_scores[number])
         return order.by_picture(shown[..., None].double().expand(-1, -1, rows))[0] > 0
 
+    def rows_apart(self) -> list[bool]:
+        """For each attention, whether its items of a picture, or heads, attend to other places.
+
+        Not so where all keys of an item lie at one place: attention over what blocks gave there.
+        """
+        values = self._values(self._bands())[: len(self.orders)]
+        counts = [1 if order is None else order.items for order in self.orders]
+        pairs = zip(values, counts, strict=True)
+        items = self._changed([side_by_side(keys, count) for keys, count in pairs], counts)
+        both = zip(items, self._changed(values, self._heads), strict=True)
+        return [any(lie_apart(one) and has_several_places(one) for one in pair) for pair in both]
+
+    def _changed(self, values: list[Tensor], counts: list[int]) -> list[Tensor]:
+        """Whether keys change with each band of rows, head by head."""
+        every = zip(values, counts, self.orders, strict=True)
+        return [
+            changed_of_each(keys[:1], keys[3:], 1 if order is None else count)
+            for keys, count, order in every
+        ]
+
+    def _bands(self) -> Tensor:
+        """The whole picture, then a band of rows each."""
+        masks = torch.zeros(AT_ONCE - 2, *(AT_ONCE for _ in self.axes), dtype=torch.bool)
+        masks[0] = True
+        masks[range(1, AT_ONCE - 2), range(1, AT_ONCE - 2)] = True
+        return masks
+
     def leave_out_channels(self) -> None:
         """Attention over channels holds no position: it is a layer like any other.
 
         There a part of the picture changes a part of every key's numbers. Where each part changes
         every key, another size of the picture tells.
         """
-        masks = torch.zeros(AT_ONCE - 2, *(AT_ONCE for _ in self.axes), dtype=torch.bool)
-        masks[0] = True
-        masks[range(1, AT_ONCE - 2), range(1, AT_ONCE - 2)] = True  # a band of rows each
+        masks = self._bands()
         values = self._values(masks)[: len(self.orders)]
-        apart = (
-            lie_apart(keys[:1], keys[3:], heads)
-            for keys, heads, order in zip(values, self._heads, self.orders, strict=True)
-            if order is not None and heads > 1
-        )
-        if any(apart):
+        if any(len(one) > 1 and lie_apart(one) for one in self._changed(values, self._heads)):
             raise WindowsApartError
         everywhere = [bool((change_of(keys[:1], keys[3:]) > 0).all()) for keys in values]
         by_size = [False] * len(values)
         if any(everywhere):
             by_size = channels_by_size(self._classifier, self._base, self._layout)
+        channels = set[int]()  # how many, of attentions that are over channels
         for number, keys in enumerate(values):
             numbers = keys.transpose(1, 3)  # picture key 1 number
             touched = (change_of(numbers[:1], numbers[2:]) > 0).sum(1)
@@ -135,8 +158,12 @@ class Probe:
             in_part = len(some) and float(some.double().mean()) < PARTLY * int(touched[0])
             if in_part or by_size[number]:
                 self.orders[number] = None
+                channels.add(keys.shape[-1])
+        for number, keys in enumerate(values):  # behind convolutions that mix the whole picture
+            if everywhere[number] and keys.shape[-1] in channels:
+                self.orders[number] = None
         if all(order is None for order in self.orders):
-            raise PositionsError(CHANNELS)
+            raise ChannelsError
 
     def _values(self, masks: Tensor) -> list[Float[Tensor, "picture number way place"]]:
         """Values of each attention: of one picture, of another, and of each exchange of both.

@@ -163,9 +163,9 @@ def product_of(
         rows = [c for c in rows if sizes[c] == math.prod(sizes[key] for key in keys)]
     summed = any(c not in out and sizes[c] > 1 for c in others)
     complete = {*of_value} <= {*of_attention, *out} and {*out} <= {*of_attention, *of_value}
-    if len(rows) != 1 or not keys or summed or not complete:
+    if len(rows) > 1 or not keys or summed or not complete:
         return None
-    (row,) = rows
+    row = "".join(rows)  # none: each row has keys of its own, and stands among the outer axes
     outer = "".join(c for c in others if c != row)
     return Product(of_attention, of_value, out, outer, row, keys, dims, sizes, folding)
 

@@ -20,6 +20,18 @@ from .hooks import LayoutMismatchError
 from .positions import Found
 from .record import capture, logits_of
 
+NO_SKIP: Final = "its tokens go from one grid to the next by attention alone"
+NOWHERE: Final = "the rows of one of its attentions lie nowhere on the picture (class tokens)"
+OTHER_QUERIES: Final = (
+    "the queries of one of its attentions do not show where its rows lie (pooled with overlap, or "
+    "made of the whole picture)"
+)
+CARRIED: Final = (
+    "what one of its attentions returns is carried to other places in front of the next (by "
+    "convolutions, or pooling)"
+)
+END: Final = "what one of its attentions returns is read by no later attention"
+
 CHOSEN: Final = 0.2  # of the next attention's keys
 ELSEWHERE: Final = 0.1  # of the squared gradient of rows that lie with them
 
@@ -47,9 +59,22 @@ def with_proved_rows(
             later = ((seen.values[n], places_) for n, places_ in holding[number + 1 :])
             each = (_goes_there(seen.outputs[at], *pair, one, random) for pair in later)
             last = number + 1 == len(holding)
-            proved = found.shown[at] if last else next((g for g in each if g is not None), False)
-            places[at] = one if one.rows and proved else replace(one, rows=())
+            proved = found.shown[at] if last else next((g for g in each if g is not None), None)
+            if not (one.rows and proved):
+                why = _why(one, found, at, elsewhere=proved is False and not last)
+                places[at] = replace(one, rows=(), why_no_rows=why)
     return tuple(places)
+
+
+def _why(places: Places, found: Found, at: int, *, elsewhere: bool) -> str:
+    """Why the rows of an attention have no proved places."""
+    if not places.rows:
+        return NO_SKIP if found.through_rows else OTHER_QUERIES
+    if not bool(places.rows[0].any()):
+        return NOWHERE
+    if at + 1 == len(found.places):
+        return OTHER_QUERIES
+    return CARRIED if elsewhere else END
 
 
 class _Pass:

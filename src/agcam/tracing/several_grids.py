@@ -6,6 +6,8 @@ keys lie is measured (`positions.py`), and full autograd follows the logits back
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -14,18 +16,29 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError
-from ..values import Classifier, Grid, Layout, Medium, Places
+from ..undo import undoing
+from ..values import AttentionCall, Classifier, Grid, Layout, Medium, Places
 from ..values.places import Axes
 from .classifier_reads import reads_several_stages
 from .double import in_double
-from .exchange import PositionsError, WindowsApartError
-from .graph import leaves_leading_to
+from .exchange import ChannelsError, PositionsError, WindowsApartError
+from .graph import leaves_among, nodes_leading_to
 from .hierarchy import Hierarchy
 from .hooks import LayoutMismatchError
 from .observe import Observation
 from .positions import Found, find_positions
+from .record import capture, logits_of
 from .rows import with_proved_rows
-from .untraceable import FAILED, NO_GRADIENT, NO_POSITIONS, SEVERAL_GRIDS, UntraceableError
+from .untraceable import (
+    CHANGED,
+    CUT,
+    FAILED,
+    NO_GRADIENT,
+    NO_POSITIONS,
+    OVER_CHANNELS,
+    SEVERAL_GRIDS,
+    UntraceableError,
+)
 
 MOVED: Final = 0.5  # of a key's share of an axis: it lies elsewhere
 
@@ -37,25 +50,11 @@ def several(
 
     What is found does not depend on the `seed` of the noise, but in models that rank their tokens.
     """
-    explicit = seen.explicit is not None and (
-        seen.explicit.by_name > 0 or any(call.explicit for call in seen.calls)
-    )
-    count = sum(explicit or not call.explicit for call in seen.calls)
-    layout = Layout(
-        Grid(1, 1, 0),
-        calls=(True,) * count,
-        blocks=(),
-        reads=(),
-        kept=0,
-        token_dim=2,  # of what attention returns
-        tracer="full",
-        why=SEVERAL_GRIDS,
-        explicit=explicit,
-    )
+    layout = layout_of_every_call(seen)
     name = classifier.name
     try:
         layout = replace(layout, calls=_own(seen, layout))
-        _refuse_without_gradient(classifier, pixels, layout)
+        _refuse_other_ways(classifier, pixels, layout)
         try:
             found, places = _measured(classifier, pixels, layout, seen, seed)
         except WindowsApartError:
@@ -63,6 +62,8 @@ def several(
             found, places = _measured(classifier, pixels, layout, seen, seed)
     except torch.cuda.OutOfMemoryError:
         raise
+    except ChannelsError as error:
+        raise UntraceableError(OVER_CHANNELS.format(name=name)) from error
     except PositionsError as error:
         raise UntraceableError(NO_POSITIONS.format(name=name, why=why, cause=error)) from error
     except LayoutMismatchError as error:
@@ -79,6 +80,25 @@ def several(
         stem=found.stem,
     )
     return replace(layout, branches=reads_several_stages(classifier, pixels, layout))
+
+
+def layout_of_every_call(seen: Observation) -> Layout:
+    """A layout in which every call that is captured counts, and none lies anywhere."""
+    explicit = seen.explicit is not None and (
+        seen.explicit.by_name > 0 or any(call.explicit for call in seen.calls)
+    )
+    count = sum(explicit or not call.explicit for call in seen.calls)
+    return Layout(
+        Grid(1, 1, 0),
+        calls=(True,) * count,
+        blocks=(),
+        reads=(),
+        kept=0,
+        token_dim=2,  # of what attention returns
+        tracer="full",
+        why=SEVERAL_GRIDS,
+        explicit=explicit,
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -138,12 +158,49 @@ def _own(seen: Observation, layout: Layout) -> tuple[bool, ...]:
     classifier: gradients pass through it. A single token is as many rows as keys.
     """
     captured = [call for call in seen.calls if layout.explicit or not call.explicit]
-    last = max(i for i, call in enumerate(captured) if call.single or call.batch * call.queries > 1)
+    tower = (call.single or call.apart or call.batch * call.queries > 1 for call in captured)
+    last = max(number for number, counts in enumerate(tower) if counts)
     return tuple(index <= last for index in range(len(captured)))
 
 
-def _refuse_without_gradient(classifier: Classifier, pixels: Tensor, layout: Layout) -> None:
-    graph = Hierarchy(classifier, pixels, layout, keep_calls=False)
-    reached = leaves_leading_to(graph.logits)
-    if not any(id(leaf) in reached for leaf in graph.outputs):
+def _refuse_other_ways(classifier: Classifier, pixels: Tensor, layout: Layout) -> None:
+    """Refuse where logits have no gradient, or where attention leads to them by another way.
+
+    Every attention's output is a leaf: a softmax behind the logits is used for more than a product.
+    """
+    leaf = pixels.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        graph = Hierarchy(classifier, leaf.clone(), layout, keep_calls=False)
+    nodes = nodes_leading_to(graph.logits)
+    reached = leaves_among(nodes)
+    if not any(id(output) in reached for output in graph.outputs):
         raise LayoutMismatchError
+    without = [n for n, output in enumerate(graph.outputs) if id(output) not in reached]
+    if without and _changes_logits(classifier, pixels, layout, without):
+        raise UntraceableError(CUT.format(name=classifier.name))
+    if not nodes.isdisjoint(graph.softmaxes - {None}):
+        raise UntraceableError(CHANGED.format(name=classifier.name))
+
+
+def _changes_logits(
+    classifier: Classifier, pixels: Tensor, layout: Layout, numbers: list[int]
+) -> bool:
+    """Whether other logits come of it where these attentions alone return something else."""
+    first = list[Tensor]()
+
+    def answer(call: AttentionCall, as_torch: Callable[[], Tensor]) -> Tensor:
+        if not next(own, False):
+            return as_torch()
+        if second is None:
+            first.append(as_torch())
+            return first[-1]
+        number = next(second)
+        return first[number] * (2 if number in numbers else 1)
+
+    second: Iterator[int] | None = None
+    with torch.no_grad(), undoing() as undo:
+        capture(undo, layout, pixels, answer)
+        own = iter(layout.calls)
+        before = logits_of(classifier, pixels)
+        own, second = iter(layout.calls), itertools.count()
+        return not torch.allclose(before, logits_of(classifier, pixels))

@@ -21,7 +21,8 @@ from ..values import Classifier, Layout
 from .dependencies import find_dependencies
 from .hooks import LayoutMismatchError
 from .observe import Observation, observe
-from .several_grids import same_places, several
+from .rows_apart import mark_rows_apart
+from .several_grids import layout_of_every_call, same_places, several
 from .single_token import mark_single_tokens
 from .structure import find_blocks, find_grid, has_quantised_layers, negative, tokens_entering
 from .untraceable import (
@@ -30,12 +31,12 @@ from .untraceable import (
     CHANGED,
     MIXED,
     NO_GRADIENT,
-    NOT_ONE_PASS,
     NOT_TOKENS,
     QUANTISED,
     RANKED,
     STEERED,
     TALKING,
+    UNCHAINED,
     NotOneGridError,
     UntraceableError,
 )
@@ -54,6 +55,7 @@ def survey(
         raise UntraceableError(QUANTISED.format(name=classifier.name))
     seen = observe(classifier, pixels)
     mark_single_tokens(classifier, pixels, seen)
+    mark_rows_apart(classifier, pixels, layout_of_every_call(seen), seen)
     try:
         return _one_grid(classifier, pixels, seen), seen.logits
     except NotOneGridError as error:
@@ -122,10 +124,11 @@ def _with_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -
     for holds, sentence in (
         (found.in_order, NOT_TOKENS),
         (found.only_mixes, CHANGED),
-        (found.chained, NOT_ONE_PASS),
     ):
         if not holds:
             raise UntraceableError(sentence.format(name=name))
+    if not found.chained:  # a tower that is called twice, two towers
+        raise NotOneGridError(UNCHAINED)
     if not found.in_place:
         raise NotOneGridError("its tokens change places between its blocks")
     branches = found.branches or found.steered

@@ -26,12 +26,9 @@ def _unfit(layout: Layout, method: Method) -> str | None:
     if method.from_last_block and layout.branches:
         why = STAGES if layout.places else layout.why
         return f"{why}, and {method.name} starts at the tokens of the last block"
-    if method.reads_rows and not all(places.rows for places in layout.places):
-        return (
-            f"{layout.why}, and where the rows of each attention lie, which {method.name} needs, "
-            "could not be proved (class tokens lie nowhere; steps between grids by attention "
-            "alone, and convolutions behind it, carry what a row returns elsewhere)"
-        )
+    why_no_rows = next((one.why_no_rows for one in layout.places if not one.rows), "")
+    if method.reads_rows and why_no_rows:
+        return f"{why_no_rows}, and {method.name} follows rows from attention to attention"
     if layout.bypassed and not method.needs.light and not method.needs.any_classifier:
         return (
             f"{layout.why or BYPASSED}, so the gradients that {method.name} reads do not begin at "

@@ -37,6 +37,14 @@ HIDDEN = (
     "{name} computes a softmax in compiled code (torch.jit, a library's kernels), where it cannot "
     "be captured: explain the model as it was before it was compiled. " + INSTEAD
 )
+VMAPPED = (
+    "{name} computes its attention inside torch.vmap, where no tensor shows its axes of pictures "
+    "and heads: write them out. " + INSTEAD
+)
+FLEX = (
+    "{name} computes its attention by torch's flex_attention, where it cannot be captured: write "
+    "it with torch.softmax, or by scaled_dot_product_attention with a mask. " + INSTEAD
+)
 EXPONENTIALS = (
     "{name} computes a softmax out of exponentials, which cannot be captured: write it with "
     "torch.softmax. " + INSTEAD
@@ -57,15 +65,18 @@ FAILED = (
     "{name} does not run while what its attention returns is held constant (torch: {cause}), "
     "so agcam cannot measure where its attention lies. " + INSTEAD
 )
-NOT_ONE_PASS = (
-    "{name}: its blocks do not form one chain (a tower that is called twice, two towers, or tokens "
-    "that are detached between blocks), so agcam cannot tell where on the picture its attention "
-    "lies. " + INSTEAD
+CUT = (
+    "{name} detaches tokens between its blocks (detach, no_grad, numpy), so its logits have no "
+    "gradient at some of its attention, though they depend on it: take that out. " + INSTEAD
 )
 NOT_TOKENS = (
     "{name}: the rows of its attention are not its tokens in the order of the sequence (attention "
     "over channels, tokens that are shifted or shuffled before it), so agcam cannot tell where on "
     "the picture its attention lies. " + INSTEAD
+)
+OVER_CHANNELS = (
+    "{name} attends over channels, not over positions (cross-covariance attention), so none of its "
+    "keys lies on the picture. " + INSTEAD
 )
 NO_POSITIONS = (
     "{name} is a hierarchical model ({why}), and where on the picture its attention lies cannot be "
@@ -85,6 +96,7 @@ QUANTISED = (
 )
 
 SEVERAL_GRIDS = "its attention lies on several grids, or in windows"
+UNCHAINED = "its blocks do not follow one another in one pass over one sequence of tokens"
 # why a replay does not follow a model, and full autograd does
 BRANCHES = "its classifier reads the tokens of several blocks"
 STAGES = "its classifier reads several stages, or what goes around the last block"

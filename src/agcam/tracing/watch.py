@@ -58,6 +58,7 @@ class Softmaxes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.supports_higher_order_operators = True  # flex_attention
         self.count = 0
         self.ranked = False
 
@@ -67,7 +68,7 @@ class Softmaxes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Compute as torch would, and count."""
         del types
         result = func(*args, **(kwargs or {}))
-        name = str(func.overloadpacket.__name__)
+        name = str(getattr(func, "overloadpacket", func).__name__)
         if not is_own_operation() and COMPUTING_SOFTMAX.search(name):
             self.count += any(tensor.ndim > 2 for tensor in _tensors(args))
         if name in RANKING and not is_own_operation():

@@ -31,12 +31,14 @@ class Places:
             cell of that axis (key cell). They sum to 1, so a key lies on a cell of the grid with
             the product of its shares; a key that holds no position has none (zeros).
         rows: The same for each row (row cell); empty where that could not be proved.
+        why_no_rows: Why not, as a clause about the model.
     """
 
     outer: int
     inner: int
     weights: tuple[Float[Tensor, "key _"], ...]
     rows: tuple[Float[Tensor, "row _"], ...] = ()
+    why_no_rows: str = ""
 
     @property
     def items(self) -> int:
