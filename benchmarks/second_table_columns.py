@@ -16,6 +16,7 @@ BOXES = ("IoU", "best IoU", "MaxBoxAccV2", "energy", "covered")
 COLUMNS = {
     "perturbed": ("srg", "probability"),
     "planted": ("share",),
+    "used": ("share",),
     "coco": ("AP", "best IoU", "energy"),
     "tiny": BOXES,
     "photographs": BOXES,
@@ -65,7 +66,8 @@ def columns_of(path):
     for line in Path(path).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["part"] == "report" and "skipped" not in row:
-            rows[row["model"], row["set"]][row["method"]][row["item"]].append(row)
+            for name in sets_of(row):
+                rows[row["model"], name][row["method"]][row["item"]].append(row)
     found = []
     for model, name in ((model, name) for model in MODELS for name in COLUMNS):
         methods = rows[model, name]
@@ -80,6 +82,11 @@ def columns_of(path):
             counts = len(items), len(kept), sum(row["right"] for row in kept)
             found.append(Column(model, name, column, samples, *counts))
     return found
+
+
+def sets_of(row):
+    """The row's set; of plants also `used`, if the class's logit falls without the plant."""
+    return (row["set"], "used") if row.get("drop", 0) > 0 else (row["set"],)
 
 
 def values(row, column):

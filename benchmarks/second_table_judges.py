@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from planted import pixels_of
 from second_table_pictures import SIDE
 
 from agcam.evaluation.probing import Probe, Prober, patch_ranks
@@ -71,10 +72,19 @@ def in_mask(relevance, mask):
     }
 
 
-def on_plant(relevance, mask):
-    case = MaskCase(relevance, mask)
-    share = float(METRICS["attribution_localization"].function(case))
-    return {"share": share, "area": float((mask == 1).mean())}
+def on_plant(view, maps, truth):
+    """Shares on the plant, and what it adds to the logit: only then is it known to be used."""
+    mask, without = truth
+    pixels = torch.cat([view.pixels, pixels_of(view.classifier, without)])
+    with torch.inference_mode():
+        logits = view.classifier.predict(pixels)[:, view.target].tolist()
+    found = {}
+    for name, grid in maps.items():
+        case = MaskCase(resize_map(grid, SIDE), mask)
+        share = float(METRICS["attribution_localization"].function(case))
+        area, drop = float((mask == 1).mean()), logits[0] - logits[1]
+        found[name] = {"share": share, "area": area, "drop": drop}
+    return found
 
 
 def own_cell(relevance, cell):
@@ -140,7 +150,7 @@ JUDGES = {
     "tiny": each(in_boxes),
     "coco": each(in_mask),
     "photographs": each(in_boxes),
-    "planted": each(on_plant),
+    "planted": on_plant,
     "mosaic-imagenet": each(own_cell),
     "mosaic-caltech": each(own_cell),
     "cost": price,

@@ -112,7 +112,10 @@ def photographs(given, model):
 
 
 def planted(given, model):
-    """A picture of each trial in turn, with the trial's own classifier; truths are masks."""
+    """A picture of each trial in turn, with the trial's own classifier.
+
+    Truths are masks, each with the picture without the plant.
+    """
     kept = given.rows.parent / f"planted-{model.name}.npy"
     pictures = Pictures(given.data / "audit", model.classifier, kept)
 
@@ -128,7 +131,8 @@ def planted(given, model):
             if turn < len(own):
                 ((picture, mask),) = pictures.planted(trial, own[[turn]])
                 name = f"{trial.name} {pictures.paths[own[turn]].name}"
-                yield Item(name, picture, [trial.label], [mask], partial(learned, trial))
+                truth = mask, pictures.pictures[own[turn]]
+                yield Item(name, picture, [trial.label], [truth], partial(learned, trial))
 
 
 def one_per_class(given, model):

@@ -23,6 +23,16 @@ def rows(pictures=12):
         yield {**head, "part": "report", "item": "wrong", "skipped": "predicted wrongly"}
 
 
+def planted():
+    """Half of the plants are used; on the others, which are not, no map has a share."""
+    for item in range(20):
+        for method in VALUES:
+            head = {"model": "demo", "part": "report", "set": "planted", "method": method}
+            used = item % 2 == 0
+            own = {"share": 0.8 * used, "drop": 1.0 if used else -0.5}
+            yield {**head, "item": str(item), "index": 0, "right": True, **own}
+
+
 def page_of(rows, path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     command = [sys.executable, "second_table_page.py", str(path)]
@@ -50,3 +60,9 @@ def test_the_page_states_what_the_rows_hold(tmp_path):
     )
     assert page.count("12 pictures, 12 maps per method, 12 of them") == 2
     assert page.index("## Result") < page.index("## Where AGCAM loses") < page.index(": means")
+
+
+def test_plants_count_apart_where_the_classifier_uses_them(tmp_path):
+    page = page_of([*rows(), *planted()], tmp_path / "rows.jsonl")
+    assert "| demo | planted evidence | 20 | 0.40 |" in page
+    assert "| demo | planted evidence that is used | 10 | 0.80 |" in page
