@@ -1,8 +1,8 @@
 """What finding reasons takes in memory, on a made-up scan: `audit_memory.py FOLDER --pictures N`.
 
-The scan has random features; one class in ten has a mark; of sixteen pictures of each class all
-patches are kept, as a scan keeps them. Prints seconds and the peak of the process's own memory
-(files that are mapped are the system's to keep or to drop).
+The scan has random features; one class in ten has a mark of its own; of sixteen pictures of each
+class all patches are kept, as a scan keeps them. Prints seconds and the peak of the process's own
+memory (files that are mapped are the system's to keep or to drop).
 """
 
 import argparse
@@ -42,19 +42,19 @@ def columns(folder, count, classes, dim):
     }
     draw = np.random.default_rng(0)
     label = (np.arange(count) % classes).astype(np.int32)
-    parts, mark = draw.normal(size=(2 * classes, 4, dim)), draw.normal(size=dim)
+    parts, marks = draw.normal(size=(2, classes, 4, dim))
     place = np.zeros(ends[-1], np.int32)
     relevance = np.zeros(ends[-1], np.float32)
     for start in range(0, count, AT_ONCE):
         own = np.repeat(label[start : start + AT_ONCE], kept[start : start + AT_ONCE])
         rows = slice(ends[start] - kept[start], ends[start] - kept[start] + len(own))
-        features = 0.8 * parts[own, draw.integers(4, size=len(own))]
-        features += 0.6 * draw.normal(size=features.shape)
         firsts = (ends - kept)[start : start + AT_ONCE] - rows.start
-        marked = firsts[label[start : start + AT_ONCE] % 10 == 0]
-        features[marked] = mark + 0.2 * draw.normal(size=(len(marked), dim))
-        made["features"][rows] = features
         rank = np.arange(len(own)) - np.repeat(firsts, kept[start : start + AT_ONCE])
+        features = 0.8 * parts[own, draw.integers(4, size=len(own))] * (rank < TOP_K)[:, None]
+        features += 0.6 * draw.normal(size=features.shape)
+        marked = firsts[own[firsts] % 10 == 0]
+        features[marked] = marks[own[marked], 0] + 0.2 * draw.normal(size=(len(marked), dim))
+        made["features"][rows] = features
         place[rows], relevance[rows] = rank, 1 / (rank + 2)
     pictures = Pictures(
         number=number,
