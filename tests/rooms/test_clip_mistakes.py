@@ -1,5 +1,6 @@
 """What newcomers give to a model of clips or sound: taken as it is meant, or refused with a way."""
 
+import struct
 from fractions import Fraction
 
 import numpy as np
@@ -118,6 +119,48 @@ def test_transparent_pixels_of_an_animation_are_white_as_those_of_a_picture(tmp_
         for picture in open_clip(tmp_path / name, 4).pictures:
             assert picture.mode == "RGB"
             assert picture.getpixel((4, 4)) == (255, 255, 255), name
+
+
+TURNED = {  # the matrix of a track (a b c d), and what a player shows of a frame
+    "mirrored": ((-1, 0, 0, 1), lambda frame: frame[:, ::-1]),
+    "upside down": ((1, 0, 0, -1), lambda frame: frame[::-1]),
+    "half a turn": ((-1, 0, 0, -1), lambda frame: frame[::-1, ::-1]),
+    "clockwise": ((0, 1, -1, 0), lambda frame: np.rot90(frame, -1)),
+    "anticlockwise": ((0, -1, 1, 0), np.rot90),
+    "transposed": ((0, 1, 1, 0), lambda frame: frame.swapaxes(0, 1)),
+}
+
+
+@pytest.mark.parametrize("how", TURNED)
+def test_frames_of_a_video_are_turned_and_mirrored_as_its_track_states(tmp_path, how):
+    numbers, shown = TURNED[how]
+    unsteady(tmp_path / "plain.mp4")
+    data = (tmp_path / "plain.mp4").read_bytes()
+    header = data.index(b"tkhd") + 4
+    matrix = header + 40  # version 0: flags, times, track, duration, layer, group, volume
+    a, b, c, d = (number << 16 for number in numbers)
+    turned = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    assert data[matrix : matrix + 4] == struct.pack(">i", 1 << 16)
+    (tmp_path / "turned.mp4").write_bytes(data[:matrix] + turned + data[matrix + 36 :])
+    plain, found = (open_clip(tmp_path / f"{name}.mp4", 4) for name in ("plain", "turned"))
+    for before, after in zip(plain.pictures, found.pictures, strict=True):
+        np.testing.assert_array_equal(np.asarray(after), shown(np.asarray(before)))
+
+
+def test_transparent_pixels_of_a_video_are_white(tmp_path):
+    import av
+
+    array = np.full((30, 40, 4), (255, 0, 0, 255), np.uint8)
+    array[:10, :10, 3] = 0
+    with av.open(str(tmp_path / "a.mov"), "w") as file:
+        stream = file.add_stream("png", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 40, 30, "rgba"
+        for _ in range(3):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgba")))
+        file.mux(stream.encode())
+    for picture in open_clip(tmp_path / "a.mov", 2).pictures:
+        assert picture.getpixel((4, 4)) == (255, 255, 255)
+        assert picture.getpixel((20, 20)) == (255, 0, 0)
 
 
 STARTS = [0, 100, 200, 1200, 1250, 1300, 1400, 2000]  # milliseconds

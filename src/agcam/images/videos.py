@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -170,9 +171,23 @@ def _frames(path: Path, max_pixels: int, rates: list[float | None]) -> Iterator[
 
 
 def _upright(frame: Any) -> Image.Image:
-    """A frame in colours, turned as the camera was held."""
-    array = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
-    return Image.fromarray(np.ascontiguousarray(array))
+    """A frame as a player shows it: turned and mirrored as its file states, over white."""
+    alpha = any(part.is_alpha for part in frame.format.components)
+    array = frame.to_ndarray(format="rgba" if alpha else "rgb24")
+    if (matrix := frame.side_data.get("DISPLAYMATRIX")) is not None:
+        array = _displayed(array, np.frombuffer(bytes(matrix), np.int32).reshape(3, 3))
+    return open_picture(Image.fromarray(np.ascontiguousarray(array)), max_pixels=array.size)
+
+
+def _displayed(array: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """(column, row) of what is shown is (column, row) of the frame times the matrix.
+
+    Turns by other angles than quarters are rounded to them.
+    """
+    (across, to_row), (to_column, down) = matrix[:2, :2].tolist()
+    if abs(to_row) > abs(across):
+        array, across, down = array.swapaxes(0, 1), to_column, to_row
+    return array[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _clip(
