@@ -21,7 +21,6 @@ from PIL import Image
 import agcam
 from agcam import METHODS, ModelError, PictureError, SaveError, Top, UnknownNameError
 from agcam.explanation import card_of, file_names
-from agcam.methods import USUAL
 from agcam.values import Classifier, Frame, Preparation
 from few_passes import FEW_PASSES
 
@@ -99,7 +98,7 @@ def test_several_methods_share_one_recording(tiny, pixels):
     passes = []
     tiny.patch_embed.register_forward_hook(lambda *_: passes.append(1))
     counts, made = {}, {}
-    for method in ("agcam", USUAL, ["agcam_spread", "agcam", "rollout"]):
+    for method in ("agcam", None, ["agcam_spread", "agcam", "rollout"]):
         agcam.explain(tiny, pixels, method=method)  # surveyed
         passes.clear()
         made[str(method)] = agcam.explain(tiny, pixels, agcam.Top(2), method)
@@ -117,6 +116,17 @@ def test_several_methods_share_one_recording(tiny, pixels):
     ):
         three.by("lrp")
     assert pickle.loads(pickle.dumps(three)).by("rollout").grid_map.equal(three.beside[1].grid_map)
+
+
+@pytest.mark.parametrize("pool", ["avg", "max"])
+def test_what_is_shown_beside_of_a_classifier_that_reads_its_patches(tiny, pixels, pool):
+    tiny.global_pool = pool
+    usual = agcam.explain(tiny, pixels, agcam.Top(2))
+    assert (usual.method, [one.method for one in usual.beside]) == ("agcam", ["agcam_evidence"])
+    evidence = agcam.explain(tiny, pixels, agcam.Top(2), "agcam_evidence")
+    assert usual.by("agcam_evidence").grid_map.equal(evidence.grid_map)
+    named = agcam.explain(tiny, pixels, agcam.Top(2), ["agcam", "agcam_spread"])
+    assert [one.method for one in named.beside] == ["agcam_spread"]
 
 
 def test_a_method_that_is_refused_is_not_shown_and_its_reason_is_kept(tiny, pixels, monkeypatch):

@@ -51,7 +51,8 @@ def explain(
         typer.Option(
             help="A name of `agcam list methods`, or several between commas, from one recording; "
             "the first has its files in --out, each other in a folder of its name. By default "
-            "agcam, with agcam_spread beside it on the page."
+            "agcam, and beside it on the page agcam_spread, or agcam_evidence of classifiers that "
+            "read their patches."
         ),
     ] = None,
     options: MethodOptions = None,
@@ -110,7 +111,7 @@ class _Summary:
 
     folder: ExplainedFolder
     classifier: Classifier
-    methods: str | tuple[str, ...]
+    methods: str | tuple[str, ...] | None
     notes: dict[str, None] = field(default_factory=dict)  # in order, each once
     rows: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     failed: int = 0
@@ -127,8 +128,9 @@ class _Summary:
     @property
     def footer(self) -> str:
         """What was done, in a line."""
-        names = self.methods if isinstance(self.methods, str) else ", ".join(self.methods)
-        return f"{names} of {self.classifier.name}. {self.preparation}."
+        names = (self.methods,) if isinstance(self.methods, str) else self.methods
+        shown = "The usual maps" if names is None else ", ".join(names)
+        return f"{shown} of {self.classifier.name}. {self.preparation}."
 
     def cards(self, batches: Iterable[Batch], progress: Bar) -> Iterator[dict[str, Any]]:
         """The page's card of each picture; its files are written before it is given."""

@@ -219,21 +219,21 @@ def options_by_method(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def methods_in(
     text: str | None, options: Sequence[str]
-) -> tuple[str | tuple[str, ...], dict[str, Any]]:
+) -> tuple[str | tuple[str, ...] | None, dict[str, Any]]:
     """Methods and their options as `explain` takes them: one, or several with options by method.
 
     Raises MethodError and UnknownNameError before a model is loaded.
     """
     from ..methods import METHODS, USUAL, named
 
-    names = USUAL if text is None else names_in(text)
+    names = tuple(row.name for row in USUAL) if text is None else names_in(text)
     if len(names) == 1:
         return names[0], options_in(METHODS[names[0]], options)
     if text is None and not all("." in option.partition("=")[0] for option in options):
         options_in(METHODS[names[0]], options)  # refused: it has none
     chosen = options_by_method(options)
     named(names, chosen)
-    return names, chosen
+    return None if text is None else names, chosen
 
 
 def names_in(text: str) -> tuple[str, ...]:

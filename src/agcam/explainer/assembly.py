@@ -50,10 +50,11 @@ def assemble(
     refine: bool = False,
 ) -> Explanation:
     """The explanation of all pictures by the first method, with those by the others beside it."""
+    every = (row for method in methods for row in (method, method.where_pooled))
     made = [
         _assembled(classifier, method, prepared, maps, refine)
-        for method in methods
-        if isinstance(maps := found[method.name], Maps)
+        for method in every
+        if method is not None and isinstance(maps := found.get(method.name), Maps)
     ]
     refused = {name: str(one) for name, one in found.items() if isinstance(one, AgcamError)}
     made = with_doubts(made)

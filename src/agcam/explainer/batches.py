@@ -11,7 +11,7 @@ from ..errors import AgcamError, ModelError, PictureError
 from ..explanation import Explanation
 from ..families import load
 from ..images import list_inputs, prepare_inputs
-from ..methods import USUAL, named
+from ..methods import named
 from ..targets import Targets, parse
 from ..tracing import Tracer
 from ..values import Classifier, Method
@@ -37,7 +37,7 @@ def explain_each(
     model: object,
     pictures: Any,
     target: Any = None,
-    method: str | Sequence[str] = USUAL,
+    method: str | Sequence[str] | None = None,
     *,
     batch_size: int = BATCH_SIZE,
     skip: Callable[[tuple[Any, ...]], bool] | None = None,

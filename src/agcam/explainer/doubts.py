@@ -32,7 +32,8 @@ def with_doubts(made: Sequence[Explanation]) -> list[Explanation]:
     sure = agreement(signed.grid_map, by_name[WITHOUT_SIGN].grid_map)
     notes = [
         f"the {SIGNED} and {WITHOUT_SIGN} maps of {answer.name} in {source} agree little "
-        f"(correlation {value:.2f}): one of them may show the wrong half of the picture"
+        f"(correlation {value:.2f}): one of them may show the wrong half of the picture; "
+        "look at agcam_evidence"
         for source, answers, row in zip(signed.sources, signed.answers, sure.tolist(), strict=True)
         for answer, value in zip(answers, row, strict=True)
         if value < UNSURE

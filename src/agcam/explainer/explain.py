@@ -13,7 +13,7 @@ from ..errors import PictureError
 from ..explanation import Explanation
 from ..families import load
 from ..images import Prepared, prepare_inputs
-from ..methods import USUAL, named
+from ..methods import named
 from ..targets import parse
 from ..tracing import Session, Tracer, evaluation_mode, restoring, trace
 from ..values import Classifier, Method, split
@@ -28,7 +28,7 @@ def explain(
     model: object,
     pictures: Any,
     target: Any = None,
-    method: str | Sequence[str] = USUAL,
+    method: str | Sequence[str] | None = None,
     *,
     batch_size: int = BATCH_SIZE,
     tracer: Tracer | None = None,
@@ -55,6 +55,8 @@ def explain(
             `Similarity` (to another picture); a list of those is several targets per picture.
         method: A name in `METHODS`, or several, whose maps come from one recording. The explanation
             is the first one's; the others, or what refused them, are in its `beside` and `refused`.
+            None is `agcam`, and beside it `agcam_spread` of classifiers that read a class token,
+            `agcam_evidence` of those that read their patches, or windows.
         batch_size: The most pictures that the model is given at once, also by methods that run it
             on many variants of a picture.
         tracer: The way to the gradients: "full" is full autograd instead of the replay, "replay"

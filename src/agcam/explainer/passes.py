@@ -167,7 +167,7 @@ def found_by(
 ) -> Found:
     """What `make` makes of one session by each method; all but the first may be refused."""
     found: Found = {}
-    for method in methods:
+    for method in (one.shown_of(session.recording.layout) for one in methods):
         if method.needs.source != methods[0].needs.source:
             session = session.renewed()  # frees what the method before has made
         try:

@@ -7,6 +7,7 @@ it was checked against. Command line, docs and tests read this table and no othe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from ..errors import MethodError
@@ -103,14 +104,29 @@ def choose(
     return tuple(METHODS[name].with_options(given.get(name, {})) for name in chosen)
 
 
-USUAL: Final = ("agcam", "agcam_spread")
-"""What `explain` shows unless it is given another method: evidence, and extent beside it."""
+USUAL: Final = (
+    agcam.METHOD,
+    replace(agcam_spread.METHOD, where_pooled=agcam_evidence.METHOD),
+)
+"""What is shown unless methods are named: what was read, and beside it how far an object reaches.
+
+Of classifiers that read their patches it is where the evidence is: docs/planted-evidence.md.
+"""
 
 
 def named(
-    method: str | Sequence[str], options: Mapping[str, Any] | None = None
+    method: str | Sequence[str] | None, options: Mapping[str, Any] | None = None
 ) -> tuple[Method, ...]:
-    """The methods that `explain` takes: one with its options, or several with theirs by method."""
+    """The methods that `explain` takes: one with its options, or several with theirs by method.
+
+    None is the usual ones.
+    """
+    if method is None:
+        rows = choose([row.name for row in USUAL], options)
+        return tuple(
+            replace(row, where_pooled=usual.where_pooled)
+            for row, usual in zip(rows, USUAL, strict=True)
+        )
     if isinstance(method, str):
         return (METHODS[method].with_options({} if options is None else options),)
     rows = choose(method, options)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import MethodError, UnknownNameError
+from .model import Layout
 from .options import Option, RulesOption
 from .picture import Grid
 from .traits import Needs
@@ -31,6 +32,8 @@ class Method:
             classifier reads, so that it says nothing of a classifier that reads other blocks too.
         several_grids: Whether the formula holds where attentions lie on grids of their own.
         reads_rows: Whether it must then know where their rows lie, beside their keys.
+        where_pooled: What is shown in its place of classifiers that read patches, where nobody
+            named it.
         checked: What numbers it was compared with, beside its slow twin in the tests.
         options: Its parameters.
         chosen: The options that were given a value, with the value.
@@ -44,6 +47,7 @@ class Method:
     from_last_block: bool = False
     several_grids: bool = False
     reads_rows: bool = False
+    where_pooled: Method | None = None
     checked: str = ""
     options: tuple[Option | RulesOption, ...] = ()
     chosen: tuple[tuple[str, Any], ...] = ()
@@ -66,6 +70,10 @@ class Method:
     def pictures(self, grid: Grid) -> int:
         """Pictures given to the model for one target of one picture; 0 unless black-box."""
         return self.needs.pictures(grid)
+
+    def shown_of(self, layout: Layout) -> Method:
+        """This method, or what is shown in its place of models of this layout."""
+        return self if self.where_pooled is None or not layout.pooled else self.where_pooled
 
     def with_options(self, options: Any) -> Method:
         """Choose values of options; the cost follows them.

@@ -155,6 +155,11 @@ class Layout:
     places: tuple[Places, ...] = ()
     stem: int | None = None
 
+    @property
+    def pooled(self) -> bool:
+        """Whether the classifier reads patches (their mean, a maximum, a pool), or windows."""
+        return bool(self.places) or any(token >= self.grid.prefix for token in self.reads)
+
     @classmethod
     def black_box(cls, grid: Grid, why: str = "") -> Layout:
         """Nothing but a grid over the picture: for models that cannot be traced, or were not."""

@@ -19,6 +19,7 @@ COLORMAPS: Final = ("turbo", "viridis", "cividis", "magma", "inferno", "gray")
 LABELS: Final = {
     "agcam": "evidence: what the classifier read",
     "agcam_spread": "extent: the whole object",
+    "agcam_evidence": "signed evidence: what the prediction rests on",
 }
 """What some methods show, in plain words."""
 

@@ -127,8 +127,9 @@ class Uploads:
 
     def shown_first(self, method: str) -> tuple[Method, ...]:
         """The methods whose maps the first answer holds: those that are shown unless others are."""
-        further = [name for name in USUAL if name != method] if method in USUAL else []
-        return tuple(OFFERED[name] for name in (method, *further))
+        usual = [row.name for row in USUAL]
+        further = [row for row in USUAL if row.name != method] if method in usual else []
+        return (OFFERED[method], *further)
 
     def first_classes(self, selection: Selection) -> int:
         """How many maps the first answer to a selection holds."""
