@@ -38,7 +38,7 @@ def pictures(count):
 
     from agcam.web.examples import examples
 
-    whole = [Image.open(io.BytesIO(example.data)) for example in examples().values()]
+    whole = [Image.open(io.BytesIO(example)) for example in examples().values()]
     chance = np.random.default_rng(0)
     made = []
     for number in range(count):

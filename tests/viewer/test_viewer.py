@@ -18,7 +18,6 @@ from agcam.viewer import (
     Document,
     MapData,
     MethodData,
-    Parts,
     Picture,
     TargetData,
     card_json,
@@ -220,7 +219,7 @@ def test_pictures_first_and_back_again(visit):
 
 def test_blocks_and_heads_are_parts_of_the_map(visit):
     values = grids(2 * 3, (14, 14)).reshape(2, 3, 14, 14)
-    view = opened(visit, card(parts=(Parts("agcam", 0, values),)))
+    view = opened(visit, card(parts=(MapData("agcam", 0, values),)))
     view.get_by_text("Blocks and heads").click()
     view.wait_for_selector(".agcam-parts")
     assert view.locator(".agcam-parts canvas").count() == 2 * (1 + 3)
@@ -305,7 +304,7 @@ def test_another_class_of_a_thousand_is_drawn_within_a_frame(visit):
     view.get_by_text("Show all 1000").click()
     press = "(step) => document.querySelectorAll('.agcam-targets button')[step].click()"
     assert spend(view, press) < 2 * FRAME  # half of it on a machine that does nothing else
-    view.get_by_label("Search a class").fill("class 977")
+    view.get_by_label("Another class").fill("class 977")
     view.locator(".agcam-targets button").first.click()
     assert caption(view).startswith("what speaks for class 977")
 
@@ -420,7 +419,7 @@ def test_two_fingers_zoom_and_move_the_picture(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_everybody_can_use_every_kind_of_page(visit, width, scheme):
-    parts = (Parts("agcam", 0, grids(6).reshape(2, 3, 14, 14)),)
+    parts = (MapData("agcam", 0, grids(6).reshape(2, 3, 14, 14)),)
     table = table_block("costs", ["method", "seconds"], [["a", "1"]])
     pages = {
         "one": page(Document("cats", "lead", "made by"), [two_methods(parts=parts)]),
@@ -440,7 +439,7 @@ def test_everybody_can_use_every_kind_of_page(visit, width, scheme):
 def test_a_head_that_a_block_lacks_is_not_shown(visit):
     values = grids(2 * 3, (14, 14)).reshape(2, 3, 14, 14)
     values[0, 2] = np.nan
-    view = opened(visit, card(parts=(Parts("agcam", 0, values),)))
+    view = opened(visit, card(parts=(MapData("agcam", 0, values),)))
     view.get_by_text("Blocks and heads").click()
     view.wait_for_selector(".agcam-parts")
     assert view.locator(".agcam-parts canvas").count() == 2 + 3 + 2
@@ -479,7 +478,6 @@ window.viewer = mount(document.querySelector("main"), given, {{
     if (target.name === "fox") throw new Error("no <b>fox</b> here");
     return later({{ shape: [1, 2], values: [[1, 2]], target: {{ score: "33.3 %" }} }});
   }},
-  findTargets: (text) => [{{ index: 77, name: "zebra", score: "" }}],
   downloads: (card, method, target) => [
     {{ text: "numbers", href: `map.npy?${{target.index}}`, name: "map.npy" }},
   ],
@@ -497,6 +495,8 @@ def served(chromium):
     view.on("pageerror", lambda error: problems.append(str(error)))
     given = {**document_json(Document()), "cards": [card_json(card())]}
     given["cards"][0]["maps"] = given["cards"][0]["maps"][:1]
+    further = {"index": 77, "name": "zebra", "score": "", "further": True}
+    given["cards"][0]["targets"].append(further)
     files = {file.name: file.read_text("utf-8") for file in ASSETS.iterdir()}
     files["program.js"] = PROGRAM.format(given=json.dumps(given))
     files["page"] = (

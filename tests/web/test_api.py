@@ -28,7 +28,7 @@ from web_pictures import black, picture, png
 import agcam
 from agcam.errors import LoadError
 from agcam.web import Limits, application
-from agcam.web.bodies import Body
+from agcam.web.context import MemoryBudget, RequestContext
 from agcam.web.offered import OFFERED
 
 
@@ -190,10 +190,10 @@ def test_other_bodies(api):
 def read(receive):
     """Read the body of an upload that has no length; what was held."""
     scope = {"type": "http", "path": "/uploads", "headers": [(b"transfer-encoding", b"chunked")]}
-    held = []
-    body = Body(scope, receive, Limits(upload_bytes=2_000_000), held.append)
-    request = Request({**scope, "method": "POST"}, body.receive)
-    return asyncio.run(request.body()), sum(held)
+    budget = MemoryBudget(10_000_000)
+    context = RequestContext(scope, receive, Limits(upload_bytes=2_000_000), budget)
+    request = Request({**scope, "method": "POST"}, context.receive)
+    return asyncio.run(request.body()), budget.held
 
 
 def test_a_body_without_a_length_is_bounded_too():
@@ -356,7 +356,7 @@ def test_busy_is_said_politely():
         with ThreadPoolExecutor(2) as pool:
             running = [pool.submit(asked, client, seed) for seed in range(2)]
             assert entered.wait(30)
-            while client.app.state.queue.free:  # the second has its place
+            while len(app.state.queue._fair.jobs) < 2:  # the second has its place
                 pass
             answer = asked(client, 2)
             refused(answer, 503, "try again")

@@ -10,6 +10,7 @@ import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from web_models import NAMES, models, named, select, words
 from web_pictures import picture, png
 
@@ -193,9 +194,11 @@ def test_prompts_take_the_place_of_classes(uploads):
     torch.testing.assert_close(said.grid_map[0, 0], asked.grid_map[0, 1])
     other = uploads.explain(key, select("words", "agcam", 0, ("an ox", "a cup")))
     assert other.class_names == ("an ox", "a cup")
-    for bad in ((), ("  ",), tuple(map(str, range(65))), ("x" * 301,)):
-        with pytest.raises(TargetError):
-            uploads.explain(key, select("words", "agcam", None, bad))
+    with pytest.raises(TargetError):
+        uploads.explain(key, select("words", "agcam"))
+    for bad in (("  ",), tuple(map(str, range(65))), ("x" * 301,)):
+        with pytest.raises(ValidationError):
+            select("words", "agcam", None, bad)
 
 
 def test_only_what_is_allowed(uploads):
@@ -254,7 +257,7 @@ def test_the_demo_on_a_photograph():
         pytest.skip(f"the demo's weights are not at hand: {error}")
     uploads = Uploads({"demo": model})
     example = examples()["coffee"]
-    key = "me", uploads.add("me", example.data, example.name)
+    key = "me", uploads.add("me", example, "coffee")
     names = model.class_names
     for name in ("cup", "espresso"):
         made = uploads.explain(key, select("demo", "agcam", names.index(name)))

@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 
 from agcam.errors import BusyError, GoneError, TooMuchError, VisitorBusyError
 from agcam.web import Limits
-from agcam.web.context import RequestContext, current
 from agcam.web.work_queue import FairQueue, Job, WorkQueue, nothing_to_free
 
 
-class Visitor(RequestContext):
+class Visitor:
     """Somebody who leaves when told to."""
 
     def __init__(self, address="a", visitor=""):
-        super().__init__(address, visitor)
+        self.address, self.visitor = address, visitor
         self.gone = asyncio.Event()
 
     async def disconnected(self):
@@ -30,11 +29,7 @@ class Visitor(RequestContext):
 def asking(queue, request, work, passes=1.0):
     """A task that asks for a visitor."""
 
-    async def asked():
-        current.set(request)
-        return await queue.run(work, passes)
-
-    return asyncio.create_task(asked())
+    return asyncio.create_task(queue.run(request, work, passes))
 
 
 def sliced(name, log, count, go=None):
@@ -75,7 +70,7 @@ async def taken(jobs):
     """Whose job each slice is, as a fair queue gives them."""
     fair, left, order = FairQueue(Limits()), {}, []
     for who, slices in jobs:
-        job = Job(sliced(who, [], 1)(), RequestContext(*who))
+        job = Job(sliced(who, [], 1)(), Visitor(*who))
         fair.add(job)
         left[job] = slices
     while (job := fair.take()) is not None:
@@ -171,10 +166,10 @@ def test_work_that_nobody_waits_for_is_given_up_between_slices():
         for _ in range(1000):
             go.release()
         until = time.monotonic() + 10
-        while queue.free < 251 and time.monotonic() < until:
+        while queue._fair.jobs and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert len(log) <= 1
-        assert queue.free == 1 + 250
+        assert queue._fair.jobs == []
 
     asyncio.run(main())
 
@@ -189,7 +184,7 @@ def test_a_task_that_is_cancelled_gives_its_work_up():
             await task
         go.release()
         until = time.monotonic() + 10
-        while queue.free < 251 and time.monotonic() < until:
+        while queue._fair.jobs and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert len(log) <= 1
 
@@ -226,7 +221,7 @@ def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
             go.release()
         assert await asyncio.gather(*tasks) == ["x"] * 6
         await asyncio.sleep(0.05)
-        assert queue.free == 6
+        assert queue._fair.jobs == []
         go.release()
         assert await ask(Visitor("a", "1"), 150) == "x"  # alone, however much
 
@@ -248,8 +243,8 @@ def test_errors_go_to_whoever_asked():
     async def main():
         queue = WorkQueue(Limits(), time_slice=0)
         with pytest.raises(ValueError, match="no"):
-            await queue.run(fails)
-        assert await queue.call(lambda: 5) == 5
+            await queue.run(Visitor(), fails)
+        assert await queue.run(Visitor(), sliced("x", [], 1)) == "x"
 
     asyncio.run(main())
 
@@ -291,7 +286,7 @@ def test_a_closed_queue_answers_everybody_at_once():
             with pytest.raises(BusyError, match="stopping"):
                 await task
         with pytest.raises(BusyError, match="stopping"):
-            await queue.call(lambda: 1)
+            await queue.run(Visitor(), sliced("x", [], 1))
         go.release()
         until = time.monotonic() + 10
         while not queue.close() and time.monotonic() < until:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import torch
 from web_models import LIMITS, models
 
-from agcam.web import application, listen, serve, warm
+from agcam.web import application, listen, warm
+from agcam.web.server import serve
 
 SMALL = replace(
     LIMITS,

@@ -13,8 +13,9 @@ import torch
 
 from agcam.families.prompts import contrastive
 from agcam.values import Classifier, Preparation
-from agcam.web import Limits, application, listen, serve, warm
+from agcam.web import Limits, application, listen, warm
 from agcam.web.schemas import Selection
+from agcam.web.server import serve
 
 PREPARATION = Preparation(size=(32, 32), mean=(0.5,) * 3, std=(0.25,) * 3, resize=32)
 GUESSED = replace(PREPARATION, guess=True, source="somebody's usual one")

@@ -77,7 +77,6 @@ def serve(
     The loading options apply to every --model; --arch to those that are files.
     """
     from ..web import application, check_origins, listen, warm
-    from ..web import serve as serve_
 
     host, port = serving.host, serving.port
     check_origins(serving.embed or ())
@@ -85,6 +84,8 @@ def serve(
     models = _loaded(model or ["demo"], loading)
     app = application(models, serving.limits, serving.public_name or (), serving.embed or ())
     warm(models)
+    from ..web.server import serve as serve_  # now: an installation without the extra was refused
+
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     typer.echo(f"agcam serves {', '.join(models)} on http://{shown}:{port} (Ctrl+C stops it)")
     advise("uploaded pictures are forgotten; the same command restarts it")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from numpy.typing import NDArray
 
 from ..values import MEANING, preparation_text
-from ..viewer import Card, MapData, MethodData, Parts, Picture, drawn, embedded, targets_of
+from ..viewer import Card, MapData, MethodData, Picture, drawn, embedded, targets_of
 from ..viewer.data import LABELS
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def _maps(
         yield MapData(explanation.method, place, maps[number], caption=caption)
 
 
-def _parts(explanation: Explanation, picture: int, places: Sequence[int]) -> Iterator[Parts]:
+def _parts(explanation: Explanation, picture: int, places: Sequence[int]) -> Iterator[MapData]:
     if explanation.block_maps is not None and not explanation.clips:
         for place, values in zip(places, explanation.block_maps[picture].numpy(), strict=True):
-            yield Parts(explanation.method, place, values)
+            yield MapData(explanation.method, place, values)
 
 
 def _drawn(

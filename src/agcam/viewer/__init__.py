@@ -1,12 +1,11 @@
 """Room `viewer`: one page for all that is exported or served; drawn in the browser from numbers."""
 
-from .bundle import ASSETS, style
+from .bundle import ASSETS
 from .data import (
     Card,
     Document,
     MapData,
     MethodData,
-    Parts,
     Picture,
     TargetData,
     card_json,
@@ -28,7 +27,6 @@ __all__ = [
     "Judged",
     "MapData",
     "MethodData",
-    "Parts",
     "Picture",
     "TargetData",
     "card_json",
@@ -44,7 +42,6 @@ __all__ = [
     "reduced",
     "report_page",
     "small_file",
-    "style",
     "table_block",
     "targets_of",
 ]

@@ -72,7 +72,8 @@ class MapData:
     """Raw relevance (row, column) of a method for a target: its place among the card's targets.
 
     `target` is None for a method that does not know classes. `range` is the lowest and highest
-    relevance of the colours, None for those of the map itself.
+    relevance of the colours, None for those of the map itself. Of a card's `parts` the values are
+    what each block and head added to a map: (block, head, row, column).
     """
 
     method: str
@@ -80,15 +81,6 @@ class MapData:
     values: NDArray[Any]
     range: tuple[float, float] | None = None
     caption: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """What each block and head added to a map: (block, head, row, column)."""
-
-    method: str
-    target: int
-    values: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +100,7 @@ class Card:
     targets: tuple[TargetData, ...] = ()
     methods: tuple[MethodData, ...] = ()
     maps: tuple[MapData, ...] = ()
-    parts: tuple[Parts, ...] = ()
+    parts: tuple[MapData, ...] = ()
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     note: str = ""
     notes: tuple[str, ...] = ()
@@ -134,27 +126,15 @@ class Document:
     view: Mapping[str, Any] | None = None
     blocks: Sequence[Mapping[str, Any]] = ()
 
-    @property
-    def colormap(self) -> str:
-        """The colour map that is shown at first."""
-        return str((self.view or {}).get("colormap", COLORMAPS[0]))
-
 
 def targets_of(
     top: Sequence[Answer], explained: Sequence[Answer]
 ) -> tuple[tuple[TargetData, ...], list[int]]:
     """A card's targets, the model's best first, and where the explained ones are among them."""
-    listed = list(top)
-    places = []
-    for answer in explained:
-        same = [
-            n
-            for n, one in enumerate(listed)
-            if (one.index, one.name) == (answer.index, answer.name)
-        ]
-        places.append(same[0] if same else len(listed))
-        listed[places[-1] : places[-1] + 1] = [answer]
-    return tuple(map(TargetData.of, listed)), places
+    found = {(one.index, one.name): one for one in (*top, *explained)}
+    places = {name: place for place, name in enumerate(found)}
+    targets = tuple(map(TargetData.of, found.values()))
+    return targets, [places[one.index, one.name] for one in explained]
 
 
 def table_block(
@@ -169,8 +149,8 @@ def table_block(
     A cell is a text, or {text, sort, notes: [{text, kind}], best, href}; `marks` are the style
     classes of the rows.
     """
-    made = {"kind": "table", "title": title, "note": note, "head": head, "rows": rows}
-    return {**made, "marks": list(marks)}
+    texts = {"kind": "table", "title": title, "note": note}
+    return {**texts, "head": head, "rows": rows, "marks": list(marks)}
 
 
 def gallery_block(title: str, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -194,10 +174,11 @@ def colour_tables(first: str = COLORMAPS[0]) -> dict[str, str]:
 
 def document_json(document: Document) -> dict[str, Any]:
     """A document as the viewer reads it, still without cards."""
-    return {**_json(document), "colormaps": colour_tables(document.colormap), "cards": []}
+    first = (document.view or {}).get("colormap", COLORMAPS[0])
+    return {**_json(document), "colormaps": colour_tables(first), "cards": []}
 
 
-def card_json(card: Card | MethodData | Parts) -> dict[str, Any]:
+def card_json(card: Card | MapData | MethodData) -> dict[str, Any]:
     """A card, or a part of one, as the viewer reads it."""
     made: dict[str, Any] = _json(card)
     return made
@@ -207,7 +188,7 @@ def _json(value: Any) -> Any:
     """Values as JSON has them: texts printable, numbers of maps encoded, nothing for None."""
     if isinstance(value, str):
         return printable(value)
-    if isinstance(value, MapData | Parts):
+    if isinstance(value, MapData):
         return {**_fields(value), "values": _encoded(value.values), "shape": value.values.shape}
     if isinstance(value, Mapping):
         return {str(name): _json(one) for name, one in value.items()}

@@ -74,9 +74,7 @@ def _lead(results: Results) -> str:
 
 def _ordered(methods: Sequence[str]) -> list[str]:
     """Ours first, random baselines last."""
-    ours = [name for name in methods if name == OURS]
-    baselines = [name for name in methods if name in RANDOM_BASELINES]
-    return [*ours, *(name for name in methods if name not in (OURS, *RANDOM_BASELINES)), *baselines]
+    return sorted(methods, key=lambda name: (name in RANDOM_BASELINES, name != OURS))
 
 
 def _mark(method: str) -> str:

@@ -12,7 +12,7 @@ from ..errors import LoadError
 from ..values import Classifier
 from .limits import Limits
 
-__all__ = ["Limits", "application", "check_origins", "listen", "serve", "warm"]
+__all__ = ["Limits", "application", "check_origins", "listen", "warm"]
 
 ORIGIN: Final = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
 
@@ -54,16 +54,6 @@ def listen(host: str, port: int) -> socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise LoadError(f"cannot listen on {host}:{port}: {reason}; try another --port.") from error
-
-
-def serve(app: Any, listener: socket) -> None:
-    """Serve an application until SIGINT or SIGTERM, and 2 seconds more at most.
-
-    Then the signal is raised again, for the handler that was there before.
-    """
-    from .server import run
-
-    run(app, listener)
 
 
 def warm(models: Mapping[str, Classifier]) -> None:

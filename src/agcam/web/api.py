@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -10,7 +11,6 @@ from fastapi import APIRouter, Request
 from ..explanation import Explanation
 from ..maps import png_bytes
 from .bodies import explain_request
-from .context import current_request
 from .offered import OFFERED
 from .schemas import Answer, ExplainRequest, Health, Map, MethodRow, ModelRow, Prediction, Problem
 from .uploads import SHOWN_SIDE, Uploads
@@ -52,8 +52,9 @@ def routes(uploads: Uploads, queue: WorkQueue) -> APIRouter:
         wanted, data = await explain_request(request, uploads.limits)
         passes = _admitted_cost(uploads, queue, wanted)
         if "overlay" in wanted.draw:  # held until the answer is sent: at most four bytes per pixel
-            current_request().hold(4 * SHOWN_SIDE**2 * max(1, len(wanted.classes)))
-        return await queue.run(lambda: _answer(uploads, wanted, data), passes)
+            request.state.context.hold(4 * SHOWN_SIDE**2 * max(1, len(wanted.classes)))
+        work = partial(_answer, uploads, wanted, data)
+        return await queue.run(request.state.context, work, passes)
 
     @router.get("/models")
     async def models() -> list[ModelRow]:

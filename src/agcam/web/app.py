@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
 from typing import Final
 
+import anyio
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -61,14 +61,13 @@ def assemble(
 @asynccontextmanager
 async def _sweeping(uploads: Uploads, _: FastAPI) -> AsyncIterator[None]:
     """Drop old uploads while the server runs, also when there are no requests."""
-
-    async def sweep() -> None:
-        while True:
-            await asyncio.sleep(uploads.limits.kept_seconds / SWEEPS)
-            uploads.cache.sweep()
-
-    task = asyncio.create_task(sweep())
-    try:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_sweep, uploads)
         yield
-    finally:
-        task.cancel()
+        tasks.cancel_scope.cancel()
+
+
+async def _sweep(uploads: Uploads) -> None:
+    while True:
+        await anyio.sleep(uploads.limits.kept_seconds / SWEEPS)
+        uploads.cache.sweep()

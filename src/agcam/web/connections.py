@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
 import time
@@ -15,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .context import LINGER_BYTES, LINGER_SECONDS, RequestContext
 from .limits import Limits
+from .refusals import refusal
 
 HEAD_BYTES: Final = 16_000
 BUSY: Final = "too many connections are open; try again in a moment."
@@ -35,10 +35,8 @@ class Connection(H11Protocol):
         self.last_data = time.monotonic()
         self.is_over, self._dropped = False, 0  # bytes that arrived after a refusal
         self._deadline: asyncio.TimerHandle | None = None
-        self._body: tuple[Any, float] = (
-            None,
-            0.0,
-        )  # the request whose body is arriving, and until when
+        self._receiving: Any = None  # the request whose body is arriving, until `_body_end`
+        self._body_end = 0.0
         super().connection_made(transport)
         self._expect(self.limits.head_seconds, self._refuse_late)
         if not self._finds_room():
@@ -82,8 +80,7 @@ class Connection(H11Protocol):
     def is_served(self) -> bool:
         """Whether a client waits for work that is being done."""
         request = self.scope["state"].get("context") if self.scope else None
-        working = isinstance(request, RequestContext) and request.working
-        return working and not self.is_answered
+        return isinstance(request, RequestContext) and request.working
 
     def data_received(self, data: bytes) -> None:
         """Data arrives."""
@@ -131,9 +128,9 @@ class Connection(H11Protocol):
         if self.is_over or self.flow.write_paused:
             return
         if self.conn.their_state is h11.SEND_BODY:
-            if self._body[0] is not self.cycle:
-                self._body = self.cycle, now + limits.upload_seconds
-            self._expect(min(limits.silent_seconds, self._body[1] - now), self._refuse_late)
+            if self._receiving is not self.cycle:
+                self._receiving, self._body_end = self.cycle, now + limits.upload_seconds
+            self._expect(min(limits.silent_seconds, self._body_end - now), self._refuse_late)
         elif not (self.is_answered and self.conn.trailing_data[0]):
             self._expect()
         elif self._deadline is None:
@@ -151,15 +148,11 @@ class Connection(H11Protocol):
         self._refuse(408, LATE.format(*times))
 
     def _refuse(self, status: int, text: str) -> None:
-        body = json.dumps({"error": text}).encode()
-        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
-        headers += [("connection", "close"), *([("retry-after", "5")] if status == 503 else [])]
+        answer = refusal(status, text)
+        headers = [*answer.raw_headers, (b"connection", b"close")]
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            for event in (
-                h11.Response(status_code=status, headers=headers),
-                h11.Data(data=body),
-                h11.EndOfMessage(),
-            ):
+            head = h11.Response(status_code=status, headers=headers)
+            for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         if not self.is_answered:
             self.cycle.disconnected = True

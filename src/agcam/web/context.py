@@ -1,22 +1,25 @@
-"""The request that is being answered: whose it is, what it holds, whether somebody still waits."""
+"""One request as it arrives: whose it is, what it holds, whether somebody still waits."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from contextvars import ContextVar
 from typing import Final
 
+import anyio
+from fastapi import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from ..errors import BusyError
+from .limits import Limits
 
 COOKIE: Final = "agcam_visitor"
 VISITOR: Final = re.compile(r"[\w-]{32}")
 LINGER_SECONDS: Final = 1.0
 LINGER_BYTES: Final = 1_000_000
 STOPPING: Final = "the server is stopping; try again when it is back."
+OVERHEAD: Final = 100_000  # bytes of a request to /explain that are not its picture
+SELECTION_BYTES: Final = 64_000
 
 
 class MemoryBudget:
@@ -27,20 +30,51 @@ class MemoryBudget:
 
 
 class RequestContext:
-    """One request. A visitor is an address and the name in a cookie ("" without one)."""
+    """One request; what has arrived of its body counts as held until it ends.
+
+    A visitor is an address and the name in a cookie ("" without a valid one).
+    """
 
     def __init__(
-        self,
-        address: str = "",
-        visitor: str = "",
-        receive: Receive | None = None,
-        budget: MemoryBudget | None = None,
+        self, scope: Scope, receive: Receive, limits: Limits, budget: MemoryBudget
     ) -> None:
-        self.address, self.visitor = address, visitor
+        request = HTTPConnection(scope)
+        name = request.cookies.get(COOKIE, "")
+        self.address = (scope.get("client") or ("",))[0]
+        self.visitor = name if VISITOR.fullmatch(name) else ""
         self.working = False  # whether it waits for the work queue
-        self._receive = receive
-        self._budget = budget or MemoryBudget(float("inf"))
-        self._held = 0
+        length = request.headers.get("content-length", "0").strip()
+        self.is_unread = length not in ("", "0") or "transfer-encoding" in request.headers
+        self._announced, self._arrived, self._held = int(length) if length.isdecimal() else 0, 0, 0
+        self._receive, self._budget = receive, budget
+        most = limits.upload_bytes
+        larger = f"the picture is larger than {most / 1e6:.0f} MB; make it smaller first."
+        encoded = most * 4 // 3 if is_json(request) else most
+        self._most, self._larger = {
+            "/uploads": (most, larger),
+            "/explain": (encoded + OVERHEAD, larger),
+        }.get(scope["path"], (SELECTION_BYTES, "the request is larger than 64 kB."))
+
+    async def receive(self) -> Message:
+        """The next message; raises HTTPException and BusyError for what is too much."""
+        message = await self._receive()
+        if self.is_unread:
+            part = len(message.get("body", b""))
+            self._arrived += part
+            if max(self._announced, self._arrived) > self._most:
+                raise HTTPException(413, self._larger)
+            self.hold(part)
+            self.is_unread = message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Read what still comes, so that the client reads its answer before the connection ends."""
+        most = LINGER_BYTES
+        with anyio.move_on_after(LINGER_SECONDS):
+            while self.is_unread and most > 0:
+                message = await self._receive()
+                most -= len(message.get("body", b""))
+                self.is_unread = message.get("more_body", False)
 
     def hold(self, count: int) -> None:
         """Hold bytes until the request ends; raises BusyError where they do not fit."""
@@ -56,22 +90,11 @@ class RequestContext:
 
     async def disconnected(self) -> None:
         """Return once the client is gone; await it only after the body was read."""
-        if self._receive is None:
-            await asyncio.Event().wait()
-            return
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
 
-current: ContextVar[RequestContext] = ContextVar("request")
-
-
-def current_request() -> RequestContext:
-    """The request that is being answered; an anonymous one outside of any."""
-    return current.get(None) or RequestContext()
-
-
-def visitor_of(scope: Scope) -> str:
-    """The visitor's name in the request's cookie, "" where there is no valid one."""
-    name = HTTPConnection(scope).cookies.get(COOKIE, "")
-    return name if VISITOR.fullmatch(name) else ""
+def is_json(request: HTTPConnection) -> bool:
+    """Whether a request's body is JSON."""
+    kind = request.headers.get("content-type", "").split(";")[0]
+    return kind.strip().lower() == "application/json"

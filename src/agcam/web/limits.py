@@ -41,6 +41,3 @@ class Limits:
     upload_seconds: float = 60
     silent_seconds: float = 10
     unread_seconds: float = 30
-    classes: int = 32
-    prompts: int = 64
-    prompt_letters: int = 300

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
@@ -18,7 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from ..errors import PictureError
 from ..explanation import Explanation, card_of, file_names
 from ..maps import VIEWS, heat_map, npy_bytes, png_bytes
-from ..viewer import SMALL, MethodData, Parts, Picture, card_json, colour_tables
+from ..viewer import SMALL, MapData, MethodData, Picture, card_json, colour_tables
 from .bodies import validated
 from .docs import docs_page
 from .examples import examples
@@ -87,7 +88,7 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
         return {
             "models": [ModelRow.of(name, model) for name, model in uploads.models.items()],
             "methods": [
-                {**card_json(MethodData.of(row)), "parts": row.name == "agcam", "cite": row.cite}
+                {**card_json(MethodData.of(row)), "parts": row.name == "agcam"}
                 for row in OFFERED.values()
             ],
             "files": {name: text for name, (text, _, _) in FILES.items()},
@@ -105,18 +106,22 @@ def _page_routes(router: APIRouter, uploads: Uploads) -> None:
         return [name.split(",")[0] for name in uploads.model(model).class_names]
 
     @router.get("/examples/{name}")
-    async def thumbnail(name: str) -> Response:
-        return Response(_example(name).thumbnail, media_type=f"image/{SMALL}")
+    async def example(name: str) -> Response:
+        if name not in names:
+            raise PictureError("there is no such example.")
+        return Response(examples()[name], media_type=f"image/{SMALL}")
 
 
 def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
     @router.post("/uploads")
-    async def upload(request: Request, name: str = "picture", example: str = "") -> dict[str, str]:
-        data = await request.body()
-        if example:
-            name, data = example, _example(example).data
-        visitor = request.state.visitor
-        return {"upload": await queue.call(lambda: uploads.add(visitor, data, name[:200]))}
+    async def upload(request: Request, name: str = "picture") -> dict[str, str]:
+        data, visitor = await request.body(), request.state.visitor
+
+        def work() -> Steps[str]:
+            yield nothing_to_free
+            return uploads.add(visitor, data, name[:200])
+
+        return {"upload": await queue.run(request.state.context, work)}
 
     @router.post("/uploads/{key}/{view}")
     async def see(request: Request, key: str, view: Literal["card", "map", "parts"]) -> Response:
@@ -126,14 +131,15 @@ def _upload_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> Non
         count = uploads.first_classes(selection) if first else 1
         methods = uploads.shown_first(selection.method) if view == "card" else ()
 
-        def work() -> dict[str, Any]:
+        def work() -> Steps[dict[str, Any]]:
+            yield nothing_to_free
             if view == "parts":
-                return card_json(Parts("agcam", *uploads.heads(owned, selection)))
+                return card_json(MapData("agcam", *uploads.heads(owned, selection)))
             explanation = uploads.explain(owned, selection, count, methods)
             return card_json(card_of(explanation)) if view == "card" else _map_of(explanation)
 
         cost = uploads.cost(selection, count * max(1, len(methods)))
-        return JSONResponse(await queue.call(work, cost))
+        return JSONResponse(await queue.run(request.state.context, work, cost))
 
 
 def _file_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
@@ -155,14 +161,10 @@ def _file_routes(router: APIRouter, uploads: Uploads, queue: WorkQueue) -> None:
             yield nothing_to_free
             return FILES[file][2](explanation, wanted.alpha), stem
 
-        data, stem = await queue.run(work, uploads.cost(wanted))
-        ascii_stem = stem.encode("ascii", "replace").decode().replace("?", "_")
-        name = f"{ascii_stem}.{wanted.method}-{wanted.target}.{file}"
-        return Response(
-            data,
-            media_type=FILES[file][1],
-            headers={"content-disposition": f'attachment; filename="{name}"'},
-        )
+        data, stem = await queue.run(request.state.context, work, uploads.cost(wanted))
+        name = quote(f"{stem}.{wanted.method}-{wanted.target}.{file}")
+        headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+        return Response(data, media_type=FILES[file][1], headers=headers)
 
 
 def _map_of(explanation: Explanation) -> dict[str, Any]:
@@ -171,12 +173,6 @@ def _map_of(explanation: Explanation) -> dict[str, Any]:
     card = card_json(card_of(explanation, shown=Picture("", width, height)))
     (made,) = card["maps"]
     return {**made, "target": card["targets"][made["target"]] if "target" in made else None}
-
-
-def _example(name: str) -> Any:
-    if name not in examples():
-        raise PictureError("there is no such example.")
-    return examples()[name]
 
 
 def _side(explanation: Explanation, pixels: int) -> int:

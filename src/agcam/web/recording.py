@@ -27,8 +27,7 @@ class CachedRecording:
     `replay` is None where there is none, or where its graph is too large to keep.
     """
 
-    model: str
-    prompts: tuple[str, ...]
+    selection: Selection
     classifier: Classifier
     recording: Recording
     prepared: Prepared
@@ -46,8 +45,9 @@ class CachedRecording:
     def serves(self, selection: Selection, method: Method) -> bool:
         """Whether no other recording than this one is needed."""
         lacks = method.needs.keeps_calls and not self.recording.calls
-        ours = self.model, self.prompts, len(self.views)
-        return ours == (selection.model, selection.prompts, selection.views) and not lacks
+        alike = ("model", "prompts", "views")
+        same = all(getattr(self.selection, name) == getattr(selection, name) for name in alike)
+        return same and not lacks
 
     def session(self, method: Method) -> Session:
         """The session that a method reads, with the kept replay where it serves."""
@@ -77,8 +77,7 @@ def record(
     recording = session.recording
     replayed = recording.layout.tracer == "replay"
     proved = session.proved(Replay()).beside(recording) if replayed else None
-    model, prompts = selection.model, selection.prompts
-    made = CachedRecording(model, prompts, classifier, recording, prepared, proved, views)
+    made = CachedRecording(selection, classifier, recording, prepared, proved, views)
     if made.nbytes > room:
         made = replace(made if method.needs.keeps_calls else made.without_calls(), replay=None)
     return made, session

@@ -19,18 +19,23 @@ STATUS: Final[dict[type[AgcamError], int]] = {
 NOT_FOUND: Final = "there is nothing here; the page is at / and the API at /openapi.json."
 
 
+def refusal(status: int, text: str) -> JSONResponse:
+    """An error as an answer; where the server is busy, with the time after which to try again."""
+    headers = {"retry-after": "5"} if status in (429, 503) else {}
+    return JSONResponse({"error": text}, status, headers=headers)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application answer {"error": "a sentence"}."""
 
     @app.exception_handler(AgcamError)
     async def refuse(_: Request, error: AgcamError) -> JSONResponse:
         status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-        headers = {"retry-after": "5"} if status in (429, 503) else {}
-        return JSONResponse({"error": str(error)}, status, headers=headers)
+        return refusal(status, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def refuse_fields(_: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"error": as_sentence(error.errors())}, 422)
+        return refusal(422, as_sentence(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def refuse_address(_: Request, error: HTTPException) -> JSONResponse:

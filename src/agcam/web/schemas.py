@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from ..maps import VIEWS
 from ..values import Classifier, Method
 
 Draw = Literal["grid", "overlay"]
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
 
 class Wanted(BaseModel):
@@ -18,8 +19,9 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str = Field(default="agcam", description="One of /methods.")
-    prompts: tuple[str, ...] = Field(
+    prompts: tuple[Prompt, ...] = Field(
         default=(),
+        max_length=64,
         description="For models that compare pictures with words: the descriptions to compare.",
     )
     refine: bool = Field(

@@ -19,6 +19,7 @@ from starlette.types import Scope
 
 from ..viewer import policy
 from .context import COOKIE
+from .refusals import refusal
 
 HOST: Final = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 POLICY: Final = (  # the page can call nobody but its own server
@@ -61,12 +62,12 @@ class Security:
         """Why a request is not answered, if it is not."""
         host = Headers(scope=scope).get("host", "")
         if not HOST.fullmatch(host):
-            return JSONResponse({"error": NO_HOST}, 400)
+            return refusal(400, NO_HOST)
         name, own = _name_of(host), str((scope.get("server") or ("",))[0] or "")
         if name not in self.names and _is_loopback(own) and not _is_loopback(name):
-            return JSONResponse({"error": UNKNOWN_NAME}, 403)
+            return refusal(403, UNKNOWN_NAME)
         if self._is_from_another_site(scope, host):
-            return JSONResponse({"error": OTHER_SITE}, 403)
+            return refusal(403, OTHER_SITE)
         return None
 
     def _is_from_another_site(self, scope: Scope, host: str) -> bool:

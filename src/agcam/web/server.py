@@ -22,21 +22,19 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, queue: WorkQueue) -> None:
         super().__init__(config)
         self._queue = queue
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # about pages still open
-        if self._loop is not None:  # in the loop: here the queue may be locked
-            self._loop.call_soon_threadsafe(self._queue.close)
+        # in the loop: here the queue may be in the middle of something
+        asyncio.get_running_loop().call_soon_threadsafe(self._queue.close)
         super().handle_exit(sig, frame)
 
 
-def run(app: Any, listener: socket) -> None:
-    """Serve until a signal comes; it is raised again at the end."""
+def serve(app: Any, listener: socket) -> None:
+    """Serve an application until SIGINT or SIGTERM, and 2 seconds more at most.
+
+    Then the signal is raised again, for the handler that was there before.
+    """
     config = uvicorn.Config(
         app,
         http=protocol(app.state.uploads.limits),

@@ -77,7 +77,9 @@ class Uploads:
         model = self.model(name)
         if model.with_prompts is None or (model.class_names and not prompts):
             return model
-        return model.with_prompts(self._prompts(prompts))
+        if not prompts:
+            raise TargetError("this model compares pictures with words: describe what to look for.")
+        return model.with_prompts(list(dict.fromkeys(prompts)))
 
     def explain(
         self, key: Key, selection: Selection, count: int = 1, methods: tuple[Method, ...] = ()
@@ -90,7 +92,7 @@ class Uploads:
         upload = self.get(key)
         explanation = self._explain(key, upload, selection, count, methods)
         if methods:
-            self._shrink(key)
+            return_freed_memory()
         return replace(explanation, pictures=(upload.shown,)).shrunk(SHOWN_SIDE)
 
     def explain_original(self, key: Key, selection: Selection) -> Explanation:
@@ -140,19 +142,17 @@ class Uploads:
         self, key: Key, selection: Selection
     ) -> tuple[int, Float32[NDArray[Any], "block head rows columns"]]:
         """The class, and what each block and head added to its AGCAM map."""
-        upload, agcam = self.get(key), OFFERED["agcam"]
-        recorded, session = self._recorded(key, upload, selection, agcam)
+        agcam = OFFERED["agcam"]
+        recorded, session = self._recorded(key, self.get(key), selection, agcam)
+        logits, views = recorded.recording.logits, len(recorded.views)
+        index = int(logits[0].argmax()) if selection.target is None else selection.target
+        if index >= logits.shape[1]:
+            raise TargetError(f"class {index} is out of range: there are {logits.shape[1]}.")
         with evaluation_mode(recorded.classifier.module):
-            logits, index = recorded.recording.logits, selection.target
-            if index is not None and index >= logits.shape[1]:
-                raise TargetError(f"class {index} is out of range: there are {logits.shape[1]}.")
-            target = (
-                logits.argmax(-1) if index is None else torch.tensor([index], device=logits.device)
-            )
-            every = target[:1].repeat(len(recorded.views))  # the first view is the picture
-            maps = block_maps_of(session, agcam, every[:, None])
+            target = torch.full((views, 1), index, device=logits.device)
+            maps = block_maps_of(session, agcam, target)
         assert maps is not None, "they are agcam's"
-        return int(target[0]), maps[0, 0].numpy()
+        return index, maps[0, 0].numpy()  # the first view is the picture
 
     def _classes_a_step(self, wanted: Wanted) -> int:
         each = max(OFFERED[wanted.method].needs.cost().target, 1.0) * wanted.views
@@ -162,7 +162,7 @@ class Uploads:
         self, key: Key, upload: Upload, selection: Selection, count: int, methods: Sequence[Method]
     ) -> Explanation:
         method = OFFERED[selection.method]
-        recorded, session = self._recorded(key, upload, selection, method)
+        recorded, session = self._recorded(key, upload, selection, method, bool(methods))
         target: Any = selection.target
         if target is None:
             logits = recorded.recording.logits
@@ -179,25 +179,18 @@ class Uploads:
             )
 
     def _recorded(
-        self, key: Key, upload: Upload, selection: Selection, method: Method
+        self, key: Key, upload: Upload, selection: Selection, method: Method, small: bool = False
     ) -> tuple[CachedRecording, Session]:
-        """The latest recording if it serves, else a new one, which is kept in its place."""
+        """The latest recording if it serves, else a new one: it is kept, whole or `small`."""
         if upload.recording is not None and upload.recording.serves(selection, method):
             return upload.recording, upload.recording.session(method)
         classifier = self.classifier(selection.model, selection.prompts)
         prepared = self._prepare(upload.data, upload.name, classifier)
         room = self.limits.kept_bytes // SHARE
         recorded, session = record(classifier, prepared, selection, method, room)
-        self.cache.put(key, replace(upload, recording=recorded), only_in_place=True)
+        kept = recorded.without_calls() if small else recorded
+        self.cache.put(key, replace(upload, recording=kept), only_in_place=True)
         return recorded, session
-
-    def _shrink(self, key: Key) -> None:
-        kept = self.cache.get(key)
-        if kept is not None and kept.recording is not None:
-            smaller = replace(kept, recording=kept.recording.without_calls())
-            self.cache.put(key, smaller, only_in_place=True)
-        del kept
-        return_freed_memory()
 
     def _prepare(self, data: bytes, name: str, classifier: Classifier) -> Prepared:
         """The model's input and a small picture; the large one is freed."""
@@ -220,13 +213,3 @@ class Uploads:
                 f"the picture has {len(data) / 1e6:.0f} MB, more than "
                 f"{self.limits.upload_bytes / 1e6:.0f} MB; make it smaller first"
             )
-
-    def _prompts(self, prompts: Sequence[str]) -> list[str]:
-        given = list(dict.fromkeys(text.strip() for text in prompts if text.strip()))
-        if not given:
-            raise TargetError("this model compares pictures with words: describe what to look for.")
-        if len(given) > self.limits.prompts:
-            raise TargetError(f"at most {self.limits.prompts} descriptions at once.")
-        if max(map(len, given)) > self.limits.prompt_letters:
-            raise TargetError(f"a description has at most {self.limits.prompt_letters} letters.")
-        return given

@@ -9,13 +9,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
 from ..errors import BusyError, GoneError, TooMuchError, VisitorBusyError
-from .context import STOPPING, RequestContext, current_request
+from .context import STOPPING, RequestContext
 from .limits import Limits
 
 Result = TypeVar("Result")
@@ -33,39 +34,31 @@ def nothing_to_free() -> None:
 
 
 class Job(Generic[Result]):
-    """One piece of work, begun or not, and the future of its answer; made in the event loop."""
+    """One piece of work, begun or not, and the future of its answer: once set, all is over."""
 
     def __init__(self, steps: Steps[Result], request: RequestContext, passes: float = 1.0) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Result] = self.loop.create_future()
         self.address, self.visitor = (request.address,), (request.address, request.visitor)
-        self.passes, self.worked = passes, 0.0  # seconds
-        self.in_work = self.finished = self.given_up = False
+        self.passes, self.worked, self.in_work = passes, 0.0, False  # worked: in seconds
+        self.answer: Future[Result] = Future()
         self.free_memory: Callable[[], None] = nothing_to_free
         self._steps = steps
-        self._result: Any = None
-        self._error: BaseException | None = None
 
     def run(self, seconds: float) -> None:
         """Do steps for so many seconds, at least one."""
         start = time.monotonic()
-        try:
-            self.free_memory = next(self._steps)
-            while not self.given_up and time.monotonic() < start + seconds:
+        with suppress(InvalidStateError):  # it was given up meanwhile
+            try:
                 self.free_memory = next(self._steps)
-        except StopIteration as stop:
-            self.finished, self._result = True, stop.value
-        except BaseException as error:
-            self.finished, self._error = True, error  # raised again in `WorkQueue.run`
+                while not self.answer.done() and time.monotonic() < start + seconds:
+                    self.free_memory = next(self._steps)
+            except StopIteration as stop:
+                self.answer.set_result(stop.value)
+            except BaseException as error:
+                self.answer.set_exception(error)  # raised again in `WorkQueue.run`
         self.worked += time.monotonic() - start
 
-    def end(self) -> None:
-        """Set the answer, unless nobody waits for it, and free everything that the work holds."""
-        if not self.answer.done():
-            if self._error is not None:
-                self.answer.set_exception(self._error)
-            else:
-                self.answer.set_result(self._result)
+    def close(self) -> None:
+        """Free everything that the work holds."""
         self._steps.close()
         self.free_memory = nothing_to_free
 
@@ -131,15 +124,10 @@ class WorkQueue:
     def __init__(self, limits: Limits, time_slice: float = TIME_SLICE) -> None:
         self._limits, self._time_slice = limits, time_slice
         self._fair = FairQueue(limits)
-        self._slices: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._slices: SimpleQueue[tuple[Job[Any], asyncio.AbstractEventLoop] | None] = SimpleQueue()
         self._closed = False
         for _ in range(limits.working):
             threading.Thread(target=self._work, name="agcam", daemon=True).start()
-
-    @property
-    def free(self) -> int:
-        """How many more requests fit."""
-        return self._limits.working + self._limits.waiting - len(self._fair.jobs)
 
     def admit(self, passes: float, advice: str) -> None:
         """Raise TooMuchError for a request that costs more forward passes than one may."""
@@ -150,16 +138,9 @@ class WorkQueue:
                 f"request; {advice}."
             )
 
-    async def call(self, function: Callable[[], Result], passes: float = 1.0) -> Result:
-        """`run` for work of one step."""
-
-        def steps() -> Steps[Result]:
-            yield nothing_to_free
-            return function()
-
-        return await self.run(steps, passes)
-
-    async def run(self, work: Callable[[], Steps[Result]], passes: float = 1.0) -> Result:
+    async def run(
+        self, request: RequestContext, work: Callable[[], Steps[Result]], passes: float = 1.0
+    ) -> Result:
         """Do the work in its time slices; given up as soon as nobody waits for the answer.
 
         `passes` is its cost in forward passes. Raises BusyError and VisitorBusyError where too much
@@ -167,67 +148,63 @@ class WorkQueue:
         """
         if self._closed:
             raise BusyError(STOPPING)
-        request = current_request()
         job: Job[Result] = Job(work(), request, passes)
         self._fair.add(job)
         self._start()
+        answer = asyncio.wrap_future(job.answer)
         left: asyncio.Future[Any] = asyncio.ensure_future(request.disconnected())
         request.working = True
         try:
-            both: set[asyncio.Future[Any]] = {job.answer, left}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if job.answer.done():
-                return job.answer.result()
+            await asyncio.wait((answer, left), return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
             raise GoneError("nobody waits for this answer any more.")
         finally:
             request.working = False
             left.cancel()
-            self._give_up(job)
+            job.answer.cancel()
+            self._forget(job)
 
     def close(self) -> bool:
         """Refuse and give up everything; returns whether all workers are idle."""
         self._closed = True
         for job in self._fair.jobs.copy():
-            self._give_up(job, BusyError(STOPPING))
+            with suppress(InvalidStateError):
+                job.answer.set_exception(BusyError(STOPPING))
+            self._forget(job)
         for _ in range(self._limits.working):
             self._slices.put(None)
         return not self._fair.jobs
 
-    def _give_up(self, job: Job[Any], error: BusyError | None = None) -> None:
-        """A job that waits ends at once, one in work after its step."""
-        job.given_up = True
-        if not job.answer.done():
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
-                job.answer.cancel() if error is None else job.answer.set_exception(error)
+    def _forget(self, job: Job[Any]) -> None:
+        """A job that is over leaves the queue, one in work after its step."""
         if job in self._fair.jobs and not job.in_work:
             self._fair.remove(job)
-            job.end()
+            job.close()
 
     def _start(self) -> None:
         """Give a time slice to the next jobs, while there are idle workers."""
-        while (
-            not self._closed and sum(job.in_work for job in self._fair.jobs) < self._limits.working
-        ):
-            job = self._fair.take()
-            if job is None:
-                return
-            self._slices.put(job)
+        loop = asyncio.get_running_loop()
+        busy = sum(job.in_work for job in self._fair.jobs)
+        for _ in range(0 if self._closed else self._limits.working - busy):
+            if (job := self._fair.take()) is not None:
+                self._slices.put((job, loop))
 
     def _work(self) -> None:
         """In a thread of its own: run time slices, one after another."""
-        while (job := self._slices.get()) is not None:
+        while (given := self._slices.get()) is not None:
+            job, loop = given
             job.run(self._time_slice)
             with suppress(RuntimeError):  # the loop is closed: nobody waits
-                job.loop.call_soon_threadsafe(self._after, job)
-            del job  # an idle worker keeps nothing alive
+                loop.call_soon_threadsafe(self._after, job)
+            del job, given  # an idle worker keeps nothing alive
             time.sleep(COURTESY)  # Python's locks are not fair: whoever waits has the model next
 
     def _after(self, job: Job[Any]) -> None:
-        """After a time slice: hand over what came of the job, or let it wait for its next slice."""
+        """After a time slice a job is over, or waits for its next one."""
         job.in_work = False
-        if job.finished or job.given_up:
-            self._fair.remove(job)
-            job.end()
+        if job.answer.done():
+            self._forget(job)
         elif len(self._fair.jobs) > 2 * self._limits.working:
             job.free_memory()
         self._start()

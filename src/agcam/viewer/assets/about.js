@@ -1,6 +1,6 @@
 // What stands beside a map: the scale of its colours, files to take away, how it was made.
 
-import { html } from "./dom.js";
+import { html, linked } from "./dom.js";
 import { ends } from "./words.js";
 
 /** The scale of the colours with the numbers at its ends. */
@@ -54,8 +54,8 @@ export function aboutCard({ methods, data: { facts = [], notes = [] } }) {
 	</details>`;
 }
 
-/** Terms and what they mean. */
-export function terms(rows) {
-	const lines = rows.map(([term, text]) => html`<dt>${term}</dt><dd>${text}</dd>`);
-	return html`<dl class="agcam-terms">${lines}</dl>`;
+/** Terms and what they mean; that may be a link. */
+export function terms(rows, style = "agcam-terms") {
+	const pair = ([term, text]) => html`<div><dt>${term}</dt><dd>${linked(text)}</dd></div>`;
+	return html`<dl class=${style}>${rows.map(pair)}</dl>`;
 }

@@ -1,12 +1,12 @@
 // An audit: what needs attention first, each class, each reason, and the pictures behind every number.
 
+import { terms } from "./about.js";
 import { html } from "./dom.js";
 import { render } from "./lit.js";
 import { line, Overview } from "./overview.js";
-import { crops, facts, placeMap, score } from "./reason.js";
+import { crops, placeMap, score } from "./reason.js";
 import { Verdicts } from "./verdicts.js";
 import { OVERVIEWS } from "./viewer.js";
-import { captionOf } from "./words.js";
 
 /** The address behind # chooses what is shown, so that every number can be a link. */
 class Audit extends Overview {
@@ -74,7 +74,7 @@ class Audit extends Overview {
 			<p>${reason.sentence}</p>
 			${reason.tests.map((test) => html`<p>${test}</p>`)}
 			<div class="agcam-evidence">${this.crops(reason)}${placeMap(reason)}</div>
-			${facts(reason.facts)}
+			${terms(reason.facts, "agcam-facts")}
 			${this.verdicts.control(reason)}
 		</article>`;
 	}
@@ -86,7 +86,7 @@ class Audit extends Overview {
 			${this.crops(reason, 5)}
 		</div>`;
 		return html`<article class="agcam-reason agcam-classline">
-			${this.head(one, one.name)}${facts(one.facts)}${top.map(short)}
+			${this.head(one, one.name)}${terms(one.facts, "agcam-facts")}${top.map(short)}
 		</article>`;
 	}
 
@@ -94,7 +94,8 @@ class Audit extends Overview {
 		const panels = reasons.map((id) => this.panel(this.given.reasons[id]));
 		const none = html`<p>No picture is predicted as this class, so it has no reasons.</p>`;
 		const shown = panels.length ? panels : [none];
-		return [this.section(name, facts(rows)), ...shown, ...blocks.map((block) => this.block(block))];
+		const head = this.section(name, terms(rows, "agcam-facts"));
+		return [head, ...shown, ...blocks.map((block) => this.block(block))];
 	}
 
 	reasonView(reason) {
@@ -107,15 +108,12 @@ class Audit extends Overview {
 	}
 
 	list({ title, note, items, pairs }) {
-		const tiles = items.map(({ card: place, caption, method }) => {
-			const card = this.cards[place];
-			const map = card.maps.find((one) => one.method === method) ?? card.first();
-			const label = `${card.title}: ${map ? captionOf(card, map) : "no map"}`;
-			const name = line(caption || card.data.caption, "agcam-name");
-			return this.item(card, place, map, label, name, line(card.name), line(card.data.error));
+		const named = items.map((item) => {
+			const { name, data } = this.cards[item.card];
+			return { ...item, caption: item.caption || data.caption, lines: [name] };
 		});
-		const kind = `agcam-gallery ${pairs ? "agcam-pairs" : "agcam-few"}`;
-		return this.section(title, [this.tools, html`<ul class=${kind}>${tiles}</ul>`, line(note)]);
+		const style = pairs ? "agcam-pairs" : "agcam-few";
+		return this.section(title, [this.tools, this.gallery({ items: named, style }), line(note)]);
 	}
 }
 

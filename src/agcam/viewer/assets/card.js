@@ -11,6 +11,7 @@ export class Card {
 		Object.assign(this, { data, hooks, changed, wanted: new Map(), memo: new Memo() });
 		this.title = data.title;
 		this.name = data.title; // as short as tells it apart
+		this.drawn = Boolean(data.picture); // whether there is anything to draw
 		this.targets = data.targets ?? [];
 		this.methods = data.methods ?? [];
 		this.maps = [];
@@ -69,11 +70,6 @@ export class Card {
 	async fetchParts(method, target) {
 		const made = await this.hooks.fetchParts(this.data, method, this.targets[target]);
 		this.parts.push({ ...made, method, target });
-	}
-
-	/** Whether there is anything to draw. */
-	get drawn() {
-		return this.data.picture !== null && this.data.picture !== undefined;
 	}
 
 	/** The first map of the first method that has one, if any. */

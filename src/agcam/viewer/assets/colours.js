@@ -1,17 +1,16 @@
 // Colour maps as tables of 256 colours.
 
-import { Memo } from "./dom.js";
 import { decodeBytes } from "./pixels.js";
 
 export class Colours {
 	/** @param {Record<string, string>} encoded base64 of 256 x (red, green, blue) */
 	constructor(encoded) {
-		Object.assign(this, { encoded, names: Object.keys(encoded), memo: new Memo() });
+		Object.assign(this, { encoded, names: Object.keys(encoded), tables: {} });
 	}
 
 	table(name) {
 		const known = name in this.encoded ? name : this.names[0];
-		return this.memo.get(known, [], () => decodeBytes(this.encoded[known]));
+		return (this.tables[known] ??= decodeBytes(this.encoded[known]));
 	}
 
 	/** The colours from left to right, for CSS. */

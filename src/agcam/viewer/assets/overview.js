@@ -16,7 +16,7 @@ export function everyPicture(cards) {
 		const [best] = card.targets;
 		return { card: place, lines: [best && `${best.name} ${best.score}`, card.data.caption] };
 	});
-	return { kind: "gallery", items, few: cards.length <= FEW };
+	return { kind: "gallery", items, style: cards.length <= FEW ? "agcam-few" : "" };
 }
 
 export class Overview {
@@ -37,36 +37,31 @@ export class Overview {
 	}
 
 	/** Small maps: {card, method, target, caption, lines, scale} each, or {caption, refusal}. */
-	gallery({ title, items, few }) {
+	gallery({ title, items, style = "" }) {
 		return html`<section>
 			${title && html`<h2>${title}</h2>`}
-			<ul class=${`agcam-gallery${few ? " agcam-few" : ""}`} aria-label=${title ?? "Pictures"}>
+			<ul class=${`agcam-gallery ${style}`} aria-label=${title ?? "Pictures"}>
 				${items.map((item) => this.tile(item))}
 			</ul>
 		</section>`;
 	}
 
+	/** A small map with lines below it; pressed, it is opened. */
 	tile({ card: place = 0, method, target = 0, caption, lines = [], scale, refusal }) {
 		const card = this.cards[place];
-		const name = line(caption ?? card.name, "agcam-name");
-		if (refusal) {
-			const why = line(refusal, "agcam-problem");
-			return html`<li><div class="agcam-refused">${name}${why}</div></li>`;
-		}
+		const name = line(caption || card.name, "agcam-name");
+		const problem = line(refusal ?? card.data.error, "agcam-problem");
+		if (refusal) return html`<li><div class="agcam-refused">${name}${problem}</div></li>`;
 		const made = method ? card.map(method, target) : card.first();
 		const map = method && made ? { ...made, target } : made;
 		const shown = map ? captionOf(card, map) : "no map";
 		const label = `${card.title}${caption ? `, ${caption}` : ""}: ${shown}`;
 		const texts = [...lines, scale && map && ends(card.grid(map).range).join(" to ")];
-		const error = line(card.data.error, "agcam-problem");
-		return this.item(card, place, map, label, name, ...texts.map((text) => line(text)), error);
-	}
-
-	/** A small map with lines below it; pressed, it is opened. */
-	item(card, place, map, label, ...lines) {
-		const tile = card.drawn && this.tiles.make(card, map, label);
 		return html`<li>
-			<button type="button" title=${card.title} @click=${() => this.open(place, map)}>${tile}${lines}</button>
+			<button type="button" title=${card.title} @click=${() => this.open(place, map)}>
+				${card.drawn && this.tiles.make(card, map, label)}
+				${name}${texts.map((text) => line(text))}${problem}
+			</button>
 		</li>`;
 	}
 

@@ -53,9 +53,9 @@ export function dimUnseen(image, map, { data: picture }) {
 
 /**
  * Paint the map over the picture: alpha * colours + (1 - alpha) * picture. `map` are levels of a
- * rectangle (left, top, width, height), `table` is 256 colours of three bytes.
+ * rectangle (left, top, width, height), `table` is 256 colours of three bytes; pixels are `opaque`.
  */
-export function paintSeen({ data, width }, { data: picture }, map, table, alpha) {
+export function paintSeen({ data, width }, { data: picture }, map, table, alpha, opaque = 255) {
 	const mixed = memo.get("mixed", [alpha], () => mixtures(alpha));
 	for (let row = 0, read = 0; row < map.height; row++) {
 		let place = 4 * ((map.top + row) * width + map.left);
@@ -64,7 +64,7 @@ export function paintSeen({ data, width }, { data: picture }, map, table, alpha)
 			data[place] = mixed[(picture[place] << 8) | table[colour]];
 			data[place + 1] = mixed[(picture[place + 1] << 8) | table[colour + 1]];
 			data[place + 2] = mixed[(picture[place + 2] << 8) | table[colour + 2]];
-			data[place + 3] = 255;
+			data[place + 3] = opaque;
 		}
 	}
 }

@@ -31,7 +31,8 @@ export class PartsPanel {
 		return this.memo.get("blocks", [parts], () => {
 			const size = rows * columns;
 			const all = decodeFloats(parts.values);
-			const map = (part, values) => ({ part, values, shape: [rows, columns], range: [0, highest([{ values }])] });
+			const shape = [rows, columns];
+			const map = (part, values) => ({ part, values, shape, range: [0, highest([{ values }])] });
 			return upTo(blocks).map((block) => {
 				const own = upTo(heads)
 					.map((head) => [head, (block * heads + head) * size])

@@ -31,12 +31,9 @@ export function decodeBytes(text) {
 function weigh(pixels, start, stop, cells) {
 	const first = Math.max(0, Math.ceil(start - 0.5));
 	const end = Math.max(first, Math.min(pixels - 1, Math.floor(stop - 0.5)) + 1);
-	const side = {
-		first,
-		below: new Int32Array(end - first),
-		part: new Float32Array(end - first),
-		rest: new Float32Array(end - first),
-	};
+	const size = end - first;
+	const [part, rest] = [new Float32Array(size), new Float32Array(size)];
+	const side = { cells, first, below: new Int32Array(size), part, rest };
 	for (let pixel = first; pixel < end; pixel++) {
 		const raw = ((pixel + 0.5 - start) / (stop - start)) * cells - 0.5;
 		const place = Math.min(Math.max(raw, 0), cells - 1);
@@ -51,13 +48,14 @@ function weigh(pixels, start, stop, cells) {
 /** Spread relevance over pixels, bilinearly between the patches' centres, constant beyond them. */
 export function toPixels(grid, frame) {
 	const { across, down } = sidesOf(grid, frame);
-	return { left: across.first, top: down.first, ...spread(grid, across, down) };
+	const [width, height] = [across.below.length, down.below.length];
+	return { left: across.first, top: down.first, width, height, values: spread(grid, across, down) };
 }
 
 /** Lowest and highest relevance of the pixels: between two centres it is highest at an end. */
 export function rangeOnPixels(grid, frame) {
 	const { across, down } = sidesOf(grid, frame);
-	return rangeOf(spread(grid, endsOf(across), endsOf(down)).values);
+	return rangeOf(spread(grid, endsOf(across), endsOf(down)));
 }
 
 function sidesOf({ shape: [rows, columns] }, { width, height, window: [left, top, right, bottom] }) {
@@ -65,43 +63,27 @@ function sidesOf({ shape: [rows, columns] }, { width, height, window: [left, top
 }
 
 /** Of the pixels between two centres the first and the last. */
-function endsOf({ below, part, rest }) {
+function endsOf({ cells, below, part, rest }) {
 	const ends = (_, place) =>
 		below[place] !== below[place - 1] || below[place] !== below[place + 1];
-	return { below: below.filter(ends), part: part.filter(ends), rest: rest.filter(ends) };
+	return { cells, below: below.filter(ends), part: part.filter(ends), rest: rest.filter(ends) };
 }
 
-function spread(grid, across, down) {
-	const rows = grid.shape[0];
-	const [width, height] = [across.below.length, down.below.length];
-	const lines = spreadRows(grid, across, width);
-	const values = new Float32Array(width * height);
-	for (let row = 0; row < height; row++) {
-		const upper = down.below[row] * width;
-		const lower = Math.min(down.below[row] + 1, rows - 1) * width;
-		const rest = down.rest[row];
-		const part = down.part[row];
-		for (let column = 0, place = row * width; column < width; column++, place++) {
-			values[place] = round32(rest * lines[upper + column]) + part * lines[lower + column];
-		}
-	}
-	return { width, height, values };
+/** Rows to the width of the pixels, then columns to their height. */
+function spread({ values, shape: [rows] }, across, down) {
+	return stretch(stretch(values, rows, across), across.below.length, down);
 }
 
-/** The grid's rows at the width of the pixels. */
-function spreadRows(grid, across, width) {
-	const [rows, columns] = grid.shape;
-	const lines = new Float32Array(rows * width);
-	for (let row = 0; row < rows; row++) {
-		for (let column = 0; column < width; column++) {
-			const cell = across.below[column];
-			const next = Math.min(cell + 1, columns - 1);
-			lines[row * width + column] =
-				round32(across.rest[column] * grid.values[row * columns + cell]) +
-				across.part[column] * grid.values[row * columns + next];
+/** Stretch each of `count` lines of cells; what is made is turned, a line for each pixel. */
+function stretch(values, count, { cells, below, part, rest }) {
+	const made = new Float32Array(below.length * count);
+	for (let pixel = 0, place = 0; pixel < below.length; pixel++) {
+		const step = Math.min(below[pixel] + 1, cells - 1) - below[pixel];
+		for (let line = 0, from = below[pixel]; line < count; line++, place++, from += cells) {
+			made[place] = round32(rest[pixel] * values[from]) + part[pixel] * values[from + step];
 		}
 	}
-	return lines;
+	return made;
 }
 
 /** Lowest and highest number. */

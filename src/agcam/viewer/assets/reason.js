@@ -1,6 +1,6 @@
 // The parts of a reason: crops of where it lies, its usual place, and its numbers.
 
-import { html, linked, svg } from "./dom.js";
+import { html, svg } from "./dom.js";
 
 const SERIOUS = 0.5; // a score from which a reason is marked
 
@@ -8,12 +8,6 @@ const SERIOUS = 0.5; // a score from which a reason is marked
 export function score(value) {
 	const kind = value >= SERIOUS ? "agcam-score agcam-serious" : "agcam-score";
 	return html`<span class=${kind}>suspicious ${value.toFixed(2)}</span>`;
-}
-
-/** Names and numbers; a number may be a link. */
-export function facts(rows) {
-	const pair = ([name, value]) => html`<div><dt>${name}</dt><dd>${linked(value)}</dd></div>`;
-	return html`<dl class="agcam-facts">${rows.map(pair)}</dl>`;
 }
 
 /** What a reason looks like in its best pictures, cut out; pressed, the picture is opened. */

@@ -58,36 +58,28 @@ function flood(mask, first, steps) {
 	return [left - 1, top - 1, right, bottom].map((side) => side / SIDE);
 }
 
-/** The line at the threshold (marching squares), as an SVG path in shares of the square. */
+/** The line at the threshold, across two triangles of each cell, as an SVG path in shares of the square. */
 export function contourOf(square, threshold) {
+	const above = square.map((value) => value > threshold);
 	const parts = [];
-	for (let y = 0; y < SIDE - 1; y++) {
-		for (let x = 0; x < SIDE - 1; x++) {
-			const place = y * SIDE + x;
-			const below = place + SIDE;
-			const count = (at) => Number(square[at] > threshold);
-			const above = count(place) + count(place + 1) + count(below) + count(below + 1);
-			if (above % 4 === 0) continue;
-			const corners = [place, place + 1, below + 1, below].map((one) => square[one]);
-			const ends = crossed(corners, threshold).map(([across, down]) => `${at(x + across)} ${at(y + down)}`);
-			while (ends.length) parts.push(`M${ends.pop()}L${ends.pop()}`);
+	for (let first = 0; first < square.length - SIDE; first++) {
+		if (first % SIDE === SIDE - 1) continue;
+		const [next, below, across] = [first + 1, first + SIDE, first + SIDE + 1];
+		for (const corners of [[first, next, below], [across, next, below]]) {
+			const count = above[corners[0]] + above[next] + above[below];
+			if (count % 3 === 0) continue;
+			const alone = corners.find((place) => above[place] === count % 2);
+			const others = corners.filter((place) => place !== alone);
+			parts.push(`M${others.map((place) => crossing(square, threshold, alone, place)).join("L")}`);
 		}
 	}
 	return parts.join("");
 }
 
-/** Where lines cross the sides of a cell (top, right, bottom, left), two places for each line. */
-function crossed(corners, threshold) {
-	const next = (side) => corners[(side + 1) % 4];
-	const sides = [0, 1, 2, 3].filter((side) => corners[side] > threshold !== next(side) > threshold);
-	if (sides.length === 4 && corners[0] > threshold) sides.unshift(sides.pop()); // each cuts off a corner
-	return sides.map((side) => {
-		const part = (threshold - corners[side]) / (next(side) - corners[side]);
-		return [[part, 0], [1, part], [1 - part, 1], [0, 1 - part]][side];
-	});
-}
-
-/** A place between pixels' centres as a share of the square. */
-function at(place) {
-	return ((place + 0.5) / SIDE).toFixed(5);
+/** Where the threshold lies between two pixels' centres. */
+function crossing(square, threshold, one, other) {
+	const part = (threshold - square[one]) / (square[other] - square[one]);
+	const at = (from, to) => ((from + part * (to - from) + 0.5) / SIDE).toFixed(5);
+	const row = (place) => Math.floor(place / SIDE);
+	return `${at(one % SIDE, other % SIDE)} ${at(row(one), row(other))}`;
 }

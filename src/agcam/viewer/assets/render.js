@@ -81,14 +81,11 @@ export class Painter {
 		const { width, height } = this.canvas;
 		const map = this.context.createImageData(width, height);
 		hideUnseen(map, levels, VEIL);
-		paintSeen(map, map, levels, view.table, 1);
-		const layer = new OffscreenCanvas(width, height).getContext("2d");
-		layer.putImageData(map, 0, 0);
-		layer.globalCompositeOperation = "destination-out";
-		layer.globalAlpha = 1 - view.opacity;
-		layer.fillRect(levels.left, levels.top, levels.width, levels.height);
+		paintSeen(map, map, levels, view.table, 1, Math.round(255 * view.opacity));
+		const layer = new OffscreenCanvas(width, height);
+		layer.getContext("2d").putImageData(map, 0, 0);
 		this.drawPicture(view);
 		const shown = [from, 0, width - from, height];
-		if (from < width) this.context.drawImage(layer.canvas, ...shown, ...shown);
+		if (from < width) this.context.drawImage(layer, ...shown, ...shown);
 	}
 }

@@ -16,14 +16,16 @@ const ZOOMS = { "+": CLOSER, "=": CLOSER, "-": 1 / CLOSER, 0: 0 };
 export class Stage {
 	constructor(store, colours) {
 		Object.assign(this, { store, panes: [new Pane(colours), new Pane(colours)] });
+		const wheel = (event) => {
+			if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+			event.preventDefault();
+			this.zoom(2 ** (-event.deltaY / 100), this.placeOf(event));
+		};
 		this.panel = element(html`<div class="agcam-panes" tabindex="0" role="application"
-			aria-describedby=${`hint-${store.id}`}>${this.panes.map((pane) => pane.node)}</div>`);
-		this.listen();
-	}
-
-	listen() {
-		const on = (event, listener, options) => this.panel.addEventListener(event, listener, options);
-		on("keydown", (event) => this.press(event));
+			aria-describedby=${`hint-${store.id}`} @keydown=${(event) => this.press(event)} @wheel=${wheel}
+			@dblclick=${(event) => this.zoom(this.look.zoom > 1 ? 0 : 3, this.placeOf(event))}>
+			${this.panes.map((pane) => pane.node)}
+		</div>`);
 		listenToPointers(this.panel, {
 			read: (point) => this.readAt(point),
 			leave: () => this.point(null),
@@ -31,14 +33,7 @@ export class Stage {
 			move: (across, down) => this.move(across, down),
 			pinch: (times, point) => this.zoom(times, this.placeOf(point)),
 		});
-		on("dblclick", (event) => this.zoom(this.look.zoom > 1 ? 0 : 3, this.placeOf(event)));
-		const wheel = (event) => {
-			if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
-			event.preventDefault();
-			this.zoom(2 ** (-event.deltaY / 100), this.placeOf(event));
-		};
-		on("wheel", wheel, { passive: false });
-		const sizes = new ResizeObserver(() => this.store.set());
+		const sizes = new ResizeObserver(() => store.set());
 		this.panes.forEach((pane) => sizes.observe(pane.node));
 	}
 

@@ -5,7 +5,9 @@ import { html, linked, textOf } from "./dom.js";
 
 /** A table as `table_block` of agcam's viewer/data.py describes it; `terms` explain columns. */
 export function dataTable({ title, note, head, rows, marks = [], terms: explained = [] }) {
-	const named = (cell) => html`<th scope="col"><button type="button">${textOf(cell)}</button>${notesOf(cell)}</th>`;
+	const named = (cell) => html`<th scope="col">
+		<button type="button">${textOf(cell)}</button>${notesOf(cell)}
+	</th>`;
 	const line = ([first, ...others], place) => html`<tr class=${marks[place] ?? ""}>
 		<th scope="row" data-sort=${sortKey(first)}>${content(first)}</th>
 		${others.map((cell) => html`<td data-sort=${sortKey(cell)}>${content(cell)}</td>`)}

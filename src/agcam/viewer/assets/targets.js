@@ -3,38 +3,41 @@
 import { html } from "./dom.js";
 
 const LISTED = 8; // bars before "show all"
+const FOUND = 40; // bars of a search, at most
 
 export class TargetList {
 	constructor(store, card) {
-		Object.assign(this, { store, card, text: "", found: [], all: card.targets.length <= LISTED });
+		Object.assign(this, { store, card, text: "", all: false });
 	}
 
-	get words() {
-		return this.text.trim().toLowerCase();
+	/** Places of the classes that fit the search; without one the first, or all but `further` ones. */
+	listed(chosen) {
+		const { targets } = this.card;
+		const words = this.text.trim().toLowerCase();
+		const order = ({ name, index }) => (String(index) === words ? 0 : name.toLowerCase().indexOf(words));
+		const places = [...targets.keys()].filter((place) =>
+			words ? order(targets[place]) >= 0 : place === chosen || !targets[place].further,
+		);
+		if (words) return places.sort((a, b) => order(targets[a]) - order(targets[b])).slice(0, FOUND);
+		return this.all ? places : places.filter((place, number) => number < LISTED || place === chosen);
 	}
 
-	/** The bars that fit the search; without one the first, or all. */
 	view({ target: chosen, method }) {
-		const { card, words, all } = this;
-		const { fetchMap, findTargets } = card.hooks;
+		const { card } = this;
 		const agnostic = card.method(method)?.class_specific === false;
-		const fits = ({ name }, place) =>
-			words ? name.toLowerCase().includes(words) : all || place < LISTED || place === chosen;
-		const listed = new Set([...card.targets.filter(fits), ...(words ? this.found : [])]);
-		const places = new Map(card.targets.map((one, place) => [one, place]));
-		const bars = [...listed].map((one) => {
-			const place = places.get(one);
-			const there = fetchMap || card.map(method, place);
-			return bar(one, place === chosen && !agnostic, agnostic || !there, () => this.press(one));
+		const known = card.targets.filter((one) => !one.further).length;
+		const bars = this.listed(chosen).map((place) => {
+			const there = card.hooks.fetchMap || card.map(method, place);
+			const press = () => this.press(place);
+			return bar(card.targets[place], place === chosen && !agnostic, agnostic || !there, press);
 		});
-		const label = findTargets ? "Another class" : "Search a class";
-		const few = card.targets.length <= LISTED;
 		return html`<section class="agcam-classes">
-			${(findTargets || !few) && html`<input type="search" placeholder=${label} aria-label=${label}
-				.value=${this.text} @input=${this.search} @keydown=${this.takeFirst}>`}
+			${(known > LISTED || known < card.targets.length) && html`<input type="search"
+				placeholder="Another class" aria-label="Another class" .value=${this.text}
+				@input=${this.search} @keydown=${this.takeFirst}>`}
 			<ol class="agcam-targets" aria-label="Classes, the model's best first">${bars}</ol>
-			${!all && !words && html`<button type="button" @click=${this.showAll}>
-				Show all ${card.targets.length}
+			${known > LISTED && !this.all && !this.text && html`<button type="button" @click=${this.showAll}>
+				Show all ${known}
 			</button>`}
 			${card.data.note && html`<p class="agcam-small">${card.data.note}</p>`}
 		</section>`;
@@ -46,34 +49,23 @@ export class TargetList {
 	};
 
 	/** Show a class; what was searched is listed from now on. */
-	press(one) {
-		const { targets } = this.card;
-		if (!targets.includes(one)) {
-			targets.push(one);
-			this.text = "";
-		}
-		this.store.set({ target: targets.indexOf(one), part: null });
+	press(place) {
+		const chosen = this.card.targets[place];
+		if (chosen.further) this.text = "";
+		chosen.further = false;
+		this.store.set({ target: place, part: null });
 	}
 
-	search = async ({ target }) => {
-		Object.assign(this, { text: target.value, found: [] });
-		this.store.set();
-		const { words } = this;
-		const { targets, hooks } = this.card;
-		if (!words || !hooks.findTargets) return;
-		const found = await hooks.findTargets(words);
-		if (words !== this.words) return; // more was typed meanwhile
-		this.found = found.map((one) => targets.find(({ index }) => index === one.index) ?? one);
+	search = ({ target }) => {
+		this.text = target.value;
 		this.store.set();
 	};
 
-	takeFirst = async (event) => {
-		if (event.key !== "Enter" || !this.words) return;
+	takeFirst = (event) => {
+		if (event.key !== "Enter") return;
 		event.preventDefault();
-		const list = event.target.nextElementSibling;
-		await this.search(event);
 		this.store.flush();
-		list.querySelector("button:enabled")?.click();
+		if (this.text) event.target.nextElementSibling.querySelector("button:enabled")?.click();
 	};
 }
 

@@ -1,7 +1,7 @@
 // What a reader makes of each reason: kept in the browser, and exported and imported as JSON.
 
 import { download } from "./about.js";
-import { element, html } from "./dom.js";
+import { html } from "./dom.js";
 
 const CHOICES = {
 	"": "no verdict",
@@ -60,11 +60,10 @@ export class Verdicts {
 		</div>`;
 	}
 
-	/** Buttons that export and import all verdicts. */
+	/** Buttons that export and import all verdicts; then `shown` shows them. */
 	files(shown) {
-		const read = () => this.import(file.files[0], shown);
-		const file = element(html`<input type="file" accept=".json" hidden @change=${read}>`);
-		this.problem = element(html`<p class="agcam-problem" role="alert" hidden></p>`);
+		const read = ({ target }) => this.import(target.files[0]).then(shown);
+		const choose = ({ target }) => target.nextElementSibling.click();
 		return html`<section class="agcam-stack">
 			<h2>Verdicts</h2>
 			<p class="agcam-small">
@@ -73,10 +72,10 @@ export class Verdicts {
 			</p>
 			<div class="agcam-links">
 				<button type="button" @click=${() => this.export()}>Export verdicts</button>
-				<button type="button" @click=${() => file.click()}>Import verdicts</button>
-				${file}
+				<button type="button" @click=${choose}>Import verdicts</button>
+				<input type="file" accept=".json" hidden @change=${read}>
 			</div>
-			${this.problem}
+			${this.problem && html`<p class="agcam-problem" role="alert">${this.problem}</p>`}
 		</section>`;
 	}
 
@@ -86,7 +85,8 @@ export class Verdicts {
 		download(new Blob([text], { type: "application/json" }), "verdicts.json");
 	}
 
-	async import(file, shown) {
+	async import(file) {
+		this.problem = "";
 		try {
 			const { verdicts } = JSON.parse(await file.text());
 			for (const one of verdicts) {
@@ -94,10 +94,8 @@ export class Verdicts {
 				const reason = Object.values(this.reasons).find(same);
 				if (reason) this.set(reason, { verdict: one.verdict ?? "", note: one.note ?? "" });
 			}
-			shown();
 		} catch {
-			this.problem.textContent = "This file holds no verdicts of an audit.";
-			this.problem.hidden = false;
+			this.problem = "This file holds no verdicts of an audit.";
 		}
 	}
 }

@@ -14,8 +14,8 @@ export const OVERVIEWS = {};
 
 /**
  * Show a document in an element: a `document_json` of agcam's viewer/data.py, with its cards. Hooks are
- * what a server adds: fetchMap(card, method, target), fetchParts(...), findTargets(text),
- * downloads(card, method, target) -> [{text, href, name}], onState(state).
+ * what a server adds: fetchMap(card, method, target), fetchParts(...), onState(state),
+ * downloads(card, method, target) -> [{text, href, name}]. Targets that are `further` are found by a search.
  */
 export function mount(place, given, hooks = {}) {
 	const viewer = new Viewer(place, hooks);
@@ -83,7 +83,6 @@ class Viewer {
 
 	view(opened) {
 		const { title, lead, footer } = this.given;
-		this.place.classList.toggle("agcam-opened", Boolean(this.overview && opened));
 		const head = html`<header>${title && html`<h1>${title}</h1>`}${lead && html`<p>${lead}</p>`}</header>`;
 		return html`${(title || lead) && head}
 			<div class="agcam-body">${opened ?? this.overview?.node}</div>

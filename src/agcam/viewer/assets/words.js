@@ -39,9 +39,7 @@ export function describe(card, map, grid) {
 }
 
 /** The numbers at the ends of the colours. */
-export function ends([low, high]) {
-	return [short(low), short(high)];
-}
+export const ends = (range) => range.map(short);
 
 /** Call each card by the last part of its path, where no other has the same. */
 export function nameCards(cards) {

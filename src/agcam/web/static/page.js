@@ -8,7 +8,6 @@ import * as link from "./link.js";
 import * as server from "./server.js";
 
 const ADDRESS_DELAY = 200; // milliseconds: browsers bound how often an address may change
-const SEARCHED = 20; // classes that a search lists
 const COMPARED = 3; // methods that are ticked at first
 
 const PROOF = [
@@ -22,7 +21,7 @@ class Page {
   /** `selected` is what the server is given beside an upload: Selection of web/schemas.py. */
   constructor(settings) {
     const { view, example, ...selected } = link.read(location.search, settings);
-    Object.assign(this, { settings, view, selected, key: null, given: 0, latest: 0, names: null });
+    Object.assign(this, { settings, view, selected, key: null, given: 0, names: {} });
     this.fill();
     this.setModel(selected.model, selected.target);
     if (example) this.giveExample(example);
@@ -49,7 +48,8 @@ class Page {
     at("views").value = this.selected.views;
     at("prompts").value = (this.selected.prompts.length ? this.selected.prompts : prompts).join("\n");
     at("model").onchange = () => this.setModel(at("model").value);
-    at("sharper").onchange = () => this.show({ refine: at("refine").checked, views: Number(at("views").value) });
+    at("sharper").onchange = () =>
+      this.show({ refine: at("refine").checked, views: Number(at("views").value) });
     at("descriptions").onsubmit = () => this.show({ target: null });
     at("comparison").onsubmit = ({ target }) => this.compare(new FormData(target).getAll("method"));
     document.addEventListener("submit", (event) => event.preventDefault());
@@ -69,7 +69,7 @@ class Page {
   }
 
   giveExample(name) {
-    return this.give(() => server.uploadExample(name), name);
+    return this.give(async () => server.upload(await server.example(name), name), name);
   }
 
   /** Take a new picture; until it is shown, everything stays as it was. */
@@ -94,23 +94,29 @@ class Page {
       this.selected = selected;
       return;
     }
-    const mine = ++this.latest;
     this.pending?.abort();
     this.pending = new AbortController();
+    const { signal } = this.pending;
     report("", "The model looks at the picture ...");
     try {
-      const card = await server.view(key, "card", selected, this.pending.signal);
-      if (mine === this.latest) this.open(card, selected, key, example);
+      const card = await server.view(key, "card", selected, signal);
+      const { model } = selected;
+      this.names[model] ??= await server.classNames(model);
+      if (!signal.aborted) this.open(card, selected, key, example);
     } catch (error) {
-      if (mine === this.latest) report(error.message);
+      if (!signal.aborted) report(error.message);
     }
   }
 
   /** Show a card in place of the one before; how maps are drawn stays. */
   open(card, selected, key, example) {
     at("status").textContent = "";
-    if (selected.model !== this.selected.model) this.names = null;
-    this.card = { ...card, methods: this.settings.methods, facts: [...card.facts, ...PROOF] };
+    const known = new Set(card.targets.map(({ index }) => index));
+    const further = this.names[selected.model]
+      .map((name, index) => ({ name, index, score: "", further: true }))
+      .filter(({ index }) => !known.has(index));
+    const targets = [...card.targets, ...further];
+    this.card = { ...card, targets, methods: this.settings.methods, facts: [...card.facts, ...PROOF] };
     const target = card.maps[0].target ?? null;
     if (target !== null) selected.target = card.targets[target].index;
     const view = { ...this.drawing(), method: selected.method, target: target ?? 0 };
@@ -137,24 +143,11 @@ class Page {
     return {
       fetchMap: get("map"),
       fetchParts: get("parts"),
-      findTargets: (text) => this.find(text),
       downloads: (_, method, target) => Object.entries(this.settings.files).map(
         ([file, text]) => ({ text, href: address(file, of(method, target)) }),
       ),
       onState: (state) => this.keep(state),
     };
-  }
-
-  /** Classes whose names hold a text; those that begin with it come first. */
-  async find(text) {
-    const words = text.trim().toLowerCase();
-    if (this.usesWords || !words) return [];
-    this.names ??= await server.classNames(this.selected.model);
-    const target = (name, index) => ({ index, name, score: "" });
-    if (/^\d{1,9}$/.test(words)) return [target(this.names[words] ?? `class ${words}`, Number(words))];
-    const place = ({ name }) => name.toLowerCase().indexOf(words);
-    const found = this.names.map(target).filter((one) => place(one) >= 0);
-    return found.sort((a, b) => place(a) - place(b)).slice(0, SEARCHED);
   }
 
   /** Keep what is shown in the address of the page. */
@@ -173,23 +166,17 @@ class Page {
 
   /** Show several methods for one class side by side; one that refuses says why. */
   async compare(names) {
-    const { card, selected } = this;
+    const { card, selected, key } = this;
     const target = card.targets[this.viewer.store.state.target];
-    const maps = [];
-    const items = [];
+    const wanted = names.map((method) => ({ ...selected, method, target: target.index }));
     at("compared").setAttribute("aria-busy", "true");
-    for (const method of names) {
-      try {
-        const wanted = { ...selected, method, target: target.index };
-        const { target: known, ...made } = await server.view(this.key, "map", wanted);
-        maps.push({ ...made, target: known === null ? null : 0 });
-        items.push({ method, caption: method, scale: true });
-      } catch (error) {
-        items.push({ caption: method, refusal: error.message });
-      }
-    }
+    const made = await Promise.allSettled(wanted.map((each) => server.view(key, "map", each)));
     at("compared").removeAttribute("aria-busy");
     if (card !== this.card) return;
+    const maps = made.flatMap(({ value }) => (value ? [{ ...value, target: value.target && 0 }] : []));
+    const items = made.map(({ reason }, place) => (
+      { method: names[place], caption: names[place], scale: true, refusal: reason?.message }
+    ));
     const methods = card.methods.map((method) => ({ ...method, parts: false }));
     const cards = [{ ...card, targets: [target], maps, methods }];
     const blocks = [{ kind: "gallery", items }];

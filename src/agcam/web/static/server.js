@@ -1,32 +1,30 @@
 // The server's answers: JSON, or an Error whose message is a sentence for the reader.
 
-/**
- * @param {string} path
- * @param {RequestInit} [options]
- */
 async function request(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, { credentials: "same-origin", ...options });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
+  } catch {
     throw new Error("The server cannot be reached; is it still running?");
   }
-  const body = await answer.json().catch(() => ({ error: `The server answered ${answer.status}.` }));
-  if (!answer.ok) throw new Error(body.error);
-  return body;
+  if (answer.ok) return answer;
+  const unknown = () => ({ error: `The server answered ${answer.status}.` });
+  throw new Error((await answer.json().catch(unknown)).error);
 }
 
-export const settings = () => request("settings");
+const json = async (path, options) => (await request(path, options)).json();
 
-export const classNames = (model) => request(`classes?${new URLSearchParams({ model })}`);
+export const settings = () => json("settings");
 
-/** Upload a file, or let the server take one of its examples; the answer is the key of the upload. */
-export const upload = (file) => add({ name: file.name || "picture" }, file);
-export const uploadExample = (example) => add({ example });
+export const classNames = (model) => json(`classes?${new URLSearchParams({ model })}`);
 
-async function add(query, body = undefined) {
-  return (await request(`uploads?${new URLSearchParams(query)}`, { method: "POST", body })).upload;
+/** One of the server's example pictures, as a file. */
+export const example = async (name) => (await request(`examples/${encodeURIComponent(name)}`)).blob();
+
+/** Upload a file; the answer is the key of the upload. */
+export async function upload(file, name = file.name || "picture") {
+  const query = new URLSearchParams({ name });
+  return (await json(`uploads?${query}`, { method: "POST", body: file })).upload;
 }
 
 /**
@@ -36,7 +34,7 @@ async function add(query, body = undefined) {
 export function view(key, view, selection, signal) {
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify(selection);
-  return request(`uploads/${key}/${view}`, { method: "POST", headers, body, signal });
+  return json(`uploads/${key}/${view}`, { method: "POST", headers, body, signal });
 }
 
 /** The address of a file to download. */
