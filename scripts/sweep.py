@@ -3,19 +3,17 @@
 A row is renewed each time its model is swept, so a page may be written in several runs.
 """
 
-import fcntl
 import importlib
 import inspect
 import math
-import re
 import signal
 import sys
 import warnings
-from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
+from sweep_page import renew
 from torch import nn
 
 import agcam
@@ -48,6 +46,10 @@ def unfilled():
 
 class DoesNotFitError(Exception):
     """A model is too large for the machine of the sweep, however few its blocks."""
+
+
+class DoesNotRunError(Exception):
+    """What a model needs is not to be had here."""
 
 
 def make_room(model):
@@ -222,6 +224,8 @@ def swept(names, make, page):
                 text = _at_own_size(make, name) or text
         except TimeoutError:
             text = f"does not fit | | takes more than {LONGEST} seconds of one core"
+        except DoesNotRunError as error:
+            text = f"does not run | | {error}"
         except DoesNotFitError as error:
             text = f"does not fit | | {error}"
         except Exception as error:  # the table must show whatever happens
@@ -239,42 +243,3 @@ def _at_own_size(make, name):
 
 def _first_line(error):
     return next(iter(f"{error}".strip().split("\n")), "")
-
-
-def renew(page, name, text):
-    """Renew one row; several sweeps may write one page."""
-    with page.open("r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        content = file.read()
-        new = with_rows(content, {**rows_of(content), name: text})
-        file.seek(0)
-        file.write(new)
-        file.truncate()
-
-
-def rows_of(content):
-    """The rows of a page by name."""
-    found = re.findall(r"^\| ([^|]+?) \| (.+) \|$", content, re.MULTILINE)
-    return {name: text for name, text in found if name != "model"}
-
-
-def with_rows(content, rows):
-    """The page with these rows, in the order of the alphabet; what stands above them is kept."""
-    above = content.partition("<!-- rows -->")[0]
-    table = "| model | tracer | grid + prefix | against the definition, or why not |\n"
-    lines = "".join(f"| {name} | {rows[name]} |\n" for name in sorted(rows))
-    return f"{above}<!-- rows -->\n{summary(rows)}\n\n{table}|---|---|---|---|\n{lines}"
-
-
-def summary(rows):
-    """How many are explained, refused, without attention, and what else there is."""
-
-    def kind(text):
-        first = text.split(" | ")[0].strip()
-        return kind(rows.get(first[3:], "missing")) if first.startswith("as ") else first
-
-    known = ("refused", "no attention", "does not fit", "does not run", "missing")
-    counts = Counter(one if one in known else "explained" for one in map(kind, rows.values()))
-    one_by_one = {"does not fit": "do not fit the machine", "does not run": "do not run"}
-    kinds = (one for one in ("explained", *known) if counts[one])
-    return ", ".join(f"{counts[one]} {one_by_one.get(one, one)}" for one in kinds) + "."

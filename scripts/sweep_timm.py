@@ -18,7 +18,8 @@ from itertools import product
 
 import timm
 import torch
-from sweep import ROOT, filled, make_room, renew, rows_of, shortened, swept, unfilled
+from sweep import ROOT, filled, make_room, shortened, swept, unfilled
+from sweep_page import renew, rows_of
 from timm.models import _registry
 
 PAGE = ROOT / "docs" / "models.md"
@@ -31,6 +32,11 @@ SMALLER = (
     {},
 )
 WINDOWED = ("swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr")  # 7 divides 112
+SIBLINGS = {  # of the same modules, and small enough for the second program
+    "mobilenetv5_300m": "mobilenetv5_base",
+    "mvitv2_large": "mvitv2_tiny",
+    "volo_d5_224": "volo_d1_224",
+}
 UNLIKE = ("pretrained_filter_fn", "feature_cfg", "pretrained_strict", "pretrained_cfg")
 
 
@@ -96,6 +102,10 @@ def main(*named):
         for other in others:
             renew(PAGE, other, f"as {smallest} | | the same architecture, other sizes")
     there = rows_of(PAGE.read_text())
+    for name, sibling in SIBLINGS.items():
+        text, whole = there.get(name, ""), there.get(sibling, "").rpartition("| map ")[2]
+        if "| sum " in text and whole and sibling not in text:
+            renew(PAGE, name, f"{text} (the map of {sibling}: {whole})")
     wanted = [
         smallest
         for smallest, *_ in groups

@@ -1,5 +1,7 @@
 """Ways to put a model together: equal to the second measurement, or refused by their cause."""
 
+from copy import deepcopy
+
 import definition
 import measured
 import pytest
@@ -161,6 +163,15 @@ def test_models_are_explained_as_defined(name):
     found = agcam.explain(model, pixels, 2, method="agcam").grid_map[0, 0]
     maps = measured.maps(model, pixels, 2, GRID)
     assert min(float((found - one).abs().max() / one.max()) for one in maps) < 1e-9
+
+
+@pytest.mark.parametrize("method", ["agcam", "rollout", "gae", "agcam_spread", "agcam_evidence"])
+def test_a_block_twice_has_the_map_of_two_blocks_alike(method):
+    model, pixels = made(EXPLAINED["a block twice"])
+    apart = deepcopy(model)
+    apart.blocks[1] = deepcopy(apart.blocks[0])
+    maps = (agcam.explain(one, pixels, 2, method=method).grid_map for one in (model, apart))
+    torch.testing.assert_close(*maps, rtol=1e-9, atol=1e-12)
 
 
 def test_attention_over_blocks_is_a_layer_like_any_other():
