@@ -26,11 +26,11 @@ DRAWN = ("agcam", "agcam_evidence", "attn_lrp")
 SEED, SCENES, SHOWN, LARGE = 99, 300, 6, 160
 
 
-def model_of(name, folder, data, seconds):
+def model_of(name, folder, data, seconds, hardness=1.0):
     """A trained model, from the folder where it was kept."""
-    kept, model = folder / f"{name}.pt", MODELS[name]()
+    kept, model = folder / f"{name}{'' if hardness == 1 else f'-{hardness:g}'}.pt", MODELS[name]()
     if not kept.exists():
-        model = train(name, sources(data, 0), seconds)
+        model = train(name, sources(data, 0), seconds, hardness)
         torch.save(model.state_dict(), kept)
     model.load_state_dict(torch.load(kept))
     return model.eval()

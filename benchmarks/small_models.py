@@ -237,7 +237,7 @@ def drawn(name, scenes, count):
     return scenes.clips(count) if name in CLIPS else scenes.pictures(count)
 
 
-def train(name, some, seconds, batch=32, seed=0):
+def train(name, some, seconds, hardness=1.0, batch=32, seed=0):
     """A model trained for so many seconds of a processor, and its line of progress."""
     torch.manual_seed(seed)
     model, scenes = MODELS[name]().train(), Scenes(some, seed)
@@ -247,7 +247,9 @@ def train(name, some, seconds, batch=32, seed=0):
         for group in optimizer.param_groups:
             warm = min(1, (step + 1) / 200)
             group["lr"] = 1e-3 * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * spent)) / 2)
-        scenes.hardness = min(1.0, spent / EASIER)  # from digits on black to the whole task
+        scenes.hardness = hardness * min(
+            1.0, spent / EASIER
+        )  # from digits on black to the whole task
         pixels, labels, *_ = drawn(name, scenes, batch)
         loss = nn.functional.cross_entropy(logits(model(pixels)), labels)
         optimizer.zero_grad()
