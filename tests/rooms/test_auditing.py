@@ -312,7 +312,7 @@ def test_a_damaged_shard_is_removed_and_scanned_again(folder, model, tmp_path):
     assert agcam.audit(folder, model, out=tmp_path, batch_size=4).summary == first
 
 
-def test_what_changed_in_the_folder_is_scanned_again(model, tmp_path):
+def test_what_changed_in_the_folder_is_scanned_again(model, tmp_path, monkeypatch):
     """Pictures of the same names with other contents, a repaired one, and other boxes."""
     pictures, changed = lay_out(tmp_path / "p"), lay_out(tmp_path / "other", NAMES[::-1])
     file, out = tmp_path / "boxes.csv", {"out": tmp_path / "out", "batch_size": 1, "tests": 0}
@@ -335,6 +335,12 @@ def test_what_changed_in_the_folder_is_scanned_again(model, tmp_path):
     assert len(now) == len(shards) == len(every)
     assert len(now.items() & shards.items()) == len(every) - 3
     assert (audited(60).pictures.truth.sum((1, 2)) > found.pictures.truth.sum((1, 2))).all()
+    pictures.rename(tmp_path / "not mounted")
+    with pytest.raises(RunError, match="no picture could be scanned"):
+        audited(60)
+    (tmp_path / "not mounted").rename(pictures)
+    monkeypatch.setattr("agcam.auditing.scan.Scanner.__call__", None)
+    assert len(audited(60).pictures) == len(every)
 
 
 def test_the_same_model_again_changes_nothing(folder, model, tmp_path):

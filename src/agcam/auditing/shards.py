@@ -63,9 +63,9 @@ class Shards:
         path = self._path(shard)
         (self.folder / "columns" / COMPLETE).unlink(missing_ok=True)
         write_atomically(path, buffer.getvalue())
-        for old in path.parent.glob(f"{shard:07}-*.npz"):
-            if old != path:
-                old.unlink()
+        others = set(path.parent.glob(f"{shard:07}-*.npz")) - {path}
+        for old in others if scanned.columns else ():  # a disk that is not mounted loses nothing
+            old.unlink()
 
     def read(self, shard: int) -> Scanned:
         """A shard; RunError, after its file is removed, where that is damaged."""
