@@ -115,7 +115,7 @@ def test_pictures_that_a_model_loops_over_are_explained_one_at_a_time(way):
         maps.append(agcam.explain(model, pixels[:1], 1, "agcam").grid_map)
     torch.testing.assert_close(*maps, rtol=1e-9, atol=1e-12)
     model, pixels = made([way, way], "class", 0)
-    with pytest.raises(agcam.ModelError, match=r"picture by picture.*batch_size=1"):
+    with pytest.raises(agcam.ModelError, match=r"without an axis for pictures.*batch_size=1"):
         agcam.explain(model, pixels, 1, "agcam")
     found = agcam.explain(model, pixels, 1, "agcam", batch_size=1).grid_map
     torch.testing.assert_close(found[:1], maps[0])

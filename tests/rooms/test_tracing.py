@@ -299,10 +299,12 @@ def _refused(model, pixels, words):
     assert agcam.explain(model, pixels, 3, "random").grid_map.isfinite().all()
 
 
-def test_attention_over_tokens_in_another_order_is_refused(tiny, pixels):
+def test_attention_over_tokens_in_another_order_has_the_map_of_their_own_order(tiny, pixels):
+    maps = [agcam.explain(tiny, pixels[:1], 3, "agcam").grid_map]
     for block in tiny.blocks:
         block.attn = _ShiftedAttention(block.attn)
-    _refused(tiny, pixels, "not its tokens in the order of the sequence")
+    maps.append(agcam.explain(tiny, pixels[:1], 3, "agcam").grid_map)
+    torch.testing.assert_close(*maps, rtol=1e-4, atol=1e-6)
 
 
 def test_attention_over_channels_is_refused_also_where_there_are_as_many(pixels):
@@ -311,7 +313,7 @@ def test_attention_over_channels_is_refused_also_where_there_are_as_many(pixels)
     )
     for block in model.blocks:
         block.attn = _ChannelAttention(34)
-    _refused(model, pixels, "not its tokens in the order of the sequence")
+    _refused(model, pixels, "attends over channels")
 
 
 class _AttentionInTheHead(nn.Module):

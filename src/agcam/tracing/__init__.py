@@ -85,8 +85,9 @@ def _trace(request: _Request) -> Session:
         with suppress(LayoutMismatchError):
             replace(request, pixels=pixels[:1]).session(layout)
             raise ModelError(
-                f"{classifier.name} computes its attention picture by picture, so it is explained "
-                "for one picture at a time: batch_size=1."
+                f"{classifier.name} computes some attention without an axis for pictures (one "
+                "after another, or one matrix for all), so it is explained one at a time: "
+                "batch_size=1."
             )
     raise ModelError(
         f"{classifier.name}: two passes took different paths through the model; agcam needs a "

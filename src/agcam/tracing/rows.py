@@ -27,8 +27,8 @@ OTHER_QUERIES: Final = (
     "made of the whole picture)"
 )
 CARRIED: Final = (
-    "what one of its attentions returns is carried to other places in front of the next (by "
-    "convolutions, or pooling)"
+    "what one of its attentions returns is carried to other places in front of the next (shifted, "
+    "pooled or convolved)"
 )
 END: Final = "what one of its attentions returns is read by no later attention"
 

@@ -31,7 +31,7 @@ from .untraceable import (
     CHANGED,
     MIXED,
     NO_GRADIENT,
-    NOT_TOKENS,
+    OUT_OF_ORDER,
     QUANTISED,
     RANKED,
     STEERED,
@@ -121,12 +121,10 @@ def _with_dependencies(classifier: Classifier, pixels: Tensor, layout: Layout) -
         raise
     except (LayoutMismatchError, RuntimeError) as error:
         raise UntraceableError(NO_GRADIENT.format(name=name)) from error
-    for holds, sentence in (
-        (found.in_order, NOT_TOKENS),
-        (found.only_mixes, CHANGED),
-    ):
-        if not holds:
-            raise UntraceableError(sentence.format(name=name))
+    if not found.in_order:  # tokens that are shifted or shuffled in front of it, or channels
+        raise NotOneGridError(OUT_OF_ORDER)
+    if not found.only_mixes:
+        raise UntraceableError(CHANGED.format(name=name))
     if not found.chained:  # a tower that is called twice, two towers
         raise NotOneGridError(UNCHAINED)
     if not found.in_place:

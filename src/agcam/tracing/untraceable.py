@@ -69,11 +69,6 @@ CUT = (
     "{name} detaches tokens between its blocks (detach, no_grad, numpy), so its logits have no "
     "gradient at some of its attention, though they depend on it: take that out. " + INSTEAD
 )
-NOT_TOKENS = (
-    "{name}: the rows of its attention are not its tokens in the order of the sequence (attention "
-    "over channels, tokens that are shifted or shuffled before it), so agcam cannot tell where on "
-    "the picture its attention lies. " + INSTEAD
-)
 OVER_CHANNELS = (
     "{name} attends over channels, not over positions (cross-covariance attention), so none of its "
     "keys lies on the picture. " + INSTEAD
@@ -96,6 +91,7 @@ QUANTISED = (
 )
 
 SEVERAL_GRIDS = "its attention lies on several grids, or in windows"
+OUT_OF_ORDER = "the rows of its attention are not its tokens in the order of the sequence"
 UNCHAINED = "its blocks do not follow one another in one pass over one sequence of tokens"
 # why a replay does not follow a model, and full autograd does
 BRANCHES = "its classifier reads the tokens of several blocks"
