@@ -30,7 +30,7 @@ def png(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
 def voc(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
     """VOC's XML and masks; VOC's own names and numbers where all classes are VOC's.
 
-    Every list of ImageSets names all pictures.
+    Every list of ImageSets names all pictures; SegmentationClass.txt has the numbers of classes.
     """
     places = {name: number for number, names in enumerate(CLASSES, 1) for name in names}
     own = all(name in places for name in given.classes)
@@ -47,7 +47,7 @@ def voc(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
     for kind, part in product(("Main", "Segmentation"), ("train", "val", "trainval")):
         names = (f"{record.stem}\n".encode() for record in given.records)
         yield f"ImageSets/{kind}/{part}.txt", names
-    yield "classes.txt", [_listed(numbers, classes)]
+    yield "SegmentationClass.txt", [_listed(numbers, classes)]
 
 
 def _xml(record: Record, classes: tuple[str, ...]) -> bytes:

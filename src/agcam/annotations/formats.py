@@ -42,7 +42,7 @@ _ROWS = [
     Format(
         "voc",
         voc,
-        "Annotations/*.xml, SegmentationClass/*.png, SegmentationObject/*.png, ImageSets",
+        "Annotations/*.xml, SegmentationClass (with .txt), SegmentationObject, ImageSets",
         "JPEGImages",
         (".jpg",),
     ),

@@ -1,7 +1,11 @@
-"""Pascal VOC 2012 validation, pictures with exactly one class (several objects allowed)."""
+"""Pascal VOC 2012 validation, pictures with exactly one class (several objects allowed).
+
+Where classes are not VOC's they are those of SegmentationClass.txt, which `annotate` writes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -11,6 +15,7 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
+from ..wording import printable
 from .annotation import Annotation, numbered_lines, read_mask
 from .classes import Classes
 from .reader import Listing, bad, missing, reader
@@ -18,9 +23,11 @@ from .xml_boxes import read_annotation
 
 _LAYOUT = (
     "JPEGImages/*.jpg, Annotations/*.xml, ImageSets/Main/val.txt, and SegmentationClass/*.png if "
-    "masks are wanted (in the root, VOC2012/ or VOCdevkit/VOC2012/)"
+    "masks are wanted (in the root, VOC2012/ or VOCdevkit/VOC2012/); SegmentationClass.txt (number "
+    "and name, one class per line) where classes are not VOC's"
 )
 _LIST = "ImageSets/Main/val.txt"
+_OWN = "SegmentationClass.txt"
 CLASSES: Final = (
     ("aeroplane", "airplane"),
     ("bicycle",),
@@ -59,15 +66,30 @@ def read(root: str) -> Listing:
         raise missing(Place(root), _LIST)
     if not place.has("Annotations") or not place.has("JPEGImages"):
         raise missing(place, "Annotations or JPEGImages")
-    classes = Classes(CLASSES)
+    own = _own_classes(place)
+    classes = Classes([(name,) for name in own.values()] if own else CLASSES)
     names = dict.fromkeys(line.split()[0] for _, line in numbered_lines(place, _LIST))
     found = [_sample(place, name, classes) for name in names]
     masks = frozenset(place.files("SegmentationClass", (".png",)))
     return Listing(
         classes,
         [sample for sample in found if sample is not None],
-        partial(_annotate, place=place, masks=masks),
+        partial(_annotate, place=place, masks=masks, numbers=tuple(own)),
     )
+
+
+def _own_classes(place: Place) -> dict[int, str]:
+    """The numbers and names of classes that are not VOC's; none where they are."""
+    if not place.has(_OWN):
+        return {}
+    own = {}
+    for _, line in numbered_lines(place, _OWN):
+        number, _, name = line.strip().partition(" ")
+        if not number.isdecimal() or not name or int(number) in own:
+            raise DataSetError(f"{place.at(_OWN)}: expected NUMBER NAME, not {printable(line)}.")
+        own[int(number)] = name
+    known = {names[0] for names in CLASSES}
+    return {} if known.issuperset(own.values()) else own
 
 
 def _sample(place: Place, name: str, classes: Classes) -> Sample | None:
@@ -80,12 +102,15 @@ def _sample(place: Place, name: str, classes: Classes) -> Sample | None:
     return Sample(name, address, classes.label(found.pop())) if len(found) == 1 else None
 
 
-def _annotate(sample: Sample, *, place: Place, masks: frozenset[str]) -> Annotation:
+def _annotate(
+    sample: Sample, *, place: Place, masks: frozenset[str], numbers: Sequence[int]
+) -> Annotation:
     note = read_annotation(place, f"Annotations/{sample.name}.xml")
     boxes = np.array([box for _, box in note.objects]) - [1, 1, 0, 0]
     mask = None
     if f"{sample.name}.png" in masks:
-        mask = _mask(place.at(f"SegmentationClass/{sample.name}.png"), sample.label + 1)
+        number = numbers[sample.label] if numbers else sample.label + 1
+        mask = _mask(place.at(f"SegmentationClass/{sample.name}.png"), number)
     return Annotation(boxes, mask, note.size)
 
 
