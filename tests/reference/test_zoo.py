@@ -117,10 +117,9 @@ def test_a_part_that_is_exchanged_for_one_that_hides_what_it_reads():
 def test_what_cannot_be_followed_is_refused_and_asked_from_outside(quirk):
     model = zoo.Model(plan(quirk=quirk))
     pixels = torch.randn(1, 3, 8, 12, dtype=torch.float64)
-    for method in ("agcam", "gae", "rollout", "lrp"):
-        with pytest.raises(
-            agcam.ModelError, match=r"do not form one chain|no gradient at the tokens"
-        ):
+    methods = ["gae", "rollout", "lrp"] + (["agcam"] if quirk == "detached" else [])
+    for method in methods:
+        with pytest.raises(agcam.ModelError, match=r"several stages|no gradient at the tokens"):
             agcam.explain(model, pixels, 1, method)
     assert agcam.explain(model, pixels, 1, "occlusion").grid_map.any()
 

@@ -17,7 +17,7 @@ ATTENTIONS = ("fused", "by name", "multi-head", "explicit", "einsum", "folded", 
 HEADS_FIRST = "folded, heads first"
 POOLS = ("class", "mean", "max", "attention", "gated", "token", "product", "top", "hard", "sorted")
 AROUND = ("loop", "sum outside", "scaled between")
-REFUSED = ("twice", "detached")  # agcam may say that it cannot explain these
+REFUSED = ("twice", "detached")  # by some methods, or by all
 
 
 @dataclass(frozen=True)
@@ -292,14 +292,17 @@ def truth(model, x, target):
             attention.leaves = None
         for part, training in modes.items():
             part.training = training
-    total = torch.zeros(len(x), model.plan.tokens, dtype=x.dtype)
-    for gradient, (scores, _) in zip(gradients, leaves, strict=True):
+    plan, total = model.plan, torch.zeros(len(x), *model.plan.grid, dtype=x.dtype)
+    patches = slice(plan.prefix, plan.prefix + plan.grid[0] * plan.grid[1])
+    for number, (gradient, (scores, _)) in enumerate(zip(gradients, leaves, strict=True)):
         if gradient is None:
             continue
         rows = gradient.ne(0).any(-1).any(1).sum(1).clamp(min=1)
-        total += (gradient.relu() * scores.sigmoid()).sum((1, 2)) / rows[:, None]
-    end = model.plan.prefix + model.plan.grid[0] * model.plan.grid[1]
-    return total[:, model.plan.prefix : end]
+        keys = (gradient.relu() * scores.sigmoid()).sum((1, 2)) / rows[:, None]
+        of_patches = keys[:, patches].unflatten(1, plan.grid)
+        rolled = plan.quirk == "twice" and number >= len(leaves) // 2  # a patch to the right
+        total += of_patches.roll(-1, 2) if rolled else of_patches
+    return total.flatten(1)
 
 
 @dataclass
