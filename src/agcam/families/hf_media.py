@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any, Final
 
@@ -36,7 +37,8 @@ def refuse_sequences(model: Any, name: str) -> None:
     config = model.config
     kind = getattr(config, "model_type", "")
     pictures = auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
-    if kind in pictures and getattr(model, "main_input_name", "") == "input_ids":
+    takes = inspect.signature(model.forward).parameters
+    if kind in pictures and "input_ids" in takes and "pixel_values" not in takes:  # ImageGPT
         raise ModelError(
             f"{name} takes the numbers of a palette's colours (input_ids), not pixels; logits have "
             "no gradient at them, so agcam does not explain it."
