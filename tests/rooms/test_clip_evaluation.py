@@ -142,7 +142,7 @@ def test_a_model_and_a_data_set_of_another_medium_are_refused(clips, tmp_path):
     with pytest.raises(ModelError, match="refines maps of still pictures alone"):
         agcam.evaluate("clips", clips, refine=True, **options)
     with pytest.raises(ModelError, match="an audit compares patches of still pictures"):
-        agcam.audit(tmp_path, model=model(), out=tmp_path / "audit")
+        agcam.audit(tmp_path, model=model(), out=tmp_path.parent / "audit")
 
 
 @pytest.mark.parametrize("name", FILLS)

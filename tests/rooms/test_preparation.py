@@ -267,7 +267,7 @@ def test_serve_loads_each_model_with_the_options_that_it_was_given(tmp_path, mon
     torch.save(vit().state_dict(), tmp_path / "mine.pth")
     (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\n")
     seen = {}
-    for name in ("listen", "warm", "serve"):
+    for name in ("listen", "warm"):
         monkeypatch.setattr(agcam.web, name, lambda *_, **__: None)
 
     def application(models, *_, **__):

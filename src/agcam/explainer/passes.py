@@ -122,19 +122,32 @@ class Run:
         return each_method(parts, partial(join, dim=0))
 
     def _batch(self, first: int, step: int) -> Found:
-        """The maps of some pictures. Functions of the whole output have a pass each."""
+        """The maps of some pictures. Functions of the whole output have a pass each.
+
+        What they read may differ; all are explained by the methods that suit the first one.
+        """
         pixels = self.pixels[first : first + step]
         if not self.bound.of_output:
-            return self._pass(self.bound, pixels, first)
-        parts = [self._pass(bound, pixels, first) for bound in self.bound.apart]
+            return self._pass(self.bound, pixels, first, self.methods)
+        one, *others = self.bound.apart
+        parts = [self._pass(one, pixels, first, self.methods)]
+        methods = tuple(
+            replace(row, where_pooled=None)
+            for method in self.methods
+            for row in (method, method.where_pooled)
+            if row is not None and row.name in parts[0]
+        )
+        parts += [self._pass(bound, pixels, first, methods) for bound in others]
         of_first = [part[self.methods[0].name] for part in parts]
         values = torch.cat([one.columns[:, :1] for one in of_first if isinstance(one, Maps)], 1)
         target = self.bound.columns(values[:, :0], first)
         return each_method(parts, lambda maps: join(maps, 1).chosen(values, target))
 
-    def _pass(self, bound: BoundTarget, pixels: Tensor, first: int) -> Found:
+    def _pass(
+        self, bound: BoundTarget, pixels: Tensor, first: int, methods: tuple[Method, ...]
+    ) -> Found:
         """One recording of all views, and by each method its maps."""
-        views, methods, counter = self.views, self.methods, self.counter
+        views, counter = self.views, self.counter
         classifier = bound.classifier(first)
         with evaluation_mode(classifier.module):
             session = trace(
