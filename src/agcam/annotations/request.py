@@ -11,8 +11,7 @@ from typing import Any
 
 from ..errors import RunError
 from ..evaluation import Configuration
-from ..evaluation.configuration import load_model
-from ..evaluation.setup import is_plain
+from ..evaluation.configuration import is_plain, load_model
 from ..explainer import versions
 from ..families import weights_hash
 from ..images import refuse_moving

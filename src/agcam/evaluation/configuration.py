@@ -118,3 +118,8 @@ def torch_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def is_plain(options: Mapping[str, Mapping[str, object]]) -> bool:
+    """Whether options are numbers only, which can be sent and stored; rules are functions."""
+    return all(isinstance(one, int | float) for some in options.values() for one in some.values())

@@ -37,7 +37,7 @@ from ..values import (
     PictureMaskCase,
     Sample,
 )
-from .configuration import PRECISIONS, Configuration, load_model
+from .configuration import PRECISIONS, Configuration, is_plain, load_model
 from .items import Open
 from .match import match
 from .opening import check_medium, input_shape, opening
@@ -237,11 +237,6 @@ def _copy_of(classifier: Classifier) -> Classifier:
             "leave randomization out"
         )
     return copied
-
-
-def is_plain(options: Mapping[str, Mapping[str, object]]) -> bool:
-    """Whether options are numbers only, which can be sent and stored; rules are functions."""
-    return all(isinstance(one, int | float) for some in options.values() for one in some.values())
 
 
 def _limited(dataset: DataSet, limit: int) -> DataSet:

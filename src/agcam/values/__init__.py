@@ -25,7 +25,6 @@ from .evidence import (
     GraphTrace,
     GridTrace,
     Incomplete,
-    Query,
     ReadBlock,
     ReadTrace,
     SinglePatchTrace,
@@ -48,6 +47,7 @@ from .preparation import (
     preparation_notes,
     preparation_text,
 )
+from .query import Query
 from .recording import AttentionCall, BlockRecord, Mix, Recording
 from .samples import UNLABELLED, DataSet, Part, Reader, Sample, Truth
 from .scores import (

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from einops import reduce
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from .picture import Grid
 from .places import Places
+from .query import Query
 from .recording import AttentionCall
 
 
@@ -230,32 +231,6 @@ class GridTrace:
 
     batch: int
     grid: Grid
-
-
-@dataclass(frozen=True)
-class Query:
-    """The model as a function of pixels, of one target per picture; nothing inside it is traced.
-
-    Pixels are (batch, channel, *sides): height and width, of a clip time before them, of a sound
-    frequency and time; as they are drawn, whatever the model's own axes are. `logit` and
-    `probability` take such pixels and a class for each (n,), and return a number for each (n,), for
-    any n; the model never sees more than `chunk` pictures at once. Where gradients
-    are on, the result can be differentiated; then at most `chunk` pictures should be given at once,
-    because the graph of all of them is kept. The `probability` of a target that is not a class is
-    its value. Relevance is wanted on `grid`, which covers the picture; 0 is
-    the colour of a normalized picture that shows nothing.
-    """
-
-    pixels: Float[Tensor, "batch channel *sides"]
-    target: Int[Tensor, " batch"]
-    grid: Grid
-    chunk: int
-    logit: Callable[[Tensor, Tensor], Tensor]
-    probability: Callable[[Tensor, Tensor], Tensor]
-
-    def parts(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pixels and targets, `size` pictures at a time."""
-        return zip(torch.split(self.pixels, size), torch.split(self.target, size), strict=True)
 
 
 Trace = (
