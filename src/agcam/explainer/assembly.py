@@ -50,11 +50,11 @@ def assemble(
     refine: bool = False,
 ) -> Explanation:
     """The explanation of all pictures by the first method, with those by the others beside it."""
-    every = (row for method in methods for row in (method, method.where_pooled))
     made = [
-        _assembled(classifier, method, prepared, maps, refine)
-        for method in every
-        if method is not None and isinstance(maps := found.get(method.name), Maps)
+        _assembled(classifier, row, prepared, maps, refine)
+        for method in methods
+        for row in method.either
+        if isinstance(maps := found.get(row.name), Maps)
     ]
     refused = {name: str(one) for name, one in found.items() if isinstance(one, AgcamError)}
     made = with_doubts(made)

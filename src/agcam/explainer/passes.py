@@ -134,8 +134,8 @@ class Run:
         methods = tuple(
             replace(row, where_pooled=None)
             for method in self.methods
-            for row in (method, method.where_pooled)
-            if row is not None and row.name in parts[0]
+            for row in method.either
+            if row.name in parts[0]
         )
         parts += [self._pass(bound, pixels, first, methods) for bound in others]
         of_first = [part[self.methods[0].name] for part in parts]

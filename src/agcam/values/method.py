@@ -71,9 +71,14 @@ class Method:
         """Pictures given to the model for one target of one picture; 0 unless black-box."""
         return self.needs.pictures(grid)
 
+    @property
+    def either(self) -> tuple[Method, ...]:
+        """This method, and what may be shown in its place."""
+        return (self,) if self.where_pooled is None else (self, self.where_pooled)
+
     def shown_of(self, layout: Layout) -> Method:
         """This method, or what is shown in its place of models of this layout."""
-        return self if self.where_pooled is None or not layout.pooled else self.where_pooled
+        return self.either[-1] if layout.pooled else self
 
     def with_options(self, options: Any) -> Method:
         """Choose values of options; the cost follows them.
