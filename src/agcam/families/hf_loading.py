@@ -109,8 +109,8 @@ def _read(kind: Any, name: str, options: dict[str, Any]) -> tuple[Any, list[str]
         name, output_loading_info=True, ignore_mismatched_sizes=True, **options
     )
     other = [key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]]
-    parameters = {key for key, _ in module.named_parameters()}
-    return module, [key for key in (*report["missing_keys"], *other) if key in parameters]
+    lacking = {*report["missing_keys"], *other}
+    return module, [key for key, _ in module.named_parameters() if key in lacking]
 
 
 def _incomplete(name: str, lacking: Sequence[str]) -> LoadError:
