@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, SaveError, UnknownNameError
-from ..maps import ONE_VIEW, Windows, overlay, with_axes
+from ..maps import ONE_VIEW, Windows
 from ..registry import did_you_mean
 from ..values import (
     Answer,
@@ -145,32 +145,6 @@ class Explanation(Predictions, MovingMaps):
             method, found, f"it has {', '.join(found)}."
         )
         raise UnknownNameError(f"this explanation has no maps by {method!r}: {hint}")
-
-    @renamed(asked="target")
-    def overlay(
-        self, picture: int = 0, target: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
-    ) -> Image.Image:
-        """The heat map over the original picture.
-
-        Args:
-            picture: Which picture, counted from 0.
-            target: Which of its targets, counted from 0.
-            alpha: Weight of the map, from 0 (the picture alone) to 1.
-            colormap: A name of matplotlib's.
-
-        Raises:
-            UnknownNameError: There is no such colour map.
-            RenderError: `alpha` is out of range.
-        """
-        values = self.normalized(picture, target)
-        return overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
-
-    def figure(
-        self, picture: int = 0, target: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
-    ) -> Image.Image:
-        """The overlay, with seconds and Hz beside it where it is of a sound; as `overlay` else."""
-        drawn = self.overlay(picture, target, alpha=alpha, colormap=colormap)
-        return with_axes(drawn, self.sounds[picture]) if self.sounds else drawn
 
     def shrunk(self, side: int) -> Explanation:
         """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""

@@ -100,7 +100,7 @@ class MovingMaps(ShownMaps):
             count: How many moments.
 
         Raises:
-            PictureError: It is not a clip.
+            PictureError: It is neither a clip nor a sound.
         """
         relevance = self.grid_map[picture, target].clamp(min=0).double()
         if self.sounds:

@@ -1,4 +1,4 @@
-"""The maps of an explanation on its pictures' pixels, and the objects that they show."""
+"""The maps of an explanation on its pictures' pixels, drawings of them, and their objects."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from ..maps import (
     Windows,
     instances,
     mask_rule,
+    overlay,
     union,
+    with_axes,
 )
 from ..values import Answer, Clip, Frame, Grid, Sound
 from .pixels import PixelMaps
+from .renamed import renamed
 
 
 class ShownMaps:
-    """What maps of patches show on their pictures: every map on pixels comes from `on_pixels`."""
+    """Maps of patches on their pictures: every map on pixels comes from `on_pixels`."""
 
     grid_map: Tensor
     grid: Grid
@@ -96,6 +99,32 @@ class ShownMaps:
         """One map (height, width) within [0, 1]; no other map is brought to pixels."""
         values: PixelMap = self.on_pixels(picture, slice(target, target + 1)).normalized()[0]
         return values
+
+    @renamed(asked="target")
+    def overlay(
+        self, picture: int = 0, target: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
+    ) -> Image.Image:
+        """The heat map over the original picture.
+
+        Args:
+            picture: Which picture, counted from 0.
+            target: Which of its targets, counted from 0.
+            alpha: Weight of the map, from 0 (the picture alone) to 1.
+            colormap: A name of matplotlib's.
+
+        Raises:
+            UnknownNameError: There is no such colour map.
+            RenderError: `alpha` is out of range.
+        """
+        values = self.normalized(picture, target)
+        return overlay(self.pictures[picture], values, alpha=alpha, colormap=colormap)
+
+    def figure(
+        self, picture: int = 0, target: int = 0, *, alpha: float = 0.5, colormap: str = "turbo"
+    ) -> Image.Image:
+        """The overlay, with seconds and Hz beside it where it is of a sound; as `overlay` else."""
+        drawn = self.overlay(picture, target, alpha=alpha, colormap=colormap)
+        return with_axes(drawn, self.sounds[picture]) if self.sounds else drawn
 
     @property
     def shown(self) -> range:

@@ -21,11 +21,14 @@ SHEET: Final = 1440  # pixels of a clip's contact sheet, whose frames are looked
 def card_of(
     explanation: Explanation, picture: int = 0, side: int = 900, *, shown: Picture | None = None
 ) -> Card:
-    """One picture with its best classes and maps; what is embedded has at most `side` pixels.
+    """One picture with its best classes and maps.
 
-    A clip's sheet has more.
-
-    `shown` is the picture where it lies somewhere already.
+    Args:
+        explanation: Of any number of pictures.
+        picture: Which of them, counted from 0.
+        side: The most pixels of a longer side of the picture that is embedded; a clip's contact
+            sheet has `SHEET`, if that is more.
+        shown: The picture where it is served already, so that none is embedded.
     """
     side = max(side, SHEET) if explanation.clips else side
     image = shown or embedded(explanation.pictures[picture], side)
