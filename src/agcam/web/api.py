@@ -22,7 +22,7 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     415: {"model": Problem, "description": "Neither JSON nor a form."},
     422: {"model": Problem, "description": "No picture, no such class, model, method, ..."},
     429: {"model": Problem, "description": "Your own requests first: see `Retry-After`."},
-    503: {"model": Problem, "description": "Busy: try again after `Retry-After` seconds."},
+    503: {"model": Problem, "description": "Busy: retry after `Retry-After` seconds."},
 }
 
 
@@ -114,4 +114,4 @@ def _described(explanation: Explanation, draw: list[Any]) -> Steps[Answer]:
             yield nothing_to_free
         maps.append(Map(**made, caption=explanation.caption(0, column)))
     top = [Prediction.model_validate(one) for one in explanation.top(0)]
-    return Answer(said=top, maps=maps, manifest=explanation.manifest())
+    return Answer(predictions=top, said=top, maps=maps, manifest=explanation.manifest())

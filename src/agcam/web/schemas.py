@@ -96,7 +96,11 @@ class Map(Prediction):
 class Answer(BaseModel):
     """What the model predicts, and what speaks for the requested classes."""
 
-    said: list[Prediction] = Field(description="The most probable classes, best first.")
+    predictions: list[Prediction] = Field(description="The most probable classes, best first.")
+    said: list[Prediction] = Field(
+        description="The same as `predictions`, which had this name before.",
+        json_schema_extra={"deprecated": True},
+    )
     maps: list[Map] = Field(description="In the order of `classes`.")
     manifest: dict[str, Any] = Field(
         description="Model, weights' hash, method, grid, window, versions, notes."
