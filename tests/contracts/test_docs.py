@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,12 +14,14 @@ import nbformat
 import numpy as np
 import pytest
 import timm
+import typer
 import yaml
 from nbclient import NotebookClient
 from PIL import Image
 
 import agcam
 from agcam.binding import BATCH_SIZE
+from agcam.cli import app
 from places import ROOT
 
 DOCS = ROOT / "docs"
@@ -168,6 +171,40 @@ def test_the_list_of_decisions_is_complete():
     for record in sorted((DOCS / "decisions").glob("0*.md")):
         title = record.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
         assert f"[{title}]({record.name})" in text
+
+
+def test_a_superseded_decision_names_the_one_that_took_its_place():
+    folder = DOCS / "decisions"
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    found = re.findall(r"\]\((0\S+)\) \(superseded by (\[\d+\]\(0[^)]+\))", index)
+    assert len(found) == index.count("superseded by") > 0
+    for record, successor in found:
+        first = (folder / record).read_text(encoding="utf-8").splitlines()[2]
+        assert first.startswith(f"Superseded by {successor}"), record
+
+
+def commands(page):
+    """Every command line of `agcam` on a page, as words: in blocks and within sentences."""
+    text = page.read_text(encoding="utf-8")
+    block = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    lines = [
+        line for part in block.findall(text) for line in part.replace("\\\n", " ").splitlines()
+    ]
+    lines += re.findall(r"`([^`]+)`", " ".join(block.sub("", text).split()))
+    each = (part for line in lines for part in line.split("; "))
+    return [shlex.split(part, comments=True)[1:] for part in each if part.startswith("agcam ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.stem)
+def test_commands_and_their_options_exist(page):
+    for words in commands(page):
+        command, rest = typer.main.get_command(app), list(words)
+        while isinstance(command, typer.core.TyperGroup) and rest and not rest[0].startswith("-"):
+            assert rest[0] in command.commands, words
+            command = command.commands[rest.pop(0)]
+        known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+        given = {word.partition("=")[0] for word in rest if word.startswith("--")}
+        assert given <= known | {"--help"}, words
 
 
 def blocks(page):
