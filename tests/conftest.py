@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import shapes
 from browser import launched
@@ -16,9 +16,10 @@ from browser import launched
 shapes.check()  # before a test imports agcam
 
 # The gate draws the same examples at every run: it fails for a change, never by luck. New ones are
-# drawn by `pytest --hypothesis-profile=explore`. No deadline: machines differ in speed.
-settings.register_profile("gate", deadline=None, derandomize=True, database=None)
-settings.register_profile("explore", deadline=None, print_blob=True)
+# drawn by `pytest --hypothesis-profile=explore`. Neither has a limit of time: machines differ.
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("gate", **UNTIMED, derandomize=True, database=None)
+settings.register_profile("explore", **UNTIMED, print_blob=True)
 settings.load_profile("gate")
 torch.set_num_threads(1)  # the models are small: more threads only wait for each other
 

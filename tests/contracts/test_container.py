@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 import urllib.request
-from socket import create_server
 from zipfile import ZipFile
 
 import timm
@@ -16,7 +15,7 @@ import yaml
 from safetensors.torch import save_file
 
 from places import ROOT
-from processes import SOON, running
+from processes import SOON, free_port, running
 
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 LINES = re.sub(r"\\\n\s*", " ", TEXT).splitlines()
@@ -93,8 +92,3 @@ def test_its_command_serves(tmp_path):
             assert "https://huggingface.co" in answer.headers["content-security-policy"]
         with urllib.request.urlopen(f"{address}/models", timeout=SOON) as answer:
             assert len(json.load(answer)) == 2
-
-
-def free_port():
-    with create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]

@@ -4,7 +4,6 @@ import gc
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from test_cli import explain, picture, place  # noqa: F401
 
 from agcam.explanation import Explanation
 from pages import Page
+from processes import until
 
 
 @pytest.fixture
@@ -45,18 +45,20 @@ def in_a_fork(*arguments):
     return process
 
 
+def killed_after(pictures, out):
+    """Explain in a process that is killed (SIGKILL) once so many pictures are done."""
+    process = in_a_fork(*REQUEST, "--out", out)
+    until(lambda: len(list(Path(out).glob("*.json"))) >= pictures, "no picture was explained")
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
 def test_kill_9_and_resume_give_the_same_files(many):
     assert explain(*REQUEST, "--out", "whole")[0] == 1  # one is not a picture
-    for wanted in (1, 4, 8):
-        out = Path(f"killed-{wanted}")
-        process = in_a_fork(*REQUEST, "--out", str(out))
-        until = time.monotonic() + 120
-        while len(list(out.glob("*.json"))) < wanted and time.monotonic() < until:
-            time.sleep(0.001)
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
-        assert len(list(out.glob("*.json"))) >= wanted
-        status, shown, _ = explain(*REQUEST, "--out", str(out), "--resume")
+    for pictures in (1, 4, 8):
+        out = f"killed-{pictures}"
+        killed_after(pictures, out)
+        status, shown, _ = explain(*REQUEST, "--out", out, "--resume")
         assert status == 1
         assert "11 explained" in shown
         assert files(out) == files("whole")

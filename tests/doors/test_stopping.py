@@ -12,13 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from agcam.cli import app
-from processes import SOON
+from processes import SOON, free_port, until
 
 HERE = Path(__file__).parent
 ROOMS = HERE.parent / "rooms"
 sys.path.insert(0, str(ROOMS))
 PICTURES = 12  # more than are judged between a look at the store and the signal
-START = 120  # seconds for processes to start on a busy machine
 
 DRIVER = """
 import sys
@@ -74,13 +73,6 @@ def python(*arguments):
     )
 
 
-def until(holds, seconds, what):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-
-
 def still_running(processes):
     """Those that have not ended within SOON; one that has but was not waited for has ended.
 
@@ -131,7 +123,7 @@ def test_no_worker_outlives_its_driver(how, work, started, tmp_path):
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
     driver = started(script, tmp_path, work)
-    until(lambda: len(list(tmp_path.glob("*.pid"))) == 2, START, "workers did not start")
+    until(lambda: len(list(tmp_path.glob("*.pid"))) == 2, "workers did not start")
     family = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
     assert {int(path.stem) for path in tmp_path.glob("*.pid")} < {one.pid for one in family}
     os.kill(driver.pid, how)
@@ -146,7 +138,7 @@ def test_ctrl_c_of_a_terminal_reaches_everybody_and_prints_one_line(started, tmp
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
     driver = started(script, tmp_path, "busy")
-    until(lambda: len(list(tmp_path.glob("*.pid"))) == 2, START, "workers did not start")
+    until(lambda: len(list(tmp_path.glob("*.pid"))) == 2, "workers did not start")
     family = psutil.Process(driver.pid).children(recursive=True)
     os.killpg(driver.pid, signal.SIGINT)
     assert still_running(family) == []
@@ -200,7 +192,7 @@ def test_an_evaluation_that_is_stopped_states_how_to_continue_and_continues(star
         *("--store", tmp_path / "store"),
     ]
     first = started(*command)
-    until(lambda: shards_in(tmp_path / "store"), START, "no shard was done")
+    until(lambda: shards_in(tmp_path / "store"), "no shard was done")
     family = psutil.Process(first.pid).children(recursive=True)
     first.terminate()
     assert still_running(family) == []
@@ -227,11 +219,3 @@ def shards_in(path):
             return sum(run.done for run in store.runs())
     except RunError:
         return 0
-
-
-def free_port():
-    import socket
-
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        return place.getsockname()[1]

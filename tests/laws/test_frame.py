@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -12,9 +12,7 @@ from agcam.images import prepare
 from agcam.maps import to_pixels
 from agcam.values import Frame, Preparation
 
-quick = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+quick = settings(max_examples=60)
 ONE, ZERO = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 sides = st.integers(1, 260)
 

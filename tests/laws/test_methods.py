@@ -198,7 +198,7 @@ def test_rollout_in_chunks_is_rollout(monkeypatch):
     torch.testing.assert_close(rollout(trace), at_once)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), reads=st.sampled_from([(0,), (0, 1), tuple(range(2, 14))]))
 def test_gae_by_rows_is_gae_by_matrices(seed, reads):
     trace = evidence(needs.Graph(), seed, 2, 3, Grid(3, 4, 2), blocks=3, reads=reads)

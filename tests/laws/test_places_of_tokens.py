@@ -127,7 +127,7 @@ def check(model, height, width, *, refusable=False):
 SIDES = st.integers(2, 5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=SIDES,
     columns=SIDES,

@@ -7,7 +7,7 @@ import torch
 import torchvision.models
 import torchvision.transforms as v1
 import transformers
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from torchvision.transforms import v2
@@ -23,9 +23,7 @@ HALF = (0.5, 0.5, 0.5)
 FILTERS = ("bilinear", "bicubic", "lanczos")
 END = [v1.ToTensor(), v1.Normalize(MEAN, STD)]
 END2 = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
-quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+quick = settings(max_examples=40)
 
 
 def mode(name):

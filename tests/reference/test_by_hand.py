@@ -75,7 +75,7 @@ def truth(model, pixels, target):
     return total[:, [at for at in range(tokens) if at not in prompts]]
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=40, phases=[Phase.explicit, Phase.generate])
 @given(
     ways=st.lists(st.sampled_from(EQUAL), min_size=2, max_size=2),
     pool=st.sampled_from(sorted(PREFIX)),

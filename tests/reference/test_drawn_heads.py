@@ -60,7 +60,7 @@ class Reading(Drawn):
         return SEVERAL[self.reads](self.head, means) if self.reads in SEVERAL else last
 
 
-@settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
 @given(
     stages=st.lists(st.lists(BLOCKS, min_size=1, max_size=2), min_size=2, max_size=3),
     reads=st.sampled_from(["last", "last", *SEVERAL]),

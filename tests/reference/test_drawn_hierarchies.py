@@ -140,7 +140,7 @@ def refusal(model, height, width):
     return str(refused.value)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     stages=st.lists(st.lists(BLOCKS, min_size=1, max_size=2), min_size=1, max_size=2),
     rows=st.integers(3, 9),
@@ -170,7 +170,7 @@ def test_windows_are_windows_in_whatever_axis_they_stand(axes):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     axes=st.sampled_from(AXES),
     rows=st.integers(1, 4),

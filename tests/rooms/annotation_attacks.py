@@ -19,7 +19,7 @@ from agcam import AgcamError
 from agcam.datasets import DATASETS
 
 GIGABYTE = 2**30
-SECONDS = 20
+SECONDS = 120  # what takes longer hangs, however busy the machine is
 
 COCO = "annotations/instances_val2017.json"
 CUB = "CUB_200_2011"
@@ -526,7 +526,7 @@ def run_attack(name, root):
     if layout == "csv":
         picture(root / "pictures/c.jpg")
     made = attack(root)
-    begun = time.monotonic()
+    begun = time.process_time()
     signal.alarm(SECONDS)
     found = {"failed": {}, "sound": {}, "set": ""}
     try:
@@ -546,7 +546,7 @@ def run_attack(name, root):
         found["set"] = str(error)
     finally:
         signal.alarm(0)
-    found["seconds"] = time.monotonic() - begun
+    found["seconds"] = time.process_time() - begun
     return found
 
 

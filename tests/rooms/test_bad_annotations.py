@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from annotation_attacks import ATTACKS, SECONDS
+from annotation_attacks import ATTACKS
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import WRITERS, picture, text
@@ -33,7 +33,7 @@ def outcomes(tmp_path_factory):
         [sys.executable, HERE / "annotation_attacks.py", folder],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -44,7 +44,7 @@ def outcomes(tmp_path_factory):
 def test_an_attack_fails_its_own_sample_or_is_one_sentence(name, outcomes, tmp_path):
     found, (layout, _, wanted) = outcomes[name], ATTACKS[name]
     assert "fault" not in found, found
-    assert found["seconds"] < SECONDS / 2
+    assert found["seconds"] < 10  # of the processor
     for sentence in (found["set"], *found["failed"].values()):
         assert len(sentence.splitlines()) <= 1
         assert len(sentence) < 500

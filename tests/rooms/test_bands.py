@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import timm
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -122,7 +122,7 @@ def test_bands_of_a_tiff_are_the_array_that_was_written(tmp_path, layout):
         open_picture(tmp_path / "bands.tif")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(
     st.sampled_from([np.uint8, np.uint16, np.float32]),
     st.integers(2, 14),

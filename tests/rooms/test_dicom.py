@@ -9,7 +9,7 @@ import pydicom
 import pytest
 import timm
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLSLossless, generate_uid
@@ -53,7 +53,7 @@ def test_twelve_bits_without_a_window_are_all_of_them(tmp_path):
     assert np.abs(greys(written(ramp(), tmp_path / "a.dcm")) - ramp() / 4095 * 255).max() <= 0.51
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(
     st.floats(-1000, 3000), st.floats(2, 4000), st.sampled_from([1.0, 0.5, 2.0]),
     st.integers(-1024, 100),

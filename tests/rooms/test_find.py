@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
@@ -123,7 +123,7 @@ def test_any_name_that_a_disk_takes_is_explained(tmp_path, model):
     assert r"caf\xe9.png" in Page(out / "index.html").text
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=300) | st.binary(max_size=80).map(os.fsdecode), max_size=6))
 def test_names_of_files_fit_any_file_system(sources):
     names = file_names([f"folder/{source}" for source in sources])

@@ -65,7 +65,7 @@ def by_definition(model, inputs, target):
     return total[0]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(rows=st.integers(1, 5), columns=st.integers(2, 5), padding=st.integers(0, 6))
 def test_a_picture_of_any_shape_is_the_definition_and_padding_gets_nothing(
     model, rows, columns, padding

@@ -19,7 +19,7 @@ from agcam.families import inspection
 from agcam.families.outputs import as_logits, find
 from few_passes import FEW_PASSES
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def tower(**options):

@@ -23,7 +23,8 @@ from agcam import LoadError, ModelError
 
 ARCH = "timm:test_vit"
 few = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -1,6 +1,8 @@
 """Wrappers around a model: it is recognised within them, and gives the same map."""
 
 import functools
+import json
+import sys
 
 import pytest
 import timm
@@ -13,7 +15,7 @@ import agcam
 from agcam import LoadError, ModelError
 
 SMALL = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "image_size": 64}
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=12)
 
 
 @functools.cache
@@ -333,30 +335,49 @@ def test_a_folder_that_is_no_model(tmp_path):
         agcam.load(tmp_path)
 
 
-def test_code_of_a_folder_runs_only_where_the_call_allows_it(tmp_path, monkeypatch):
+@pytest.fixture
+def code_folder(tmp_path, monkeypatch):
+    """A model whose code comes with it, and the file that exists once that code has run.
+
+    Transformers copies such code to a cache of its own, which here no other run of the tests has.
+    """
     transformers = pytest.importorskip("transformers")
-    hugging_face().save_pretrained(tmp_path)
-    transformers.ViTImageProcessor(size={"height": 64, "width": 64}).save_pretrained(tmp_path)
-    config = (tmp_path / "config.json").read_text()
-    own = '"model_type": "of_ones_own", "auto_map": {"AutoConfig": "code.Config"}'
-    (tmp_path / "config.json").write_text(config.replace('"model_type": "vit"', own))
-    ran = tmp_path / "ran"
-    (tmp_path / "code.py").write_text(
-        "import pathlib\nfrom transformers import ViTConfig\n"
+    folder, cache, ran = tmp_path / "model", tmp_path / "modules", tmp_path / "ran"
+    monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(cache))
+    monkeypatch.setattr(sys, "path", list(sys.path))  # to which it is appended
+    hugging_face().save_pretrained(folder)
+    transformers.ViTImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    (folder / "code.py").write_text(
+        "import pathlib\nfrom transformers import ViTConfig, ViTForImageClassification\n"
         f"pathlib.Path({str(ran)!r}).touch()\n"
         "class Config(ViTConfig):\n    model_type = 'of_ones_own'\n"
+        "class Model(ViTForImageClassification):\n    config_class = Config\n"
     )
-    monkeypatch.setattr("builtins.input", lambda *_: "y")  # whoever asks is told yes
+    config = json.loads((folder / "config.json").read_text())
+    config["model_type"] = "of_ones_own"
+    config["auto_map"] = {
+        "AutoConfig": "code.Config",
+        "AutoModelForImageClassification": "code.Model",
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")  # whatever asks gets a yes
+    return folder, ran
+
+
+def test_code_of_a_folder_runs_only_where_the_call_allows_it(code_folder):
+    folder, ran = code_folder
     with pytest.raises(LoadError, match="--trust-remote-code"):
-        agcam.load(f"hf:{tmp_path}")
+        agcam.load(f"hf:{folder}")
     from agcam.evaluation.configuration import Configuration, load_model
 
     with pytest.raises(LoadError, match="--trust-remote-code"):  # as from a store
-        load_model(Configuration("", "", f"hf:{tmp_path}", (), ()))
+        load_model(Configuration("", "", f"hf:{folder}", (), ()))
     assert not ran.exists()
-    with pytest.raises(LoadError):  # the configuration alone makes no model, but it is read
-        agcam.load(f"hf:{tmp_path}", trust_remote_code=True)
+    loaded = agcam.load(f"hf:{folder}", trust_remote_code=True)
     assert ran.exists()
+    assert loaded.predict(pixels(side=64)).equal(
+        agcam.load(hugging_face()).predict(pixels(side=64))
+    )
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # torch's own

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections import Counter
 from itertools import pairwise
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from agcam.errors import BusyError, GoneError, TooMuchError, VisitorBusyError
 from agcam.web import Limits
 from agcam.web.work_queue import FairQueue, Job, WorkQueue, nothing_to_free
+from processes import SOON
 
 
 class Visitor:
@@ -30,6 +30,16 @@ def asking(queue, request, work, passes=1.0):
     """A task that asks for a visitor."""
 
     return asyncio.create_task(queue.run(request, work, passes))
+
+
+async def until(holds):
+    """Let other tasks go on until `holds()`."""
+
+    async def holding():
+        while not holds():
+            await asyncio.sleep(0.002)
+
+    await asyncio.wait_for(holding(), SOON)
 
 
 def sliced(name, log, count, go=None):
@@ -109,8 +119,7 @@ def test_a_short_question_passes_the_long_ones_of_its_own_visitor(monkeypatch):
         await asyncio.sleep(0.05)
         for _ in range(25):
             go.release()
-        while len(log) < 25:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(log) == 25)
         short = asking(queue, Visitor(), sliced("short", log, 1, go))
         await asyncio.sleep(0.05)
         for _ in range(1000):
@@ -165,11 +174,8 @@ def test_work_that_nobody_waits_for_is_given_up_between_slices():
                 await task
         for _ in range(1000):
             go.release()
-        until = time.monotonic() + 10
-        while queue._fair.jobs and time.monotonic() < until:
-            await asyncio.sleep(0.01)
+        await until(lambda: not queue._fair.jobs)
         assert len(log) <= 1
-        assert queue._fair.jobs == []
 
     asyncio.run(main())
 
@@ -183,9 +189,7 @@ def test_a_task_that_is_cancelled_gives_its_work_up():
         with pytest.raises(asyncio.CancelledError):
             await task
         go.release()
-        until = time.monotonic() + 10
-        while queue._fair.jobs and time.monotonic() < until:
-            await asyncio.sleep(0.01)
+        await until(lambda: not queue._fair.jobs)
         assert len(log) <= 1
 
     asyncio.run(main())
@@ -220,8 +224,7 @@ def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
         for _ in tasks:
             go.release()
         assert await asyncio.gather(*tasks) == ["x"] * 6
-        await asyncio.sleep(0.05)
-        assert queue._fair.jobs == []
+        await until(lambda: not queue._fair.jobs)
         go.release()
         assert await ask(Visitor("a", "1"), 150) == "x"  # alone, however much
 
@@ -288,9 +291,6 @@ def test_a_closed_queue_answers_everybody_at_once():
         with pytest.raises(BusyError, match="stopping"):
             await queue.run(Visitor(), sliced("x", [], 1))
         go.release()
-        until = time.monotonic() + 10
-        while not queue.close() and time.monotonic() < until:
-            await asyncio.sleep(0.01)
-        assert queue.close()
+        await until(queue.close)
 
     asyncio.run(main())
