@@ -22,7 +22,7 @@ HEAD = """# Methods
 Written by `scripts/write_methods_page.py` from the table; formulas are the functions' own words.
 What a method needs is a value of `agcam.values.needs`. Black-box methods (`BlackBox`) run the model
 on pictures of their own and read nothing inside it, so they also explain models that AGCAM refuses
-(ResNet, CaiT ...); the random baselines need no more than a grid. Options are given as
+(ResNet, XCiT ...); the random baselines need no more than a grid. Options are given as
 `agcam.explain(..., options={"masks": 4000})`; [rules](options.md) of relevance are options too.
 
 | method | class-specific | needs | cost beside a plain forward pass |

@@ -31,14 +31,15 @@ def _near_misses(name: str, known: list[str], limit: int = 3) -> list[str]:
 class Table(Mapping[str, Entry], Generic[Entry]):
     """Name -> entry, in the order written; third parties add rows by entry points.
 
-    `noun` is the word used in errors ("method"); a distribution that declares an entry point
-    in the group `agcam.<noun>s` has its object appear here under the entry point's name.
+    `noun` is the word used in errors ("method"), `plural` that of several; a distribution that
+    declares an entry point in the group `agcam.<plural>` has its object appear here under the entry
+    point's name.
     """
 
-    def __init__(self, noun: str, rows: Mapping[str, Entry]) -> None:
-        self.noun = noun
+    def __init__(self, noun: str, rows: Mapping[str, Entry], plural: str = "") -> None:
+        self.noun, self.plural = noun, plural or f"{noun}s"
         self._rows = dict(rows)
-        self._foreign = {point.name: point for point in entry_points(group=f"agcam.{noun}s")}
+        self._foreign = {point.name: point for point in entry_points(group=f"agcam.{self.plural}")}
 
     def __getitem__(self, name: str) -> Entry:
         if name in self._rows:
@@ -61,4 +62,4 @@ class Table(Mapping[str, Entry], Generic[Entry]):
     def __repr__(self) -> str:
         names = list(self)
         more = ", ..." if len(names) > SHOWN else ""
-        return f"{len(names)} {self.noun}s: {', '.join(names[:SHOWN])}{more}"
+        return f"{len(names)} {self.plural}: {', '.join(names[:SHOWN])}{more}"

@@ -28,7 +28,7 @@ def test_public_name_is_there_and_documented(name):
 @pytest.mark.parametrize("table", [METHODS, METRICS, DATASETS, FAMILIES])
 def test_a_table_shows_itself_in_two_lines(table):
     assert len(repr(table)) < 200
-    assert repr(table).startswith(f"{len(table)} {table.noun}s: {next(iter(table))}, ")
+    assert repr(table).startswith(f"{len(table)} {table.plural}: {next(iter(table))}, ")
 
 
 def test_the_public_call_is_stable():

@@ -19,7 +19,7 @@ _ROWS = [
     open_clip_vit.FAMILY,
     demo.FAMILY,
 ]
-FAMILIES: Table[Family] = Table("family", {row.name: row for row in _ROWS})
+FAMILIES: Table[Family] = Table("family", {row.name: row for row in _ROWS}, plural="families")
 FORMS: Final = (
     "timm:NAME, hf:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED, demo, a Hugging Face folder, "
     "or a file of weights with --arch"
