@@ -30,6 +30,11 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
+def is_upright(image: Image.Image) -> bool:
+    """Whether the picture is shown as it is stored."""
+    return _orientation(image) == 1
+
+
 def _orientation(image: Image.Image) -> int:
     """1 to 8; 1, upright, where it is not stated. Broken metadata do not spoil whole pixels."""
     try:

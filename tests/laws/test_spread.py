@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import agcam
-from agcam.methods import METHODS
+from agcam.methods import METHODS, sums
 from agcam.values import AttentionCall, Grid, ReadBlock, ReadTrace
 
 METHOD = METHODS["agcam_spread"]
@@ -62,12 +62,12 @@ def test_evidence_is_signed_and_the_same_however_large_the_logit(name):
 def test_in_chunks_is_at_once(monkeypatch, name):
     trace, method = reach(Grid(5, 6, 2)), METHODS[name].function
     whole = method(trace)
-    monkeypatch.setattr(sys.modules[f"agcam.methods.{name}"], "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(sums, "ROWS_AT_ONCE", 4)
     torch.testing.assert_close(method(trace), whole)
 
 
 def test_no_matrix_of_tokens_squared_is_made(monkeypatch):
-    monkeypatch.setattr(MODULE, "ROWS_AT_ONCE", 8)
+    monkeypatch.setattr(sums, "ROWS_AT_ONCE", 8)
     largest = {}
     for side in (10, 20):
         with Largest() as mode:

@@ -114,7 +114,8 @@ def annotate(
     Raises:
         AgcamError: Nothing can be annotated, or written; `out` holds another request.
     """
-    row, _ = FORMATS[to], (ENGINES[engine], METHODS[method], mask_rule(threshold))
+    row = FORMATS[to]
+    _ = ENGINES[engine], METHODS[method], mask_rule(threshold)  # wrong ones are refused first
     check_output(Path(folder), Path(out))
     classifier, stated = loaded_unless_named(model, device, arch, classes, preparation, scores)
     configuration = Configuration(

@@ -107,7 +107,7 @@ def model_classes(classifier: Classifier) -> tuple[str, ...]:
 
 def _by_folder(folder: Path, classifier: Classifier) -> Labelled:
     data = DATASETS["folder"].read(str(folder))
-    _ = model_classes(classifier)
+    model_classes(classifier)  # a model without names matches no folder
     known = match_classes(data.classes, classifier.class_names)
     shown = [names[1] if len(names) > 1 else names[0] for names in data.classes]
     refused, kept = {}, []

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from ..errors import SaveError
 from ..evaluation.run import locked
 from ..images import open_picture
 from ..maps import write_atomically
+from ..orientation import is_upright
 from .formats import FORMATS, Format
 from .record import Annotations, Record, record_of
 
@@ -157,7 +158,7 @@ def place(source: Path, target: Path, link: bool) -> None:
     """
     if target.exists():
         return
-    if source.suffix.lower() not in _same(target.suffix) or _is_turned(source):
+    if source.suffix.lower() not in _same(target.suffix) or not _is_upright(source):
         _convert(open_picture(source), target)
         return
     if link:
@@ -171,12 +172,12 @@ def place(source: Path, target: Path, link: bool) -> None:
     write_atomically(target, _chunks(source))
 
 
-def _is_turned(source: Path) -> bool:
-    """Whether a picture that could be opened is to be turned or mirrored before it is shown."""
+def _is_upright(source: Path) -> bool:
+    """Whether a picture that could be opened is shown as it is stored."""
     with warnings.catch_warnings(), suppress(Exception), Image.open(source) as image:
         warnings.simplefilter("ignore")  # of its size, which was checked when it was explained
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1)) > 1
-    return False
+        return is_upright(image)
+    return True
 
 
 def _same(suffix: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""From pictures to explanations: the data's way, read aloud."""
+"""From pictures to explanations, at once or batch by batch."""
 
 from .assembly import versions
 from .batches import Batch, Listed, explain_each

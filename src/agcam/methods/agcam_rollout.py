@@ -13,8 +13,8 @@ from torch import Tensor
 from ..values import AttentionCall, Blocks, Grid, Method, ReadTrace
 from ..values.needs import Replay
 from .agcam_evidence import standard
-from .agcam_spread import BACKGROUND, CITE, ROWS_AT_ONCE, above_mean, reached, signed_evidence
-from .sums import over_blocks
+from .agcam_spread import BACKGROUND, CITE, above_mean, reached, signed_evidence
+from .sums import chunks, over_blocks
 
 PASSED: Final = 5.0  # of a token's relevance, what attention alike to the read row's passes on
 
@@ -74,8 +74,7 @@ def _through(
 ) -> Float[Tensor, "batch target head patch"]:
     """`R A` of each head, some rows at a time."""
     parts = []
-    for start in range(0, grid.patches, ROWS_AT_ONCE):
-        some = slice(start, min(start + ROWS_AT_ONCE, grid.patches))
+    for some in chunks(grid.patches):
         rows = call.only(grid.places_of(some)).attention()[..., grid.places].to(relevance)
         parts.append(torch.einsum("bti,bhij->bthj", relevance[..., some], rows.clamp(min=0)))
     return over_blocks(parts)

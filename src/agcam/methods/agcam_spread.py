@@ -16,9 +16,8 @@ from ..values import AttentionCall, Blocks, Grid, Method, Option, ReadBlock, Rea
 from ..values.needs import Replay
 from . import links
 from .bicam import signed
-from .sums import over_blocks
+from .sums import chunks, over_blocks
 
-ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows, never tokens squared
 TEMPERATURE: Final = 0.2
 MASKED: Final = 1e-20  # of attention: masks take 100 or more off a score
 BACKGROUND: Final = 0.9  # an object that fills the picture lifts the mean itself
@@ -126,7 +125,7 @@ def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
 
 def _spread(relevance: Tensor, rows: Rows) -> Float[Tensor, "batch target patch"]:
     """Means over linked patches; a patch's weight is shared out among all that are linked to it."""
-    if relevance.shape[-1] <= ROWS_AT_ONCE:  # a single chunk may be kept
+    if len(chunks(relevance.shape[-1])) == 1:  # a single chunk may be kept
         made = list(rows())
         rows = partial(iter, made)
     linked = torch.zeros_like(relevance[:, 0])
@@ -148,13 +147,8 @@ def _mean(several: Sequence[Rows]) -> Iterator[tuple[slice, Tensor]]:
         yield parts[0][0], sum((part for _, part in parts[1:]), parts[0][1])
 
 
-def _chunks(patches: int) -> Iterator[slice]:
-    for start in range(0, patches, ROWS_AT_ONCE):
-        yield slice(start, min(start + ROWS_AT_ONCE, patches))
-
-
 def _attention(call: AttentionCall, grid: Grid) -> Iterator[tuple[slice, Tensor]]:
-    for some in _chunks(grid.patches):
+    for some in chunks(grid.patches):
         rows = call.only(grid.places_of(some)).attention()
         patches = rows[..., grid.places].clamp(min=0)  # talking heads may make it negative
         yield some, reduce(patches, "batch head row patch -> batch row patch", "mean")
@@ -168,7 +162,7 @@ def _likeness(
     )
     values = precise(values)
     values = F.normalize(values - values.mean(1, keepdim=True), dim=-1)
-    for some in _chunks(grid.patches):
+    for some in chunks(grid.patches):
         cosine = values[:, some] @ values.mT
         cosine[:, torch.arange(len(cosine[0])), torch.arange(some.start, some.stop)] = -1
         yield some, (cosine / temperature).softmax(-1)

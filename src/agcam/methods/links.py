@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +14,7 @@ from torch import Tensor
 from ..values import AttentionCall, Places, precise
 from ..values.places import Parts
 from .rollout import mean_attention
-from .sums import over_blocks
-
-ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of keys, never keys squared
+from .sums import chunks, over_blocks
 
 
 class Link(NamedTuple):
@@ -65,10 +63,9 @@ def likeness(call: AttentionCall, places: Places, temperature: float) -> Link:
     keys = F.normalize(keys - keys.mean(1, keepdim=True), dim=-1)
 
     def parts() -> Iterator[tuple[slice, Tensor]]:
-        for start in range(0, keys.shape[1], ROWS_AT_ONCE):
-            some = slice(start, min(start + ROWS_AT_ONCE, keys.shape[1]))
+        for some in chunks(keys.shape[1]):
             cosine = keys[:, some] @ keys.mT
-            cosine[:, torch.arange(some.stop - start), torch.arange(start, some.stop)] = -1
+            cosine[:, torch.arange(len(cosine[0])), torch.arange(some.start, some.stop)] = -1
             yield some, (cosine / temperature).softmax(-1)
 
     return Link(Places(1, 1, axes, axes), parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import torch
 from einops import reduce
@@ -13,9 +12,7 @@ from torch import Tensor
 from ..values import AttentionCall, AttentionTrace, Method, precise
 from ..values.needs import Attention
 from ..values.places import Parts
-from .sums import rolled, rolled_over_grids
-
-ROWS_AT_ONCE: Final = 256  # bounds memory: a chunk of rows of one block, never tokens squared
+from .sums import chunks, rolled, rolled_over_grids
 
 
 def rollout(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
@@ -37,8 +34,7 @@ def rollout(trace: AttentionTrace) -> Float[Tensor, "batch patch"]:
 
 def mean_attention(call: AttentionCall) -> Iterator[tuple[slice, Tensor]]:
     """The mean over heads of A, made a few rows at a time."""
-    for start in range(0, call.query.shape[-2], ROWS_AT_ONCE):
-        some = slice(start, start + ROWS_AT_ONCE)
+    for some in chunks(call.query.shape[-2]):
         attention = call.only(some).attention()
         yield some, reduce(attention, "item head row token -> item row token", "mean")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
@@ -11,6 +11,14 @@ from torch import Tensor
 
 from ..values import Places
 from ..values.places import Parts
+
+ROWS_AT_ONCE: Final = 256  # of one block's attention: it is never held as tokens squared
+
+
+def chunks(rows: int) -> list[slice]:
+    """So many rows, some at a time: memory is bounded whatever their number."""
+    starts = range(0, rows, ROWS_AT_ONCE)
+    return [slice(start, min(start + ROWS_AT_ONCE, rows)) for start in starts]
 
 
 def over_blocks(maps: Sequence[Tensor]) -> Tensor:

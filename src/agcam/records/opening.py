@@ -81,7 +81,7 @@ def _from_a_copy(path: Path, stack: ExitStack) -> sqlite3.Connection:
     for file in files:
         shutil.copyfile(file, folder / file.name)
     if before != [file.stat().st_mtime_ns for file in files]:
-        raise OSError("it was written to while it was copied; try again")
+        raise OSError("it was written to while it was copied; retry")
     return _reader(path, folder / path.name, "mode=rw", stack)
 
 

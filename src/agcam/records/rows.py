@@ -80,7 +80,7 @@ class Failure(NamedTuple):
 class ShardRows:
     """All rows of one shard, and what they cost: forward passes (of one picture) and seconds.
 
-    `stamp` tells whether the pictures are still those that were judged; None if nobody knows.
+    `stamp` states whether the pictures are still those that were judged; None if nobody knows.
     """
 
     samples: tuple[SampleRow, ...] = ()

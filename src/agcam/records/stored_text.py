@@ -26,7 +26,7 @@ def to_stored(text: str) -> str | bytes:
 
 
 def from_stored(value: object) -> str:
-    """The text again. Raises ValueError for what is not stored text."""
+    """The text that was stored. Raises ValueError for what is not stored text."""
     if isinstance(value, bytes):
         if value.startswith(_MARK):
             return value[1:].decode("utf-8", "surrogatepass")

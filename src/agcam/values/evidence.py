@@ -148,7 +148,7 @@ class GraphTrace:
 
     `reads` and `places` as in AttentionTrace. Where rules carried relevance, not gradients,
     `relevance` is what arrived at each attention, and the blocks have ordinary gradients.
-    `account` tells what rules account for, where some were used.
+    `account` states what rules account for, where some were used.
     """
 
     blocks: tuple[GraphBlock, ...]
