@@ -2,5 +2,14 @@
 
 from .matlab import MatFile
 from .place import MOST_BYTES, Place, is_address, open_file
+from .walk import TWICE, local_files
 
-__all__ = ["MOST_BYTES", "MatFile", "Place", "is_address", "open_file"]
+__all__ = [
+    "MOST_BYTES",
+    "TWICE",
+    "MatFile",
+    "Place",
+    "is_address",
+    "local_files",
+    "open_file",
+]

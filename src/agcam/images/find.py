@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 
+from ..addresses import TWICE, local_files
 from ..errors import PictureError
 from ..wording import printable
 
@@ -86,41 +87,17 @@ def windows_hint(path: Path) -> str:
 
 
 def _in_folder(folder: Path, *, required: bool = False) -> list[Path]:
-    problems: list[OSError] = []
-    found = []
-    entered = {_identity(folder)}
-    for base, folders, files in os.walk(folder, onerror=problems.append, followlinks=True):
-        below = [name for name in folders if not name.startswith(".")]
-        there = {name: _identity(Path(base, name)) for name in below}
-        folders[:] = [name for name in _links_last(base, below) if _enter(there[name], entered)]
-        paths = [Path(base, name) for name in files if not name.startswith(".")]
-        found += [path for path in paths if path.suffix.lower() in _SUFFIXES]
-    unread = [Path(str(problem.filename)) for problem in problems if problem.filename is not None]
-    if required and not found and (not unread or unread == [folder]):
-        cause = f": {problems[0].strerror}" if problems else ""
+    files, skipped = local_files(str(folder))
+    found = [folder / name for name in files if is_picture(Path(name)) and not _is_hidden(name)]
+    found += [folder / name for name, why in skipped.items() if name and why != TWICE]
+    if required and not found:
+        cause = f": {skipped['']}" if "" in skipped else ""
         raise PictureError(f"no picture was found in the folder {printable(folder)}{cause}")
-    return sorted([*found, *(path for path in unread if path != folder)], key=_natural)
+    return sorted(found, key=_natural)
 
 
-def _links_last(base: str, names: list[str]) -> list[str]:
-    """A folder by its own name, before a link leads to it."""
-    return sorted(names, key=lambda name: Path(base, name).is_symlink())
-
-
-def _enter(identity: tuple[int, int] | None, entered: set[tuple[int, int] | None]) -> bool:
-    """Whether a folder was not entered before; a link that leads back would go on for ever."""
-    new = identity is not None and identity not in entered
-    entered.add(identity)
-    return new
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """What the system knows a folder by, whatever its name; None where it cannot be looked at."""
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+def _is_hidden(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(".")
 
 
 def _natural(path: Path) -> list[list[tuple[int, str]]]:
