@@ -212,7 +212,7 @@ def main(folder, *tools):
             assert len(found[stem]) == len(objects), f"{tool}: {stem}"
             left = list(found[stem])
             for label, box, mask in objects:
-                same = [one for one in left if one[0] == classes[label]]
+                same = [one for one in left if one[0].strip() == label.strip()]
                 overlaps = [(one[1] & mask).sum() / (one[1] | mask).sum() for one in same]
                 best = int(np.argmax(overlaps))
                 least = min(least, float(overlaps[best]))

@@ -34,3 +34,8 @@ def cell(text: object) -> str:
     """Printable text for a cell of a CSV file; `'` in front of what a spreadsheet would compute."""
     plain = str(text)
     return ("'" if plain.startswith(FORMULA) else "") + printable(plain)
+
+
+def uncell(text: str) -> str:
+    """The text of a cell without the `'` of `cell`."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text

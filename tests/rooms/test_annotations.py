@@ -1,6 +1,8 @@
 """What `annotate` writes is read back as it was: by our own readers and by pycocotools."""
 
 import base64
+import contextlib
+import csv
 import gc
 import importlib.util
 import io
@@ -13,6 +15,7 @@ import sys
 import time
 import tracemalloc
 import zlib
+from functools import cache
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -34,11 +37,12 @@ from agcam import DATASETS, FORMATS, ModelError, PictureError, RunError, SaveErr
 from agcam.annotations import Annotated, Annotations, Record, stored
 from agcam.annotations.outline import outline
 from agcam.annotations.record import record_of, runs
+from agcam.datasets import match_classes
 from agcam.images import open_picture
 from agcam.maps import MaskRule, instances, png_bytes, union
 from places import ROOT
 
-NAMES = ("cat", "Häuschen, klein", "犬")
+NAMES = ("=cat", "Häuschen, klein", "Häuschen, KLEIN")
 RULE = MaskRule(0.5, 0)
 EMPTY_PNG = base64.b64encode(png_bytes(Image.new("L", (4, 3)))).decode()
 
@@ -126,7 +130,8 @@ def test_outlines_and_runs_are_exact(pixels):
 @settings(max_examples=15)
 @given(made=records(most_labels=3))
 def test_records_and_pycocotools(tmp_path_factory, made):
-    assert [record_of(record.to_json()) for record in made] == made
+    numbers = {name: number for number, name in enumerate(NAMES)}
+    assert [record_of(record.to_json(NAMES), numbers) for record in made] == made
     root = export(tmp_path_factory.getbasetemp() / "coco", "coco", made)
     tool = COCO(root / "annotations" / "instances_train.json")
     assert tool.dataset["info"]["rule"]["threshold"] == 0.5
@@ -151,9 +156,9 @@ def test_yolo_and_csv_are_read_back(tmp_path_factory, made):
     assert_equal(read_back("yolo", export(base / "yolo", "yolo", made)), expected(made))
     root = export(base / "csv", "csv", made)
     found = read_back("csv", root / "boxes.csv")
-    plain = {(stem, name.split(",")[0]): value for (stem, name), value in expected(made).items()}
-    assert {key: value for key, value in found.items() if value[0]}.keys() == plain.keys()
-    assert all(found[key][0] == boxes for key, (boxes, _) in plain.items())
+    wanted = expected(made)
+    assert {key: value for key, value in found.items() if value[0]}.keys() == wanted.keys()
+    assert all(found[key][0] == boxes for key, (boxes, _) in wanted.items())
     assert len((root / "scores.csv").read_text().splitlines()) == 1 + sum(
         len(record.objects) for record in made
     )
@@ -179,7 +184,7 @@ def test_voc_and_masks_are_read_back(tmp_path_factory, made):
         shown = np.isin(numbers, record.labels[0] + 1)
         masks = [one.mask(record.size) for one in record.objects]
         assert np.array_equal(shown, np.any([np.zeros_like(shown), *masks], axis=0))
-    assert "3 犬" in (root / "classes.txt").read_text(encoding="utf-8")
+    assert f"3 {NAMES[2]}" in (root / "classes.txt").read_text(encoding="utf-8")
 
 
 @settings(max_examples=10)
@@ -313,7 +318,7 @@ def test_a_folder_of_class_folders(model, folder, tmp_path):
     # another format of the same, without the model
     again = agcam.annotate(model, folder, "voc", out=out, batch_size=2)
     assert (again.known, again.objects) == (5, made.objects)
-    with Image.open(out / "JPEGImages" / "1.jpg") as image:
+    with Image.open(out / "JPEGImages" / "cat-1.jpg") as image:
         assert image.format == "JPEG"
     with pytest.raises(SaveError, match="another request"):
         agcam.annotate(model, folder, out=out, threshold=0.5)
@@ -478,15 +483,129 @@ def test_a_full_disk_ends_the_command_which_goes_on_with_more_room(tmp_path, com
 
 def test_pictures_are_linked_where_the_disk_can(model, folder, tmp_path):
     agcam.annotate(model, folder, out=tmp_path / "out", link=True)
-    assert (tmp_path / "out" / "images" / "1.png").samefile(folder / "cat" / "1.png")
+    assert (tmp_path / "out" / "images" / "cat-1.png").samefile(folder / "cat" / "1.png")
 
 
 def test_refined_maps_are_another_request(model, folder, tmp_path):
     agcam.annotate(model, folder, "png", out=tmp_path, labels="predicted", refine=True)
     manifest = json.loads((tmp_path / "agcam.json").read_text(encoding="utf-8"))
     assert manifest["refine"]["filter"] == "guided filter"
-    with pytest.raises(SaveError, match="another request"):
+    with pytest.raises(SaveError, match="other refine"):
         agcam.annotate(model, folder, "png", out=tmp_path, labels="predicted")
+
+
+def test_other_names_scores_or_labels_are_another_request(model, folder, tmp_path):
+    """What a record depends on beside the weights: the same folder never mixes two of them."""
+    agcam.annotate(model, folder, out=tmp_path, labels=["cat"])
+    known = {"preparation": {"mean": 0.5, "std": 0.5}}
+    others = [
+        ("scores", agcam.load(model.module, classes=CLASSES, scores="sigmoid", **known), ["cat"]),
+        ("model_classes", agcam.load(model.module, classes=CLASSES[::-1], **known), ["cat"]),
+        ("labels", model, ["dog"]),
+        ("labels", model, "folders"),
+    ]
+    for other, another, labels in others:
+        with pytest.raises(SaveError, match=rf"other .*\b{other}\b"):
+            agcam.annotate(another, folder, out=tmp_path, labels=labels)
+
+
+def test_a_request_that_was_refused_binds_nobody(model, folder, tmp_path):
+    """A mistyped class leaves a folder that the corrected command can use."""
+    with pytest.raises(TargetError):
+        agcam.annotate(model, folder, out=tmp_path / "out", labels=["unicorn"])
+    assert agcam.annotate(model, folder, out=tmp_path / "out", labels=["dog"]).pictures == 5
+
+
+def test_all_that_was_skipped_is_listed_while_it_is(model, folder, tmp_path):
+    made = agcam.annotate(model, folder, out=tmp_path / "out")
+    with (tmp_path / "out" / "failures.csv").open(encoding="utf-8", newline="") as file:
+        listed = {row["path"]: row["reason"] for row in csv.DictReader(file)}
+    assert listed == made.failures
+    (folder / "bird" / "3.png").unlink()
+    (folder / "dog" / "bad.jpg").unlink()
+    assert not agcam.annotate(model, folder, out=tmp_path / "out").failures
+    assert not (tmp_path / "out" / "failures.csv").exists()
+
+
+def test_class_folders_that_differ_in_case_keep_their_names(tiny, tmp_path):
+    names = ["cat", "CAT", "Cat, large", "cafe\u0301", *CLASSES[4:]]
+    model = agcam.load(tiny, classes=names, preparation={"mean": 0.5, "std": 0.5})
+    folders = ["cat", "CAT", "Cat, large", "caf\u00e9"]  # a file system composes the last one
+    for name in [*folders, "cAt"]:
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("RGB", (30, 30)).save(tmp_path / "pictures" / name / "1.png")
+    made = agcam.annotate(model, tmp_path / "pictures", "csv", out=tmp_path / "out")
+    assert made.failures["cAt/1.png"].startswith("'cAt' is ambiguous: the model's 0 (cat), 1 (CAT)")
+    data = DATASETS["csv"].read(str(tmp_path / "out" / "boxes.csv"))
+    assert [found[0] for found in data.classes] == sorted(folders)
+    assert match_classes(data.classes, names) == tuple(map(folders.index, sorted(folders)))
+
+
+CHANGES = {
+    "another picture before the others": lambda root: picture(root / "cat" / "0.png", 1),
+    "another of the same name": lambda root: picture(root / "dog" / "9.png", 2),
+    "another class folder": lambda root: picture(root / "犬" / "1.png", 3),
+    "one is gone": lambda root: (root / "cat" / "9.png").unlink(missing_ok=True),
+    "a class is gone": lambda root: shutil.rmtree(root / "dog", ignore_errors=True),
+    "one is another kind": lambda root: (root / "cat" / "2.png").rename(root / "cat" / "2.bmp"),
+    "one breaks": lambda root: (root / "cat" / "2.png").write_bytes(b"no picture"),
+    "one is replaced": lambda root: picture(root / "cat" / "2.png", 4),
+}
+
+
+def picture(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(0, 255, (20 + seed, 30, 3), dtype=np.uint8)
+    Image.fromarray(values).save(path)
+
+
+@cache
+def one_model():
+    """The same for all examples: it is surveyed once."""
+    module = timm.create_model("test_vit", img_size=32, num_classes=len(CLASSES)).eval()
+    return agcam.load(module, classes=CLASSES, preparation={"mean": 0.5, "std": 0.5})
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    changes=st.lists(st.sampled_from(list(CHANGES)), min_size=1, max_size=3, unique=True),
+    formats=st.lists(st.sampled_from(list(FORMATS)), min_size=2, max_size=3, unique=True),
+    killed=st.booleans(),
+)
+def test_a_folder_that_changes_is_as_if_made_at_once(tmp_path_factory, changes, formats, killed):
+    """Pictures come, go, break and change between calls: formats are those of a new folder."""
+    base, model = tmp_path_factory.mktemp("changing"), one_model()
+    root, out, fresh = base / "pictures", base / "out", base / "fresh"
+    for name, seed in (("cat/1.png", 5), ("cat/2.png", 6), ("dog/1.png", 7), ("cat/9.png", 8)):
+        picture(root / name, seed)
+    for to in formats:
+        agcam.annotate(model, root, to, out=out, batch_size=1)
+    for change in changes:
+        with contextlib.suppress(FileNotFoundError):
+            CHANGES[change](root)
+    if killed:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stored.Stored, "write", Mock(side_effect=KeyboardInterrupt))
+            with contextlib.suppress(KeyboardInterrupt):
+                agcam.annotate(model, root, formats[0], out=out, batch_size=1)
+    agcam.annotate(model, root, formats[0], out=out, batch_size=1)
+    for to in formats:
+        agcam.annotate(model, root, to, out=fresh, batch_size=1)
+    made, wanted = files_in(out), files_in(fresh)
+    kept = {name for name in made if name.startswith("records/")}  # pictures may come back
+    assert kept >= {name for name in wanted if name.startswith("records/")}
+    assert {name: made[name] for name in made.keys() - kept} == {
+        name: wanted[name] for name in wanted.keys() - kept
+    }
+
+
+def test_another_folder_is_not_taken_for_the_same_one_later(model, folder, tmp_path):
+    agcam.annotate(model, folder, out=tmp_path / "out")
+    picture(tmp_path / "other" / "cat" / "7.png", 7)
+    before = files_in(tmp_path / "out")
+    with pytest.raises(SaveError, match="other classes, pictures"):
+        agcam.annotate(model, tmp_path / "other", out=tmp_path / "out")
+    assert files_in(tmp_path / "out") == before
 
 
 def turned(path, orientation):

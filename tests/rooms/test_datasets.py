@@ -374,7 +374,7 @@ def test_a_csv_of_several_labels_a_path_and_other_addresses(tmp_path):
     text(tmp_path / "mine.csv", lines)
     data = DATASETS["csv"].read(str(tmp_path / "mine.csv"))
     assert data.samples[0].name == "a.jpg#tabby, cat"
-    assert data.classes[data.samples[0].label] == ("tabby", "cat")
+    assert data.classes[data.samples[0].label] == ("tabby, cat", "tabby", "cat")
     assert data.classes[data.samples[1].label][:2] == ("n01443537", "goldfish")
     assert data.samples[3].address == far
     for sample in data.samples:

@@ -4,8 +4,10 @@ import random
 
 import pytest
 import timm
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agcam.datasets import describe_match, match_classes
+from agcam.datasets import describe_match, match_classes, why_unmatched
 from agcam.datasets.synsets import imagenet_classes, imagenet_synsets
 from agcam.families.timm_vit import class_names_of
 
@@ -75,6 +77,30 @@ def test_a_synset_alone_is_matched_by_its_names():
 def test_a_whole_name_goes_before_a_synonym():
     assert match_classes([("cat",)], ["tabby, cat", "cat"]) == (1,)
     assert match_classes([("cat", "dog")], ["dog", "cat"]) == (1,)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["a", "A", "_", " ", "é", "e\u0301", ",", "b"]), min_size=1).map(
+            "".join
+        ),
+        min_size=1,
+        max_size=6,
+        unique=True,
+    )
+)
+def test_equal_names_match_each_other_whatever_others_are_like(names):
+    """A folder called exactly as one class of the model is never another's, nor ambiguous."""
+    assert match_classes([(name,) for name in names], names) == tuple(range(len(names)))
+
+
+def test_why_a_class_is_not_matched():
+    classes = [("CRANE",), ("fish",), ("n02012849", "heron")]
+    assert why_unmatched(classes, ["crane", "Crane", "fish"]) == (
+        "'CRANE' is ambiguous: the model's 0 (crane), 1 (Crane) all have this name",
+        "",
+        "the model has no class 'n02012849 heron'",
+    )
 
 
 def test_ambiguity_is_reported():

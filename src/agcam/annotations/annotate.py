@@ -133,7 +133,7 @@ def annotate(
     names = labels if isinstance(labels, str) else tuple(labels)
     job = load_job(Request(configuration, names, threshold), classifier)
     some = job.pictures
-    stored = Stored(Path(out), job.manifest, some.files)
+    stored = Stored(Path(out), job.manifest, some.files, some.classes)
     with stored.opened():
         done = [shard for shard in range(job.shards) if stored.are_done(job.paths(shard))]
         left = sorted(set(range(job.shards)) - set(done))
@@ -176,6 +176,7 @@ def _counted(stored: Stored, job: Job) -> Annotation:
             failures[record.source] = record.error
         else:
             counts.append(len(record.objects))
+    stored.write_failures(failures)
     return Annotation(
         stored.out,
         len(counts),

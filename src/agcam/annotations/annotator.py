@@ -12,9 +12,9 @@ from ..errors import ModelError, RunError
 from ..explainer import Listed
 from ..explanation import Explanation
 from ..targets import parse
+from .placing import hash_of
 from .record import Annotated, Record, map_text, runs
 from .request import Job, Request, load_job
-from .stored import hash_of
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ def _line(record: Record, one: Annotated) -> str:
 
 def csv(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
     """The boxes as the reader of CSV files takes them, and the same with scores."""
-    yield "boxes.csv", _table(_BOXES, _boxes(given))
-    yield "scores.csv", _table((*_BOXES, "score", "probability"), _scores(given))
+    yield "boxes.csv", table(_BOXES, _boxes(given))
+    yield "scores.csv", table((*_BOXES, "score", "probability"), _scores(given))
 
 
 def _boxes(given: Annotations) -> Iterator[list[Any]]:
@@ -65,7 +65,8 @@ def _name(given: Annotations, label: int) -> str:
     return cell(given.classes[label])
 
 
-def _table(head: Iterable[str], rows: Iterable[list[Any]]) -> Iterator[bytes]:
+def table(head: Iterable[str], rows: Iterable[list[Any]]) -> Iterator[bytes]:
+    """A CSV file, row by row."""
     for row in (list(head), *rows):
         buffer = io.StringIO()
         library.writer(buffer, lineterminator="\n").writerow(row)

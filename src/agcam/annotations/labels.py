@@ -6,15 +6,26 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, Final, NamedTuple
 
-from ..datasets import DATASETS, match_classes
+from ..datasets import DATASETS, match_classes, why_unmatched
+from ..datasets.checked import repeated
 from ..errors import TargetError
-from ..explanation import distinct, file_names
+from ..explanation import distinct, slug
 from ..images import find_pictures
 from ..values import Classifier, name_of
 from ..wording import printable
+
+SOURCES: Final = ("folders", "predicted")
+
+
+class File(NamedTuple):
+    """A picture's name in the folder, how its files' names begin, and its labels if known."""
+
+    name: str
+    stem: str
+    labels: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -34,13 +45,29 @@ class Labelled:
 
     @cached_property
     def stems(self) -> list[str]:
-        """How the names of each picture's files begin."""
-        return file_names(self.names)
+        """How the names of each picture's files begin: those of one name have their folder's too.
+
+        So further pictures change few of them.
+        """
+        own = [slug(PurePath(name).stem, keep_case=True) for name in self.names]
+        shared = repeated(stem.casefold() for stem in own)
+        return distinct(
+            [
+                slug(
+                    str(PurePath(name).with_suffix("")) if stem.casefold() in shared else stem,
+                    keep_case=True,
+                )
+                or f"picture-{number}"
+                for number, (name, stem) in enumerate(zip(self.names, own, strict=True), 1)
+            ]
+        )
 
     @property
-    def files(self) -> Mapping[Path, tuple[str, str]]:
-        """Path -> the name of a picture in the folder, and how the names of its files begin."""
-        return dict(zip(self.paths, zip(self.names, self.stems, strict=True), strict=True))
+    def files(self) -> Mapping[Path, File]:
+        """What is to be known of each picture before it is annotated."""
+        labels = self.labels or (None,) * len(self.paths)
+        rows = zip(self.names, self.stems, labels, strict=True)
+        return dict(zip(self.paths, (File(*row) for row in rows), strict=True))
 
 
 def labelled(folder: Path, labels: str | Sequence[str], classifier: Classifier) -> Labelled:
@@ -110,18 +137,20 @@ def _by_folder(folder: Path, classifier: Classifier) -> Labelled:
     model_classes(classifier)  # a model without names matches no folder
     known = match_classes(data.classes, classifier.class_names)
     shown = [names[1] if len(names) > 1 else names[0] for names in data.classes]
+    why = why_unmatched(data.classes, classifier.class_names)
     refused, kept = {}, []
     for sample in data.samples:
         if sample.problem:
             refused[sample.name] = sample.problem
         elif known[sample.label] is None:
-            refused[sample.name] = f"the model has no class {shown[sample.label]!r}"
+            refused[sample.name] = why[sample.label]
         else:
             kept.append(sample)
     if not kept:
+        causes = list(dict.fromkeys(refused.values()))
         raise TargetError(
-            f"{classifier.name} knows none of the {len(shown)} class folders in "
-            f"{printable(folder)}: {', '.join(shown[:3])}."
+            f"{classifier.name} knows the class of no picture in {printable(folder)}: "
+            f"{'; '.join(causes[:3])}{' ...' if len(causes) > 3 else ''}."
         )
     return Labelled(
         tuple(Path(sample.address) for sample in kept),
@@ -135,4 +164,4 @@ def _by_folder(folder: Path, classifier: Classifier) -> Labelled:
 
 def _shown(names: Sequence[str]) -> tuple[str, ...]:
     """Names that every format can hold; equal ones are numbered."""
-    return tuple(distinct([printable(name) for name in names]))
+    return tuple(distinct([printable(name) for name in names], key=str))

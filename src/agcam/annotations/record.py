@@ -68,9 +68,13 @@ class Record:
         objects = tuple(replace(one, label=numbers[one.label]) for one in self.objects)
         return replace(self, labels=tuple(numbers[label] for label in self.labels), objects=objects)
 
-    def to_json(self) -> bytes:
-        """As a file's bytes."""
-        return json.dumps(asdict(self)).encode("ascii")
+    def to_json(self, classes: Sequence[str]) -> bytes:
+        """As a file's bytes, where classes have their names: others may join them later."""
+        content = asdict(self)
+        content["labels"] = [classes[label] for label in self.labels]
+        for one in content["objects"]:
+            one["label"] = classes[one["label"]]
+        return json.dumps(content).encode("ascii")
 
 
 @dataclass(frozen=True)
@@ -85,15 +89,19 @@ class Annotations:
     manifest: Mapping[str, Any]
 
 
-def record_of(data: bytes) -> Record:
-    """A record from a file's bytes. Raises ValueError, TypeError, KeyError for another file."""
+def record_of(data: bytes, classes: Mapping[str, int]) -> Record:
+    """A record from a file's bytes; `classes` are numbers by names.
+
+    Raises ValueError, TypeError, KeyError for another file, and where it names another class.
+    """
     content = json.loads(data)
-    objects = tuple(
-        Annotated(**{**one, "box": tuple(one["box"]), "counts": tuple(one["counts"])})
-        for one in content.pop("objects")
-    )
-    content |= {name: tuple(content[name]) for name in ("size", "labels", "maps")}
-    return Record(**content, objects=objects)
+    objects = []
+    for one in content.pop("objects"):
+        one |= {"box": tuple(one["box"]), "counts": tuple(one["counts"])}
+        objects.append(Annotated(**{**one, "label": classes[one["label"]]}))
+    content |= {name: tuple(content[name]) for name in ("size", "maps")}
+    content["labels"] = tuple(classes[name] for name in content["labels"])
+    return Record(**content, objects=tuple(objects))
 
 
 def runs(mask: Mask) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..images import refuse_moving
 from ..maps import REFINEMENT, MaskRule, mask_rule
 from ..methods import METHODS
 from ..values import Classifier, Method, preparation_manifest
-from .labels import Labelled, labelled
+from .labels import SOURCES, Labelled, labelled
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,19 @@ class Job:
         parameter = next(self.classifier.module.parameters(), None)
         return "cpu" if parameter is None else parameter.device.type
 
+    @property
+    def labels(self) -> str | list[str]:
+        """Where classes come from, or their names where every picture has the same."""
+        stated = self.request.labels
+        return stated if stated in SOURCES else list(self.pictures.classes)
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """All that the records depend on, ready for JSON."""
         configuration, classifier, some = self.request.configuration, self.classifier, self.pictures
-        names = "\0".join(some.names).encode("utf-8", "surrogatepass")
         method = self.request.method
         return {
-            "schema_version": 2,
+            "schema_version": 3,
             "rule": self.request.rule.manifest,
             "method": method.name,
             "options": method.settings(),
@@ -86,11 +92,13 @@ class Job:
             "model": classifier.name,
             "family": classifier.family,
             "weights_sha256": weights_hash(classifier.module),
+            "model_classes_sha256": _hash(classifier.class_names),
+            "scores": classifier.scores,
             "preparation": preparation_manifest(classifier.preparation),
             "classes": list(some.classes),
-            "labels": "predicted" if some.labels is None else "given",
+            "labels": self.labels,
             "pictures": len(some.names),
-            "pictures_sha256": hashlib.sha256(names).hexdigest(),
+            "pictures_sha256": _hash(some.names),
             "versions": dict(versions()),
         }
 
@@ -99,6 +107,10 @@ class Job:
         """The hash of the manifest."""
         text = json.dumps(self.manifest, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _hash(names: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def load_job(request: Request, classifier: Classifier | None = None) -> Job:

@@ -2,52 +2,60 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import os
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePath
 from typing import Any, Final
-
-from PIL import Image
 
 from ..errors import SaveError
 from ..evaluation.run import locked
-from ..images import open_picture
 from ..maps import write_atomically
-from ..orientation import is_upright
+from ..wording import cell
+from .as_text import table
 from .formats import FORMATS, Format
+from .labels import File
+from .placing import hash_of, place
 from .record import Annotations, Record, record_of
 
 MANIFEST: Final = "agcam.json"
 FOLDER: Final = "records"
-OUTDATED: Final = "changed"  # among the records: a picture changed since formats were written
+FAILURES: Final = "failures.csv"
+OUTDATED: Final = "changed"  # among the records: pictures changed since formats were written
+GROWING: Final = ("classes", "pictures", "pictures_sha256")
+"""What of a manifest may differ in another call: pictures, and class folders, come and go."""
+DAMAGED: Final = (OSError, ValueError, TypeError, KeyError, AttributeError)
+WRITTEN: Final = "formats"  # among the records: the names of formats that were written
 PART: Final = f".{'[0-9a-f]' * 16}.part"
-CHUNK: Final = 1 << 20
 
 
 @dataclass
 class Stored:
     """The records of one request in the folder `out`.
 
-    `pictures` are the paths of all pictures with the names and stems of their records.
+    `pictures` are all pictures by their paths, `classes` those that records name.
     """
 
     out: Path
     manifest: Mapping[str, Any]
-    pictures: Mapping[Path, tuple[str, str]]
+    pictures: Mapping[Path, File]
+    classes: Sequence[str]
     _done: set[Path] = field(default_factory=set)
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {name: number for number, name in enumerate(self.classes)}
 
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Write to the folder, which no other process may do meanwhile.
 
-        What a killed run was writing is removed. Raises SaveError if the folder has another
-        request, RunError if it is in use.
+        What a killed run was writing is removed, and so is what formats hold of pictures
+        that are no longer there. Raises SaveError if the folder has another request, RunError if it
+        is in use.
         """
         path, text = self.out / MANIFEST, _text(self.manifest)
         folder = self.out / FOLDER
@@ -56,15 +64,51 @@ class Stored:
         except OSError as error:
             raise SaveError(f"cannot make the folder {folder}: {error.strerror}.") from error
         with locked(f"{folder}/", "annotate", "give another folder (--out)"):
-            if path.exists() and path.read_bytes() != text:
-                raise SaveError(
-                    f"{self.out} holds annotations of another request (model, rule, pictures or "
-                    "version); give another folder (--out)."
-                )
+            kept = sorted(folder.glob("*.json"))
+            if kept and path.exists():  # one that was refused at its first picture binds nobody
+                self._continue(path.read_bytes(), kept)
             for part in self.out.rglob(PART):
                 part.unlink(missing_ok=True)
             write_atomically(path, text)
             yield
+
+    def _continue(self, before: bytes, kept: Sequence[Path]) -> None:
+        """Go on with the records of an earlier call; those of pictures that are gone stay.
+
+        Raises SaveError if it was another request.
+        """
+        if before == _text(self.manifest):
+            return
+        was, now = _read_manifest(before), json.loads(_text(self.manifest))
+        other = [name for name in {**now, **was} if was.get(name) != now.get(name)]
+        names = {file.name for file in self.pictures.values()}
+        if any(_source(path) in names for path in kept):
+            other = [name for name in other if name not in GROWING]
+        if other:
+            which = ", ".join(dict.fromkeys(name.removesuffix("_sha256") for name in other))
+            raise SaveError(
+                f"{self.out} holds annotations of another request (other {which}); give another "
+                "folder (--out)."
+            )
+        write_atomically(self.out / FOLDER / OUTDATED, b"")
+        stems = {file.stem for file in self.pictures.values()}
+        for path in kept:
+            if path.stem not in stems:
+                self._clear(path)
+
+    def _clear(self, path: Path) -> None:
+        """Remove what formats made of a picture, by its record."""
+        write_atomically(self.out / FOLDER / OUTDATED, b"")
+        with suppress(*DAMAGED):
+            record = record_of(path.read_bytes(), defaultdict(int))  # its classes may be gone, too
+            for row in FORMATS.values():
+                names = {f"{row.folder}/{record.stem}{suffix}" for suffix in row.kept}
+                with suppress(SaveError):  # what cannot be written was not
+                    one = Annotations((record,) * (not record.error), ("",), self.manifest)
+                    names |= {name for name, _ in row.write(one)}
+                for name in names:
+                    if PurePath(name).stem == record.stem:
+                        (self.out / name).unlink(missing_ok=True)
 
     def are_done(self, paths: Iterable[Path]) -> bool:
         """Whether all these pictures were annotated before and are unchanged."""
@@ -74,8 +118,10 @@ class Stored:
         return done == some
 
     def _is_done(self, path: Path) -> bool:
-        record = self._read(path)
-        return record is not None and record.picture_sha256 == hash_of(path) != ""
+        record, labels = self._read(path), self.pictures[path].labels
+        if record is None or not (record.error or labels in {None, record.labels}):
+            return False
+        return record.picture_sha256 == hash_of(path) != ""
 
     @property
     def known(self) -> int:
@@ -87,10 +133,8 @@ class Stored:
         if path in self._done:
             return
         if self._path(path).exists():
-            write_atomically(self.out / FOLDER / OUTDATED, b"")
-        for row in FORMATS.values():  # the picture may have changed
-            (self.out / row.folder / record.file(row.kept)).unlink(missing_ok=True)
-        write_atomically(self._path(path), record.to_json())
+            self._clear(self._path(path))
+        write_atomically(self._path(path), record.to_json(self.classes))
 
     def records(self) -> Iterator[tuple[Path, Record]]:
         """Every record, one at a time, in the order of the pictures."""
@@ -102,13 +146,22 @@ class Stored:
 
     def _read(self, path: Path) -> Record | None:
         try:
-            record = record_of(self._path(path).read_bytes())
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            record = record_of(self._path(path).read_bytes(), self._numbers)
+        except DAMAGED:
             return None
-        return record if record.source == self.pictures[path][0] else None
+        return record if record.source == self.pictures[path].name else None
 
     def _path(self, path: Path) -> Path:
-        return self.out / FOLDER / f"{self.pictures[path][1]}.json"
+        return self.out / FOLDER / f"{self.pictures[path].stem}.json"
+
+    def write_failures(self, failures: Mapping[str, str]) -> None:
+        """Write the pictures that were skipped to failures.csv; remove it if there are none."""
+        path = self.out / FAILURES
+        if failures:
+            rows = ([cell(name), cell(why)] for name, why in failures.items())
+            write_atomically(path, table(("path", "reason"), rows))
+        else:
+            path.unlink(missing_ok=True)
 
     def export(self, row: Format, classes: tuple[str, ...], only_used: bool, link: bool) -> None:
         """Write the final files of a format, and place the pictures that it names.
@@ -122,20 +175,32 @@ class Stored:
             good.numbers = {label: number for number, label in enumerate(used)}
             classes = tuple(classes[label] for label in used)
         found, outdated = Annotations(good, classes, self.manifest), self.out / FOLDER / OUTDATED
-        others = [one for one in FORMATS.values() if one != row and outdated.exists()]
-        for one in (row, *(other for other in others if self._has(other, found))):
-            for path, record in self.records():
-                if not record.error:
-                    place(path, self.out / one.folder / record.file(one.kept), link)
-            for name, pieces in one.write(found):
-                write_atomically(self.out / name, pieces)
+        before = self._formats()
+        self._note_formats(before | {row.name})
+        try:
+            self._export(row, found, link)
+        except SaveError:  # a format that cannot hold it, perhaps
+            with suppress(SaveError):
+                self._note_formats(before)
+            raise
+        for name in before - {row.name} if outdated.exists() else ():
+            self._export(FORMATS[name], found, link)
         outdated.unlink(missing_ok=True)
 
-    def _has(self, row: Format, found: Annotations) -> bool:
-        """Whether any file of a format is there."""
-        with suppress(SaveError):  # what cannot be written was not
-            return any((self.out / name).exists() for name, _ in row.write(found))
-        return False
+    def _export(self, row: Format, found: Annotations, link: bool) -> None:
+        for path, record in self.records():
+            if not record.error:
+                place(path, self.out / row.folder / record.file(row.kept), link)
+        for name, pieces in row.write(found):
+            write_atomically(self.out / name, pieces)
+
+    def _note_formats(self, names: set[str]) -> None:
+        write_atomically(self.out / FOLDER / WRITTEN, " ".join(sorted(names)).encode())
+
+    def _formats(self) -> set[str]:
+        """The formats that were written before, if not wholly."""
+        path = self.out / FOLDER / WRITTEN
+        return set(path.read_text(encoding="ascii").split()) if path.exists() else set()
 
 
 @dataclass
@@ -151,66 +216,19 @@ class _Good:
                 yield record if self.numbers is None else record.renumbered(self.numbers)
 
 
-def place(source: Path, target: Path, link: bool) -> None:
-    """Copy a picture, or link it where the disk can; another kind becomes what `target` is.
-
-    So does one that its EXIF turns: not every tool does that, and the labels are of upright ones.
-    """
-    if target.exists():
-        return
-    if source.suffix.lower() not in _same(target.suffix) or not _is_upright(source):
-        _convert(open_picture(source), target)
-        return
-    if link:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, target)
-        except OSError:  # another disk, or one without links
-            pass
-        else:
-            return
-    write_atomically(target, _chunks(source))
-
-
-def _is_upright(source: Path) -> bool:
-    """Whether a picture that could be opened is shown as it is stored."""
-    with warnings.catch_warnings(), suppress(Exception), Image.open(source) as image:
-        warnings.simplefilter("ignore")  # of its size, which was checked when it was explained
-        return is_upright(image)
-    return True
-
-
-def _same(suffix: str) -> tuple[str, ...]:
-    """The suffixes of a kind of picture."""
-    return (".jpg", ".jpeg") if suffix == ".jpg" else (suffix,)
-
-
-def _convert(picture: Image.Image, target: Path) -> None:
-    buffer = io.BytesIO()
-    kind = Image.registered_extensions()[target.suffix]
-    options: dict[str, Any] = {
-        "JPEG": {"quality": 95, "subsampling": 0},
-        "WEBP": {"lossless": True},
-    }
-    picture.save(buffer, format=kind, **options.get(kind, {}))
-    write_atomically(target, buffer.getvalue())
-
-
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file; an empty text if it cannot be read."""
-    digest = hashlib.sha256()
+def _source(path: Path) -> str | None:
+    """The picture of a record, by its name in the folder."""
     try:
-        for chunk in _chunks(path):
-            digest.update(chunk)
-    except (OSError, ValueError):
-        return ""
-    return digest.hexdigest()
+        return str(json.loads(path.read_bytes())["source"])
+    except DAMAGED:
+        return None
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
+def _read_manifest(data: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(data))
+    except (ValueError, TypeError):
+        return {"manifest": "damaged"}
 
 
 def _text(manifest: Mapping[str, Any]) -> bytes:

@@ -99,12 +99,12 @@ def _checked(
 
 def _report(found: Annotation, to: str, out: Path) -> None:
     """Print what was skipped, the rule, and where the files are; exit with 1 if any was skipped."""
-    from ..annotations import FORMATS
+    from ..annotations import FAILURES, FORMATS
 
     for name, why in list(found.failures.items())[:SHOWN]:
         say(f"agcam: skipped: {name}: {why}", err=True)
     if len(found.failures) > SHOWN:
-        say(f"agcam: and {len(found.failures) - SHOWN} more", err=True)
+        say(f"agcam: and {len(found.failures) - SHOWN} more, in {out / FAILURES}", err=True)
     before = f" ({found.known} pictures were done before)" if found.known else ""
     say(f"rule: {found.rule['text']}")
     say(

@@ -23,9 +23,9 @@ from . import (
     yolo,
 )
 from .by_picture import by_picture
-from .match import describe_match, match_classes
+from .match import describe_match, match_classes, why_unmatched
 
-__all__ = ["DATASETS", "by_picture", "describe_match", "match_classes"]
+__all__ = ["DATASETS", "by_picture", "describe_match", "match_classes", "why_unmatched"]
 
 _ROWS = [
     imagenet.READER,

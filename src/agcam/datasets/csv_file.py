@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..addresses import Place
 from ..values import Sample
+from ..wording import uncell
 from .annotation import Annotation, reading
 from .checked import numbers
 from .classes import SYNSET, Classes, split_names
@@ -36,9 +37,10 @@ class _Line(NamedTuple):
 def read(root: str) -> Listing:
     """One sample a path and label, in the file's order; classes in the order of their labels.
 
-    A label is a name, a synset, or several names between commas. Sides are pixels from 0, right
-    and bottom just outside. A path with several labels is several samples: `cat.jpg#tabby`. A line
-    that is none is a sample of its own, which fails.
+    A label is a name, a synset, or several names between commas; such a list is a name itself,
+    which goes before those in it. Sides are pixels from 0, right and bottom just outside. A path
+    with several labels is several samples: `cat.jpg#tabby`. A line that is none is a sample of its
+    own, which fails.
     """
     folder, found, problems = _lines(root)
     labels = sorted({line.label for line in found})
@@ -76,7 +78,7 @@ def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
         if len(cells) != len(columns):
             problem = f"it has {len(cells)} columns, not {len(columns)}"
         sides = [side.strip() for side in cells[2:]]
-        found.append(_Line(cells[0], cells[1], number, sides, problem))
+        found.append(_Line(cells[0], uncell(cells[1]), number, sides, problem))
     if not found and not problems:
         raise LayoutError(f"{root}: it has no line after the first")
     return folder, found, problems
@@ -84,9 +86,8 @@ def _lines(root: str) -> tuple[Place, list[_Line], list[Sample]]:
 
 def _names(label: str) -> tuple[str, ...]:
     names = split_names(label) or (label,)
-    return tuple(
-        dict.fromkeys((*names, *names_of(names[0]))) if SYNSET.fullmatch(names[0]) else names
-    )
+    is_synset = SYNSET.fullmatch(names[0]) is not None
+    return tuple(dict.fromkeys((*names, *names_of(names[0])) if is_synset else (label, *names)))
 
 
 def _annotate(sample: Sample, *, drawn: Mapping[str, list[_Line]], file: str) -> Annotation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +30,10 @@ def match_classes(
     """Find the model's class for each class of a data set.
 
     By synset where the data set has it and the model's classes are synsets or one of ImageNet's
-    lists (recognised by its names, number by number; timm ships the lists). Else by name: case,
-    underscores and spaces do not matter, any synonym counts. A name that fits several classes of
-    the model, and a class of the model that several classes fit by name, match nothing.
+    lists (recognised by its names, number by number; timm ships the lists). Else by name: one that
+    is equal goes before one in which only case, underscores and spaces differ, any synonym counts.
+    A name that fits several classes of the model, and a class of the model that several classes fit
+    by name, match nothing.
 
     Args:
         classes: All names of each class of the data set, its synset first where it has one.
@@ -41,6 +43,18 @@ def match_classes(
         A class number of the model for each class of the data set, or None.
     """
     return tuple(found.number for found in _matches(classes, model_names))
+
+
+def why_unmatched(classes: Sequence[Sequence[str]], model_names: Sequence[str]) -> tuple[str, ...]:
+    """Why `match_classes` finds no class of the model, for each class; empty where it does."""
+    return tuple(
+        ""
+        if found.number is not None
+        else f"the model has no class {_shown(names)!r}"
+        if found.how == "unknown"
+        else f"{_shown(names)!r} is ambiguous: {found.how}"
+        for names, found in zip(classes, _matches(classes, model_names), strict=True)
+    )
 
 
 def describe_match(classes: Sequence[Sequence[str]], model_names: Sequence[str]) -> str:
@@ -80,14 +94,16 @@ def _matches(classes: Sequence[Sequence[str]], model_names: Sequence[str]) -> li
 
 
 class _ModelClasses:
-    """The numbers of a model's classes by synset, by name, and by every synonym in a name."""
+    """The numbers of a model's classes by synset, by name as it is and plain, and by synonym."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
         self.by_synset = {s: number for number, s in enumerate(_synsets(names)) if s}
+        self.as_is: defaultdict[str, set[int]] = defaultdict(set)
         self.by_name: defaultdict[str, set[int]] = defaultdict(set)
         self.by_synonym: defaultdict[str, set[int]] = defaultdict(set)
         for number, name in enumerate(names):
+            self.as_is[name].add(number)
             self.by_name[_plain(name)].add(number)
             for synonym in _synonyms(name):
                 self.by_synonym[synonym].add(number)
@@ -102,9 +118,11 @@ class _ModelClasses:
             if len(self.by_synset) == len(self.names):
                 return _Match(None, "unknown")  # every class of the model is another synset
         known = [name for name in names if not SYNSET.fullmatch(name)]
-        plain = [_plain(name) for name in known or (names_of(names[0]) if is_synset else ())]
-        for tried in (plain[:1], plain):
-            for table in (self.by_name, self.by_synonym):
+        known = known or list(names_of(names[0]) if is_synset else ())
+        plain = [_plain(name) for name in known]
+        for some in (slice(1), slice(None)):
+            for table in (self.as_is, self.by_name, self.by_synonym):
+                tried = (known if table is self.as_is else plain)[some]
                 numbers = sorted(set().union(*(table.get(name, set()) for name in tried)))
                 if len(numbers) == 1:
                     return _Match(numbers[0], "name")
@@ -136,4 +154,5 @@ def _synonyms(name: str) -> set[str]:
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.replace("_", " ").casefold().split())
+    composed = unicodedata.normalize("NFC", name)  # file systems take letters and accents apart
+    return " ".join(composed.replace("_", " ").casefold().split())

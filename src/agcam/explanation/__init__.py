@@ -27,7 +27,7 @@ from ..values import (
     Transform,
 )
 from ..viewer import reduced
-from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, write_all
+from .files import USUAL, FileStyle, distinct, file_names, files_of, part_of, slug, write_all
 from .manifest import describe, summary
 from .moving import MovingMaps
 from .notebook import notebook_view
@@ -36,7 +36,7 @@ from .predictions import Predictions
 from .renamed import renamed
 from .view import card_of
 
-__all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "distinct", "file_names"]
+__all__ = ["Explanation", "FileStyle", "PixelMaps", "card_of", "distinct", "file_names", "slug"]
 
 
 PROXIES: Final = ("versions", "options", "refused")  # mappings that nobody can change

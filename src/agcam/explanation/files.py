@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -140,13 +140,13 @@ def file_names(sources: Sequence[str]) -> list[str]:
     )
 
 
-def distinct(names: Sequence[str]) -> list[str]:
-    """The names in their order; a name that was there before is numbered by its place."""
-    found: dict[str, str] = {}  # without case -> as it is
+def distinct(names: Sequence[str], key: Callable[[str], str] = str.casefold) -> list[str]:
+    """The names in their order; one whose `key` was there before is numbered by its place."""
+    found: dict[str, str] = {}
     for number, first in enumerate(names, 1):
         tries = chain([first], (f"{first}-{more}" for more in count(number)))
-        name = next(name for name in tries if name.casefold() not in found)
-        found[name.casefold()] = name
+        name = next(name for name in tries if key(name) not in found)
+        found[key(name)] = name
     return list(found.values())
 
 
