@@ -19,7 +19,7 @@ from small_models import MODELS, Scenes, drawn, logits, sources
 import agcam
 from agcam.methods import METHODS
 from agcam.methods.agcam_evidence import agcam_evidence
-from agcam.methods.agcam_spread import above_mean, agcam_spread, over_attention, trusted_evidence
+from agcam.methods.agcam_spread import above_mean, agcam_spread, over_attention, signed_evidence
 from agcam.tracing import evaluation_mode, trace
 
 SEED, SCENES, BATCH = 7, 160, 40
@@ -28,7 +28,7 @@ SPREAD = METHODS["agcam_spread"]
 
 def parts(found):
     """Each part of the formula, (picture, cell), from the evidence on."""
-    evidence = found.of_targets(lambda blocks: trusted_evidence(blocks, found.grid))
+    evidence = found.of_targets(lambda blocks: signed_evidence(blocks, found.grid))
     linked = over_attention(above_mean(evidence), found)
     every = {
         "e": evidence,

@@ -110,13 +110,35 @@ def test_smallest_grids_are_finite(grid):
     assert torch.isfinite(METHOD.function(reach(grid))).all()
 
 
-def test_evidence_alone_makes_the_map_of_its_own_neighbourhood():
-    """One patch speaks for the class; patches 0 to 2 attend to each other, and so do 3 to 5."""
-    grid, far = Grid(2, 3, 1), 30.0
+def by_groups(scores, gradients):
+    """The map where patches 0 to 2 attend to each other, and so do 3 to 5; a class token reads."""
     token = torch.eye(2, dtype=torch.float64)[[0, 0, 0, 0, 1, 1, 1]]
-    call = AttentionCall(far * token[None, None], token[None, None], token[None, None], None, 1.0)
-    scores, gradients = torch.zeros(2, 1, 1, 1, 7, dtype=torch.float64)
-    gradients[..., 2] = 1.0
-    relevance = METHOD.function(ReadTrace([ReadBlock(scores, gradients)], grid, (call,)))[0]
+    call = AttentionCall(30 * token[None, None], token[None, None], token[None, None], None, 1.0)
+    rows = [torch.tensor(row, dtype=torch.float64)[None, None, None] for row in (scores, gradients)]
+    return METHOD.function(ReadTrace([ReadBlock(*rows)], Grid(2, 3, 1), (call,)))[0]
+
+
+def test_evidence_alone_makes_the_map_of_its_own_neighbourhood():
+    relevance = by_groups([0] * 7, [0, 0, 1, 0, 0, 0, 0])
     assert (relevance[:3] > 0).all()
     assert (relevance[3:] == 0).all()
+
+
+def test_evidence_counts_as_far_as_its_neighbours_support_it():
+    """Patches 0 and 3 are read, alike; 4 and 5 would speak for the class as well, were they."""
+    relevance = by_groups([0, 0, -40, -40, 0, -40, -40], [0, 1, 0, 0, 1, 1, 1])
+    assert relevance[3:].min() > 1.5 * relevance[:3].max()
+
+
+def test_evidence_stands_for_itself_where_nothing_speaks_for_the_class():
+    relevance = by_groups([0] * 7, [0, -1, -1, -1, -2, -2, -2])
+    assert (relevance[:3] > 0).all()
+    assert (relevance[3:] == 0).all()
+
+
+@pytest.mark.parametrize("scale", [1e-8, 7, 1e8])
+def test_the_map_grows_with_the_root_of_the_logit(scale):
+    trace = reach(Grid(5, 6, 2))
+    larger = [replace(block, gradients=scale * block.gradients) for block in trace.blocks]
+    found = METHOD.function(replace(trace, blocks=larger))
+    torch.testing.assert_close(found, scale**0.5 * METHOD.function(trace))

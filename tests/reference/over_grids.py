@@ -157,21 +157,22 @@ def summed(found, detached, blocks, terms):
     return total
 
 
-def trusted(found, detached):
-    """Evidence of the last third, by attention as far as it finds what gradients are large at."""
-    blocks = range(len(found))[-max(1, round(len(found) / 3)) :]
+def by_all_alike(found, detached):
+    """Evidence of the last third, each row's keys having the attention of its favourable ones."""
 
-    def uniform(scores):
-        open_to = (scores.softmax(-1) > 1e-20).double()
-        return open_to / open_to.sum(-1, keepdim=True)
+    def each(number, scores, alpha):
+        lie = found[number].shares.any(-1)[:, None, None]  # window 1 1 key
+        hidden = scores.softmax(-1) <= 1e-20
+        alpha = torch.where(hidden, 0.0, alpha)
+        favourable = torch.where(lie, alpha.clamp(min=0), 0.0)
+        part = favourable / favourable.sum(-1, keepdim=True)
+        kept = (scores.softmax(-1) * part).sum(-1, keepdim=True).nan_to_num(0)
+        return kept * alpha
 
-    attended, even, by_attention, by_all = (
-        summed(found, detached, blocks, lambda s, a, w=weights, of=size: w(s) * of(a))
-        for size in (torch.clone, torch.abs)
-        for weights in (lambda s: s.softmax(-1), uniform)
+    return sum(
+        summed(found, detached, [number], lambda s, a, n=number: each(n, s, a))
+        for number in range(len(found))[-max(1, round(len(found) / 3)) :]
     )
-    trust = (by_attention.sum() / by_all.sum()).clamp(max=1) ** 2
-    return trust * attended + (1 - trust) * even
 
 
 def spread_by(matrix, relevance):
@@ -187,8 +188,10 @@ def over_attention(found, relevance):
 
 def reached(found, finest, detached, temperature):
     depth = len(found)
-    start = trusted(found, detached)
-    start = over_attention(found, (start - start.mean()).clamp(min=0))
+    own, alike = evidence(found, finest, detached), by_all_alike(found, detached)
+    support = over_attention(found, (alike - alike.mean()).clamp(min=0))
+    start = (own - own.mean()).clamp(min=0) * (support / support.mean()) ** 2
+    start = over_attention(found, start)
     alike = 0
     for one in found[-max(1, round(depth / 3)) :]:
         lie = one.shares.any(-1)

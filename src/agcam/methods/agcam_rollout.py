@@ -13,7 +13,7 @@ from torch import Tensor
 from ..values import AttentionCall, Blocks, Grid, Method, ReadTrace
 from ..values.needs import Replay
 from .agcam_evidence import standard
-from .agcam_spread import BACKGROUND, CITE, above_mean, reached, signed_evidence
+from .agcam_spread import BACKGROUND, CITE, above_mean, signed_evidence, spread
 from .sums import chunks, over_blocks
 
 PASSED: Final = 5.0  # of a token's relevance, what attention alike to the read row's passes on
@@ -27,17 +27,17 @@ def agcam_rollout(trace: ReadTrace) -> Float[Tensor, "batch_target patch"]:
     the positive part of AGCAM's gradient at the read row, and P the sum of `p * alpha+` over
     blocks, heads and patches. A read row says which tokens were read; what they were made of is
     further down. The gradient at other rows would take a pass back through the whole model: that of
-    the read row stands for them. L_spread is the map of `agcam_spread` with
-    this e in the place of its own. For the order of patches, the least relevant first and last: see
+    the read row stands for them. L_spread is the map of `agcam_spread`
+    without support (s = 1). For the order of patches, the least relevant first and last: see
     docs/better-map.md.
     """
     found = trace.of_targets(lambda blocks: _both(tuple(blocks), trace))
     carried, evidence = rearrange(
         found, "batch (target two) patch -> two batch target patch", two=2
     )
-    reach = reached(trace, evidence=evidence).reshape(evidence.shape)
-    spread = above_mean(reach, BACKGROUND).sqrt()
-    total = 2 * standard(carried) + standard(spread) + standard(evidence)
+    reach = spread(above_mean(evidence), trace).reshape(evidence.shape)
+    outline = above_mean(reach, BACKGROUND).sqrt()
+    total = 2 * standard(carried) + standard(outline) + standard(evidence)
     return rearrange(total**3, "batch target patch -> (batch target) patch")
 
 

@@ -32,14 +32,17 @@ Rows = Callable[[], Iterator[tuple[slice, Tensor]]]
 def agcam_spread(
     trace: ReadTrace, *, temperature: float = TEMPERATURE, background: float = BACKGROUND
 ) -> Float[Tensor, "batch_target patch"]:
-    """`L = sqrt((V A e+ - 0.9 mean)+)` with evidence `e = sum of (t a + (1 - t) u) * alpha`.
+    """`L = sqrt((V A (s^2 e+) - 0.9 mean)+)`, `s = A c+`, `x+` what is above the mean of x.
 
-    e: attention a after softmax times AGCAM's gradient, with its sign, at the read row, summed
-    over heads and the last third of the blocks; e+ is what is above its mean over the patches (the
-    background): what speaks for the class more than the picture at large does.
-    t: how far attention is trusted; u is attention that goes to all keys alike.
-    `t = min(1, sum of a |alpha| / sum of u |alpha|)^2`: 1 where attention goes to what the class
-    depends on, less where most of it goes to patches that hold nothing, as registers do.
+    e: evidence, attention a after softmax times AGCAM's gradient alpha, with its sign, at the read
+    row, summed over heads and the last sixth of the blocks; e+ is what speaks for the class more
+    than the picture at large does (the mean over the patches).
+    c: the same, were attention alike to all patches, over the last third of the blocks. Each head
+    has the attention that what speaks for the class gets in it: `c = sum of k * alpha`,
+    `k = sum of a * max(0, alpha) / sum of max(0, alpha)`. It does not depend on what the class
+    token happens to attend to, nor on patches that take most attention and hold nothing, as
+    registers do.
+    s: support. Evidence counts as far as the patches that a patch attends to are of the class.
     A, V: each patch gets the mean of the evidence of the patches that it is linked to, a patch that
     all are linked to counting less: weights `w_ij / sum_i w_ij`, divided by their sum over j. In A
     w is the attention from patch i to patch j, mean over heads and the sixth of the blocks behind
@@ -54,50 +57,67 @@ def agcam_spread(
     return above_mean(reached(trace, temperature), background).sqrt()
 
 
-def reached(
+def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target patch"]:
+    """`V A (s^2 e+)`, as above; s in units of its mean, and 1 where no patch supports another."""
+    both = trace.of_targets(lambda blocks: _both(blocks, trace.grid))
+    evidence, alike = rearrange(both, "batch (target two) patch -> two batch target patch", two=2)
+    support = over_attention(above_mean(alike), trace)
+    mean = support.mean(-1, keepdim=True)
+    support = torch.where(mean > 0, support / mean, 1.0)
+    return spread(above_mean(evidence) * support.square(), trace, temperature)
+
+
+def spread(
+    relevance: Float[Tensor, "batch target patch"],
     trace: ReadTrace,
     temperature: float = TEMPERATURE,
-    evidence: Float[Tensor, "batch target patch"] | None = None,
 ) -> Float[Tensor, "batch_target patch"]:
-    """`V A e+`, as above: evidence (the trusted one), spread over what belongs together.
+    """`V A relevance`, as above: spread over what belongs together.
 
     What belongs together does not depend on the class: links are made once for all targets.
     """
-    if evidence is None:
-        evidence = trace.of_targets(lambda blocks: trusted_evidence(blocks, trace.grid))
     third = max(1, round(len(trace.calls) / 3))
     last, places = trace.calls[-third:], trace.places[-third:]
-    relevance = over_attention(above_mean(evidence), trace)
+    relevance = over_attention(relevance, trace)
     if places:
         pairs = zip(last, places, strict=True)
-        spread = links.spread(relevance, [links.likeness(*pair, temperature) for pair in pairs])
+        found = links.spread(relevance, [links.likeness(*pair, temperature) for pair in pairs])
     else:
         likeness = [partial(_likeness, call, trace.grid, temperature) for call in last]
-        spread = _spread(relevance, partial(_mean, likeness))
-    return rearrange(spread, "batch target patch -> (batch target) patch")
+        found = _spread(relevance, partial(_mean, likeness))
+    return rearrange(found, "batch target patch -> (batch target) patch")
 
 
-def trusted_evidence(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch patch"]:
-    """`e`, as above: by attention as far as it is trusted, else by attention to all keys alike."""
-    sums = over_blocks(
-        [_by_both(block, grid) for block in blocks[-max(1, round(len(blocks) / 3)) :]]
-    )
-    (attended, even), sizes = sums[:, :2].unbind(1), sums[:, 2:].sum(-1, keepdim=True)
-    trust = torch.where(sizes[:, 1] > 0, sizes[:, 0] / sizes[:, 1], 1.0).clamp(max=1) ** 2
-    return trust * attended + (1 - trust) * even
+def _both(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch_target two patch"]:
+    """`e` and `c`, of one pass back."""
+    sixth, third = (max(1, round(len(blocks) / part)) for part in (6, 3))
+    maps = [(signed([block], grid), _by_all_alike(block, grid)) for block in blocks[-third:]]
+    evidence = over_blocks([own for own, _ in maps[-sixth:]])
+    return torch.stack([evidence, over_blocks([alike for _, alike in maps])], dim=1)
 
 
-def _by_both(block: ReadBlock, grid: Grid) -> Float[Tensor, "batch 4 patch"]:
-    """`a alpha`, `u alpha`, and both of `|alpha|`, summed over heads."""
+def _by_all_alike(block: ReadBlock, grid: Grid) -> Float[Tensor, "batch patch"]:
+    """`k alpha` of one block, summed over heads; keys that a mask hides take no part."""
     attention = block.scores.softmax(-1)
-    open_to = (attention > MASKED).to(attention)
-    even = open_to / open_to.sum(-1, keepdim=True)
-    terms = [
-        reduce(weights * gradients, "batch head read token -> batch read token", "sum")
-        for gradients in (block.gradients, block.gradients.abs())
-        for weights in (attention, even)
-    ]
-    return block.on_grid(block.mean_of_rows(torch.stack(terms, 1)), grid)
+    gradients = block.gradients * (attention > MASKED)
+    favourable = gradients.relu() * _on_the_grid(block, grid)
+    whole = favourable.sum(-1, keepdim=True)
+    each = (attention * favourable).sum(-1, keepdim=True)
+    each = torch.where(whole > 0, each / whole, 0.0)
+    rows = reduce(each * gradients, "batch head read token -> batch read token", "sum")
+    return block.on_grid(block.mean_of_rows(rows), grid)
+
+
+def _on_the_grid(block: ReadBlock, grid: Grid) -> Float[Tensor, "batch 1 1 token"]:
+    """1 for each key that is a patch, 0 for other tokens and padding."""
+    items, keys = len(block.scores), block.scores.shape[-1]
+    if block.places is None:
+        patches = block.scores.new_zeros(items, keys)
+        patches[:, grid.places] = 1
+    else:
+        lie = block.places.weights[0].any(1).to(block.scores)
+        patches = block.places.by_item(lie.expand(items // block.places.items, -1))
+    return patches[:, None, None]
 
 
 def signed_evidence(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch patch"]:

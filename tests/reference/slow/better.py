@@ -38,7 +38,7 @@ def agcam_rollout(vit, picture, target):
     evidence, _, _ = parts(vit, picture, target)
     three = (
         carried_down(vit, picture, target),
-        np.sqrt(above_mean(reached(vit, picture, target, 0.2, evidence), 0.9)),
+        np.sqrt(above_mean(together(vit, picture, target, above_mean(evidence), 0.2), 0.9)),
         evidence,
     )
     return sum(w * (x - x.mean()) / x.std() for w, x in zip((2, 1, 1), three, strict=True)) ** 3
@@ -60,10 +60,16 @@ def carried_down(vit, picture, target, passed=5):
     return relevance[1:]
 
 
-def reached(vit, picture, target, temperature, evidence=None):
-    """Evidence, if not given the trusted one, spread by attention, then by likeness of values."""
+def reached(vit, picture, target, temperature):
+    """Evidence as far as it is supported, spread by attention, then by likeness of values."""
+    evidence, attention, _ = parts(vit, picture, target)
+    support = spread(attention, above_mean(by_all_alike(vit, picture, target)))
+    relevance = above_mean(evidence) * (support / support.mean()) ** 2
+    return together(vit, picture, target, relevance, temperature)
+
+
+def together(vit, picture, target, relevance, temperature):
     _, attention, values = parts(vit, picture, target)
-    evidence = trusted(vit, picture, target) if evidence is None else evidence
     likeness = 0.0
     for value in values:
         tokens = np.concatenate([head[1:] for head in value], axis=1)
@@ -74,21 +80,20 @@ def reached(vit, picture, target, temperature, evidence=None):
                 cosine[i, j] = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
         np.fill_diagonal(cosine, -1)
         likeness = likeness + softmax(cosine / temperature)
-    return spread(likeness, spread(attention, above_mean(evidence)))
+    return spread(likeness, spread(attention, relevance))
 
 
-def trusted(vit, picture, target):
-    """By attention where it finds more than looking at all tokens alike would, else by both."""
+def by_all_alike(vit, picture, target):
+    """What patches would add, had all of a head the attention that its favourable ones get."""
     attentions, depth = [softmax(s) for s in vit.run(picture)[0]], vit.depth
-    attended = even = found = usual = 0.0
+    total = 0.0
     for block in range(depth - max(1, round(depth / 3)), depth):
         alphas = alpha_of(vit, picture, target, block)
         for row, alpha in zip(attentions[block][:, 0], alphas, strict=True):
-            attended, even = attended + row * alpha, even + alpha / len(row)
-            found += sum(abs(row[j] * alpha[j]) for j in range(1, len(row)))
-            usual += sum(abs(alpha[j]) / len(row) for j in range(1, len(row)))
-    trust = min(1, found / usual) ** 2
-    return (trust * attended + (1 - trust) * even)[1:]
+            favourable = [j for j in range(1, len(row)) if alpha[j] > 0]
+            if favourable:
+                total = total + np.average(row[favourable], weights=alpha[favourable]) * alpha
+    return total[1:]
 
 
 def parts(vit, picture, target, step=1e-5):
