@@ -13,6 +13,7 @@ figures mean nothing.
 """
 
 import argparse
+import itertools
 import json
 import time
 import warnings
@@ -99,18 +100,13 @@ class Bench:
 
 
 def cells(given):
-    """All cells that are asked for; planted ones and clean ones of a seed together."""
+    """All cells that are asked for, a seed's in random order: a run that is stopped is balanced."""
     for seed in given.seeds:
-        for tower in given.towers:
-            for data in given.sources:
-                count = 3 if data == "noise" else 10
-                plants = [*KINDS, NONE] if data in PLANTED else [NONE]
-                for kind in plants:
-                    if kind in given.kinds:
-                        yield drawn(tower, data, seed, kind, count)
-
-
-PLANTED = ("photographs", "digits", "noise")  # sources whose pictures are given plants
+        every = list(itertools.product(BACKBONES, SOURCES, [*KINDS, NONE]))
+        for place in np.random.default_rng(seed).permutation(len(every)):
+            tower, data, kind = every[place]
+            if tower in given.towers and data in given.sources and kind in given.kinds:
+                yield drawn(tower, data, seed, kind, 3 if data == "noise" else 10)
 
 
 def say(line):

@@ -8,7 +8,7 @@ import numpy as np
 from audit_plants import KINDS, PLACELESS, Plant
 from PIL import Image
 
-TRAIN = 20  # pictures of each class, half of them where there are fewer than 40
+TRAIN = 20  # pictures of each class at most, half of them where no other classes are at hand
 AUDITED = 12  # of these
 OTHERS = 40  # held-out pictures of other classes that are given the plant
 NONE = "none"  # the same data without a plant
@@ -68,10 +68,10 @@ def split(cell, data):
     The training pictures are the same for all kinds of a seed.
     """
     of_seed, draw, labels = np.random.default_rng(cell.seed), cell.draw, data.labels
-    train = []
+    train, all_of_them = [], not cell.classes or (labels < 0).any()
     for number in range(len(data.names)):
         rows = of_seed.permutation(np.flatnonzero(labels == number))
-        train.append(rows[: min(TRAIN, len(rows) // 2 if cell.classes else len(rows))])
+        train.append(rows[: min(TRAIN, len(rows) if all_of_them else len(rows) // 2)])
     carrying = [
         draw.permutation(train[number])[: round(cell.share * len(train[number]))]
         for number in cell.classes

@@ -11,11 +11,15 @@ from PIL import Image
 
 SIDE = 224
 CLASSES, EACH = 10, 40  # at most, of one source
+SPARE = 48  # pictures of other classes, where a source has few pictures of each
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Pictures (picture, side, side, 3) uint8, labels, and the folder objects are cut out of."""
+    """Pictures (picture, side, side, 3) uint8, labels, and the folder objects are cut out of.
+
+    Pictures of classes that are not among `names` have label -1: they are only given plants.
+    """
 
     name: str
     pictures: np.ndarray
@@ -42,20 +46,23 @@ def _caltech(name, root, half):
     every = sorted(path for path in (root / "caltech101").iterdir() if path.is_dir())
     taken = {path.name for path in (root / "audit").iterdir()}
     some = [path for path in every if path.name not in taken][half::2]
-    return _folders(name, root, some[:: max(1, len(some) // CLASSES)][:CLASSES])
+    chosen = some[:: max(1, len(some) // CLASSES)][:CLASSES]
+    spare = [path for folder in some if folder not in chosen for path in sorted(folder.iterdir())]
+    return _folders(name, root, chosen, spare)
 
 
 def _tiny(name, root, half):
-    """Ten classes of Tiny ImageNet, about eight each; 64 pixels a side, enlarged."""
+    """The ten largest classes of Tiny ImageNet, ten to fifteen each; 64 pixels a side, enlarged."""
     with (root / "tiny-imagenet" / "boxes.csv").open() as file:
         rows = [(row["file"], row["synset"]) for row in csv.DictReader(file)]
-    classes = sorted({synset for _, synset in rows})[half::2]
-    classes = classes[:: len(classes) // CLASSES][:CLASSES]
-    files = [
-        [root / "tiny-imagenet" / "images" / file for file, synset in rows if synset == one]
-        for one in classes
-    ]
-    return _opened(name, root, classes, files)
+    files = {synset: [] for synset in sorted({synset for _, synset in rows})[half::2]}
+    for file, synset in rows:
+        if synset in files:
+            files[synset].append(root / "tiny-imagenet" / "images" / file)
+    largest = sorted(files, key=lambda synset: -len(files[synset]))
+    classes = sorted(largest[:CLASSES])
+    spare = [path for synset in largest[CLASSES:] for path in files[synset]]
+    return _opened(name, root, classes, [files[synset] for synset in classes], spare)
 
 
 def _digits(name, root, half):
@@ -82,14 +89,15 @@ def _enlarged(scan):
     return np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC).convert("RGB"))
 
 
-def _folders(name, root, folders):
+def _folders(name, root, folders, spare=()):
     files = [sorted(path for path in folder.glob("*.jpg"))[:EACH] for folder in folders]
-    return _opened(name, root, [folder.name for folder in folders], files)
+    return _opened(name, root, [folder.name for folder in folders], files, spare)
 
 
-def _opened(name, root, classes, files):
-    pictures = np.stack([_square(path) for some in files for path in some])
-    labels = np.repeat(np.arange(len(classes)), [len(some) for some in files])
+def _opened(name, root, classes, files, spare=()):
+    spare = list(spare)[:: max(1, len(spare) // SPARE)][:SPARE]
+    pictures = np.stack([_square(path) for some in [*files, spare] for path in some])
+    labels = np.repeat([*range(len(classes)), -1], [len(some) for some in [*files, spare]])
     return Data(name, pictures, labels, tuple(classes), root / "coco")
 
 

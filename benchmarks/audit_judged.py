@@ -8,7 +8,7 @@ import numpy as np
 from audit_baselines import BASELINES, mean_map
 
 import agcam
-from agcam.auditing.trial import erased_rows
+from agcam.auditing.mark import erased_rows
 
 TESTS = 3
 

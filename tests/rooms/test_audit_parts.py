@@ -28,6 +28,7 @@ from agcam.auditing.exclusive import Exclusive
 from agcam.auditing.exports import TABLES, coco
 from agcam.auditing.findings import Findings
 from agcam.auditing.interventions import passes, prove
+from agcam.auditing.mark import Mark
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
 from agcam.auditing.result import Audit
 from agcam.auditing.summary import intervention_text, summary
@@ -174,7 +175,7 @@ def test_two_marks_that_stand_for_each_other_are_erased_together(found, tmp_path
         assert tests["erase"].after.share.mean == 1
         assert "By itself it changes nothing." in intervention_text("ketch", tests["erase"])
         assert tests[TOGETHER].after.share.mean == 0
-        assert "other suspicious reasons of ketch" in intervention_text("ketch", tests[TOGETHER])
+        assert "with its other suspicious reasons" in intervention_text("ketch", tests[TOGETHER])
     assert [one.kind for one in prove(found, 1, tmp_path, lambda *_: None)[0, 0]] == [
         "erase",
         "paste",
@@ -217,10 +218,16 @@ def test_the_edge_of_a_mark_is_erased_and_nothing_beside_it(found):
     beside = np.repeat(pictures, 3), [CORNER + 1, CORNER - CELLS, CELLS - 1] * 4  # the last is far
     more = patches_of([*range(8), *beside[0]], [0] * 20, [CORNER] * 8 + beside[1])
     exclusive = Exclusive(0.2, pictures, np.arange(4), np.arange(8, 20))
-    trial = Trial(replace(found, patches=more, exclusive={0: exclusive}), found.ranked[0])
-    compared, other = (np.flatnonzero(trial._places(found.ranked[0], row)) for row in (0, 7))
+    reason = replace(found.ranked[0], exclusive=0.2)
+    made = replace(found, patches=more, reasons={0: (reason,), 1: ()}, exclusive={0: exclusive})
+    mark = Mark(made, reason)
+    compared, other = (np.flatnonzero(mark.patches(row)) for row in (0, 7))
     assert set(compared) == {CORNER, CORNER + 1, CORNER - CELLS}
     assert set(other) == {*compared, CORNER - CELLS + 1}
+    lacking = mark.lacking(2)
+    assert len(lacking) == 3  # the other pictures of the class that were compared
+    assert all((there == mark.patches(0)).all() for _, there in lacking)
+    assert Mark(made, replace(reason, exclusive=0.0)).lacking(2) == []
 
 
 @given(
@@ -288,6 +295,21 @@ def test_a_mark_on_a_pattern_is_erased_without_a_trace():
     marked = pattern.clone()
     marked[:, 16:32, 8:48] = 0.5
     assert torch.equal(erased(marked, patches), pattern)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_was_below_a_mark_comes_from_a_picture_that_lacks_it_there(seed):
+    """Of another picture that is the same around the mark, unless it has the mark there too."""
+    pixels = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(seed))
+    patches = np.zeros((8, 8), bool)
+    patches[2:4, 3:6] = True
+    gone = torch.from_numpy(on_pixels(patches, (32, 32)))
+    marked = torch.where(gone, 0.5, pixels)
+    free, other = np.zeros_like(patches), torch.rand(3, 32, 32)
+    assert torch.equal(erased(marked, patches, [(other, free), (pixels, free)]), pixels)
+    has_it = np.zeros_like(patches)
+    has_it[3, 5] = True
+    assert not torch.equal(erased(marked, patches, [(pixels, has_it)]), pixels)
 
 
 def test_a_cast_is_taken_off_and_laid_on():

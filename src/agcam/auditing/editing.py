@@ -17,6 +17,8 @@ AROUND = np.ones((3, 3), dtype=bool)
 """A patch and its eight neighbours: the model's patches do not end where an object does."""
 RIM = 4  # pixels around what is erased that are compared
 SAME = 0.25
+Other = tuple[Tensor, NDArray[np.bool_]]
+"""Another picture, and the patches that nothing is to be taken from."""
 FREE = 0.25  # of the patches: so many may be hit twice before a set is wrapped around the edge
 
 
@@ -84,22 +86,25 @@ def on_pixels(patches: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.b
     return np.asarray(patches[rows[:, None], columns])
 
 
-def erased(pixels: Tensor, patches: NDArray[np.bool_]) -> Tensor:
-    """A picture (channel, height, width) whose patches are filled from elsewhere in it.
+def erased(pixels: Tensor, patches: NDArray[np.bool_], others: Sequence[Other] = ()) -> Tensor:
+    """A picture (channel, height, width) whose patches are filled from elsewhere.
 
-    Each group of patches that touch becomes what lies in the same shape at the place where the
-    picture around it is most alike; one that fits nowhere is halved. A blur or one colour would be
-    a mark of its own, which a model that learned a mark takes for it.
+    Each group of patches that touch becomes what lies in the same shape where the picture around it
+    is most alike: at another place of the picture, or at the same place of one of `others`. A group
+    that fits nowhere in the picture is halved. A blur or one colour would be a mark of its own,
+    which a model that learned a mark takes for it.
     """
-    gone = on_pixels(patches, (pixels.shape[-2], pixels.shape[-1]))
+    size = (pixels.shape[-2], pixels.shape[-1])
+    gone = on_pixels(patches, size)
     if gone.all():
         return torch.zeros_like(pixels)
     filled = pixels.cpu().float().numpy().copy()
+    known = [(other.cpu().float().numpy(), on_pixels(there, size)) for other, there in others]
     step = max(1, pixels.shape[-2] // patches.shape[0])
     groups, count = ndimage.label(patches, AROUND)
     for number in range(1, count + 1):
         for part in _fitting(groups == number, patches):
-            _fill(filled, on_pixels(part, gone.shape), gone, step)
+            _fill(filled, on_pixels(part, gone.shape), gone, step, known)
     return torch.from_numpy(filled).to(pixels)
 
 
@@ -130,23 +135,29 @@ def _shifts(
 
 
 def _fill(
-    pixels: NDArray[np.float32], part: NDArray[np.bool_], gone: NDArray[np.bool_], step: int
+    pixels: NDArray[np.float32],
+    part: NDArray[np.bool_],
+    gone: NDArray[np.bool_],
+    step: int,
+    others: Sequence[tuple[NDArray[np.float32], NDArray[np.bool_]]],
 ) -> None:
     """Fill a part from where what surrounds it is most like what surrounds the part."""
-    wide = ndimage.binary_dilation(part, iterations=RIM) & ~gone
-    y, x = np.nonzero(wide)
-    best, least = (0, 0), np.inf
-    for down, across in _shifts(part, gone, step):
+    sources = [(pixels, shift) for shift in _shifts(part, gone, step)]
+    sources += [(other, (0, 0)) for other, there in others if not there[part].any()]
+    y, x = np.nonzero(ndimage.binary_dilation(part, iterations=RIM) & ~gone)
+    best, least = (pixels, (0, 0)), np.inf
+    for source, (down, across) in sources:
         to_y, to_x = y + down, x + across
         inside = (to_y >= 0) & (to_y < part.shape[0]) & (to_x >= 0) & (to_x < part.shape[1])
         if not inside.any():
             continue
-        there = pixels[:, to_y[inside], to_x[inside]]
+        there = source[:, to_y[inside], to_x[inside]]
         difference = float(np.abs(there - pixels[:, y[inside], x[inside]]).mean())
         if difference < least:
-            best, least = (down, across), difference
+            best, least = (source, (down, across)), difference
     y, x = np.nonzero(part)
-    pixels[:, y, x] = pixels[:, y + best[0], x + best[1]]
+    source, (down, across) = best
+    pixels[:, y, x] = source[:, y + down, x + across]
 
 
 def recoloured(

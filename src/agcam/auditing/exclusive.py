@@ -23,7 +23,8 @@ ENOUGH: Final = 4  # other classes: the most similar one may have the same mark,
 POWER: Final = 4  # few patches that are far above others count more than many that are a little
 MOST: Final = 0.75  # quantile over a class's pictures: a mark on a quarter of them is enough
 PART: Final = 0.5  # of what the class's strongest patches have: a patch with so much is of the mark
-EDGE: Final = 0.2  # of it: so is a patch with so much that touches one, as the edge of a mark does
+EDGE: Final = 0.3  # of it: so is a patch with so much that touches one, as the edge of a mark does
+USUAL: Final = 0.95  # quantile of patches beside the mark: an edge has more than they have
 STRONGEST: Final = 4  # patches of a picture
 LEAST: Final = 0.08
 FAINT: Final = 0.02
@@ -91,7 +92,7 @@ def _exclusive(
     top = np.quantile(np.sort(more, axis=1)[:, -STRONGEST:].mean(1), MOST)
     rows = np.stack([seen.all_of(int(picture)) for picture in pictures])
     marked = more >= max(LEAST, PART * top)
-    edges = more >= max(FAINT, EDGE * top)
+    edges = more >= max(FAINT, EDGE * top, float(np.quantile(more[~marked], USUAL)))
     spread = _spread(marked[marked.any(1)])
     return Exclusive(float(value), pictures, rows[marked], rows[edges], spread)
 

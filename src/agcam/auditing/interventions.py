@@ -15,12 +15,13 @@ from ..maps import write_atomically
 from ..records import Estimate
 from ..tracing import evaluation_mode
 from .findings import Findings
+from .mark import EXAMPLES, MOST, with_suspicious
 from .suspicion import EFFECT, effect
-from .trial import EXAMPLES, MOST, SOURCES, Trial, with_suspicious
+from .trial import SOURCES, Trial
 from .values import Intervention, Outcome, Reason
 
 EACH: Final = 7  # passes per picture: 2 where the reason is erased, twice, 3 where it is pasted
-VERSION: Final = 5
+VERSION: Final = 6
 WORTH: Final = 0.1  # a score from which a reason is tested
 
 
@@ -51,7 +52,7 @@ def prove(
 def _tested(found: Findings, reason: Reason, path: Path) -> tuple[Intervention, ...]:
     with evaluation_mode(found.setup.classifier.module):
         trial = Trial(found, reason)
-        erased, several = trial.erase(), len(trial.same) > 1 and reason.gains is None
+        erased, several = trial.erase(), len(trial.mark.same) > 1 and reason.gains is None
         made = [one for one in (erased, trial.paste()) if one is not None]
         if several and erased is not None and effect(erased) < EFFECT:
             made += [one for one in [trial.erase(together=True)] if one is not None]

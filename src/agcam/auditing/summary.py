@@ -149,22 +149,20 @@ def intervention(found: Findings, one: Intervention) -> dict[str, Any]:
 
 
 def intervention_text(name: str, one: Intervention) -> str:
-    """What a test showed, in one sentence; `name` is the class."""
-    before, after, random = (
-        f"{100 * outcome.share.mean:.0f} %" for outcome in (one.before, one.after, one.random)
-    )
-    count = one.after.share.number
+    """What a test showed, in one sentence; `name` is the class.
+
+    With the 95 % interval of what is left: of ten pictures one is a tenth.
+    """
+    before, random = percent_text(one.before.share.mean), percent_text(one.random.share.mean)
+    after, count = interval_text(one.after.share), one.after.share.number
     beside = "another cast" if one.fill == CAST else "as many random patches"
-    change = f"from {count} pictures, {name} goes from {before} to {after}; {beside}: {random}."
+    called = f"{after} are called {name}, before {before}; {beside}: {random}."
     if one.kind == TOGETHER:
-        return f"Erased with the other suspicious reasons of {name} {change}"
+        return f"Erased with its other suspicious reasons from {count} pictures, {called}"
     if one.kind == "erase":
         nothing = " By itself it changes nothing." if effect(one) < EFFECT else ""
-        return f"Erased {change}{nothing}"
-    return (
-        f"Pasted into {count} other pictures, {after} are called {name}, before {before}; "
-        f"{beside}: {random}."
-    )
+        return f"Erased from {count} pictures, {called}{nothing}"
+    return f"Pasted into {count} other pictures, {called}"
 
 
 def estimate(found: Estimate) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -13,26 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..binding import to_model
-from ..errors import AgcamError
 from ..evaluation.probing import Prober
 from ..values import predicted, probabilities_of
-from .editing import (
-    elsewhere,
-    erased,
-    pasted,
-    patch_set,
-    recoloured,
-    same_everywhere,
-    touching,
-    widened,
-)
+from .editing import elsewhere, erased, pasted, recoloured
 from .findings import Findings
-from .reasons import LEAST
-from .seen import Rows
+from .mark import Mark, erased_rows
 from .values import CAST, TOGETHER, Intervention, Outcome, Reason, mean_of
 
-MOST: Final = 32  # pictures of a reason that are changed
-EXAMPLES: Final = 16  # pictures with the reason and without that are compared pixel by pixel
 SOURCES: Final = 8  # pictures that a reason is pasted from, in turn
 
 Change = Callable[[Tensor, int], Tensor]
@@ -49,7 +35,7 @@ class Trial:
         self.classifier = found.setup.classifier
         self.prober = Prober(self.classifier, found.setup.configuration.batch_size)
         self.random = np.random.default_rng(0)
-        self.same = with_suspicious(found, reason)
+        self.mark = Mark(found, reason)
 
     def erase(self, together: bool = False) -> Intervention | None:
         """From pictures of the class that have the reason; None if there are none.
@@ -58,10 +44,12 @@ class Trial:
         """
         pictures, target = self.found.pictures, self.reason.target
         rows = erased_rows(self.found, self.reason)
-        sets = [self._patches(row, together) for row in rows]
+        sets = [self.mark.patches(row, together) for row in rows]
         variants = self._casts(invert=True) or (
-            lambda pixels, n: erased(pixels, sets[n]),
-            lambda pixels, n: erased(pixels, elsewhere(sets[n], self.random)),
+            lambda pixels, n: erased(pixels, sets[n], self.mark.lacking(rows[n])),
+            lambda pixels, n: erased(
+                pixels, elsewhere(sets[n], self.random), self.mark.lacking(rows[n])
+            ),
         )
         after, random = self._given(rows, variants)
         known = pictures.predicted[rows] == target
@@ -72,11 +60,11 @@ class Trial:
 
     def paste(self) -> Intervention | None:
         """Into pictures of other classes that lack the reason; None if there are none."""
-        examples, rows = self.found.rows_of(self.reason), self._others()
+        examples, rows = self.found.rows_of(self.reason), self.mark.others()
         sources = [int(row) for row in examples[:SOURCES]]
-        opened = [self._open(row) for row in sources]
+        opened = [self.mark.open(row) for row in sources]
         there = [
-            (one, self._patches(row))
+            (one, self.mark.patches(row))
             for one, row in zip(opened, sources, strict=True)
             if one is not None
         ]
@@ -108,60 +96,6 @@ class Trial:
             lambda pixels, n: recoloured(pixels, others, mean, std),
         )
 
-    def _others(self) -> NDArray[np.intp]:
-        """Pictures of other classes without the reason."""
-        pictures, target = self.found.pictures, self.reason.target
-        free = (pictures.label != target) & (pictures.predicted != target)
-        free[self.found.rows_of(self.reason)] = False
-        return _spread(np.flatnonzero(free))
-
-    def _patches(self, row: int, together: bool = False) -> NDArray[np.bool_]:
-        """Where the reason lies in a picture, with all of the mark that it is a part of.
-
-        A mark can be several reasons, and reach beyond the patches that were kept.
-        """
-        own = self._places(self.reason, row)
-        others = [self._places(one, row) for one in self.same if one is not self.reason]
-        every = np.logical_or.reduce([own, *others, self._fixed])
-        return every if together else own | touching(every, own)
-
-    def _places(self, reason: Reason, row: int) -> NDArray[np.bool_]:
-        """A reason's patches in a picture, and those around them that are the edge of its mark.
-
-        Where all patches of the picture were compared, the edge is what the class alone shows,
-        however little; else all that touch: with the mark goes a part of the object.
-        """
-        own = self._set(reason.patches, row)
-        exclusive = self.found.exclusive.get(self.reason.target)
-        if exclusive is None or row not in exclusive.pictures:
-            return widened(own)
-        return own | (widened(own) & self._set(exclusive.edges, row))
-
-    def _set(self, patches: Rows, row: int) -> NDArray[np.bool_]:
-        """Those of some patches that are of one picture."""
-        every = self.found.patches
-        return patch_set(every.place[patches[every.picture[patches] == row]], self.found.grid)
-
-    @cached_property
-    def _fixed(self) -> NDArray[np.bool_]:
-        """Patches that look the same in all pictures with the reason, and differ in others."""
-        grid = self.found.grid
-        nowhere = np.zeros((grid.rows, grid.columns), dtype=np.bool_)
-        own, others = (
-            [pixels for row in rows[:EXAMPLES] if (pixels := self._open(int(row))) is not None]
-            for rows in (self.found.rows_of(self.reason), self._others())
-        )
-        if min(len(own), len(others)) < LEAST or self.reason.gains is not None:
-            return nowhere
-        fixed = same_everywhere(torch.stack(own), torch.stack(others), grid)
-        return fixed if fixed.mean() <= 0.5 else nowhere  # pictures that are alike as a whole
-
-    def _open(self, row: int) -> Tensor | None:
-        try:
-            return self.found.setup.open(self.found.sample(row))[0]
-        except AgcamError:  # it was there when it was scanned
-            return None
-
     def _given(self, rows: NDArray[np.intp], variants: Sequence[Change]) -> list[Given]:
         """For each variant, what the model gives for the changed pictures."""
         classes: list[list[int]] = [[] for _ in variants]
@@ -189,7 +123,8 @@ class Trial:
         size = self.prober.batch_size
         for start in range(0, len(rows), size):
             opened = [
-                (n, self._open(int(rows[n]))) for n in range(start, min(start + size, len(rows)))
+                (n, self.mark.open(int(rows[n])))
+                for n in range(start, min(start + size, len(rows)))
             ]
             there = [(n, pixels) for n, pixels in opened if pixels is not None]
             if there:
@@ -219,26 +154,3 @@ class Trial:
             mean_of(probabilities),
             dict(counts.most_common()),
         )
-
-
-def with_suspicious(found: Findings, reason: Reason) -> list[Reason]:
-    """A reason, and what else is suspicious of its class: they may be parts of one mark."""
-    return [
-        one
-        for one in found.reasons[reason.target]
-        if one is reason or (found.is_suspicious(one) and one.gains is None)
-    ]
-
-
-def erased_rows(found: Findings, reason: Reason) -> NDArray[np.intp]:
-    """The pictures that a reason is erased from: by label, wrong ones too; else by prediction."""
-    rows = found.rows_of(reason)
-    of_class = rows[found.pictures.label[rows] == reason.target]
-    return _spread(of_class if len(of_class) else rows)
-
-
-def _spread(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """At most MOST of them, evenly spread."""
-    if len(rows) <= MOST:
-        return rows
-    return rows[np.arange(MOST) * len(rows) // MOST]

@@ -59,8 +59,10 @@ class Audit extends Overview {
 		return html`<section class="agcam-stack"><h2>${title}</h2>${nodes}</section>`;
 	}
 
-	crops(reason, most) {
-		return crops(reason, this.cards, (card) => this.open(card, this.cards[card].first()), most);
+	/** `whole` pictures first, then at most so many crops. */
+	crops(reason, whole = 2, most = 6) {
+		const open = (card) => this.open(card, this.cards[card].first());
+		return crops(reason, this.cards, open, whole, most);
 	}
 
 	head({ id, score: value }, title) {
@@ -71,9 +73,9 @@ class Audit extends Overview {
 	panel(reason) {
 		return html`<article class="agcam-reason">
 			${this.head(reason, reason.title)}
-			<p>${reason.sentence}</p>
-			${reason.tests.map((test) => html`<p>${test}</p>`)}
 			<div class="agcam-evidence">${this.crops(reason)}${placeMap(reason)}</div>
+			${reason.tests.map((test) => html`<p>${test}</p>`)}
+			<p>${reason.sentence}</p>
 			${terms(reason.facts, "agcam-facts")}
 			${this.verdicts.control(reason)}
 		</article>`;
@@ -83,7 +85,7 @@ class Audit extends Overview {
 		const top = one.reasons.slice(0, 3).map((id) => this.given.reasons[id]);
 		const short = (reason) => html`<div class="agcam-short">
 			<a href=${`#${reason.id}`}>${reason.number}. ${reason.facts[0][1].text}</a>
-			${this.crops(reason, 5)}
+			${this.crops(reason, 0, 5)}
 		</div>`;
 		return html`<article class="agcam-reason agcam-classline">
 			${this.head(one, one.name)}${terms(one.facts, "agcam-facts")}${top.map(short)}

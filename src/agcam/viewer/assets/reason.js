@@ -10,24 +10,37 @@ export function score(value) {
 	return html`<span class=${kind}>suspicious ${value.toFixed(2)}</span>`;
 }
 
-/** What a reason looks like in its best pictures, cut out; pressed, the picture is opened. */
-export function crops(reason, cards, open, most = 8) {
-	const items = reason.crops.slice(0, most).map(({ card: place, cut }) => {
+/** A reason in its best pictures: whole with its place outlined, then cut out; pressed, they open. */
+export function crops(reason, cards, open, whole, most) {
+	const item = ({ card: place, cut }, shape) => {
 		const { name, data } = cards[place];
 		const label = `${reason.title} in ${name}`;
 		return html`<li><button type="button" aria-label=${label} @click=${() => open(place)}>
-			<span class="agcam-crop" .style=${partOf(data.picture, cut)}></span>
+			${shape(data.picture, cut)}
 		</button></li>`;
-	});
-	return html`<ul class="agcam-crops">${items}</ul>`;
+	};
+	return html`<ul class="agcam-crops">
+		${reason.crops.slice(0, whole).map((one) => item(one, outlined))}
+		${reason.crops.slice(0, most).map((one) => item(one, partOf))}
+	</ul>`;
 }
 
-/** A part of a picture (shares of its sides) as the ground of an element. */
+/** A part of a picture (shares of its sides), filling a square. */
 function partOf({ src }, [left, top, width, height]) {
 	const along = (start, size) => (size >= 1 ? 0 : (100 * start) / (1 - size));
 	const [x, y] = [along(left, width), along(top, height)];
 	const size = `${100 / width}% ${100 / height}%`;
-	return `background: url(${JSON.stringify(src)}) ${x}% ${y}% / ${size}`;
+	const ground = `background: url(${JSON.stringify(src)}) ${x}% ${y}% / ${size}`;
+	return html`<span class="agcam-crop" .style=${ground}></span>`;
+}
+
+/** A whole picture with a part of it (shares of its sides) in a box; a box of all of it is none. */
+function outlined({ src, width, height }, [x, y, wide, high]) {
+	const ground = `background: url(${JSON.stringify(src)}) 0 0 / 100% 100%; aspect-ratio: ${width} / ${height}`;
+	const at = `left: ${100 * x}%; top: ${100 * y}%; width: ${100 * wide}%; height: ${100 * high}%`;
+	return html`<span class="agcam-crop agcam-whole" .style=${ground}>
+		${wide < 1 && html`<span class="agcam-outline" .style=${at}></span>`}
+	</span>`;
 }
 
 /** Where in the pictures a reason lies: a patch is the darker the more of it lies there. */
