@@ -24,10 +24,10 @@ from agcam.errors import DataSetError
 from agcam.maps import MaskRule, instances, union
 
 TRIED = [
-    MaskRule(round(start, 3), round(start - fall, 3), peak=peak)  # an improbable class, a certain
-    for peak in (0, 0.01, 0.02)
+    MaskRule(round(start, 3), round(start - fall, 3), reach=reach)  # an improbable class, a certain
+    for reach in (0, 0.1, 0.125, 0.15, 0.2)
     for start in np.arange(0.4, 0.8, 0.05)
-    for fall in (0, 0.1, 0.15, 0.2, 0.25, 0.3)
+    for fall in (0, 0.15, 0.2, 0.25, 0.3, 0.35)
 ]
 
 
@@ -92,7 +92,7 @@ def run(given):
             draws = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
             low, high = np.quantile(draws, (0.025, 0.975))
             print(
-                f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, peak {rule.peak:g}, "
+                f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, reach {rule.reach:g}, "
                 f"{len(values)} questions in {len(by_picture)} pictures, "
                 f"mean IoU {np.mean(values):.3f} "
                 f"({low:.3f} to {high:.3f}), pixel AP {np.mean(precision):.3f}"

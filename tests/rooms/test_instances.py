@@ -1,5 +1,7 @@
 """From maps to objects: one rule, nothing where the model saw nothing or the map shows nothing."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,12 +52,41 @@ def test_the_more_probable_the_class_the_larger_its_object():
     sizes = [union(instances(values, RULE, share), values.shape).sum() for share in shares]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) == 5
-    for share, threshold in ((0, RULE.threshold), (None, 0.575), (1, RULE.certain)):
-        assert RULE.threshold_at(share) == pytest.approx(threshold)
+    for share, threshold in ((0, RULE.threshold), (None, 0.55), (1, RULE.certain)):
+        assert RULE.expected(share) == pytest.approx(threshold)
     fixed = mask_rule(0.25)
-    assert {fixed.threshold_at(share) for share in shares} == {0.25}
+    assert {fixed.expected(share) for share in shares} == {0.25}
     assert "improbable" in RULE.manifest["text"]
     assert "improbable" not in fixed.manifest["text"]
+
+
+def test_an_object_ends_where_few_pixels_lie():
+    """A slope that the expected threshold would cut is kept whole, on both of its sides."""
+    values = np.random.default_rng(0).uniform(0, 0.35, (40, 40))
+    values[5:25, 5:25] = np.linspace(0.55, 1, 400).reshape(20, 20)
+    assert union(instances(values, RULE, 0.0), values.shape).sum() == 400
+    values = np.random.default_rng(0).uniform(0, 0.62, (40, 40))
+    values[5:25, 5:25] = 1
+    assert union(instances(values, RULE, 1.0), values.shape).sum() == 400
+
+
+def counted(values, rule, probability):
+    """The threshold by its definition, one level and one pixel at a time."""
+    bins, costs = [min(int(value * 100), 99) for value in values], []
+    for level in range(100):
+        around = [min(max(level + step, 0), 99) for step in range(-10, 11)]  # the ends go on
+        share = sum(bins.count(one) for one in around) / len(bins)
+        distance = ((level + 0.5) / 100 - rule.expected(probability)) / rule.reach
+        costs.append((share + 0.002) * math.exp(distance**2 / 2))
+    return costs
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.none() | st.floats(0, 1))
+def test_the_threshold_is_the_least_crowded_near_the_expected_one(values, probability):
+    found = RULE.threshold_of(np.array(values), probability)
+    costs = counted(values, RULE, probability)
+    assert costs[math.floor(found * 100)] == pytest.approx(min(costs))
+    assert mask_rule(0.3).threshold_of(np.array(values), probability) == 0.3
 
 
 def test_a_peak_does_not_hide_the_object_that_it_stands_on():

@@ -136,7 +136,7 @@ class ShownMaps:
     ) -> list[Instance]:
         """The objects that a map shows, each with box, mask and score; the highest score first.
 
-        One rule for all methods, found on tuning pictures (decision 28); instances that touch in
+        One rule for all methods, found on tuning pictures (decision 87); instances that touch in
         the map are one object. A constant map shows none. In a clip an object goes on from frame to
         frame, and `by_frame` has its boxes; of a sound pixels are those of its spectrogram's
         picture, and `Sound.region` gives seconds and Hz.

@@ -18,6 +18,9 @@ Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
 FLAT: Final = 1e-5  # of a map's highest value: a smaller range is rounding
+LEVELS: Final = 100  # thresholds among which a map's own is found
+AROUND: Final = 0.1  # of a map's range: as near values are counted on both sides of a level
+FEW: Final = 0.002  # of the pixels: a level with fewer is no emptier
 
 
 @dataclass(frozen=True)
@@ -25,43 +28,66 @@ class MaskRule:
     """How a map becomes objects; found on tuning pictures, the same for all methods.
 
     Relevance below zero counts as zero. A pixel belongs to an object if its relevance is above a
-    threshold, 0 being the lowest of the map and 1 its top: `threshold` where the class is
-    improbable, `certain` where its probability is 1, in proportion between; a class that the model
-    is sure of fills more of the picture. The top is what `peak` of the pixels exceed, but at least
-    half of the way from the lowest to the highest: methods differ in how high their peaks are, and
-    peaks state nothing of an object's edge. Pixels that touch make one object, whose holes are
-    filled. An object with less than `least` of the largest one's pixels is dropped. What the model
-    never saw belongs to none, and a map without a range has none.
+    threshold, 0 being the lowest of the map and 1 its top. It is expected at `threshold` where the
+    class is improbable, at `certain` where its probability is 1, in proportion between; a class
+    that the model is sure of fills more of the picture. A map's own threshold is where few of its
+    pixels lie, near the expected one (within about `reach`): there an edge is steep, and the mask
+    depends least on the threshold. The top is what `peak` of the pixels exceed, but at least half
+    of the way from the lowest to the highest: methods differ in how high their peaks are, and peaks
+    state nothing of an object's edge. Pixels that touch make one object, whose holes are filled. An
+    object with less than `least` of the largest one's pixels is dropped. What the model never saw
+    belongs to none, and a map without a range has none.
 
     Raises:
         RenderError: `threshold` or `certain` is not within [0, 1).
     """
 
     threshold: float = 0.7
-    certain: float = 0.45
+    certain: float = 0.4
     least: float = 0.3
     peak: float = 0.01
+    reach: float = 0.125
 
     def __post_init__(self) -> None:
         for value in (self.threshold, self.certain):
             if not 0 <= value < 1:
                 raise RenderError(f"a threshold is at least 0 and below 1, not {value}.")
 
-    def threshold_at(self, probability: float | None) -> float:
+    def expected(self, probability: float | None) -> float:
         """The threshold for a class of this probability; half way where it has none."""
         share = 0.5 if probability is None else probability
         return self.threshold + (self.certain - self.threshold) * share
+
+    def threshold_of(self, values: NDArray[np.float64], probability: float | None) -> float:
+        """The threshold of one map, given its seen values within [0, 1].
+
+        It is the level t with the least (n + FEW) exp((t - expected)^2 / (2 reach^2)), where n is
+        the share of the pixels within AROUND of t.
+        """
+        from scipy import ndimage
+
+        expected = self.expected(probability)
+        if not self.reach:
+            return expected
+        bins = np.minimum(values * LEVELS, LEVELS - 1).astype(np.intp)
+        counts = np.bincount(bins.ravel(), minlength=LEVELS)
+        window = 2 * round(AROUND * LEVELS) + 1
+        shares = window * ndimage.uniform_filter1d(counts / counts.sum(), window, mode="nearest")
+        levels = (np.arange(LEVELS) + 0.5) / LEVELS
+        distance = (levels - expected) / self.reach
+        return float(levels[np.argmin((shares + FEW) * np.exp(distance**2 / 2))])
 
     @property
     def manifest(self) -> dict[str, Any]:
         """Its numbers and what they mean, ready for JSON."""
         fixed = self.threshold == self.certain
         sure = "" if fixed else f" for an improbable class to {self.certain:g} for a certain one"
+        near = f", or near it ({self.reach:g}) where fewest pixels lie" if self.reach else ""
         text = (
-            f"relevance above {self.threshold:g} of the map's range{sure} (what is below zero is "
-            f"zero; the highest {self.peak:.0%} of the pixels, down to half of the range, are its "
-            "top), pixels that touch are one object, holes are filled, objects with less than "
-            f"{self.least:g} of the largest one's pixels are dropped"
+            f"relevance above {self.threshold:g} of the map's range{sure}{near} (what is below "
+            f"zero is zero; the highest {self.peak:.0%} of the pixels, down to half of the range, "
+            "are its top), pixels that touch are one object, holes are filled, objects with less "
+            f"than {self.least:g} of the largest one's pixels are dropped"
         )
         return {**asdict(self), "text": text}
 
@@ -92,7 +118,7 @@ class Instance:
 
 def mask_rule(threshold: float | None = None) -> MaskRule:
     """The rule of all, or with one threshold for all classes."""
-    return MaskRule() if threshold is None else MaskRule(threshold, threshold)
+    return MaskRule() if threshold is None else MaskRule(threshold, threshold, reach=0)
 
 
 def instances(
@@ -107,8 +133,9 @@ def instances(
     values = _of_range(np.asarray(relevance), rule.peak)
     if values is None:
         return []
+    threshold = rule.threshold_of(values[~np.isnan(relevance)], probability)
     touching = np.ones((3,) * values.ndim)  # pixels that touch at a corner belong together
-    labels, _ = ndimage.label(values > rule.threshold_at(probability), touching)
+    labels, _ = ndimage.label(values > threshold, touching)
     areas = np.bincount(labels.ravel())[1:]
     places = enumerate(zip(areas, ndimage.find_objects(labels), strict=True), 1)
     # each is filled by itself: an object in the hole of another becomes a part of it
