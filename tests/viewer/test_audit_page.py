@@ -18,7 +18,7 @@ def reason(number, score):
     return {
         "id": f"reason-0-{number}", "title": f"{NAME}, reason {number + 1}", "class": "class-0",
         "name": NAME, "number": number + 1, "score": score, "sentence": "It is always there.",
-        "tests": ["Erased from 2 pictures, it falls."], "list": "#list-0", "verdict": {},
+        "tests": ["Erased from 2 pictures, 0 % are."], "list": "#list-0", "verdict": {},
         "crops": [{"card": n, "cut": [0.1, 0.5, 0.2, 0.2]} for n in range(2)],
         "places": [[0, 0], [1, 0.5]], "examples": ["0.png", "1.png"],
         "facts": [[name, {"text": text, "href": "#list-0"}] for name, text in FACTS],
@@ -62,6 +62,18 @@ def test_what_needs_attention_is_seen_first_and_nothing_overflows(visit, text, w
     assert first.locator(".agcam-crop").first.bounding_box()["y"] < 900
     assert "It is always there." in first.inner_text()
     assert "Erased from 2 pictures" in first.inner_text()
+
+
+def test_a_whole_picture_shows_where_its_reason_lies(visit, text):
+    view = visit(text)
+    whole, outline = (view.locator(f".agcam-{one}").first for one in ("whole", "outline"))
+    around, box = whole.bounding_box(), outline.bounding_box()
+    assert around["width"] / around["height"] == pytest.approx(120 / 90, abs=0.02)
+    at = [
+        (box[one] - around[one]) / around[size] for one, size in (("x", "width"), ("y", "height"))
+    ]
+    assert at == pytest.approx([0.1, 0.5], abs=0.02)
+    assert box["width"] / around["width"] == pytest.approx(0.2, abs=0.02)
 
 
 def test_every_number_leads_to_its_pictures_and_back(visit, text):

@@ -1,6 +1,7 @@
 """Audit: whether a model is right for the right reasons, class by class, on the user's data.
 
-plan -> scan (shard -> columns) -> reasons -> suspicion -> Audit (summary, page)
+plan -> scan (shard -> columns) -> reasons -> suspicion
+     -> interventions (mark, trial, editing) -> Audit (summary, page)
 """
 
 from .findings import Findings
