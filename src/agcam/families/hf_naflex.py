@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..values import Frame, Transform
+from .hf_media import brought, usual
 
 
 def takes_patches(forward: Any) -> bool:
@@ -64,8 +65,7 @@ def naflex_preparation(processor: Any, config: Any) -> Transform:
     guess = processor is None
     if processor is None:
         processor = library.Siglip2ImageProcessor(patch_size=patch_of(config))
-    usual = f"the usual one of {type(config).__name__} (no image processor came with it)"
-    source = usual if guess else f"the image processor {type(processor).__name__}"
+    source = usual(config) if guess else brought(processor)
     patch, most = int(processor.patch_size), int(processor.max_num_patches)
     mean, std = (tuple(map(float, some)) for some in (processor.image_mean, processor.image_std))
 

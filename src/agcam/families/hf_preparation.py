@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import LoadError
 from ..values import Preparation, scaled_resize
-from .hf_media import medium_of
+from .hf_media import brought, medium_of, usual
 from .libraries import for_channels
 
 RESAMPLE: Final[dict[int, Literal["nearest", "lanczos", "bilinear", "bicubic"]]] = {
@@ -32,7 +32,7 @@ def preparation_of(processor: Any) -> Preparation:
         "std": std,
         "interpolation": RESAMPLE[int(getattr(processor, "resample", 2) or 0)],
         "crop_rounding": "floor",
-        "source": f"the image processor {type(processor).__name__}",
+        "source": brought(processor),
     }
     cropped = (crop["height"], crop["width"]) if crop else None
     if "height" in size:
@@ -84,18 +84,17 @@ def usual_preparation(config: Any) -> Preparation | None:
         entry = (IMAGE_PROCESSOR_MAPPING if still else VIDEO_PROCESSOR_MAPPING)[type(config)]
         kinds = entry.values() if isinstance(entry, dict) else entry
         kinds = kinds if isinstance(kinds, Iterable) else [kinds]
-        usual = next(preparation_of(kind()) for kind in kinds if kind is not None)
+        made = next(preparation_of(kind()) for kind in kinds if kind is not None)
     except (KeyError, StopIteration, LoadError):
         return None  # prepared tensors can still be explained
     vision = getattr(config, "vision_config", config)
     channels = getattr(vision, "num_channels", None)
-    mean, std = (for_channels(values, channels) for values in (usual.mean, usual.std))
+    mean, std = (for_channels(values, channels) for values in (made.mean, made.std))
     if mean is None or std is None:
         return None
-    source = f"the usual one of {type(config).__name__} (no image processor came with it)"
-    usual = replace(usual, mean=mean, std=std, source=source, guess=True)
+    known = replace(made, mean=mean, std=std, source=usual(config), guess=True)
     size = getattr(vision, "image_size", None)
-    return usual if size is None else _for_input(usual, size)
+    return known if size is None else _for_input(known, size)
 
 
 def _for_input(preparation: Preparation, size: int | Sequence[int]) -> Preparation:

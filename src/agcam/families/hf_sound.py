@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ..values import SoundPreparation
+from .hf_media import brought, usual
 
 STEP: Final = 0.01  # seconds, of Kaldi's filter banks
 LOWEST: Final = 20.0  # Hz
@@ -33,8 +34,7 @@ def sound_preparation(processor: Any, config: Any) -> SoundPreparation | None:
         found: Tensor = made["input_values"][0]
         return found
 
-    kind = f"the feature extractor {type(processor).__name__}"
-    usual = f"the usual one of {type(config).__name__} (no feature extractor came with it)"
+    kind = "feature extractor"
     return SoundPreparation(
         run=run,
         rate=rate,
@@ -43,7 +43,7 @@ def sound_preparation(processor: Any, config: Any) -> SoundPreparation | None:
         frequencies=_middles(bins, rate / 2),
         mean=(float(processor.mean),),
         std=(2 * float(processor.std),),
-        source=usual if guess else kind,
+        source=usual(config, kind) if guess else brought(processor, kind),
         guess=guess,
     )
 

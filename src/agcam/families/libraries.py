@@ -1,4 +1,4 @@
-"""What the rows of the table share: telling a library's modules, loading by name, channels."""
+"""What the rows of the table share: recognizing a library's modules, loading by name, channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shapes in a file tell of its architecture: classes, channels, input size, pooling."""
+"""What the shapes in a file state of its architecture: classes, channels, input size, pooling."""
 
 from __future__ import annotations
 
