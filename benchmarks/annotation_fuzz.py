@@ -62,16 +62,16 @@ TOKENS = (
 )
 
 
-def bent(content, chance):
+def bent(content, generator):
     """The bytes with a few of them changed: flipped, cut, doubled, or a token put in."""
     content = bytearray(content)
-    for _ in range(chance.choice([1, 1, 1, 2, 5])):
-        at, kind = chance.randrange(len(content) + 1), chance.randrange(6)
-        token = chance.choice(TOKENS).encode("utf-8", "surrogatepass")
+    for _ in range(generator.choice([1, 1, 1, 2, 5])):
+        at, kind = generator.randrange(len(content) + 1), generator.randrange(6)
+        token = generator.choice(TOKENS).encode("utf-8", "surrogatepass")
         if kind == 0 and content:
-            content[at - 1] = chance.randrange(256)
+            content[at - 1] = generator.randrange(256)
         elif kind == 1:
-            del content[at : at + chance.choice([1, 3, 20])]
+            del content[at : at + generator.choice([1, 3, 20])]
         elif kind == 2:
             content[at:at] = token
         elif kind == 3:  # a word is another
@@ -81,9 +81,9 @@ def bent(content, chance):
             content[at:end] = token
         elif kind == 4:
             lines = content.split(b"\n")
-            lines.insert(chance.randrange(len(lines) + 1), chance.choice(lines))
+            lines.insert(generator.randrange(len(lines) + 1), generator.choice(lines))
             content = bytearray(b"\n".join(lines))
-        elif chance.random() < 0.2:
+        elif generator.random() < 0.2:
             del content[at:]
     return bytes(content)
 
@@ -115,14 +115,14 @@ def main(folder, seed, inputs):
     signal.signal(signal.SIGALRM, hangs)
     held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (held + GIGABYTE, held + GIGABYTE))
-    chance, faults = random.Random(seed), []
+    generator, faults = random.Random(seed), []
     for number in range(inputs):
         name = list(DATASETS)[number % len(DATASETS)]
         found = [p for p in sorted((folder / name).rglob("*")) if p.is_file()]
         texts = [p for p in found if not p.name.lower().endswith(PICTURES)] or found
-        path = chance.choice(texts)
+        path = generator.choice(texts)
         before = path.read_bytes()
-        path.write_bytes(bent(before, chance))
+        path.write_bytes(bent(before, generator))
         signal.alarm(SECONDS)
         try:
             read_all(name, roots[name])

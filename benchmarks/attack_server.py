@@ -104,8 +104,8 @@ class Server:
     def honest(self):
         """Seconds that an honest visitor waits; infinite where there is no right answer."""
         start = time.monotonic()
-        status, told = self.send(form(picture()), HONEST)
-        right = status == 200 and len(told["maps"]) == 1
+        status, answered = self.send(form(picture()), HONEST)
+        right = status == 200 and len(answered["maps"]) == 1
         return time.monotonic() - start if right else float("inf")
 
 
@@ -126,8 +126,8 @@ def received(place):
 
 def refuses(answer, *statuses):
     """Whether an answer is a refusal in words."""
-    status, told = answer
-    return status in statuses and isinstance(told, dict) and list(told) == ["error"]
+    status, answered = answer
+    return status in statuses and isinstance(answered, dict) and list(answered) == ["error"]
 
 
 def longest(server):
@@ -153,17 +153,17 @@ def silence(server, rounds):
 
 def noise(server, rounds):
     """Bytes that are no HTTP, and HTTP that is nearly right."""
-    chance, faults = random.Random(0), 0
+    generator, faults = random.Random(0), 0
     whole = form(picture(64))
     for _ in range(rounds):
-        data = bytearray(whole if chance.random() < 0.8 else chance.randbytes(300))
-        for _ in range(chance.randint(1, 20)):
-            data[chance.randrange(min(len(data), 300))] = chance.randrange(256)
+        data = bytearray(whole if generator.random() < 0.8 else generator.randbytes(300))
+        for _ in range(generator.randint(1, 20)):
+            data[generator.randrange(min(len(data), 300))] = generator.randrange(256)
         with server.connect() as place:
             place.sendall(data)
             place.shutdown(socket.SHUT_WR)
-            status, told = received(place)
-        if status not in (0, 200) and not refuses((status, told), status):
+            status, answered = received(place)
+        if status not in (0, 200) and not refuses((status, answered), status):
             faults += 1
         faults += status >= 500 and status != 503
     return rounds, faults, server.honest()
@@ -171,13 +171,13 @@ def noise(server, rounds):
 
 def damaged(server, rounds):
     """Pictures with bytes changed or cut off: a map or a sentence."""
-    chance, faults = random.Random(1), 0
+    generator, faults = random.Random(1), 0
     for number in range(rounds):
         data = bytearray(picture(96, ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")[number % 6]))
-        for _ in range(chance.randint(1, 30)):
-            data[chance.randrange(len(data))] = chance.randrange(256)
-        if chance.random() < 0.3:
-            data = data[: chance.randrange(len(data))]
+        for _ in range(generator.randint(1, 30)):
+            data[generator.randrange(len(data))] = generator.randrange(256)
+        if generator.random() < 0.3:
+            data = data[: generator.randrange(len(data))]
         answer = server.send(form(bytes(data)))
         faults += not (answer[0] == 200 or refuses(answer, 422))
     return rounds, faults, server.honest()
@@ -202,9 +202,9 @@ def elsewhere(server, _):
         "x",
         "http://[",
     )
-    asked = [{"Origin": origin} for origin in origins]
-    asked += [{"Sec-Fetch-Site": site} for site in ("cross-site", "same-site", "nonsense")]
-    for headers in asked:
+    requests = [{"Origin": origin} for origin in origins]
+    requests += [{"Sec-Fetch-Site": site} for site in ("cross-site", "same-site", "nonsense")]
+    for headers in requests:
         tried, faults = tried + 1, faults + (not refuses(server.send(form(data, **headers)), 403))
     for method in ("DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "get"):
         for path in ("/explain", "/models", "/health", "/uploads", "/nothing", "/"):
@@ -220,7 +220,7 @@ def large_work(server, rounds):
     """Small requests for as much work as they can ask for, as many at once as will be taken."""
     plain = picture(2000, "PNG", plain=True)
     classes = [("classes", "1")] * 32
-    asked = [
+    requests = [
         form(plain, [*classes, ("draw", "overlay")]),
         form(plain, [*classes, ("method", "lrp")]),
         form(plain, [*classes[:9], ("method", "lrp")]),
@@ -236,7 +236,7 @@ def large_work(server, rounds):
     visitor.start()
     count = min(rounds, 16)
     with ThreadPoolExecutor(count) as pool:
-        answers = list(pool.map(lambda n: server.send(asked[n % len(asked)]), range(count)))
+        answers = list(pool.map(lambda n: server.send(requests[n % len(requests)]), range(count)))
     over.set()
     visitor.join()
     faults = sum(not (each[0] == 200 or refuses(each, 422, 429, 503)) for each in answers)

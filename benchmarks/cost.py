@@ -100,7 +100,7 @@ def compare(arguments, batch):
         try:
             found = ratios(make(), plain, arguments)
             memory = peak(arguments, name, batch)
-        except Exception as error:  # a contestant that refuses is told in its row
+        except Exception as error:  # what a contestant refuses is stated in its row
             reason = str(error).splitlines()[0]
             print(f"| {name} | {batch} | | {type(error).__name__}: {reason} | | | |", flush=True)
             continue

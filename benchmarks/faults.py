@@ -58,11 +58,11 @@ def stores(options, folder):
         here.mkdir()
         shutil.copyfile(folder / "whole", here / "store")
         kind = damaged(here / "store", seed)
-        for asked in (["runs"], ["report", "--no-pictures", "--out", str(here / "out")]):
-            done = CliRunner().invoke(app, [asked[0], str(here / "store"), *asked[1:]])
+        for wanted in (["runs"], ["report", "--no-pictures", "--out", str(here / "out")]):
+            done = CliRunner().invoke(app, [wanted[0], str(here / "store"), *wanted[1:]])
             lines = [line for line in done.stderr.splitlines() if line.startswith("agcam: ")]
             if not isinstance(done.exception, SystemExit | None) or len(lines) != done.exit_code:
-                faults.append(f"seed {seed}, {kind}, {asked[0]}: {done.exception!r}, {lines}")
+                faults.append(f"seed {seed}, {kind}, {wanted[0]}: {done.exception!r}, {lines}")
         for path in here.glob("out/rows.csv"):
             rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
             found = {(int(row["sample"]), row["method"], row["metric"]) for row in rows}
@@ -105,11 +105,13 @@ def reports(options, folder):
 
 def names(options, folder):
     """Pictures of random names are judged. Rows lost: names that are not in the store."""
-    chance, wanted = random.Random(options.seed), set()
+    generator, wanted = random.Random(options.seed), set()
     lay_out(folder, pictures=1)
     (folder / "set" / "class 1").mkdir(parents=True)
     while len(wanted) < options.names:
-        name = bytes(chance.choice([*range(1, 47), *range(48, 256)]) for _ in range(12)) + b".png"
+        name = (
+            bytes(generator.choice([*range(1, 47), *range(48, 256)]) for _ in range(12)) + b".png"
+        )
         if not name.startswith(b"."):
             shutil.copyfile(folder / "00.png", folder / "set/class 1" / os.fsdecode(name))
             wanted.add(b"class 1/" + name)
@@ -156,20 +158,20 @@ def annotations(options, folder):
 
 def folders(options, folder):
     """Folders with random links to each other. Faults: a picture twice, one missed, a minute."""
-    chance, faults = random.Random(options.seed), []
+    generator, faults = random.Random(options.seed), []
     picture = io.BytesIO()
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(picture, "PNG")
     for number in range(options.folders):
         root, made = folder / str(number), set()
         places = [root / "a"]
-        for at in range(chance.randrange(2, 10)):
-            places.append(chance.choice(places) / f"f{at}")
+        for at in range(generator.randrange(2, 10)):
+            places.append(generator.choice(places) / f"f{at}")
         for place in places:
             place.mkdir(parents=True, exist_ok=True)
             (place / "p.png").write_bytes(picture.getvalue())
             made.add((place / "p.png").relative_to(root).as_posix())
-        for link in range(chance.randrange(1, 20)):
-            (chance.choice(places) / f"l{link}").symlink_to(chance.choice([root, *places]))
+        for link in range(generator.randrange(1, 20)):
+            (generator.choice(places) / f"l{link}").symlink_to(generator.choice([root, *places]))
         begun = time.monotonic()
         found, _ = Place(str(root)).walk("", (".png",))
         if sorted(found) != sorted(made) or time.monotonic() - begun > 60:

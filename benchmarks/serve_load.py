@@ -39,11 +39,11 @@ def pictures(count):
     from agcam.web.examples import examples
 
     whole = [Image.open(io.BytesIO(example)) for example in examples().values()]
-    chance = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     made = []
     for number in range(count):
         image = whole[number % len(whole)]
-        left, top = (int(chance.integers(0, side // 4)) for side in image.size)
+        left, top = (int(generator.integers(0, side // 4)) for side in image.size)
         crop = image.crop((left, top, *image.size))
         buffer = io.BytesIO()
         crop.save(buffer, "JPEG", quality=95)
@@ -91,7 +91,7 @@ def load(arguments, sent):
         idle = memory.now()
         memory.start()
 
-        def ask(number):
+        def request(number):
             start = time.perf_counter()
             client = clients[number % len(clients)]
             files = {"picture": sent[number]}
@@ -111,7 +111,7 @@ def load(arguments, sent):
         try:
             start = time.perf_counter()
             with ThreadPoolExecutor(len(sent)) as pool:
-                answers = list(pool.map(ask, range(len(sent))))
+                answers = list(pool.map(request, range(len(sent))))
                 wall, most = time.perf_counter() - start, memory.most
                 list(pool.map(visit, range(len(clients))))
             health = clients[0].get(f"{address}/health").json()
@@ -119,11 +119,11 @@ def load(arguments, sent):
             memory.over = True
             server.terminate()
     model, right = agcam.load(arguments.model), 0
-    for data, (status, told, _) in zip(sent, answers, strict=True):
-        alone = agcam.explain(model, [data])
+    for data, (status, reported, _) in zip(sent, answers, strict=True):
+        single = agcam.explain(model, [data])
         if status == 200:
-            grid = torch.tensor(told["maps"][0]["grid"])
-            right += torch.allclose(grid, alone.grid_map[0, 0], rtol=1e-3, atol=1e-4)
+            grid = torch.tensor(reported["maps"][0]["grid"])
+            right += torch.allclose(grid, single.grid_map[0, 0], rtol=1e-3, atol=1e-4)
     return answers, wall, (idle, most, memory.most, health), right
 
 

@@ -61,7 +61,7 @@ def stops(options, folder):
     Faults: it, or a worker, lives on after SECONDS; another exit status than the signal's; no line
     that says how to go on; a traceback. Rows lost: those not as in a run that nobody stopped.
     """
-    chance, faults, lost = random.Random(options.seed), [], 0
+    generator, faults, lost = random.Random(options.seed), [], 0
     lay_out(folder, pictures=PICTURES)
     subprocess.run(command(evaluate(folder, folder / "whole")), check=True, capture_output=True)
     whole, number, tried, store = stored(folder / "whole"), 0, 0, folder / "0"
@@ -78,10 +78,10 @@ def stops(options, folder):
         while stopping and process.poll() is None and shards(store) <= before:
             time.sleep(0.05)
             assert time.monotonic() < end
-        time.sleep(chance.random() * 0.3 * stopping)
+        time.sleep(generator.random() * 0.3 * stopping)
         if stopping and process.poll() is None:
             tried += 1
-            how = chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+            how = generator.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
             faults += stop(process, how, store)
         process.communicate(timeout=START)
         if shards(store) == PICTURES:
@@ -102,19 +102,19 @@ def stop(process, how, store):
     os.kill(process.pid, how)
     faults = []
     try:
-        said = process.communicate(timeout=SECONDS)[1]
+        shown = process.communicate(timeout=SECONDS)[1]
     except subprocess.TimeoutExpired:
         faults.append(f"{how.name}: the driver lives on")
         os.killpg(process.pid, signal.SIGKILL)
-        said = process.communicate()[1]
+        shown = process.communicate()[1]
     _, alive = psutil.wait_procs(family, timeout=SECONDS)
     faults += [f"{how.name}: {worker} lives on" for worker in alive]
     if how != signal.SIGKILL and process.returncode and shards(store) < PICTURES:
         if process.returncode != 128 + how:
             faults.append(f"{how.name}: exit status {process.returncode}")
-        if "agcam: stopped" not in said:
+        if "agcam: stopped" not in shown:
             faults.append(f"{how.name}: no word of how to go on")
-    return faults + [f"{how.name}: a traceback"] * ("Traceback" in said)
+    return faults + [f"{how.name}: a traceback"] * ("Traceback" in shown)
 
 
 def differences(first, second):

@@ -13,7 +13,7 @@ import agcam
 TARGET = Path(__file__).parent.parent / "docs" / "images" / "better-map.jpg"
 METHODS = ("agcam", "agcam_spread", "agcam_focus")
 SIDE = 180
-ASKED = (
+TARGETS = (
     ("coffee", "espresso"),
     ("coffee", "spoon"),
     ("chelsea", "cat"),
@@ -33,9 +33,9 @@ def picture_of(name):
 
 def main():
     model = agcam.load("demo")
-    sheet = Image.new("RGB", (SIDE * len(ASKED), (SIDE + 16) * len(METHODS)), "white")
+    sheet = Image.new("RGB", (SIDE * len(TARGETS), (SIDE + 16) * len(METHODS)), "white")
     pen = ImageDraw.Draw(sheet)
-    for column, (name, target) in enumerate(ASKED):
+    for column, (name, target) in enumerate(TARGETS):
         for row, method in enumerate(METHODS):
             explanation = agcam.explain(model, picture_of(name), target, method)
             drawn = explanation.overlay().convert("RGB").resize((SIDE, SIDE))

@@ -16,7 +16,7 @@ from browser import launched
 from processes import running
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
-DESK, PHONE = (1280, 860), (390, 860)
+WIDE, PHONE = (1280, 860), (390, 860)
 READY = ".agcam-legend:visible"
 
 
@@ -71,9 +71,9 @@ def main():
     ):
         server.stdout.readline()
         address = exported(Path(folder))
-        save(shot(browser, address, DESK, two_methods), "viewer.jpg", 1100)
+        save(shot(browser, address, WIDE, two_methods), "viewer.jpg", 1100)
         save(shot(browser, address, PHONE, second_class), "viewer-phone.jpg", 390)
-        save(shot(browser, "http://127.0.0.1:7999/", DESK, give), "page.jpg", 1100)
+        save(shot(browser, "http://127.0.0.1:7999/", WIDE, give), "page.jpg", 1100)
         save(shot(browser, "http://127.0.0.1:7999/", PHONE, give), "phone.jpg", 390)
 
 

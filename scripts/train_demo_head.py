@@ -364,7 +364,7 @@ def choose(
     apart = {key: held_out(parts[key], 0.15) for key in TRAINED}
     aside = {"tiny_train": apart["tiny_train"]}
     aside |= {key: apart[key] | stand_in[key] for key in TRAINED[1:]}
-    asked = {
+    judged = {
         "small pictures": (subset(tiny, apart["tiny_train"]), tiny),
         "Caltech": (subset(caltech, apart["caltech_train"] & ~stand_in["caltech_train"]), caltech),
         "COCO boxes": (subset(coco, apart["coco"]), coco),
@@ -374,14 +374,14 @@ def choose(
     heads = []
     for directions in options:
         head = train(parts, names, aside, directions, steps)
-        rows = {key: measure(head, part, names, home.names) for key, (part, home) in asked.items()}
+        rows = {key: measure(head, part, names, home.names) for key, (part, home) in judged.items()}
         score = float(np.mean([row["true"] for row in rows.values()]))
         tried.append({"directions": directions, "score": score, "rows": rows})
         heads.append(head)
         print(directions, f"{score:.4f}", {key: round(row["true"], 3) for key, row in rows.items()})
     best = int(np.argmax([row["score"] for row in tried]))
     # Photographs of full size only: they are what a user brings, and 64 x 64 pixels are less sure.
-    sharp = [part for key, (part, _) in asked.items() if key != "small pictures"]
+    sharp = [part for key, (part, _) in judged.items() if key != "small pictures"]
     value = temperature(
         torch.cat([heads[best](part.features) for part in sharp]),
         torch.tensor([names.index(name) for part in sharp for name in part.names]),

@@ -61,9 +61,9 @@ def site(tmp_path_factory):
     """Every page of the site by its path, built as `mkdocs build` does."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)]
-    quiet = {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")}
+    offline = {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | quiet, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env=os.environ | offline, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     pages = [path for path in folder.rglob("*.html") if path.name != "404.html"]

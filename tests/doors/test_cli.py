@@ -175,9 +175,9 @@ def test_pictures_that_are_not_there_cost_nothing_and_leave_the_page_as_it_was(p
 
 def test_a_good_picture_s_map_does_not_depend_on_bad_ones_beside_it(place):
     Path("bad.jpg").write_text("not a picture")
-    alone, *_ = explain("dog 2.jpg", "--target", "1", "--out", "alone")
+    single, *_ = explain("dog 2.jpg", "--target", "1", "--out", "alone")
     mixed, *_ = explain("bad.jpg", "dog 2.jpg", "--target", "1", "--out", "mixed")
-    assert (alone, mixed) == (0, 1)
+    assert (single, mixed) == (0, 1)
     assert Path("alone/dog-2.npy").read_bytes() == Path("mixed/dog-2.npy").read_bytes()
 
 
@@ -238,8 +238,8 @@ def test_several_methods_and_blocks(place):
         assert entry["method"] == (Path(folder).name if "/" in folder else "agcam")
         for file in entry["targets"][0]["files"].values():
             assert Path(folder, file).is_file()
-    again = explain("cat.png", *names, "--resume")
-    assert "(1 of them before)" in again[1]
+    repeated = explain("cat.png", *names, "--resume")
+    assert "(1 of them before)" in repeated[1]
     next(Path("explained/rollout").glob("*.png")).unlink()
     assert "of them before" not in explain("cat.png", *names, "--resume")[1]
 

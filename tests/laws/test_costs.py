@@ -50,5 +50,5 @@ def test_the_declared_cost_bounds_what_is_computed(name, pooled):
     cost = METHODS[name].needs.cost(Grid(8, 8, prefix=0 if pooled else 1))
     own = 1.1 if METHODS[name].needs.black_box else 1  # its own products, beside a model so small
     for targets in (few, many):
-        done = operations(lambda asked=targets: agcam.explain(module, pixels, [asked], name))
+        done = operations(lambda given=targets: agcam.explain(module, pixels, [given], name))
         assert 0 < done / one <= own * (cost.picture + len(targets) * cost.target)

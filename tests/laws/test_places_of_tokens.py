@@ -83,7 +83,7 @@ class Tiny(nn.Module):
 
 
 def by_definition(model, picture, target):
-    """The map (row, column) of a `Tiny`, whose tokens are where it was told to put them."""
+    """The map (row, column) of a `Tiny`, whose tokens are where it is to put them."""
     total = 0
     for scores, alpha in attentions(model, picture, torch.tensor([target])):
         terms = scores.sigmoid() * alpha.clamp(min=0)

@@ -181,7 +181,7 @@ def of_keys(scores, gradients):
     return (scores.sigmoid() * gradients.relu()).sum((2, 3)) / rows[..., None]
 
 
-def laid(keys, places, grid, finest):
+def placed(keys, places, grid, finest):
     """Keys (batch window key) on the finest grid, each shared by the area of its cell.
 
     `places` (window key) number the cells of `grid` (rows, columns); -1 lies nowhere (padding, and

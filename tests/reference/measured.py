@@ -290,7 +290,7 @@ def maps(model, pixels, target, finest, axes=(2, 3), skipped=None):
                 if gradient is not None:
                     both = key.of(one.scores.expand(gradient.shape)), key.of(gradient)
                     product = exchanges.whole[key.product], changes[key.product]
-                    total += laid(*both, *product, heads, faint)
+                    total += placed(*both, *product, heads, faint)
             yield total
 
 
@@ -314,7 +314,7 @@ def skips(base, keys, changes, whole):
     return sorted({tuple(sorted(one)) for one in found if {*sizes} - one}, key=len)
 
 
-def laid(scores, gradient, whole, changes, heads, faint):
+def placed(scores, gradient, whole, changes, heads, faint):
     """The relevance of keys, shared out over the cells."""
     relevance, carries = scores.sigmoid() * gradient.relu(), gradient.ne(0).any(-1)
     if heads is not None and heads < relevance.ndim - 2 > 1 and at_same_places(changes, heads):

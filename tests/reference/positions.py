@@ -34,7 +34,7 @@ def truth(case, model, pixels, target):
         tensors = scores.expand(gradients.shape), gradients
         ours = [by_names(tensor, one.axes, len(pixels), len(one.places)) for tensor in tensors]
         keys = definition.of_keys(*ours)
-        total += definition.laid(keys, one.places, one.grid, finest)
+        total += definition.placed(keys, one.places, one.grid, finest)
     return total
 
 

@@ -11,14 +11,14 @@ import agcam
 
 
 @pytest.mark.parametrize("tracer", ["replay", "full"])
-@pytest.mark.parametrize("asked", ["prediction", "target"])
+@pytest.mark.parametrize("what", ["prediction", "target"])
 @pytest.mark.parametrize(("dtype", "allowed"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
-def test_agcam_is_the_authors(authors, authors_model, asked, tracer, dtype, allowed):
+def test_agcam_is_the_authors(authors, authors_model, what, tracer, dtype, allowed):
     model = copy.deepcopy(authors_model).to(dtype)
-    target = None if asked == "prediction" else authors["target"]
+    target = None if what == "prediction" else authors["target"]
     pixels = torch.from_numpy(authors["images"]).to(dtype)
     explanation = agcam.explain(model, pixels, target, tracer=tracer)
-    expected = authors[f"agcam_{asked}"]
+    expected = authors[f"agcam_{what}"]
     apart = np.abs(explanation.grid_map[:, 0].numpy() - expected).max() / np.abs(expected).max()
     assert explanation.grid_map.dtype == dtype
     assert apart < allowed
@@ -43,29 +43,29 @@ def relative(found, expected):
     return gap / np.abs(expected).max((1, 2))
 
 
-def lrp_of(model, authors, asked, dtype):
-    target = None if asked == "prediction" else authors["target"]
+def lrp_of(model, authors, what, dtype):
+    target = None if what == "prediction" else authors["target"]
     pixels = torch.from_numpy(authors["images"]).to(dtype)
     model = copy.deepcopy(model).to(dtype)
     return agcam.explain(model, pixels, target, "lrp").grid_map[:, 0].numpy()
 
 
-@pytest.mark.parametrize("asked", ["prediction", "target"])
-def test_lrp_is_the_authors(authors, authors_model, asked):
+@pytest.mark.parametrize("what", ["prediction", "target"])
+def test_lrp_is_the_authors(authors, authors_model, what):
     """Their program ran in float32, where the method feels the machine's rounding: a change of
     1e-7 in the weights moves some of these maps by up to a tenth of their maximum. So 1e-3, or what
     rounding
     alone does to that map where it is more."""
-    expected = authors[f"lrp_{asked}"]
-    found = lrp_of(authors_model, authors, asked, torch.float32)
+    expected = authors[f"lrp_{what}"]
+    found = lrp_of(authors_model, authors, what, torch.float32)
     rounding = np.zeros(len(found))
     for seed in range(3):
         moved, generator = copy.deepcopy(authors_model), torch.Generator().manual_seed(seed)
         for weight in moved.state_dict().values():
             noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
             weight.mul_(1 + 1e-7 * noise)
-        again = lrp_of(moved, authors, asked, torch.float32)
-        rounding = np.maximum(rounding, relative(again, found))
+        repeated = lrp_of(moved, authors, what, torch.float32)
+        rounding = np.maximum(rounding, relative(repeated, found))
     assert (relative(found, expected) < np.maximum(1e-3, 2 * rounding)).all()
 
 
@@ -83,12 +83,12 @@ PEERS = {
 }
 
 
-@pytest.mark.parametrize("asked", ["prediction", "target"])
+@pytest.mark.parametrize("what", ["prediction", "target"])
 @pytest.mark.parametrize("method", PEERS)
-def test_peer_is_its_authors(authors, authors_model, method, asked):
+def test_peer_is_its_authors(authors, authors_model, method, what):
     with np.load(Path(__file__).parent / "peers_authors_float64.npz") as stored:
-        expected = stored[f"{method}_{asked}"]
-    target = None if asked == "prediction" else authors["target"]
+        expected = stored[f"{method}_{what}"]
+    target = None if what == "prediction" else authors["target"]
     pixels = torch.from_numpy(authors["images"]).double()
     found = agcam.explain(authors_model, pixels, target, method).grid_map[:, 0].numpy()
     if method == "grad_cam":

@@ -37,12 +37,12 @@ def test_localization_is_the_authors(authors, i):
 
 @pytest.fixture(scope="module")
 def probabilities(authors, authors_model):
-    def ask(i, pictures):
+    def predicted(i, pictures):
         with torch.inference_mode():
             logits = authors_model(torch.from_numpy(pictures))
         return logits.softmax(dim=-1)[:, int(authors["target"][i])].numpy()
 
-    return ask
+    return predicted
 
 
 def input_and_map(authors, i):

@@ -47,16 +47,16 @@ def append_all(store, shards, key="key"):
 
 def damaged(path, seed):
     """Flip some bytes of a file, overwrite a page, or cut it; by a seed."""
-    chance = random.Random(seed)
+    generator = random.Random(seed)
     content = bytearray(path.read_bytes())
-    kind = chance.choice(["flip", "flip", "page", "cut"])
+    kind = generator.choice(["flip", "flip", "page", "cut"])
     if kind == "cut":
-        del content[chance.randrange(len(content)) :]
+        del content[generator.randrange(len(content)) :]
     elif kind == "page":
-        at = chance.randrange(len(content) // 4096) * 4096
-        content[at : at + 4096] = chance.randbytes(4096)
+        at = generator.randrange(len(content) // 4096) * 4096
+        content[at : at + 4096] = generator.randbytes(4096)
     else:
-        for _ in range(chance.choice([1, 8, 64, 512])):
-            content[chance.randrange(len(content))] = chance.randrange(256)
+        for _ in range(generator.choice([1, 8, 64, 512])):
+            content[generator.randrange(len(content))] = generator.randrange(256)
     path.write_bytes(content)
     return kind

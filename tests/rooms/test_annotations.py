@@ -301,12 +301,12 @@ def test_a_folder_of_class_folders(model, folder, tmp_path):
     assert "1 skipped" not in repr(made)
     data = DATASETS["coco"].read(str(out))
     found = {(Path(s.address).name, data.classes[s.label][0]): data.truth(s) for s in data.samples}
-    alone = agcam.explain(model, folder / "dog" / "1.png", "dog", "agcam_spread")
-    mask = alone.masks()
+    single = agcam.explain(model, folder / "dog" / "1.png", "dog", "agcam_spread")
+    mask = single.masks()
     assert mask.any()
     (truth,) = [t for (name, kind), t in found.items() if kind == "dog"]
     assert np.array_equal(truth.mask == 1, mask)
-    assert np.array_equal(union(alone.boxes(), mask.shape), mask)
+    assert np.array_equal(union(single.boxes(), mask.shape), mask)
     assert {path.parent for path in out.rglob("*") if path.is_file()} == {
         out,
         out / "records",
@@ -316,8 +316,8 @@ def test_a_folder_of_class_folders(model, folder, tmp_path):
     manifest = json.loads((out / "agcam.json").read_text(encoding="utf-8"))
     assert (manifest["rule"]["threshold"], manifest["rule"]["certain"]) == (0.7, 0.4)
     # another format of the same, without the model
-    again = agcam.annotate(model, folder, "voc", out=out, batch_size=2)
-    assert (again.known, again.objects) == (5, made.objects)
+    repeated = agcam.annotate(model, folder, "voc", out=out, batch_size=2)
+    assert (repeated.known, repeated.objects) == (5, made.objects)
     with Image.open(out / "JPEGImages" / "cat-1.jpg") as image:
         assert image.format == "JPEG"
     with pytest.raises(SaveError, match="another request"):

@@ -141,8 +141,8 @@ def test_the_page_shows_every_class_and_its_pictures(done):
 
 def test_a_second_call_scans_nothing(done, folder, model, monkeypatch):
     monkeypatch.setattr("agcam.auditing.scan.Scanner.__call__", None)
-    again = agcam.audit(folder, model, out=done.out, batch_size=4)
-    assert again.summary == done.summary
+    repeated = agcam.audit(folder, model, out=done.out, batch_size=4)
+    assert repeated.summary == done.summary
 
 
 def test_bad_pictures_and_unknown_classes_are_failures(folder, model, tmp_path):

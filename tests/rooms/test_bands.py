@@ -56,9 +56,9 @@ def test_colour_is_made_grey_for_a_model_of_one_channel_and_noted():
     assert any("one channel" in note for note in found.notes)
     grey = COLOUR.convert("L")
     for same in (grey, np.asarray(grey), np.asarray(grey)[:, :, None]):
-        again = agcam.explain(model, same)
-        assert torch.equal(again.logits, found.logits)
-        assert not any("one channel" in note for note in again.notes)
+        reopened = agcam.explain(model, same)
+        assert torch.equal(reopened.logits, found.logits)
+        assert not any("one channel" in note for note in reopened.notes)
 
 
 def test_a_preparation_is_only_guessed_for_channels_that_it_speaks_of():
@@ -190,8 +190,8 @@ def test_low_bits_of_16_are_noted_and_a_range_is_taken(tmp_path, bits, form):
     bright = prepare_picture(tmp_path / f"deep.{form}", ranged)
     assert not bright.notes
     assert np.asarray(bright.pictures[0]).max() == 255
-    again = open_picture(tmp_path / f"deep.{form}", value_range=(0, 2**bits - 1))
-    assert np.array_equal(np.asarray(again), np.asarray(bright.pictures[0]))
+    reopened = open_picture(tmp_path / f"deep.{form}", value_range=(0, 2**bits - 1))
+    assert np.array_equal(np.asarray(reopened), np.asarray(bright.pictures[0]))
 
 
 def test_all_16_bits_are_not_noted(tmp_path):

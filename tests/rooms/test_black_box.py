@@ -85,23 +85,23 @@ def test_memory_is_bounded_by_the_batch(tiny, pixels, name, most):
     with tiny.patch_embed.register_forward_hook(lambda _, given, __: seen.append(len(given[0]))):
         explanation = agcam.explain(tiny, pixels, 3, name, batch_size=most, options=FEW.get(name))
     assert max(seen) <= most
-    again = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
-    torch.testing.assert_close(explanation.grid_map, again.grid_map, rtol=1e-4, atol=1e-6)
+    repeated = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
+    torch.testing.assert_close(explanation.grid_map, repeated.grid_map, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", BLACK_BOX)
 def test_the_table_says_how_many_pictures_are_asked_about(tiny, pixels, name):
-    told, options = [], {"rise": {"masks": 30}, "occlusion": {"window": 2}}.get(name, {})
+    reported, options = [], {"rise": {"masks": 30}, "occlusion": {"window": 2}}.get(name, {})
     agcam.explain(
         tiny,
         pixels,
         [[3, 1]] * 3,
         name,
         batch_size=2,
-        progress=lambda *now: told.append(now),
+        progress=lambda *now: reported.append(now),
         options=options,
     )
-    counts, totals = zip(*told, strict=True)
+    counts, totals = zip(*reported, strict=True)
     method = METHODS[name].with_options(options)
     assert set(totals) == {3 * 2 * method.pictures(agcam.explain(tiny, pixels, 3).grid)}
     assert list(counts) == sorted(set(counts))
@@ -115,8 +115,8 @@ def test_the_same_map_each_time_and_torchs_generator_untouched(tiny, pixels, nam
     first = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
     assert torch.get_rng_state().equal(before)
     torch.manual_seed(2)
-    again = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
-    assert again.grid_map.equal(first.grid_map)
+    repeated = agcam.explain(tiny, pixels, 3, name, options=FEW.get(name))
+    assert repeated.grid_map.equal(first.grid_map)
 
 
 @pytest.mark.parametrize(

@@ -73,9 +73,9 @@ def test_the_averaged_weights_come_first(weights, tmp_path):
 def test_a_prefix_of_some_names_only_is_no_prefix(weights, tmp_path):
     named = {("module." + k if k.startswith("norm") else k): v for k, v in weights.items()}
     torch.save(named, tmp_path / "w.pt")
-    told = refused(tmp_path / "w.pt")
-    assert "2 missing (norm.weight, norm.bias)" in told
-    assert "2 unexpected (module.norm.weight, module.norm.bias)" in told
+    message = refused(tmp_path / "w.pt")
+    assert "2 missing (norm.weight, norm.bias)" in message
+    assert "2 unexpected (module.norm.weight, module.norm.bias)" in message
 
 
 def test_an_explanation_of_a_file_and_of_its_model_agree(weights, tmp_path):
@@ -107,18 +107,18 @@ def test_wrong_keys_are_named(weights, tmp_path):
     wrong["blocks.0.attn.qkv.kernel"] = wrong.pop("blocks.0.attn.qkv.weight")
     wrong["pos_embed"] = wrong["pos_embed"][:, :-1]
     torch.save(wrong, tmp_path / "w.pt")
-    told = refused(tmp_path / "w.pt")
-    assert "does not fit timm:test_vit" in told
-    assert "1 missing (blocks.0.attn.qkv.weight)" in told
-    assert "1 unexpected (blocks.0.attn.qkv.kernel)" in told
-    assert "1 of another shape or type (pos_embed (1, 100, 64), not (1, 101, 64))" in told
-    assert "--arch" in told
+    message = refused(tmp_path / "w.pt")
+    assert "does not fit timm:test_vit" in message
+    assert "1 missing (blocks.0.attn.qkv.weight)" in message
+    assert "1 unexpected (blocks.0.attn.qkv.kernel)" in message
+    assert "1 of another shape or type (pos_embed (1, 100, 64), not (1, 101, 64))" in message
+    assert "--arch" in message
 
 
 def test_many_wrong_keys_are_counted_and_some_named(tmp_path):
     torch.save({f"layer{k}": torch.zeros(2) for k in range(9)}, tmp_path / "w.pt")
-    told = refused(tmp_path / "w.pt")
-    assert "9 unexpected (layer0, layer1, layer2, layer3, ...)" in told
+    message = refused(tmp_path / "w.pt")
+    assert "9 unexpected (layer0, layer1, layer2, layer3, ...)" in message
 
 
 def test_another_architecture_does_not_fit(weights, tmp_path):
@@ -142,10 +142,10 @@ def test_a_pickle_that_would_run_code_does_not(weights, tmp_path, new):
     path = tmp_path / "w.pt"
     evil = {"state_dict": weights, "note": Trap(ran)}
     torch.save(evil, path, _use_new_zipfile_serialization=new)
-    told = refused(path)
+    message = refused(path)
     assert not ran.exists()
-    assert "run code" in told
-    assert "state_dict" in told
+    assert "run code" in message
+    assert "state_dict" in message
     torch.load(path, weights_only=False)  # the trap is armed: a careless load springs it
     assert ran.is_dir()
 
@@ -172,9 +172,9 @@ def test_cut_files(weights, tmp_path, kind, share):
     loaded(path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    told = refused(path)
-    assert str(path) in told
-    assert ("cannot be read as weights" if share else "it is empty") in told
+    message = refused(path)
+    assert str(path) in message
+    assert ("cannot be read as weights" if share else "it is empty") in message
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,13 @@ def test_maps_are_those_of_explain(classifier, photograph):
     done = compare(classifier, photograph, [[3, 8]], SEVERAL)
     assert [column.method.name for column in done.columns] == SEVERAL
     for column in done.columns:
-        alone = agcam.explain(classifier, photograph, [[3, 8]], column.method.name)
-        torch.testing.assert_close(column.grid_map, alone.grid_map[0])
+        single = agcam.explain(classifier, photograph, [[3, 8]], column.method.name)
+        torch.testing.assert_close(column.grid_map, single.grid_map[0])
         assert column.cost.seconds >= done.recording.seconds
     assert [answer.name for answer in done.answers] == ["class<3>", "class<8>"]
     known = [answer.probability for answer in done.answers]
-    assert known == pytest.approx(alone.probabilities[0, [3, 8]].tolist())
-    assert [(one.name, one.probability) for one in done.top] == list(alone.predictions())
+    assert known == pytest.approx(single.probabilities[0, [3, 8]].tolist())
+    assert [(one.name, one.probability) for one in done.top] == list(single.predictions())
 
 
 def test_sharper_maps_are_those_of_explain(classifier, photograph):
@@ -41,11 +41,11 @@ def test_sharper_maps_are_those_of_explain(classifier, photograph):
     done = compare(classifier, photograph, [[3, 8]], ["agcam", "rollout"], **sharper)
     page = Page(comparison_page(done, [("a", "b")]))
     for column, drawn in zip(done.columns, done.sheet().columns, strict=True):
-        alone = agcam.explain(classifier, photograph, [[3, 8]], column.method.name, **sharper)
-        torch.testing.assert_close(column.grid_map, alone.grid_map[0])
-        expected = alone.on_pixels(0, image=done.sheet().picture)
+        single = agcam.explain(classifier, photograph, [[3, 8]], column.method.name, **sharper)
+        torch.testing.assert_close(column.grid_map, single.grid_map[0])
+        expected = single.on_pixels(0, image=done.sheet().picture)
         np.testing.assert_allclose(drawn.maps, expected, atol=1e-6, equal_nan=True)
-        card = agcam.explanation.card_of(alone)
+        card = agcam.explanation.card_of(single)
         (shown, *_) = [one for one in page.maps if one["method"] == column.method.name]
         assert tuple(shown["shape"]) == card.maps[0].values.shape
         assert "mean of 2 views" in shown["caption"]
@@ -60,13 +60,13 @@ def test_one_recording_serves_all(tiny, pixels):
     passes = []
     with tiny.patch_embed.register_forward_hook(lambda *_: passes.append(1)):
         compare(tiny, pixels[:1], [[3, 5]], ["agcam", "rollout", "random"])
-        replay_alone = len(passes)
+        single_replay = len(passes)
         compare(tiny, pixels[:1], [[3, 5]], ["gae", "grad_cam", "attcat"])
-        graph_alone = len(passes) - replay_alone
+        single_graph = len(passes) - single_replay
         before = len(passes)
         compare(tiny, pixels[:1], [[3, 5]], ["agcam", "gae", "rollout", "grad_cam", "attcat"])
-    assert graph_alone == 4
-    assert len(passes) - before < replay_alone + graph_alone - 2
+    assert single_graph == 4
+    assert len(passes) - before < single_replay + single_graph - 2
 
 
 def test_refused_methods_keep_their_reason(photograph):
@@ -93,8 +93,8 @@ def test_all_refused_and_wrong_questions(tiny, photograph):
 def test_methods_take_options(classifier, photograph):
     options = {"occlusion": {"window": 1, "stride": 1}}
     done = compare(classifier, photograph, 3, ["occlusion"], options=options)
-    alone = agcam.explain(classifier, photograph, 3, "occlusion", options=options["occlusion"])
-    torch.testing.assert_close(done.columns[0].grid_map, alone.grid_map[0])
+    single = agcam.explain(classifier, photograph, 3, "occlusion", options=options["occlusion"])
+    torch.testing.assert_close(done.columns[0].grid_map, single.grid_map[0])
     with pytest.raises(agcam.AgcamError, match="rise, which is not among the methods"):
         compare(classifier, photograph, 3, ["agcam"], options={"rise": {"masks": 9}})
 

@@ -119,10 +119,10 @@ def test_no_personal_data_come_out(tmp_path):
     path = written(ramp(), tmp_path / "scan.dcm")
     found = agcam.explain(model, path)
     files = found.save(tmp_path / "out")
-    told = json.dumps(found.manifest()) + str(found.notes) + found._repr_html_()
-    told += "".join(file.read_bytes().decode("latin-1") for file in files)
+    kept = json.dumps(found.manifest()) + str(found.notes) + found._repr_html_()
+    kept += "".join(file.read_bytes().decode("latin-1") for file in files)
     for secret in (PERSON, "4711", "19640812"):
-        assert secret not in told
+        assert secret not in kept
 
 
 def test_damaged_files_are_refused_without_quoting_them(tmp_path):

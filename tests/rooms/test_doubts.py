@@ -44,5 +44,5 @@ def test_each_unsure_map_has_a_note_with_its_score(tiny, pixels, names, monkeypa
                 assert len(stated) == (score < bound)
                 assert all(f"{score:.2f}" in note for note in stated)
         assert made.grid_map.equal(both.grid_map)
-    alone = agcam.explain(tiny, pixels, targets, "agcam_spread")
-    assert not any("agree little" in note for note in alone.notes)
+    single = agcam.explain(tiny, pixels, targets, "agcam_spread")
+    assert not any("agree little" in note for note in single.notes)

@@ -515,8 +515,8 @@ def test_a_picture_that_the_model_refuses_is_found_and_the_rest_are_judged(class
     samples, records, failures = evaluated(replace(setup, open=spoiled))
     assert [row.sample for row in samples] == [0, 3, 4]
     assert [(row.sample, row.metric) for row in failures if row.sample != 2] == [(1, "model")]
-    alone = evaluated(configured(setup, batch_size=1))[1]
-    by_key = {row[:3]: row.value for row in alone}
+    single = evaluated(configured(setup, batch_size=1))[1]
+    by_key = {row[:3]: row.value for row in single}
     for row in records:
         assert row.value == pytest.approx(by_key[row[:3]], abs=1e-6)
 

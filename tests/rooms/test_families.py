@@ -91,9 +91,9 @@ def test_hugging_face_class_names_and_pipeline(photograph):
     assert explanation.class_names == tuple(names)
     assert int(explanation.target) == 3
     assert explanation.pixel_map[0].shape == (1, 60, 90)
-    said = {row["label"]: row["score"] for row in pipe(Image.fromarray(photograph), top_k=7)}
+    predicted = {row["label"]: row["score"] for row in pipe(Image.fromarray(photograph), top_k=7)}
     for name, probability in explanation.predictions(0, 7):
-        assert said[name] == pytest.approx(probability, abs=1e-3)
+        assert predicted[name] == pytest.approx(probability, abs=1e-3)
 
 
 def test_hugging_face_timm_wrapper(photograph):

@@ -508,9 +508,9 @@ def test_prepare_takes_rgb_only_and_changes_nothing():
     picture = photograph()
     before = picture.tobytes()
     first, _ = prepare(picture, Preparation((64, 48), HALF, HALF))
-    again, _ = prepare(picture, Preparation((64, 48), HALF, HALF))
+    reopened, _ = prepare(picture, Preparation((64, 48), HALF, HALF))
     assert picture.tobytes() == before
-    assert torch.equal(first, again)
+    assert torch.equal(first, reopened)
     assert first.dtype == torch.float32
     with pytest.raises(PictureError, match="open_picture"):
         prepare(picture.convert("L"), Preparation((8, 8), HALF, HALF))

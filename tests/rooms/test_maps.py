@@ -99,8 +99,8 @@ def test_the_map_is_an_array_like_others():
     saved = io.BytesIO()
     np.save(saved, pixels)
     for data in (saved.getvalue(), npy_bytes(pixels)):
-        again = np.load(io.BytesIO(data), allow_pickle=False)
-        assert np.array_equal(again, pixels, equal_nan=True)
+        read = np.load(io.BytesIO(data), allow_pickle=False)
+        assert np.array_equal(read, pixels, equal_nan=True)
 
 
 def test_a_large_picture_needs_little_more_memory_than_its_map():
@@ -259,6 +259,6 @@ def test_files_and_folders_in_the_way(tmp_path):
 
 def test_png_bytes():
     picture = heat_map(RAMP)
-    again = Image.open(io.BytesIO(png_bytes(picture)))
-    assert again.format == "PNG"
-    assert np.array_equal(np.asarray(again), np.asarray(picture))
+    read = Image.open(io.BytesIO(png_bytes(picture)))
+    assert read.format == "PNG"
+    assert np.array_equal(np.asarray(read), np.asarray(picture))

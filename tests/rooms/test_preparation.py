@@ -131,8 +131,8 @@ def test_an_explanation_by_a_transform_can_be_pickled():
     import pickle
 
     found = agcam.explain(vit(), PICTURE, preparation=own_transform())
-    again = pickle.loads(pickle.dumps(found))
-    assert again.manifest() == found.manifest()
+    repeated = pickle.loads(pickle.dumps(found))
+    assert repeated.manifest() == found.manifest()
 
 
 def test_a_hugging_face_processor_is_taken_as_it_is():

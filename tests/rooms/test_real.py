@@ -53,8 +53,8 @@ def test_each_class_of_a_mosaic_has_its_own_cell(demo):
         mosaic.paste(cell, corner)
     explanation = agcam.explain(demo, mosaic, [names])
     shares = []
-    for asked, (left, top) in enumerate(corners):
-        relevance = explanation.pixel_map[0][asked]
+    for number, (left, top) in enumerate(corners):
+        relevance = explanation.pixel_map[0][number]
         relevance = relevance - relevance.min()
         own = relevance[top : top + 112, left : left + 112].sum()
         shares.append(float(own / relevance.sum()))

@@ -32,14 +32,17 @@ def test_rows_come_back_as_they_were_in_the_data_sets_order(tmp_path):
         made.begin("key", CONFIGURATION, 3)
         for shard in (2, 0, 1):
             made.append("key", shard, shard_rows(shard))
-    with Store(tmp_path / "store") as again:
-        assert again.begin("key", CONFIGURATION, 3) == {0, 1, 2}
+    with Store(tmp_path / "store") as reopened:
+        assert reopened.begin("key", CONFIGURATION, 3) == {0, 1, 2}
         expected = [shard_rows(shard) for shard in range(3)]
-        assert again.samples("key") == [row for rows in expected for row in rows.samples]
-        found, wanted = list(again.records("key")), [r for rows in expected for r in rows.records]
+        assert reopened.samples("key") == [row for rows in expected for row in rows.samples]
+        found, wanted = (
+            list(reopened.records("key")),
+            [r for rows in expected for r in rows.records],
+        )
         assert [row[:4] for row in found] == sorted(row[:4] for row in wanted)
-        assert again.run().cost == {"forwards": 30, "seconds": 1.5}
-        assert again.failures("key") == [rows.failures[0] for rows in expected]
+        assert reopened.run().cost == {"forwards": 30, "seconds": 1.5}
+        assert reopened.failures("key") == [rows.failures[0] for rows in expected]
 
 
 def test_stores_and_engines_do_without_torch(store):

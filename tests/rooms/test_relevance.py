@@ -15,8 +15,8 @@ from agcam.tracing.rules import ATTN_LRP, GRADIENT, LRP, gradient
 from agcam.tracing.tape import Tape
 
 
-def asked(name, *methods):
-    """A recording of two pictures asked about two classes, and its evidence for each method."""
+def traces_of(name, *methods):
+    """A recording of two pictures with a target each, and its evidence for each method."""
     model = timm_model(name).double().requires_grad_(False)
     size = TIMM[name][1] or 160
     pixels = torch.randn(2, 3, size, size, dtype=torch.float64)
@@ -28,7 +28,7 @@ def asked(name, *methods):
 @pytest.mark.parametrize("name", TIMM)
 def test_plain_rules_are_autograd(name):
     """The walk with the chain rule everywhere gives the gradients that torch itself gives."""
-    _, (lrp, full) = asked(name, "lrp", "gae")
+    _, (lrp, full) = traces_of(name, "lrp", "gae")
     assert len(lrp.blocks) == len(full.blocks)
     for block, expected in zip(lrp.blocks, full.blocks, strict=True):
         torch.testing.assert_close(block.gradients, expected.gradients, rtol=1e-9, atol=1e-12)
@@ -37,7 +37,7 @@ def test_plain_rules_are_autograd(name):
 @pytest.mark.parametrize("name", TIMM)
 def test_lrp_neither_makes_nor_loses_relevance(name):
     """From 1 at the logit to the tokens that enter the first block, through every operation."""
-    session, _ = asked(name, "lrp")
+    session, _ = traces_of(name, "lrp")
     for written in session.proved(METHODS["lrp"].needs).tapes:
         (tokens,) = written.walk(LRP, 3, written.tokens[:1]).signals
         assert tokens.sum() == pytest.approx(1, abs=1e-3)
@@ -46,7 +46,7 @@ def test_lrp_neither_makes_nor_loses_relevance(name):
 @pytest.mark.parametrize("name", TIMM)
 def test_libra_keeps_the_whole_account(name):
     """Tokens times gradients and biases make the logit; the plain gradient leaves a gap."""
-    session, (libra, attn) = asked(name, "libra_attcat", "attn_lrp")
+    session, (libra, attn) = traces_of(name, "libra_attcat", "attn_lrp")
     for trace_ in (libra, attn):
         first, account = trace_.blocks[0], trace_.account
         passed_on = (first.tokens * first.token_gradients).sum((1, 2))
@@ -62,7 +62,7 @@ SUMS = {"vit_base_patch16_xp_224": 1}  # residual sums of a block, where there a
 @pytest.mark.parametrize("name", TIMM)
 def test_res_lrp_keeps_the_relevance_of_every_sum_and_bounds_it(name):
     """In the stream's own sums alone: two a block, in any family."""
-    session, _ = asked(name, "res_lrp")
+    session, _ = traces_of(name, "res_lrp")
     tape, gamma = session.proved(METHODS["res_lrp"].needs).tapes[0], 0.5
     rule, seen = residual(gamma), []
 
@@ -221,13 +221,13 @@ def test_steps_on_the_way_from_zero_do_not_add_up_in_memory(tiny, pixels, monkey
 def test_gradients_of_the_path_begin_at_the_last_attention(tiny, pixels):
     """Nothing before it is kept for a way back."""
     classifier, target = agcam.load(tiny), torch.tensor([1, 2, 3])
-    method, asks = METHODS["beyond_intuition_head"], []
+    method, kept = METHODS["beyond_intuition_head"], []
     with evaluation_mode(tiny):
         path = trace(classifier, pixels, [method]).trace(method, target).path
         for block in tiny.blocks:
-            block.register_forward_hook(lambda _, __, output: asks.append(output.requires_grad))
+            block.register_forward_hook(lambda _, __, output: kept.append(output.requires_grad))
         next(iter(path))
-    assert asks == [False, True]
+    assert kept == [False, True]
 
 
 def test_masks_do_not_add_up_in_memory(tiny, pixels, monkeypatch):

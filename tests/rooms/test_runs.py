@@ -259,7 +259,7 @@ def test_pictures_for_the_report_are_made_again_from_the_runs_names(tmp_path):
         shown_pictures(results, stamps)
 
 
-def swap(folder, *pictures):
+def exchange(folder, *pictures):
     """Exchange what two pictures show."""
     first, second = (folder / name for name in pictures)
     both = first.read_bytes(), second.read_bytes()
@@ -281,14 +281,14 @@ def break_one(folder):
 @pytest.mark.parametrize(
     ("change", "again"),
     [
-        (lambda folder: swap(folder, "00.png", "03.png"), 2),
+        (lambda folder: exchange(folder, "00.png", "03.png"), 2),
         (other_boxes, 1),
         (break_one, 1),
         (lambda folder: None, 0),
     ],
     ids=["pictures", "boxes", "broken", "nothing"],
 )
-def test_what_changed_since_it_was_judged_is_judged_again(change, again, tmp_path):
+def test_what_changed_since_it_was_judged_is_judged_again(change, repeated, tmp_path):
     """The referee is a run that has never seen the old pictures."""
     folder = lay_out(tmp_path, pictures=4)
     plans = []
@@ -312,7 +312,7 @@ def test_what_changed_since_it_was_judged_is_judged_again(change, again, tmp_pat
     judge("store")
     judge("fresh")
     judge("store")
-    assert plans == [0, again, 0, 0]
+    assert plans == [0, repeated, 0, 0]
     with Store(tmp_path / "store") as old, Store(tmp_path / "fresh") as fresh:
         assert rows_of(old) == rows_of(fresh)
         assert old.run().finished

@@ -135,8 +135,8 @@ def test_probabilities_are_those_of_torch(kind, logits):
     row = torch.tensor(logits, dtype=torch.float64)
     row = row.softmax(-1) if kind == "probability" else row
     classifier = Classifier(torch.nn.Identity(), torch.nn.Identity(), "m", "module", scores=kind)
-    alone = len(logits) == 1 and kind == "softmax"
-    expected = row.sigmoid() if alone else KINDS[kind](row)
+    single = len(logits) == 1 and kind == "softmax"
+    expected = row.sigmoid() if single else KINDS[kind](row)
     found = probabilities_of(classifier, row[None])
     assert (found is None) == (expected is None)
     for answer in answers_of(classifier, row, range(len(row))):
@@ -145,7 +145,7 @@ def test_probabilities_are_those_of_torch(kind, logits):
         else:
             assert answer.probability == pytest.approx(float(expected[answer.index]))
             assert answer.score == percent(answer.probability)
-            below = kind == "softmax" and not alone and answer.probability < 1 / len(row)
+            below = kind == "softmax" and not single and answer.probability < 1 / len(row)
             assert ("less than a random guess" in answer.caption) == below
 
 

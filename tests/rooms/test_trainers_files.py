@@ -146,8 +146,8 @@ class Unknown:
     "beside", [Unknown(), sorted, torch.nn.Linear(2, 2)], ids=["class", "function", "module"]
 )
 def test_what_is_not_plain_data_is_named(tmp_path, beside):
-    told = refused(saved(tmp_path / "w.pt", {"model": model().state_dict(), "args": beside}))
-    assert getattr(beside, "__name__", type(beside).__name__) in told
+    message = refused(saved(tmp_path / "w.pt", {"model": model().state_dict(), "args": beside}))
+    assert getattr(beside, "__name__", type(beside).__name__) in message
 
 
 @pytest.mark.parametrize(
@@ -256,8 +256,8 @@ def one_block_dinov2(pretrained=False, **options):
 def test_an_mlp_head_is_named(tmp_path):
     state = model(num_classes=0).state_dict()
     head = {"head.0.weight": torch.zeros(32, 64), "head.2.weight": torch.zeros(5, 32)}
-    told = refused(saved(tmp_path / "w.pt", prefixed({**state, **head}, "net.")))
-    assert "head.0.weight (32, 64), head.2.weight (5, 32) instead of head.weight" in told
+    message = refused(saved(tmp_path / "w.pt", prefixed({**state, **head}, "net.")))
+    assert "head.0.weight (32, 64), head.2.weight (5, 32) instead of head.weight" in message
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ def test_averaged_copies_come_first_and_are_named(tmp_path, averaged):
 def test_two_sets_that_fit_are_refused_unless_they_are_equal(tmp_path):
     state = model().state_dict()
     other = {key: tensor + 1 for key, tensor in state.items()}
-    told = refused(saved(tmp_path / "w.pt", {"student": other, "teacher": state}))
-    assert "student, teacher" in told
+    message = refused(saved(tmp_path / "w.pt", {"student": other, "teacher": state}))
+    assert "student, teacher" in message
     path = saved(tmp_path / "w.pt", {"student": state, "teacher": dict(state)})
     assert same_logits(agcam.load(path, arch=ARCH), model())
 

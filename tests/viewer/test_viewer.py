@@ -369,21 +369,21 @@ def test_two_methods_are_one_press_apart_or_side_by_side(visit):
     assert drawn(view, 0) not in (evidence, extent)
     assert drawn(view, 1) not in (evidence, extent)
     assert opened(visit, card(1)).get_by_label("Two methods").count() == 1  # rollout is the second
-    alone = replace(card(1), methods=card(1).methods[:1])
-    assert opened(visit, alone).get_by_label("Two methods").count() == 0
+    single = replace(card(1), methods=card(1).methods[:1])
+    assert opened(visit, single).get_by_label("Two methods").count() == 0
 
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("mode", ["Two methods", "Side by side"])
 def test_two_pictures_stand_beside_each_other(visit, width, mode):
     view = opened(visit, two_methods(), width=width)
-    alone = view.locator(".agcam-pane canvas").first.bounding_box()
+    single = view.locator(".agcam-pane canvas").first.bounding_box()
     view.get_by_label(mode).check()
     settle(view)
     left, right = (view.locator(".agcam-pane canvas").nth(n).bounding_box() for n in range(2))
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"]
-    assert left["width"] == right["width"] < alone["width"]
+    assert left["width"] == right["width"] < single["width"]
 
 
 def test_two_fingers_zoom_and_move_the_picture(visit):

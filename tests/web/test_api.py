@@ -33,7 +33,7 @@ from agcam.web.offered import OFFERED
 from processes import SOON, until
 
 
-def asked(api, seed=0, **fields):
+def requested(api, seed=0, **fields):
     return api.post("/explain", files={"picture": png(seed)}, data=fields)
 
 
@@ -49,20 +49,20 @@ def refused(answer, status, words):
 
 @pytest.mark.parametrize("method", OFFERED)
 def test_a_form_is_answered_as_by_explain(api, method):
-    answer = asked(api, classes=["tiger", "0"], method=method, draw=["grid", "overlay"])
+    answer = requested(api, classes=["tiger", "0"], method=method, draw=["grid", "overlay"])
     assert answer.status_code == 200
     ours = agcam.explain(api.models["tiny"], [picture(0)], [["tiger", 0]], method)
-    told = answer.json()
-    assert [row["name"] for row in told["maps"]] == ["tiger", "tabby"]
-    grids = torch.tensor([row["grid"] for row in told["maps"]])
+    found = answer.json()
+    assert [row["name"] for row in found["maps"]] == ["tiger", "tabby"]
+    grids = torch.tensor([row["grid"] for row in found["maps"]])
     torch.testing.assert_close(grids, ours.grid_map[0])
-    for number, row in enumerate(told["maps"]):
+    for number, row in enumerate(found["maps"]):
         drawn = Image.open(io.BytesIO(base64.b64decode(row["overlay"])))
         assert np.array_equal(np.asarray(drawn), np.asarray(ours.overlay(0, number)))
-    assert told["manifest"] == json.loads(json.dumps(ours.manifest()))
-    predicted = [(row["name"], row["probability"]) for row in told["predictions"]]
+    assert found["manifest"] == json.loads(json.dumps(ours.manifest()))
+    predicted = [(row["name"], row["probability"]) for row in found["predictions"]]
     assert predicted == [(name, pytest.approx(value)) for name, value in ours.predictions()]
-    assert told["said"] == told["predictions"]  # its name before
+    assert found["said"] == found["predictions"]  # its name before
 
 
 def test_sharper_maps_are_answered_as_by_explain(api):
@@ -72,7 +72,7 @@ def test_sharper_maps_are_answered_as_by_explain(api):
         "refine": "true",
         "views": "2",
     }
-    answer = asked(api, **wanted).json()
+    answer = requested(api, **wanted).json()
     options = {"refine": True, "views": 2}
     ours = agcam.explain(api.models["tiny"], [picture(0)], [["tiger", 0]], "agcam", **options)
     grids = torch.tensor([row["grid"] for row in answer["maps"]])
@@ -81,28 +81,28 @@ def test_sharper_maps_are_answered_as_by_explain(api):
         drawn = Image.open(io.BytesIO(base64.b64decode(row["overlay"])))
         assert np.array_equal(np.asarray(drawn), np.asarray(ours.overlay(0, number)))
     assert answer["manifest"] == json.loads(json.dumps(ours.manifest()))
-    refused(asked(api, views="3"), 422, "views is 1, 2, 4, 5, 8 or 9, not 3")
+    refused(requested(api, views="3"), 422, "views is 1, 2, 4, 5, 8 or 9, not 3")
 
 
 def test_json_and_form_say_the_same(api):
-    form = asked(api, seed=1, classes=["zebra"], model="tiny")
+    form = requested(api, seed=1, classes=["zebra"], model="tiny")
     body = {"picture": base64.b64encode(png(1)).decode(), "classes": ["zebra"], "model": "tiny"}
     assert api.post("/explain", json=body).json() == form.json()
 
 
 def test_by_default_the_predicted_class_of_the_first_model(api):
-    told = asked(api).json()
-    assert told["manifest"]["model"] == "tiny"
-    assert told["manifest"]["method"] == "agcam"
-    assert told["maps"][0]["name"] == told["predictions"][0]["name"]
-    assert told["maps"][0]["overlay"] is None
+    found = requested(api).json()
+    assert found["manifest"]["model"] == "tiny"
+    assert found["manifest"]["method"] == "agcam"
+    assert found["maps"][0]["name"] == found["predictions"][0]["name"]
+    assert found["maps"][0]["overlay"] is None
 
 
 def test_prompts(api):
-    told = asked(api, model="words", prompts=["a cup", "a lynx"], classes=["a lynx"]).json()
-    assert {row["name"] for row in told["predictions"]} == {"a cup", "a lynx"}
-    assert [row["name"] for row in told["maps"]] == ["a lynx"]
-    refused(asked(api, model="words"), 422, "describe what to look for")
+    found = requested(api, model="words", prompts=["a cup", "a lynx"], classes=["a lynx"]).json()
+    assert {row["name"] for row in found["predictions"]} == {"a cup", "a lynx"}
+    assert [row["name"] for row in found["maps"]] == ["a lynx"]
+    refused(requested(api, model="words"), 422, "describe what to look for")
 
 
 def test_models_methods_health(api):
@@ -166,7 +166,7 @@ def test_bad_pictures(api, data, status, words):
     ],
 )
 def test_bad_questions(api, fields, words):
-    refused(asked(api, **fields), 422, words)
+    refused(requested(api, **fields), 422, words)
 
 
 @pytest.mark.parametrize(
@@ -315,12 +315,12 @@ def test_many_pictures_at_once_are_all_answered_and_right(api):
     """benchmarks/serve_load.py is the same with real pictures, times and memory."""
     seeds = range(24)
     with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda seed: asked(api, seed, classes=["cup"]), seeds))
+        answers = list(pool.map(lambda seed: requested(api, seed, classes=["cup"]), seeds))
     for seed, answer in zip(seeds, answers, strict=True):
         assert answer.status_code == 200
-        alone = agcam.explain(api.models["tiny"], [picture(seed)], "cup")
+        single = agcam.explain(api.models["tiny"], [picture(seed)], "cup")
         grid = torch.tensor(answer.json()["maps"][0]["grid"])
-        torch.testing.assert_close(grid, alone.grid_map[0, 0])
+        torch.testing.assert_close(grid, single.grid_map[0, 0])
 
 
 def test_memory_is_bounded_by_pictures_a_visitor(api):
@@ -353,11 +353,11 @@ def test_busy_is_said_politely():
 
         handle = made.register_forward_pre_hook(slow)
         with ThreadPoolExecutor(2) as pool:
-            running = [pool.submit(asked, client, seed) for seed in range(2)]
+            running = [pool.submit(requested, client, seed) for seed in range(2)]
             assert entered.wait(30)
             while len(app.state.queue._fair.jobs) < 2:  # the second has its place
                 pass
-            answer = asked(client, 2)
+            answer = requested(client, 2)
             refused(answer, 503, "try again")
             assert answer.headers["retry-after"] == "5"
             assert client.get("/health").json()["status"] == "ok"

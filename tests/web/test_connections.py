@@ -181,11 +181,13 @@ def test_a_body_byte_by_byte_does_not_wait_longer(attacked):
 
 
 def test_answers_that_nobody_reads_are_given_up(attacked):
-    asking = form(fields=[("draw", "overlay")] + [("classes", "1")] * 8, picture=png(1, (700, 700)))
+    request = form(
+        fields=[("draw", "overlay")] + [("classes", "1")] * 8, picture=png(1, (700, 700))
+    )
     with closing(socket.socket()) as place:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         place.connect(("127.0.0.1", attacked.port))
-        place.sendall(asking.replace(b"Connection: close", b"Connection: keep-alive"))
+        place.sendall(request.replace(b"Connection: close", b"Connection: keep-alive"))
         time.sleep(4)
         place.settimeout(5)
         with pytest.raises(json.JSONDecodeError):  # it is cut off
@@ -250,7 +252,7 @@ def test_names_of_this_machine_and_those_it_was_started_with_are_answered(attack
 
 
 @pytest.mark.parametrize(
-    "told",
+    "headers",
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
@@ -261,14 +263,14 @@ def test_names_of_this_machine_and_those_it_was_started_with_are_answered(attack
         {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"},  # a form
     ],
 )
-def test_a_page_of_another_site_is_refused(attacked, told):
-    answer = attacked.explain(**told)
+def test_a_page_of_another_site_is_refused(attacked, headers):
+    answer = attacked.explain(**headers)
     refused(answer, 403, "another site")
     assert "access-control-allow-origin" not in answer[2]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "headers",
     [
         {},
         {"Origin": "http://localhost"},
@@ -277,18 +279,18 @@ def test_a_page_of_another_site_is_refused(attacked, told):
         {"Sec_Fetch_Site": "none"},
     ],
 )
-def test_our_own_page_and_programs_are_answered(attacked, told):
-    answer = attacked.explain(**told)
+def test_our_own_page_and_programs_are_answered(attacked, headers):
+    answer = attacked.explain(**headers)
     assert answer[0] == 200
     assert "access-control-allow-origin" not in answer[2]
 
 
 def test_another_site_may_link_to_the_page_alone(attacked):
-    told = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
-    assert attacked.get("/", **told)[0] == 200
-    refused(attacked.get("/models", **told), 403)
-    told["Sec_Fetch_Mode"] = "no-cors"
-    refused(attacked.get("/", **told), 403)
+    headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+    assert attacked.get("/", **headers)[0] == 200
+    refused(attacked.get("/models", **headers), 403)
+    headers["Sec_Fetch_Mode"] = "no-cors"
+    refused(attacked.get("/", **headers), 403)
 
 
 def test_forwarded_headers_are_not_believed_nor_shown(attacked):

@@ -39,12 +39,12 @@ def test_uploads_are_explained_as_by_explain(uploads, method):
     model = uploads.models["tiny"]
     for target in (3, 0, 3):
         whole = uploads.explain_original(key, select("tiny", method, target))
-        asked = agcam.explain(model, [picture(0)], [[target]], method)
-        torch.testing.assert_close(whole.grid_map, asked.grid_map)
-        torch.testing.assert_close(whole.logits, asked.logits)
-        assert whole.frames == asked.frames
-        assert whole.manifest() == {**asked.manifest(), "source": "cat.png"}
-        assert whole.overlay().tobytes() == asked.overlay().tobytes()
+        expected = agcam.explain(model, [picture(0)], [[target]], method)
+        torch.testing.assert_close(whole.grid_map, expected.grid_map)
+        torch.testing.assert_close(whole.logits, expected.logits)
+        assert whole.frames == expected.frames
+        assert whole.manifest() == {**expected.manifest(), "source": "cat.png"}
+        assert whole.overlay().tobytes() == expected.overlay().tobytes()
 
 
 def test_sharper_uploads_are_explained_as_by_explain(uploads):
@@ -172,8 +172,8 @@ def test_a_large_graph_is_weighed_and_kept_only_where_there_is_room(room):
     assert (recorded.replay is not None) == (room == 1_000_000)
     if recorded.replay is not None:
         assert recorded.nbytes > 20 * 16 * 24 * 4  # at least twenty token streams
-    asked = agcam.explain(pooled, [picture(0)], [[2, 3]])
-    torch.testing.assert_close(torch.cat(maps, 1), asked.grid_map)
+    expected = agcam.explain(pooled, [picture(0)], [[2, 3]])
+    torch.testing.assert_close(torch.cat(maps, 1), expected.grid_map)
 
 
 def test_heads_add_up_to_the_map(uploads):
@@ -188,10 +188,10 @@ def test_heads_add_up_to_the_map(uploads):
 def test_prompts_take_the_place_of_classes(uploads):
     key = uploaded(uploads)
     prompts = ("a lynx", "a cup")
-    said = uploads.explain(key, select("words", "agcam", 1, prompts))
-    asked = agcam.explain(words(), [picture(0)], [list(prompts)])
-    torch.testing.assert_close(said.logits, asked.logits)
-    torch.testing.assert_close(said.grid_map[0, 0], asked.grid_map[0, 1])
+    found = uploads.explain(key, select("words", "agcam", 1, prompts))
+    expected = agcam.explain(words(), [picture(0)], [list(prompts)])
+    torch.testing.assert_close(found.logits, expected.logits)
+    torch.testing.assert_close(found.grid_map[0, 0], expected.grid_map[0, 1])
     other = uploads.explain(key, select("words", "agcam", 0, ("an ox", "a cup")))
     assert other.class_names == ("an ox", "a cup")
     with pytest.raises(TargetError):
@@ -232,19 +232,19 @@ def test_many_threads_get_their_own_answers(uploads):
     keys = [uploaded(uploads, seed, f"visitor {seed}") for seed in range(6)]
     answers = {}
 
-    def ask(seed):
+    def request(seed):
         for target in range(4):
             made = uploads.explain_original(keys[seed], select("tiny", "agcam", target))
             answers[seed, target] = made.grid_map
 
-    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(6)]
+    threads = [threading.Thread(target=request, args=(seed,)) for seed in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     for (seed, target), made in answers.items():
-        alone = agcam.explain(uploads.models["tiny"], [picture(seed)], [[target]])
-        torch.testing.assert_close(made, alone.grid_map)
+        single = agcam.explain(uploads.models["tiny"], [picture(seed)], [[target]])
+        torch.testing.assert_close(made, single.grid_map)
     assert len(answers) == 24
 
 

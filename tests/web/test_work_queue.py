@@ -26,9 +26,8 @@ class Visitor:
         await self.gone.wait()
 
 
-def asking(queue, request, work, passes=1.0):
-    """A task that asks for a visitor."""
-
+def waiting_for(queue, request, work, passes=1.0):
+    """A visitor's request, as a task."""
     return asyncio.create_task(queue.run(request, work, passes))
 
 
@@ -96,9 +95,9 @@ async def taken(jobs):
 def test_a_second_visitor_does_not_wait_for_the_first_ones_hundred_slices():
     async def main():
         queue, log, go = WorkQueue(Limits(working=1), time_slice=0), [], threading.Semaphore(0)
-        first = [asking(queue, Visitor("a", "1"), sliced("a", log, 50, go)) for _ in range(2)]
+        first = [waiting_for(queue, Visitor("a", "1"), sliced("a", log, 50, go)) for _ in range(2)]
         await asyncio.sleep(0.05)
-        second = asking(queue, Visitor("b"), sliced("b", log, 3, go))
+        second = waiting_for(queue, Visitor("b"), sliced("b", log, 3, go))
         await asyncio.sleep(0.05)
         for _ in range(200):
             go.release()
@@ -115,12 +114,12 @@ def test_a_short_question_passes_the_long_ones_of_its_own_visitor(monkeypatch):
 
     async def main():
         queue, log, go = WorkQueue(Limits(working=2), time_slice=0), [], threading.Semaphore(0)
-        long = [asking(queue, Visitor(), sliced(name, log, 30, go)) for name in range(10)]
+        long = [waiting_for(queue, Visitor(), sliced(name, log, 30, go)) for name in range(10)]
         await asyncio.sleep(0.05)
         for _ in range(25):
             go.release()
         await until(lambda: len(log) == 25)
-        short = asking(queue, Visitor(), sliced("short", log, 1, go))
+        short = waiting_for(queue, Visitor(), sliced("short", log, 1, go))
         await asyncio.sleep(0.05)
         for _ in range(1000):
             go.release()
@@ -134,7 +133,7 @@ def test_a_short_question_passes_the_long_ones_of_its_own_visitor(monkeypatch):
 def test_questions_that_take_as_long_are_answered_in_order():
     async def main():
         queue, log, go = WorkQueue(Limits(working=2), time_slice=0), [], threading.Semaphore(0)
-        tasks = [asking(queue, Visitor(), sliced(name, log, 3, go)) for name in range(5)]
+        tasks = [waiting_for(queue, Visitor(), sliced(name, log, 3, go)) for name in range(5)]
         await asyncio.sleep(0.05)
         for _ in range(15):
             go.release()
@@ -147,9 +146,9 @@ def test_questions_that_take_as_long_are_answered_in_order():
 def test_an_address_never_holds_all_workers():
     async def main():
         queue, log, go = WorkQueue(Limits(working=2), time_slice=0), [], threading.Semaphore(0)
-        tasks = [asking(queue, Visitor("a", each), sliced("a", log, 1, go)) for each in "xyz"]
+        tasks = [waiting_for(queue, Visitor("a", each), sliced("a", log, 1, go)) for each in "xyz"]
         await asyncio.sleep(0.05)
-        assert await asking(queue, Visitor("b"), sliced("b", log, 3)) == "b"
+        assert await waiting_for(queue, Visitor("b"), sliced("b", log, 3)) == "b"
         assert log == [("b", 0), ("b", 1), ("b", 2)]
         for _ in tasks:
             go.release()
@@ -163,7 +162,7 @@ def test_work_that_nobody_waits_for_is_given_up_between_slices():
         queue, log, go = WorkQueue(Limits(working=1), time_slice=0), [], threading.Semaphore(0)
         requests = [Visitor("a"), Visitor("a")]
         begun, waiting = [
-            asking(queue, each, sliced(name, log, 1000, go))
+            waiting_for(queue, each, sliced(name, log, 1000, go))
             for name, each in zip(("begun", "waiting"), requests, strict=True)
         ]
         await asyncio.sleep(0.05)
@@ -183,7 +182,7 @@ def test_work_that_nobody_waits_for_is_given_up_between_slices():
 def test_a_task_that_is_cancelled_gives_its_work_up():
     async def main():
         queue, log, go = WorkQueue(Limits(working=1), time_slice=0), [], threading.Semaphore(0)
-        task = asking(queue, Visitor(), sliced("x", log, 1000, go))
+        task = waiting_for(queue, Visitor(), sliced("x", log, 1000, go))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -201,24 +200,24 @@ def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
     async def main():
         queue, go = WorkQueue(limits, time_slice=0), threading.Semaphore(0)
 
-        def ask(request, passes=1.0):
-            return asking(queue, request, sliced("x", [], 1, go), passes)
+        def task_of(request, passes=1.0):
+            return waiting_for(queue, request, sliced("x", [], 1, go), passes)
 
         async def refused(request, error, passes=1.0):
             with pytest.raises(error) as found:
-                await ask(request, passes)
+                await task_of(request, passes)
             assert type(found.value) is error
 
-        tasks = [ask(Visitor("a", "1")) for _ in range(2)]
+        tasks = [task_of(Visitor("a", "1")) for _ in range(2)]
         await asyncio.sleep(0)
         await refused(Visitor("a", "1"), VisitorBusyError)  # the visitor's places
-        tasks.append(ask(Visitor("a", "2"), 90))
+        tasks.append(task_of(Visitor("a", "2"), 90))
         await asyncio.sleep(0)
         await refused(Visitor("a", "2"), VisitorBusyError, 20)  # the visitor's passes
-        tasks.append(ask(Visitor("a", "3")))
+        tasks.append(task_of(Visitor("a", "3")))
         await asyncio.sleep(0)
         await refused(Visitor("a", "4"), VisitorBusyError)  # the address's places
-        tasks += [ask(Visitor("b")), ask(Visitor("c"))]
+        tasks += [task_of(Visitor("b")), task_of(Visitor("c"))]
         await asyncio.sleep(0)
         await refused(Visitor("d"), BusyError)  # everybody's places
         for _ in tasks:
@@ -226,7 +225,7 @@ def test_places_are_bounded_for_all_for_an_address_and_for_a_visitor():
         assert await asyncio.gather(*tasks) == ["x"] * 6
         await until(lambda: not queue._fair.jobs)
         go.release()
-        assert await ask(Visitor("a", "1"), 150) == "x"  # alone, however much
+        assert await task_of(Visitor("a", "1"), 150) == "x"  # alone, however much
 
     asyncio.run(main())
 
@@ -264,12 +263,12 @@ def test_begun_work_lets_go_of_its_memory_where_many_wait():
 
             return slices
 
-        alone = asking(queue, Visitor("z"), work("alone"))
+        single = waiting_for(queue, Visitor("z"), work("alone"))
         for _ in range(3):
             go.release()
-        await alone
+        await single
         assert let_go == []
-        crowd = [asking(queue, Visitor(name), work(name)) for name in "abcdef"]
+        crowd = [waiting_for(queue, Visitor(name), work(name)) for name in "abcdef"]
         await asyncio.sleep(0.05)
         for _ in range(100):
             go.release()
@@ -282,7 +281,7 @@ def test_begun_work_lets_go_of_its_memory_where_many_wait():
 def test_a_closed_queue_answers_everybody_at_once():
     async def main():
         queue, go = WorkQueue(Limits(working=1), time_slice=0), threading.Semaphore(0)
-        tasks = [asking(queue, Visitor(), sliced("x", [], 9, go)) for _ in range(5)]
+        tasks = [waiting_for(queue, Visitor(), sliced("x", [], 9, go)) for _ in range(5)]
         await asyncio.sleep(0.05)
         assert not queue.close()  # one is being worked on
         for task in tasks:
