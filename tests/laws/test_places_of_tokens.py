@@ -15,7 +15,7 @@ from torch import nn
 
 import agcam
 from agcam.errors import ModelError
-from reference.definition import attentions
+from reference.definition import attentions, of_tokens
 
 DIM, HEADS = 8, 2
 
@@ -84,12 +84,7 @@ class Tiny(nn.Module):
 
 def by_definition(model, picture, target):
     """The map (row, column) of a `Tiny`, whose tokens are where it is to put them."""
-    total = 0
-    for scores, alpha in attentions(model, picture, torch.tensor([target])):
-        terms = scores.sigmoid() * alpha.clamp(min=0)
-        rows = alpha.ne(0).any(-1).any(1)[:, None, :, None]
-        total = total + (terms * rows).sum((1, 2)) / rows.sum().clamp(min=1)
-    total = total[0, model.blocks[0].prompts.shape[1] :]
+    total = of_tokens(model, picture, target)[model.blocks[0].prompts.shape[1] :]
     rows, columns = model.stem(picture).shape[-2:]
     numbers = torch.arange(rows * columns, dtype=picture.dtype).reshape(1, 1, rows, columns)
     tokens = model.arranged(numbers)  # each patch's number, where its token is

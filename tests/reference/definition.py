@@ -175,10 +175,19 @@ def attentions(model, pixels, target, skip=()):
 
 
 def of_keys(scores, gradients):
-    """Relevance of keys (batch window key) from (batch window head row key)."""
-    carries = gradients.ne(0).any(-1).any(2)  # batch window row
+    """Relevance of keys (*item key) from (*item head row key)."""
+    carries = gradients.ne(0).any(-1).any(-2)  # *item row
     rows = carries.sum(-1).clamp(min=1)
-    return (scores.sigmoid() * gradients.relu()).sum((2, 3)) / rows[..., None]
+    return (scores.sigmoid() * gradients.relu()).sum((-3, -2)) / rows[..., None]
+
+
+def of_tokens(run, picture, target):
+    """(token,): relevance of every token of one picture in a model of one grid.
+
+    Attention of a single row is a pool, which belongs to the classifier.
+    """
+    every = attentions(run, picture, torch.tensor([target]))
+    return sum(of_keys(*one) for one in every if one[0].shape[-2] > 1)[0]
 
 
 def placed(keys, places, grid, finest):

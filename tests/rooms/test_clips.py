@@ -17,7 +17,7 @@ from agcam.images.videos import open_clip, sampled
 from agcam.maps import PatchMaps
 from agcam.maps.clips import contact_sheet, step_of, tiles, video
 from agcam.values import Grid
-from reference.definition import attentions
+from reference.definition import attentions, of_keys, of_tokens
 
 SMALL = {
     "hidden_size": 16,
@@ -52,16 +52,6 @@ def timesformer(kind="joint_space_time", frames=3, size=16):
     return transformers.TimesformerForVideoClassification(config).eval()
 
 
-def by_definition(model, clip, target):
-    """(token,): relevance of every token, by the reference."""
-    total = 0
-    for scores, alpha in attentions(model, clip, torch.tensor([target])):
-        terms = scores.sigmoid() * alpha.clamp(min=0)
-        rows = alpha.ne(0).any(-1).any(1)[:, None, :, None]  # batch 1 row 1
-        total = total + (terms * rows).sum((1, 2)) / rows.sum().clamp(min=1)
-    return total[0]
-
-
 CASES = {
     "videomae": (lambda: videomae(6, (16, 32)), (6, 16, 32), 0, "t r c"),
     "videomae, first token": (lambda: videomae(use_mean_pooling=False), (4, 16, 16), 0, "t r c"),
@@ -86,7 +76,7 @@ def test_a_map_is_the_definition_on_frames_rows_and_columns(name):
     assert found.tracer == "replay"
     for clip, targets, maps in zip(clips, ([1, 3], [0, 1]), found.grid_map, strict=True):
         for target, one in zip(targets, maps, strict=True):
-            tokens = by_definition(model, clip[None], target)[first:]
+            tokens = of_tokens(model, clip[None], target)[first:]
             steps, rows, columns = shape
             if order == "t r c":
                 expected = tokens.reshape(shape)
@@ -100,9 +90,7 @@ def divided_by_definition(model, clip, target):
     steps, side = model.config.num_frames, model.config.image_size // model.config.patch_size
     total = torch.zeros(steps, side * side, dtype=clip.dtype)
     for scores, alpha in attentions(model, clip, torch.tensor([target])):
-        terms = scores.sigmoid() * alpha.clamp(min=0)
-        rows = alpha.ne(0).any(-1).any(1)[:, None, :, None]  # window 1 row 1
-        relevance = (terms * rows).sum((1, 2)) / rows.sum((1, 2, 3))[:, None].clamp(min=1)
+        relevance = of_keys(scores, alpha)  # window key
         in_time = relevance.shape == (side * side, steps)
         total += relevance.T if in_time else relevance[:, 1:]  # the class token has no place
     return total.reshape(steps, side, side)
@@ -134,9 +122,7 @@ def test_attention_in_single_frames_alone_is_explained_with_the_mean_of_their_lo
         total = torch.zeros(3, 4, dtype=torch.float64)
         run = attentions(lambda pixels: mean(model(pixels)), clip[None], torch.tensor([1]))
         for scores, alpha in run:  # frame head row key
-            rows = alpha.ne(0).any(-1).any(1)[:, None, :, None]
-            terms = scores.sigmoid() * alpha.clamp(min=0) * rows
-            total += (terms.sum((1, 2)) / rows.sum((1, 2, 3))[:, None].clamp(min=1))[:, 1:]
+            total += of_keys(scores, alpha)[:, 1:]
         assert (one - total.view(3, 2, 2)).abs().max() <= 1e-9 * total.max()
 
 
@@ -200,7 +186,7 @@ def test_a_model_of_ones_own_with_channels_first():
     model = ChannelsFirst().double().eval()
     clip = torch.randn(1, 3, 4, 8, 12, dtype=torch.float64)
     found = agcam.explain(model, clip, 2, "agcam")
-    expected = by_definition(model, clip, 2)[:-1].reshape(2, 2, 3)
+    expected = of_tokens(model, clip, 2)[:-1].reshape(2, 2, 3)
     assert (found.grid_map[0, 0] - expected).abs().max() <= 1e-9 * expected.max()
     assert len(found.clips[0]) == 4
     assert found.grid == Grid(2, 3, prefix=0, suffix=1, frames=2)

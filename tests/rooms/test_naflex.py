@@ -13,7 +13,7 @@ from timm.data.naflex_transforms import patchify_image
 import agcam
 from agcam.errors import ModelError, PictureError
 from agcam.families.hf_vit import classifier_of
-from reference.definition import attentions
+from reference.definition import of_tokens
 
 VISION = {
     "hidden_size": 16,
@@ -52,17 +52,11 @@ def drawn(width, height, seed=0):
 
 def by_definition(model, inputs, target):
     """The relevance of every token of one picture, padding too."""
-    total = 0
 
     def run(pixels):
         return model(**{**inputs, "pixel_values": pixels})
 
-    for scores, alpha in attentions(run, inputs["pixel_values"], torch.tensor([target])):
-        terms = scores.sigmoid() * alpha.clamp(min=0)
-        rows = alpha.ne(0).any(-1).any(1)[:, None, :, None]
-        if alpha.shape[-2] > 1:  # the pooling head is part of the classifier
-            total = total + (terms * rows).sum((1, 2)) / rows.sum().clamp(min=1)
-    return total[0]
+    return of_tokens(run, inputs["pixel_values"], target)
 
 
 @settings(max_examples=12)

@@ -12,7 +12,7 @@ import agcam
 from agcam.errors import ModelError, PictureError
 from agcam.families.hf_vit import classifier_of
 from agcam.images import prepare_inputs
-from reference.definition import attentions
+from reference.definition import of_tokens
 
 RATE = 16_000
 
@@ -45,15 +45,6 @@ def wav(tmp_path):
     return tmp_path / "tone.wav"
 
 
-def by_definition(model, values, target):
-    total = 0
-    for scores, alpha in attentions(model, values, torch.tensor([target])):
-        terms = scores.sigmoid() * alpha.clamp(min=0)
-        rows = alpha.ne(0).any(-1).any(1)[:, None, :, None]
-        total = total + (terms * rows).sum((1, 2)) / rows.sum().clamp(min=1)
-    return total[0]
-
-
 @pytest.mark.parametrize("strides", [(8, 8), (6, 5), (4, 7)])
 def test_a_map_is_the_definition_on_frequencies_and_time(strides):
     model = ast(strides=strides).double()
@@ -64,7 +55,7 @@ def test_a_map_is_the_definition_on_frequencies_and_time(strides):
     assert found.tracer == "replay"
     for one, maps in zip(values, found.grid_map, strict=True):
         for target, place in ((0, 0), (2, 1)):
-            tokens = by_definition(model, one[None], target)[2:].reshape(rows, columns)
+            tokens = of_tokens(model, one[None], target)[2:].reshape(rows, columns)
             expected = tokens.flip(0)  # the highest frequency first
             assert (maps[place] - expected).abs().max() <= 1e-9 * expected.abs().max()
 
