@@ -279,7 +279,7 @@ def break_one(folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "again"),
+    ("change", "repeated"),
     [
         (lambda folder: exchange(folder, "00.png", "03.png"), 2),
         (other_boxes, 1),

@@ -66,12 +66,6 @@ class Job:
         return [self.pictures.paths[place] for place in self.places(shard)]
 
     @property
-    def device(self) -> str:
-        """The kind of device that the model is on."""
-        parameter = next(self.classifier.module.parameters(), None)
-        return "cpu" if parameter is None else parameter.device.type
-
-    @property
     def labels(self) -> str | list[str]:
         """Where classes come from, or their names where every picture has the same."""
         stated = self.request.labels

@@ -143,8 +143,8 @@ class Placed(Protocol):
     """What workers work on, as far as their number depends on it."""
 
     @property
-    def device(self) -> str:
-        """The kind of device that the model is on."""
+    def classifier(self) -> Classifier:
+        """The model."""
 
     @property
     def portable(self) -> bool:
@@ -153,7 +153,7 @@ class Placed(Protocol):
 
 def resources_for(setup: Placed, workers: int, threads: int, address: str) -> Resources:
     """The workers; one where there is a GPU, which several would only share."""
-    device = setup.device
+    device = setup.classifier.device
     several = device == "cpu" and setup.portable
     usual = max(1, (os.cpu_count() or 1) // threads) if several else 1
     return Resources(workers or usual, threads, gpus=float(device == "cuda"), address=address)

@@ -79,12 +79,6 @@ class Setup:
         return PRECISIONS[self.configuration.precision]
 
     @property
-    def device(self) -> str:
-        """The kind of device that the model is on."""
-        parameter = next(self.classifier.module.parameters(), None)
-        return "cpu" if parameter is None else parameter.device.type
-
-    @property
     def known(self) -> int:
         """How many samples have a class that the model knows."""
         samples = (sample for sample in self.dataset.samples if not sample.problem)
@@ -138,7 +132,7 @@ class Setup:
             "model": {
                 "name": classifier.name,
                 "weights_sha256": weights_hash(classifier.module),
-                "device": self.device,
+                "device": classifier.device,
                 "preparation": None if preparation is None else preparation.numbers(),
                 **({} if classifier.scores == "softmax" else {"scores": classifier.scores}),
             },

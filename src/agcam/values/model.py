@@ -78,6 +78,12 @@ class Classifier:
         )
 
     @property
+    def device(self) -> str:
+        """The kind of device that its weights are on: "cpu", "cuda" ..."""
+        parameter = next(self.module.parameters(), None)
+        return "cpu" if parameter is None else parameter.device.type
+
+    @property
     def vision(self) -> nn.Module:
         """The module whose blocks are traced."""
         return self.module if self.tower is None else self.tower
