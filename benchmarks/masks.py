@@ -92,8 +92,8 @@ def run(given):
             draws = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
             low, high = np.quantile(draws, (0.025, 0.975))
             print(
-                f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, reach {rule.reach:g}, "
-                f"{len(values)} questions in {len(by_picture)} pictures, "
+                f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, "
+                f"reach {rule.reach:g}, {len(values)} questions in {len(by_picture)} pictures, "
                 f"mean IoU {np.mean(values):.3f} "
                 f"({low:.3f} to {high:.3f}), pixel AP {np.mean(precision):.3f}"
             )
