@@ -213,8 +213,9 @@ attacks(
         "a corner is true": coco_object(segmentation=far(True)),
         "a polygon of 4": coco_object(segmentation=[[3, 2, 9, 6]]),
         "garbage run lengths": coco_object(segmentation={"counts": "\x7f~zz!", "size": [10, 12]}),
-        "run lengths of another size": coco_object(
-            segmentation={"counts": [0, 120], "size": [12, 10]}
+        "run lengths of another size": (
+            coco_object(segmentation={"counts": [0, 120], "size": [12, 10]}),
+            {"002.jpg#person": "of 10 x 12 pixels, not 12 x 10"},
         ),
         "run lengths too long": coco_object(
             segmentation={"counts": [10, 10**12], "size": [10, 12]}
@@ -222,6 +223,10 @@ attacks(
         "run lengths below 0": coco_object(segmentation={"counts": [130, -10], "size": [10, 12]}),
         "iscrowd is '0'": coco_object(iscrowd="0"),
         "iscrowd is 2": coco_object(iscrowd=2),
+        "a box in shares of the picture": (
+            coco_object(bbox=[0.25, 0.2, 0.5, 0.4]),
+            {"002.jpg#person": "within the first pixel of its picture of 12 x 10"},
+        ),
         "a box of texts": coco_object(bbox=["3", "2", "6", "4"]),
         "a box of 5": coco_object(bbox=[3, 2, 6, 4, 1]),
         "a box with 1e400": (swap(COCO, "6, 4]", "1e400, 4]", 4), None),
@@ -361,6 +366,10 @@ attacks(
             {"pictures/b.jpg": "line 2 of .*mine.csv .* it has 7 columns, not 6"},
         ),
         "a side is NaN": (swap("mine.csv", "9,6", "9,nan"), ["pictures/b.jpg"]),
+        "sides in shares of the picture": (
+            swap("mine.csv", "3,2,9,6", ".25,.2,.75,.6"),
+            {"pictures/b.jpg": "within the first pixel"},
+        ),
         "a NUL": (swap("mine.csv", "pictures/a.jpg,cup", "pictures/a.jpg\0,cup"), None),
         "a cell of a megabyte": (
             lambda root: (

@@ -24,7 +24,7 @@ from agcam.auditing.interventions import Trial
 from agcam.auditing.reasons import METHOD
 from agcam.auditing.truth import coverage
 from agcam.cli import app
-from agcam.errors import DataSetError, RunError
+from agcam.errors import DataSetError, ModelError, RunError
 from agcam.values import Frame, Grid, Truth
 from pages import Page
 from processes import SOON
@@ -182,7 +182,8 @@ def test_pictures_without_classes_are_audited_by_prediction(model, tmp_path):
     assert made.summary["accuracy"] == {"mean": None, "low": None, "high": None, "of": 0}
     assert made.summary["mistakes"] == made.summary["label_suspects"] == []
     assert "no labels" in made.summary["doubts"][0]
-    assert made.fails({"accuracy": 1}) == []
+    (unknown,) = made.fails({"accuracy": 0.5})
+    assert "not known" in unknown
     read = Page(made.page)
     assert "none of the classes" not in read.text
     called = {card["caption"] for card in read.cards}
@@ -378,16 +379,60 @@ def test_a_class_that_one_model_does_not_know_is_not_compared_and_named(folder, 
 
 
 def test_limits(done):
-    assert done.fails({"suspicious": 2, "accuracy": 0, "failures": 1}) == []
-    assert len(done.fails({"suspicious": 0, "accuracy": 2, "failures": 0})) == 3
+    assert done.fails({"suspicious": 1, "accuracy": 0, "failures": 1}) == []
+    assert len(done.fails({"suspicious": 0, "accuracy": 1, "failures": 0})) == 3
     with pytest.raises(RunError, match="a limit is"):
         done.fails({"purple": 1})
 
 
-@pytest.mark.parametrize(("limit", "status"), [("accuracy=1.1", 3), ("accuracy=0", 0)])
+@pytest.mark.parametrize("name", ["suspicious", "accuracy", "failures"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 80])
+def test_a_limit_that_nothing_can_reach_is_refused(name, value, done, folder):
+    """Or a script would believe that it was kept: 80 for 80 %, and what is no number."""
+    if (name, value) == ("failures", 80):
+        return
+    with pytest.raises(RunError, match=f"the limit of {name} is a "):
+        done.fails({name: value})
+    given = ["audit", str(folder), "--fail-on", f"{name}={value}", "--model", "no model"]
+    assert CliRunner().invoke(app, given).exit_code == 1  # before a model is looked for
+
+
+@pytest.mark.parametrize("bad", [0.0, 0.3, 1.0])
+def test_changed_pictures_without_numbers_are_left_out_of_a_test(bad, done):
+    """A model may give NaN for what an intervention shows it: the rest of the test goes on."""
+    reason = max((one for some in done.found.reasons.values() for one in some), key=len_of)
+    trial, whole = Trial(done.found, reason), Trial(done.found, reason).erase()
+    drawn, prober = np.random.default_rng(0), trial.prober
+
+    def forward(pixels):
+        if len(pixels) > 1:  # together they fail if any does
+            raise ModelError("NaN")
+        if drawn.random() < bad:
+            raise ModelError("NaN")
+        return prober.forward(pixels)
+
+    trial.prober = SimpleNamespace(batch_size=prober.batch_size, forward=forward)
+    found = trial.erase()
+    if bad == 1:
+        assert found is None
+    elif bad == 0:
+        assert (found.after.called, found.random.called) == (
+            whole.after.called,
+            whole.random.called,
+        )
+        assert found.after.probability.mean == pytest.approx(whole.after.probability.mean, abs=1e-5)
+    else:
+        assert 0 < found.after.share.number == found.random.share.number < whole.after.share.number
+
+
+def len_of(reason):
+    return len(reason.patches)
+
+
+@pytest.mark.parametrize(("limit", "status"), [("accuracy=0.9", 3), ("accuracy=0", 0)])
 def test_a_limit_that_is_not_kept_has_its_own_status(limit, status, folder, monkeypatch):
     """Neither that of an error nor that of a wrong command."""
-    audit = SimpleNamespace(fails=lambda limits: ["too low"] if limits["accuracy"] > 1 else [])
+    audit = SimpleNamespace(fails=lambda limits: ["too low"] if limits["accuracy"] else [])
     monkeypatch.setattr("agcam.auditing.audit", lambda *given, **named: audit)
     monkeypatch.setattr(import_module("agcam.cli.audit"), "_report", lambda made: None)
     given = ["audit", str(folder), "--fail-on", limit, "--out", str(folder)]

@@ -366,6 +366,33 @@ def test_a_folder_of_pictures_called_by_their_synset(tmp_path):
     ]
 
 
+def test_voc_sets_with_names_of_their_own(tmp_path):
+    """As people annotate: without masks any name is a class; the numbers of masks need a list."""
+    written = WRITERS["pascal_voc"](tmp_path)
+    xml(tmp_path / "Annotations/a.xml", [("wine glass", (4, 3, 9, 6))])
+    read = DATASETS["pascal_voc"].read
+    data = read(written.root)
+    glass = next(sample for sample in data.samples if sample.name == "a")
+    with pytest.raises(agcam.DataSetError, match="'wine glass' is not a class"):
+        data.truth(glass)
+    shutil.rmtree(tmp_path / "SegmentationClass")
+    data = read(written.root)
+    assert [data.classes[sample.label][0] for sample in data.samples] == ["dog", "wine glass"]
+    assert all(len(data.truth(sample).boxes) for sample in data.samples)
+
+
+def test_a_set_without_a_label_is_refused_with_its_layout(tmp_path):
+    for name in ("pascal_voc", "yolo"):
+        written = WRITERS[name](tmp_path / name)
+        for path in (tmp_path / name).rglob("*.txt"):
+            if "labels" in path.parts:
+                path.write_text("")
+        for path in (tmp_path / name).rglob("*.xml"):
+            xml(path, [])
+        with pytest.raises(agcam.DataSetError, match=r"(label|one class alone)\. Expected: "):
+            DATASETS[name].read(written.root)
+
+
 def test_a_csv_of_several_labels_a_path_and_other_addresses(tmp_path):
     picture(tmp_path / "a.jpg")
     fsspec.filesystem("memory").pipe_file("/far/b.jpg", (tmp_path / "a.jpg").read_bytes())

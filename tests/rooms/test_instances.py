@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import agcam
-from agcam.errors import RenderError
+from agcam.errors import RenderError, TargetError
 from agcam.maps import MaskRule, instances, mask_rule, union
 
 RULE = MaskRule()
@@ -108,6 +108,18 @@ def test_an_explanation_takes_the_probability_of_each_target(tiny, photograph):
         expected = instances(made.pixel_map[0][target], RULE, answer.probability)
         found = made.boxes(target=target)
         assert [(one.box, one.score) for one in found] == [(one.box, one.score) for one in expected]
+
+
+@pytest.mark.parametrize("target", [2, -3, True])
+@pytest.mark.parametrize("door", ["boxes", "masks", "normalized", "overlay"])
+def test_a_target_that_was_not_explained_is_refused(target, door, tiny, photograph):
+    made = agcam.explain(tiny, photograph, [[1, 0]], preparation={"mean": 0.5, "std": 0.5})
+    with pytest.raises(TargetError, match=r"0 to 1 \(class 1, class 0\), not"):
+        getattr(made, door)(target=target)
+    np.testing.assert_array_equal(made.normalized(target=-1), made.normalized(target=1))
+    for name in ("class 0", None, 1.0):  # a class's name is what `explain` takes
+        with pytest.raises(TargetError, match=r"0 to 1"):
+            made.only(0, name)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 0.1 + 1e-9, np.nan])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import agcam
 from agcam import TargetError, Top
 from agcam.targets import parse
+from agcam.values import name_of
 
 NAMES = ("tabby, tabby cat", "tiger cat", "dalmatian, coach dog", "crane", "crane, machine", "cup")
 LOGITS = torch.tensor([[0.0, 5.0, 1.0, 4.0, 2.0, 3.0], [9.0, 0.0, 1.0, 2.0, 3.0, 8.0]])
@@ -108,6 +109,12 @@ def test_mistakes_name_the_fix(target, fix):
     assert fix in str(caught.value)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, ValueError)
+
+
+def test_classes_that_begin_alike_are_called_by_all_of_their_names():
+    names = ("cup, red", "cup, blue", "bow tie, bow-tie", "dog")
+    shown = [name_of(names, number) for number in range(len(names))]
+    assert shown == ["cup, red", "cup, blue", "bow tie", "dog"]
 
 
 def test_a_name_of_several_classes_lists_their_numbers():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,17 @@ from .to_fiftyone import to_fiftyone
 SUMMARY: Final = "summary.json"
 PAGE: Final = "audit.html"
 LIMITS: Final = ("suspicious", "accuracy", "failures")
+
+
+def check_limits(limits: Mapping[str, float]) -> None:
+    """RunError for a limit of another name, or one that would be kept whatever is found."""
+    for name, limit in limits.items():
+        if name not in LIMITS:
+            raise RunError(f"a limit is {', '.join(LIMITS)}, not {name!r}")
+        most = math.inf if name == "failures" else 1.0
+        if not (0 <= limit <= most and math.isfinite(limit)):
+            what = "a number of pictures" if name == "failures" else "a share, from 0 to 1"
+            raise RunError(f"the limit of {name} is {what}, not {limit:g}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +76,16 @@ class Audit:
             limits: "suspicious" and "failures": the least that fails; "accuracy": all below fails.
 
         Raises:
-            RunError: A limit has another name.
+            RunError: A limit has another name, or a value that nothing can reach.
         """
-        unknown = [name for name in limits if name not in LIMITS]
-        if unknown:
-            raise RunError(f"a limit is {', '.join(LIMITS)}, not {unknown[0]!r}")
+        check_limits(limits)
         sentences = []
         for name, limit in limits.items():
             value = self.summary[name]
             value = value["mean"] if name == "accuracy" else value
-            if value is not None and (value < limit if name == "accuracy" else value >= limit):
+            if value is None:
+                sentences.append(f"{name} is not known without labels, and the limit is {limit:g}")
+            elif value < limit if name == "accuracy" else value >= limit:
                 sentences.append(f"{name} is {value:g}, and the limit is {limit:g}")
         return sentences
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..binding import to_model
+from ..errors import ModelError
 from ..evaluation.probing import Prober
 from ..values import predicted, probabilities_of
 from .editing import elsewhere, erased, pasted, recoloured
@@ -101,8 +102,7 @@ class Trial:
         classes: list[list[int]] = [[] for _ in variants]
         probabilities: list[list[float]] = [[] for _ in variants]
         for changed in self._changed(rows, variants):
-            for place, pixels in enumerate(changed):
-                logits = self.prober.forward(to_model(self.classifier, pixels))
+            for place, logits in enumerate(self._logits(changed)):
                 classes[place] += predicted(self.classifier, logits).tolist()
                 found = probabilities_of(self.classifier, logits)
                 column = (
@@ -115,6 +115,16 @@ class Trial:
             (np.array(some, np.int64), np.array(probability, np.float64))
             for some, probability in zip(classes, probabilities, strict=True)
         ]
+
+    def _logits(self, changed: list[Tensor]) -> list[Tensor]:
+        """Of each variant; without pictures of which the model gives no numbers in one of them."""
+        try:
+            return [self.prober.forward(to_model(self.classifier, one)) for one in changed]
+        except ModelError:
+            if len(changed[0]) == 1:
+                return []
+        each = [self._logits([one[n : n + 1] for one in changed]) for n in range(len(changed[0]))]
+        return [torch.cat(some) for some in zip(*filter(None, each), strict=True)]
 
     def _changed(
         self, rows: NDArray[np.intp], variants: Sequence[Change]

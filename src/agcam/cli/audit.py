@@ -121,6 +121,7 @@ def audit(
 def _limits(texts: list[str] | tuple[()]) -> dict[str, float]:
     """The limits in texts such as suspicious=0.8."""
     from ..auditing import LIMITS
+    from ..auditing.result import check_limits
 
     found = {}
     for text in texts:
@@ -132,6 +133,7 @@ def _limits(texts: list[str] | tuple[()]) -> dict[str, float]:
         if name not in LIMITS:
             known = ", ".join(LIMITS)
             raise RunError(f"--fail-on takes {known}, as in suspicious=0.8, not {text!r}")
+    check_limits(found)
     return found
 
 

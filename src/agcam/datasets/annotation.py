@@ -78,6 +78,11 @@ def _check_boxes(boxes: Any, width: int, height: int, name: str) -> NDArray[np.f
             raise DataSetError(
                 f"{name}: a box lies outside its picture of {width} x {height} pixels: {sides}"
             )
+        if (box <= 1).all() and (box % 1).any() and max(width, height) > 1:
+            raise DataSetError(
+                f"{name}: a box lies within the first pixel of its picture of {width} x {height}, "
+                f"as shares of it do; its sides are to be pixels: {sides}"
+            )
     cut = checked.clip(0, limits)
     if ((cut[:, :2] >= cut[:, 2:]).any(axis=1)).any():
         raise DataSetError(f"{name}: a box covers no pixel of its picture of {width} x {height}")

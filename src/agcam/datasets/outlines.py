@@ -57,7 +57,12 @@ def _runs(outline: dict[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
     width, height = size
     stated = outline.get("size")
     if stated != [height, width]:
-        raise BadValueError(f"its run lengths are for a picture of {shown(stated)}, not {size}")
+        found = f"{shown(stated)}"
+        if isinstance(stated, list) and len(stated) == 2:
+            found = f"{shown(stated[1])} x {shown(stated[0])}"
+        raise BadValueError(
+            f"its run lengths are for a picture of {found} pixels, not {width} x {height}"
+        )
     counts = outline.get("counts")
     if isinstance(counts, str):
         lengths = _unpacked(counts, width * height)

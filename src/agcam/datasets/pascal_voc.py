@@ -1,6 +1,7 @@
 """Pascal VOC 2012 validation, pictures with exactly one class (several objects allowed).
 
-Where classes are not VOC's they are those of SegmentationClass.txt, which `annotate` writes.
+Where classes are not VOC's they are those of SegmentationClass.txt, which `annotate` writes;
+without masks they are those that objects have, behind VOC's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..values import Sample
 from ..wording import printable
 from .annotation import Annotation, numbered_lines, read_mask
 from .classes import Classes
-from .reader import Listing, bad, missing, reader
+from .reader import LayoutError, Listing, bad, missing, reader
 from .xml_boxes import read_annotation
 
 _LAYOUT = (
@@ -69,11 +70,16 @@ def read(root: str) -> Listing:
     own = _own_classes(place)
     classes = Classes([(name,) for name in own.values()] if own else CLASSES)
     names = dict.fromkeys(line.split()[0] for _, line in numbered_lines(place, _LIST))
-    found = [_sample(place, name, classes) for name in names]
     masks = frozenset(place.files("SegmentationClass", (".png",)))
+    found = [_sample(place, name, classes) for name in names]
+    samples = [sample for sample in found if sample is not None]
+    if not samples:
+        raise LayoutError(f"{place.at(_LIST)}: none of its pictures has objects of one class alone")
+    if not masks:  # whose numbers are those of a list of classes
+        classes.known = len(classes.names)
     return Listing(
         classes,
-        [sample for sample in found if sample is not None],
+        samples,
         partial(_annotate, place=place, masks=masks, numbers=tuple(own)),
     )
 

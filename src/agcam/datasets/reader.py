@@ -71,7 +71,7 @@ def reader(
             address = str(Path(address).expanduser().absolute())
         try:
             with reading(address):
-                made = _data_set(name, read(address))
+                made = _data_set(name, _not_empty(read(address), address))
                 return (
                     made if medium == "picture" else replace(made, truth=_class_only, medium=medium)
                 )
@@ -80,6 +80,12 @@ def reader(
             raise DataSetError(message) from error.__cause__
 
     return Reader(name, read_set, layout, cite)
+
+
+def _not_empty(listing: Listing, address: str) -> Listing:
+    if not listing.samples:
+        raise LayoutError(f"{address}: no picture in it has a label")
+    return listing
 
 
 def _data_set(name: str, listing: Listing) -> DataSet:

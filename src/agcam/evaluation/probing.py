@@ -58,7 +58,8 @@ class Prober:
             given = self.classifier.medium.as_given(pixels)
             logits = precise(self.classifier.predict(given))
         if not bool(torch.isfinite(logits).all()):
-            raise ModelError(f"{self.classifier.name} gave NaN or infinite logits without pixels")
+            name = self.classifier.name
+            raise ModelError(f"{name} gave NaN or infinite logits for changed pixels")
         return logits
 
     def batched(self, pixels: Tensor) -> Tensor:

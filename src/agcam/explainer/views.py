@@ -80,7 +80,7 @@ def views_of(count: int, classifier: Classifier, pixels: Tensor) -> Views:
 
 def check_views(count: object, inputs: object) -> None:
     """PictureError where a number of views is not offered, or has no meaning."""
-    if isinstance(count, bool) or count not in VIEWS:
+    if type(count) is not int or count not in VIEWS:
         *some, last = VIEWS
         raise PictureError(f"views is {', '.join(map(str, some))} or {last}, not {count!r}.")
     if count != 1 and inputs is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from operator import index
+from typing import SupportsIndex
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..errors import PictureError
+from ..errors import PictureError, TargetError
 from ..maps import (
     Instance,
     Mask,
@@ -64,6 +66,26 @@ class ShownMaps:
             frames=len(self.clips[picture]) if self.clips else 0,
         )
 
+    def only(self, picture: int, target: object) -> slice:
+        """One of the targets of a picture, counted from 0, or from the end where it is below.
+
+        Raises:
+            TargetError: There is none; a name of a class is what `explain` takes.
+        """
+        there = [answer.name for answer in self.answers[picture]]
+        if (
+            isinstance(target, bool)
+            or not isinstance(target, SupportsIndex)
+            or not -len(there) <= (at := index(target)) < len(there)
+        ):
+            raise TargetError(
+                f"target is the place of one of the targets that were explained, 0 to "
+                f"{len(there) - 1} ({', '.join(there[:3])}{', ...' * (len(there) > 3)}), not "
+                f"{target!r}."
+            )
+        at %= len(there)
+        return slice(at, at + 1)
+
     def on_frames(self, picture: int = 0, target: int = 0, side: int = 0) -> PixelMap:
         """One map on the pixels of every frame of a clip: (frame, height, width), raw.
 
@@ -79,7 +101,7 @@ class ShownMaps:
         if 0 < side < max(frame.width, frame.height):
             share = side / max(frame.width, frame.height)
             frame = frame.scaled(round(frame.width * share), round(frame.height * share))
-        maps = self.at_patches(picture, slice(target, target + 1))
+        maps = self.at_patches(picture, self.only(picture, target))
         size = frame.width, frame.height
         every = [
             maps.of_frame(number).on_pixels(frame, shown.convert("RGB").resize(size))[0]
@@ -97,7 +119,7 @@ class ShownMaps:
 
     def normalized(self, picture: int = 0, target: int = 0) -> PixelMap:
         """One map (height, width) within [0, 1]; no other map is brought to pixels."""
-        values: PixelMap = self.on_pixels(picture, slice(target, target + 1)).normalized()[0]
+        values: PixelMap = self.on_pixels(picture, self.only(picture, target)).normalized()[0]
         return values
 
     @renamed(asked="target")
@@ -149,12 +171,13 @@ class ShownMaps:
 
         Raises:
             RenderError: `threshold` is out of range.
+            TargetError: There is no such target.
         """
         rule = mask_rule(threshold)
         if self.clips:
             relevance = self.on_frames(picture, target)
         else:
-            relevance = self.on_pixels(picture, slice(target, target + 1))[0]
+            relevance = self.on_pixels(picture, self.only(picture, target))[0]
         return instances(relevance, rule, self.answers[picture][target].probability)
 
     def masks(self, picture: int = 0, target: int = 0, *, threshold: float | None = None) -> Mask:

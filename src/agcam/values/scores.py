@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import torch
@@ -151,5 +153,15 @@ def answers_of(classifier: Classifier, row: Tensor, target: Sequence[int]) -> tu
 
 
 def name_of(names: Sequence[str], index: int) -> str:
-    """The first name of a class, or its number if it has none."""
-    return names[index].split(",")[0] if names else f"class {index}"
+    """The first name of a class, all of them if another begins alike; its number if it has none."""
+    if not names:
+        return f"class {index}"
+    first, comma, _ = names[index].partition(",")
+    return names[index] if comma and first in _shared(tuple(names)) else first
+
+
+@lru_cache(maxsize=8)
+def _shared(names: tuple[str, ...]) -> frozenset[str]:
+    """First names that several classes have."""
+    counts = Counter(name.partition(",")[0] for name in names)
+    return frozenset(name for name, count in counts.items() if count > 1)
