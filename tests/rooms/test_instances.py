@@ -70,6 +70,24 @@ def test_an_object_ends_where_few_pixels_lie():
     assert union(instances(values, RULE, 1.0), values.shape).sum() == 400
 
 
+def test_edges_are_smoothed_over_a_hundredth_of_the_longer_side():
+    """Hairs and specks go, a corner is rounded, a straight edge stays; a hair alone is kept."""
+    values = drawn(((100, 200), (100, 300), 1.0), shape=(300, 640))
+    straight = values > 0
+    values[90:100, 150] = values[140, 300:340] = values[50:53, 50:53] = 1  # 7 pixels are a square
+    values[:, 600:] = np.nan
+    mask = union(instances(values, RULE), values.shape)
+    assert not mask[:98].any()
+    assert not mask[:, 303:].any()
+    changed = mask ^ straight
+    changed[135:146, 295:305] = changed[95:105, 145:156] = False  # where hairs grew
+    rows, columns = np.nonzero(changed)
+    assert set(rows) <= {*range(97, 104), *range(196, 203)}
+    assert set(columns) <= {*range(97, 104), *range(296, 303)}
+    hair = drawn(((100, 101), (100, 300), 1.0), shape=(300, 640))
+    assert union(instances(hair, RULE), hair.shape).tolist() == (hair > 0).tolist()
+
+
 def counted(values, rule, probability):
     """The threshold by its definition, one level and one pixel at a time."""
     bins, costs = [min(int(value * 100), 99) for value in values], []

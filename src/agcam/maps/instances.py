@@ -34,9 +34,10 @@ class MaskRule:
     pixels lie, near the expected one (within about `reach`): there an edge is steep, and the mask
     depends least on the threshold. The top is what `peak` of the pixels exceed, but at least half
     of the way from the lowest to the highest: methods differ in how high their peaks are, and peaks
-    state nothing of an object's edge. Pixels that touch make one object, whose holes are filled. An
-    object with less than `least` of the largest one's pixels is dropped. What the model never saw
-    belongs to none, and a map without a range has none.
+    state nothing of an object's edge. A pixel then goes with most of those around it, in a square
+    of `smooth` of the longer side: hairs and specks are texture of the picture. Pixels that touch
+    make one object, whose holes are filled. An object with less than `least` of the largest one's
+    pixels is dropped. What the model never saw belongs to none, and a map without a range has none.
 
     Raises:
         RenderError: `threshold` or `certain` is not within [0, 1).
@@ -47,6 +48,7 @@ class MaskRule:
     least: float = 0.3
     peak: float = 0.01
     reach: float = 0.125
+    smooth: float = 0.01
 
     def __post_init__(self) -> None:
         for value in (self.threshold, self.certain):
@@ -86,8 +88,9 @@ class MaskRule:
         text = (
             f"relevance above {self.threshold:g} of the map's range{sure}{near} (what is below "
             f"zero is zero; the highest {self.peak:.0%} of the pixels, down to half of the range, "
-            "are its top), pixels that touch are one object, holes are filled, objects with less "
-            f"than {self.least:g} of the largest one's pixels are dropped"
+            f"are its top), edges smoothed over {self.smooth:.0%} of the longer side, pixels that "
+            "touch are one object, holes are filled, objects with less than "
+            f"{self.least:g} of the largest one's pixels are dropped"
         )
         return {**asdict(self), "text": text}
 
@@ -133,9 +136,10 @@ def instances(
     values = _of_range(np.asarray(relevance), rule.peak)
     if values is None:
         return []
-    threshold = rule.threshold_of(values[~np.isnan(relevance)], probability)
+    seen = ~np.isnan(relevance)
+    above = values > rule.threshold_of(values[seen], probability)
     touching = np.ones((3,) * values.ndim)  # pixels that touch at a corner belong together
-    labels, _ = ndimage.label(values > threshold, touching)
+    labels, _ = ndimage.label(_smoothed(above, seen, rule.smooth), touching)
     areas = np.bincount(labels.ravel())[1:]
     places = enumerate(zip(areas, ndimage.find_objects(labels), strict=True), 1)
     # each is filled by itself: an object in the hole of another becomes a part of it
@@ -169,6 +173,17 @@ def _of_range(values: NDArray[Any], peak: float) -> NDArray[np.float64] | None:
     scaled = np.where(seen, (positive - low) / (high - low), 0.0)
     top = max(float(np.quantile(scaled[seen], 1 - peak)), 0.5)
     return np.minimum(scaled, top) / top
+
+
+def _smoothed(mask: Mask, seen: Mask, share: float) -> Mask:
+    """Each seen pixel as most are in the square around it; as it is if nothing would be left."""
+    from scipy import ndimage
+
+    height, width = mask.shape[-2:]
+    side = 2 * int(share * max(height, width) / 2) + 1
+    size = (*(1,) * (mask.ndim - 2), side, side)
+    most = ndimage.uniform_filter(mask.astype(np.float32), size, mode="nearest") > 0.5
+    return np.asarray(most & seen if (most & seen).any() else mask)
 
 
 def _filled(labels: NDArray[np.int32], place: tuple[slice, ...], number: int) -> tuple[Box, Mask]:
