@@ -81,8 +81,6 @@ How to read it:
   row for Tiny ImageNet unless a picture is predicted correctly, and on COCO and the photographs its
   maps are mostly of a class that it does not predict: read these columns as weak evidence. Its
   planted evidence is of other heads, of ten classes each.
-- **Versions**: on CLIP, SRG of `agcam_spread` and `agcam_focus` is of the evidence that they had
-  before [record 74](decisions/0074-attention-as-far-as-it-is-trusted.md); all else is of today's.
 - **Not in it**: methods of 26 passes and more (`beyond_intuition_*`, `recipro_cam`, `smooth_grad`,
   `integrated_gradients`, `occlusion`, `rise`). Nothing is claimed about them. `lrp` takes ten: it
   was run where evidence is judged, not for boxes and masks.
