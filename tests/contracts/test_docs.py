@@ -140,7 +140,9 @@ def clicks(site, page):
 
 def test_the_notebook_runs():
     """Every cell, as a reader runs them, with the demo model and a photograph of scikit-image."""
-    for path in (DOCS / "notebooks").glob("*.ipynb"):
+    notebooks = list((DOCS / "notebooks").glob("*.ipynb"))
+    assert notebooks
+    for path in notebooks:
         notebook = nbformat.read(path, 4)
         assert not [cell for cell in notebook.cells if cell.get("outputs")], "stored as it is run"
         NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
@@ -162,13 +164,17 @@ def test_the_site_is_published_as_it_is_built_here():
 
 def test_links_of_the_readme_lead_somewhere():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert len(links) > 10
+    for link in links:
         assert (ROOT / link).exists(), link
 
 
 def test_the_list_of_decisions_is_complete():
     text = (DOCS / "decisions" / "index.md").read_text(encoding="utf-8")
-    for record in sorted((DOCS / "decisions").glob("0*.md")):
+    records = sorted((DOCS / "decisions").glob("0*.md"))
+    assert len(records) > 70
+    for record in records:
         title = record.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
         assert f"[{title}]({record.name})" in text
 
@@ -181,6 +187,10 @@ def test_a_superseded_decision_names_the_one_that_took_its_place():
     for record, successor in found:
         first = (folder / record).read_text(encoding="utf-8").splitlines()[2]
         assert first.startswith(f"Superseded by {successor}"), record
+
+
+def test_pages_have_commands():
+    assert sum(len(commands(page)) for page in PAGES) > 50
 
 
 def commands(page):

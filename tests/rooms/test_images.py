@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFile
+from timm.data import create_transform
 
 from agcam.errors import PictureError
 from agcam.images import find_pictures, open_picture, prepare
@@ -404,7 +405,6 @@ def agrees(theirs, preparation, sizes=SIZES, within=1e-6):
 @pytest.mark.parametrize("mode", ["center", "squash", "border"])
 @pytest.mark.parametrize(("size", "part"), [((96, 96), 0.9), ((96, 128), 0.875), ((97, 97), 1.0)])
 def test_prepare_agrees_with_timm(mode, interpolation, size, part):
-    create_transform = pytest.importorskip("timm.data").create_transform
     theirs = create_transform(
         (3, *size), is_training=False, interpolation=interpolation, mean=MEAN, std=STD,
         crop_pct=part, crop_mode=mode,

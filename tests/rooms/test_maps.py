@@ -3,6 +3,7 @@
 import errno
 import io
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -104,7 +105,6 @@ def test_the_map_is_an_array_like_others():
 
 
 def test_a_large_picture_needs_little_more_memory_than_its_map():
-    tracemalloc = pytest.importorskip("tracemalloc")
     tracemalloc.start()
     try:
         pixels = to_pixels(GRID.astype(np.float32), Frame(3000, 2000, (500, 0, 2500, 2000)))
