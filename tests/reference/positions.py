@@ -80,10 +80,6 @@ def spread(index, height, width):
     return apart.permute(1, 3, 0, 2).flatten(2).flatten(0, 1)
 
 
-def shifted(index, by):
-    return index.roll((-by, -by), (0, 1))
-
-
 def in_blocks(rows, columns, height, width):
     """Shares of pooled keys: each is made of `height x width` cells of the grid."""
     numbers = cells(rows // height, columns // width)
@@ -154,16 +150,6 @@ def twins(side):
     return found
 
 
-def levit():
-    found, side = [], 4
-    for stage in range(2):
-        if stage:  # rows are every other token, keys are all
-            found.append(Where((side, side), whole(side, side)))
-            side = -(-side // 2)
-        found.append(Where((side, side), whole(side, side)))
-    return found
-
-
 def unrolled(rows, columns, steps):
     """Hiera's order of tokens: the parity of row and column at each step comes first."""
     index = cells(rows, columns)[None]
@@ -198,8 +184,3 @@ def sam():
     """Windows of 3 x 3 over 4 x 4 tokens, padded; then all of them."""
     local = Where((4, 4), windows(cells(4, 4), 3, 3), "(bwh)qk")
     return [local, Where((4, 4), whole(4, 4), "(bh)qk")]
-
-
-def swin_cr():
-    """Windows as in Swin, over 16 x 16 tokens; shifted in every other block."""
-    return swin(16, 16, 4, (2, 2)) + swin(4, 4, 4, (2, 2))
