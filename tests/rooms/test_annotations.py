@@ -33,7 +33,16 @@ from pycocotools.coco import COCO
 from safetensors.torch import save_file
 
 import agcam
-from agcam import DATASETS, FORMATS, ModelError, PictureError, RunError, SaveError, TargetError
+from agcam import (
+    DATASETS,
+    FORMATS,
+    DataSetError,
+    ModelError,
+    PictureError,
+    RunError,
+    SaveError,
+    TargetError,
+)
 from agcam.annotations import Annotated, Annotations, Record, stored
 from agcam.annotations.outline import outline
 from agcam.annotations.record import record_of, runs
@@ -388,8 +397,21 @@ def test_predicted_classes_and_given_ones(model, folder, tmp_path):
         assert len((out / "classes.txt").read_text(encoding="utf-8").splitlines()) == known
     with pytest.raises(TargetError):
         agcam.annotate(model, folder, out=tmp_path / "none", labels=["unicorn"])
+    with pytest.raises(DataSetError, match="--labels"):
+        agcam.annotate(model, folder / "cat", out=tmp_path / "flat")
     with pytest.raises(PictureError):
         agcam.annotate(model, tmp_path / "two" / "records", out=tmp_path / "e", labels="predicted")
+
+
+@pytest.mark.parametrize(("bias", "found"), [(9.0, {"cat"}), (-9.0, set())])
+def test_one_class_that_is_improbable_is_not_predicted(bias, found, folder, tmp_path):
+    module = timm.create_model("test_vit", img_size=32, num_classes=1).eval()
+    torch.nn.init.constant_(module.head.bias, bias)
+    model = agcam.load(module, classes=["cat"], preparation={"mean": 0.5, "std": 0.5})
+    made = agcam.annotate(model, folder, out=tmp_path / "out", labels="predicted")
+    assert (made.objects > 0, made.empty) == (bool(found), 0 if found else 5)
+    data = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_text())
+    assert {one["name"] for one in data["categories"]} == found
 
 
 @pytest.mark.parametrize(

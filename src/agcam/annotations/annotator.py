@@ -12,6 +12,7 @@ from ..errors import ModelError, RunError
 from ..explainer import Listed
 from ..explanation import Explanation
 from ..targets import parse
+from ..values import predicted
 from .placing import hash_of
 from .record import Annotated, Record, map_text, runs
 from .request import Job, Request, load_job
@@ -78,7 +79,7 @@ class Annotator:
     def _record(self, place: int, made: Explanation, number: int) -> Record:
         """A picture, which is one of an explanation."""
         given, begun, frame = self.job.pictures.labels, self._begun(place), made.frames[number]
-        labels = tuple(made.target[number].tolist()) if given is None else given[place]
+        labels = self._predicted(made, number) if given is None else given[place]
         return Record(
             begun.source,
             begun.stem,
@@ -88,6 +89,11 @@ class Annotator:
             tuple(self._objects(made, number, labels)),
             tuple(map_text(made, number, target) for target in range(len(labels))),
         )
+
+    def _predicted(self, made: Explanation, number: int) -> tuple[int, ...]:
+        """The predicted class; none where the only one is improbable."""
+        (best,) = predicted(self.job.classifier, made.logits[number : number + 1]).tolist()
+        return () if best < 0 else tuple(made.target[number].tolist())
 
     def _objects(
         self, made: Explanation, picture: int, labels: Sequence[int]

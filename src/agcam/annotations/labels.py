@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from ..datasets import DATASETS, match_classes, why_unmatched
 from ..datasets.checked import repeated
-from ..errors import TargetError
+from ..errors import DataSetError, TargetError
 from ..explanation import distinct, slug
 from ..images import find_pictures
 from ..values import Classifier, name_of
@@ -133,7 +133,12 @@ def model_classes(classifier: Classifier) -> tuple[str, ...]:
 
 
 def _by_folder(folder: Path, classifier: Classifier) -> Labelled:
-    data = DATASETS["folder"].read(str(folder))
+    try:
+        data = DATASETS["folder"].read(str(folder))
+    except DataSetError as error:
+        raise DataSetError(
+            f"{error} Without class folders: labels=predicted, or names of classes (--labels)."
+        ) from error
     model_classes(classifier)  # a model without names matches no folder
     known = match_classes(data.classes, classifier.class_names)
     shown = [names[1] if len(names) > 1 else names[0] for names in data.classes]

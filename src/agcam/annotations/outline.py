@@ -17,7 +17,10 @@ def outline(mask: Mask) -> list[Corner]:
     Pixels that touch at a corner belong together: such a corner is passed twice.
     """
     steps: dict[Corner, list[Corner]] = {}
-    for start, end in _edges(np.pad(mask, 1)):
+    down, across = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    top, left = int(down[0]), int(across[0])
+    cropped = mask[top : down[-1] + 1, left : across[-1] + 1]  # an object is small in its picture
+    for start, end in _edges(np.pad(cropped, 1), left, top):
         steps.setdefault(start, []).append(end)
     first = min(steps, key=lambda corner: (corner[1], corner[0]))
     corners, at, heading = [first], first, (1, 0)
@@ -32,8 +35,8 @@ def outline(mask: Mask) -> list[Corner]:
             return corners
 
 
-def _edges(padded: Mask) -> Iterator[tuple[Corner, Corner]]:
-    """The edges between on and off, each with the object at its right."""
+def _edges(padded: Mask, left: int, top: int) -> Iterator[tuple[Corner, Corner]]:
+    """The edges between on and off of a part of a picture, each with the object at its right."""
     on = padded[1:-1, 1:-1]
     sides = (
         (~padded[:-2, 1:-1], (0, 0), (1, 0)),  # above: from left to right
@@ -43,7 +46,8 @@ def _edges(padded: Mask) -> Iterator[tuple[Corner, Corner]]:
     )
     for off, start, end in sides:
         for y, x in np.argwhere(on & off).tolist():
-            yield (x + start[0], y + start[1]), (x + end[0], y + end[1])
+            at = x + left, y + top
+            yield (at[0] + start[0], at[1] + start[1]), (at[0] + end[0], at[1] + end[1])
 
 
 def _next(ends: list[Corner], at: Corner, heading: Corner) -> Corner:

@@ -34,9 +34,10 @@ class Loading:
     scores: Annotated[
         Literal["softmax", "sigmoid", "none", "probability"] | None,
         typer.Option(
+            metavar="<kind>",
             help="How outputs become probabilities: softmax (one class is right), sigmoid (each "
             "class by itself), none (a regression), probability (they are already); by default as "
-            "the model states."
+            "the model states.",
         ),
     ] = None
     size: Annotated[
