@@ -19,6 +19,7 @@ from ..values import Part, Sample, Truth
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 INCLUSIVE: Final = np.array([0, 0, 1, 1])  # added where right and bottom are the last pixel
 MOST_PIXELS: Final = 2**28  # of a picture, whose masks are held in memory
+_ROUNDING = 1e-6  # of a side that was a share of its picture
 _SLACK = 1.0  # pixels that a box may reach beyond the picture: rounding, or counting from 1
 
 
@@ -78,7 +79,7 @@ def _check_boxes(boxes: Any, width: int, height: int, name: str) -> NDArray[np.f
             raise DataSetError(
                 f"{name}: a box lies outside its picture of {width} x {height} pixels: {sides}"
             )
-        if (box <= 1).all() and (box % 1).any() and max(width, height) > 1:
+        if (box >= 0).all() and (box <= 1).all() and (abs(box - box.round()) > _ROUNDING).any():
             raise DataSetError(
                 f"{name}: a box lies within the first pixel of its picture of {width} x {height}, "
                 f"as shares of it do; its sides are to be pixels: {sides}"
