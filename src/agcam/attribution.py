@@ -40,6 +40,11 @@ class Attribution:
 
         Returns:
             A tensor in the shape and on the device of the inputs; a tuple for a tuple.
+
+        Raises:
+            PictureError: For inputs that are not one prepared tensor.
+            TargetError: For several classes per picture, and a class that the model does not have.
+
         """
         if isinstance(inputs, tuple) and len(inputs) == 1:
             return (self.attribute(inputs[0], target, additional_forward_args),)

@@ -411,6 +411,9 @@ def test_areas_of_curves():
     for wrong in ([], [0.1, math.nan], [[0.1]]):
         with pytest.raises(agcam.MetricError, match="finite probability"):
             area(np.array(wrong))
+        for name in ("deletion", "insertion"):
+            with pytest.raises(agcam.MetricError, match="finite probability"):
+                METRICS[name].function(CurveCase(np.array(wrong), np.array(wrong)))
 
 
 # SaCo

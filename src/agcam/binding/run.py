@@ -19,7 +19,12 @@ def class_names(classifier: Classifier, classes: int) -> tuple[str, ...]:
 
 
 def to_model(classifier: Classifier, pixels: Tensor) -> Tensor:
-    """Pixels where, and in the precision in which, the model's weights are."""
+    """Pixels where, and in the precision in which, the model's weights are.
+
+    Raises:
+        ModelError: For weights without numbers, and those that torch cannot differentiate through.
+
+    """
     weights = list(classifier.module.parameters())
     weight = next((some for some in weights if some.is_floating_point()), None)
     if weight is None:

@@ -120,6 +120,11 @@ def named(
     """The methods that `explain` takes: one with its options, or several with theirs by method.
 
     None is the usual ones.
+
+    Raises:
+        UnknownNameError: For a method that there is not.
+        MethodError: For no method at all, and options that do not fit.
+
     """
     if method is None:
         rows = choose([row.name for row in USUAL], options)

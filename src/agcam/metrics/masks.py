@@ -3,6 +3,9 @@
 Unseen pixels (NaN in the map) are background with the lowest score, the threshold is the mean of
 the seen ones. Where the mask is -1 nothing is judged. A constant map predicts background only. The
 authors bring maps and masks to 224 x 224 first, so that every picture counts the same.
+
+Whatever takes a case raises MetricError where mask and map differ in size, for other values in a
+mask, and for infinite relevance.
 """
 
 from __future__ import annotations
@@ -73,8 +76,7 @@ def mask_average_precision(case: MaskCase) -> float:
 def pixel_average_precision(case: MaskCase) -> float:
     """Average precision of the class's pixels in this picture.
 
-    PxAP ranks the pixels of all
-    pictures together instead.
+    PxAP ranks the pixels of all pictures together instead.
     """
     scores, mask = _scores(case)
     judged = mask >= 0

@@ -37,6 +37,10 @@ def single_deletion(case: PartCase) -> float:
     """`(1 + Spearman's correlation of relevance and drops) / 2` over the parts.
 
     One half where all parts have the same relevance, or the same drop.
+
+    Raises:
+        MetricError: For fewer than two parts, and NaN and infinite numbers.
+
     """
     relevance, drops = _parts(case)
     if len(drops) < 2:

@@ -1,4 +1,7 @@
-"""Areas under the curves of a perturbation: of probabilities, accuracies and logits."""
+"""Areas under the curves of a perturbation: of probabilities, accuracies and logits.
+
+All raise MetricError for NaN and infinite values, and for what is not a curve.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,7 @@ def area(probabilities: NDArray[Any]) -> float:
         MetricError: For NaN and infinite values, and for what is not a curve.
 
     """
-    values = np.asarray(probabilities, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise MetricError(
-            "a curve is one finite probability per step; the model gave something else"
-        )
-    return float(values.mean())
+    return float(_curve(probabilities, "probability").mean())
 
 
 def morf(case: CurveCase) -> float:
@@ -62,12 +60,12 @@ def negative_accuracy(case: AccuracyCase) -> float:
 
 def deletion(case: CurveCase) -> float:
     """Area under MoRF by the trapezoid rule."""
-    return float(trapezoid(case.morf, SHARES))
+    return float(trapezoid(_curve(case.morf, "probability"), SHARES))
 
 
 def insertion(case: CurveCase) -> float:
     """Area under LeRF by the trapezoid rule: read from its end it is RISE's insertion."""
-    return float(trapezoid(case.lerf, SHARES))
+    return float(trapezoid(_curve(case.lerf, "probability"), SHARES))
 
 
 def mif(case: LogitCase) -> float:
@@ -87,7 +85,15 @@ def srg(case: LogitCase) -> float:
 
 def _mean(logits: NDArray[Any]) -> float:
     """Area under a curve by the trapezoid rule / number of its steps."""
-    values = np.asarray(logits, dtype=np.float64)
-    if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all():
-        raise MetricError("a curve is one finite logit per step; the model gave something else")
+    values = _curve(logits, "logit", least=2)
     return float(trapezoid(values) / (len(values) - 1))
+
+
+def _curve(given: NDArray[Any], of_what: str, least: int = 1) -> NDArray[np.float64]:
+    """A curve of `least` steps or more, as float64. Raises MetricError."""
+    values = np.asarray(given, dtype=np.float64)
+    if values.ndim != 1 or values.size < least or not np.isfinite(values).all():
+        raise MetricError(
+            f"a curve is one finite {of_what} per step; the model gave something else"
+        )
+    return values

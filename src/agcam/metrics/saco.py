@@ -13,6 +13,10 @@ def saco(case: GroupCase) -> float:
 
     A difference counts against the map where the group with less relevance costs more. A constant
     map, whose groups do not differ, gives 0.
+
+    Raises:
+        MetricError: For NaN and infinite numbers, and groups without one relevance and one drop.
+
     """
     relevance, drops = np.asarray(case.relevance, float), np.asarray(case.drops, float)
     if relevance.shape != drops.shape or relevance.ndim != 1:

@@ -72,6 +72,10 @@ def set_max_box_accuracy(rows: NDArray[Any], names: Sequence[str] = ()) -> float
     The threshold of each delta is chosen on one half of the set and judged on the other, both ways
     round, so that no picture judges a threshold that it helped to choose; `halves(names)` splits.
     (Choe et al. take the best threshold of the test set itself.) 0 where a half is empty.
+
+    Raises:
+        MetricError: For names that are not one per picture.
+
     """
     rows, first = np.asarray(rows), halves(names)
     if len(first) != len(rows):
