@@ -1,5 +1,7 @@
 """Masks from class labels: mean IoU of `explanation.masks` with polygons of COCO's pictures.
 
+And boxes of single objects: how many have one with an IoU of half (recall, precision, F1).
+
     python benchmarks/masks.py --data FOLDER [--part tune] [--methods agcam_spread agcam]
     python benchmarks/masks.py --data FOLDER --pictures 24 [--refine] [--views 4]
 
@@ -16,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from second_table_pictures import LEAST_AREA, part
 
 import agcam
 from agcam.datasets import match_classes
 from agcam.errors import DataSetError
 from agcam.maps import MaskRule, instances, union
+from agcam.metrics.max_box import box_ious
 
 TRIED = [
     MaskRule(round(start, 3), round(start - fall, 3), reach=reach)  # an improbable class, a certain
@@ -32,7 +36,7 @@ TRIED = [
 
 
 def questions(data, classifier, which):
-    """Address -> (class of the model, mask) of each class that is judged."""
+    """Address -> (class of the model, mask, boxes) of each class that is judged."""
     known, found = match_classes(data.classes, classifier.class_names), {}
     for sample in data.samples:
         if (
@@ -42,11 +46,12 @@ def questions(data, classifier, which):
         ):
             continue
         try:
-            mask = data.truth(sample).mask
+            truth = data.truth(sample)
         except DataSetError:  # boxes and polygons of other pictures
             continue
-        if mask is not None and (mask == 1).mean() > LEAST_AREA:
-            found.setdefault(sample.address, []).append((known[sample.label], mask))
+        if truth.mask is not None and (truth.mask == 1).mean() > LEAST_AREA:
+            judged = known[sample.label], truth.mask, truth.boxes
+            found.setdefault(sample.address, []).append(judged)
     return found
 
 
@@ -63,6 +68,13 @@ def average_precision(relevance, truth):
     return (right.cumsum() / np.arange(1, len(right) + 1))[right].mean()
 
 
+def paired(found, boxes):
+    """Pairs of a found object and an annotated box, the numbers of both."""
+    fits = box_ious(np.array([one.box for one in found]).reshape(-1, 4), boxes, border=0) >= 0.5
+    rows, columns = linear_sum_assignment(fits, maximize=True)
+    return np.array([fits[rows, columns].sum(), len(found), len(boxes)])
+
+
 def run(given):
     warnings.filterwarnings("ignore")
     torch.set_num_threads(given.threads)
@@ -77,25 +89,28 @@ def run(given):
     rules = [MaskRule()] if given.part == "report" else TRIED
     for method in given.methods:
         scores, precision = {rule: [] for rule in rules}, []
+        counts = {rule: np.zeros(3) for rule in rules}
         for address, truths in by_picture.items():
-            classes = [[number for number, _ in truths]]
+            classes = [[number for number, *_ in truths]]
             made = agcam.explain(classifier, address, classes, method, **sharper)
             rows = zip(made.pixel_map[0], made.answers[0], truths, strict=True)
-            for relevance, answer, (_, truth) in rows:
+            for relevance, answer, (_, truth, boxes) in rows:
                 precision.append(average_precision(np.asarray(relevance), truth))
                 for rule in rules:
-                    mask = union(
-                        instances(np.asarray(relevance), rule, answer.probability), truth.shape
-                    )
-                    scores[rule].append(iou(mask, truth))
+                    found = instances(np.asarray(relevance), rule, answer.probability)
+                    scores[rule].append(iou(union(found, truth.shape), truth))
+                    counts[rule] += paired(found, boxes)
         for rule, values in scores.items():
             draws = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
             low, high = np.quantile(draws, (0.025, 0.975))
+            right, objects, annotated = counts[rule]
             print(
                 f"{method}: threshold {rule.threshold:g} to {rule.certain:g}, "
                 f"reach {rule.reach:g}, {len(values)} questions in {len(by_picture)} pictures, "
                 f"mean IoU {np.mean(values):.3f} "
-                f"({low:.3f} to {high:.3f}), pixel AP {np.mean(precision):.3f}"
+                f"({low:.3f} to {high:.3f}), pixel AP {np.mean(precision):.3f}, boxes: recall "
+                f"{right / annotated:.3f}, precision {right / max(objects, 1):.3f}, "
+                f"F1 {2 * right / (objects + annotated):.3f}"
             )
 
 

@@ -52,7 +52,7 @@ def test_the_more_probable_the_class_the_larger_its_object():
     sizes = [union(instances(values, RULE, share), values.shape).sum() for share in shares]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) == 5
-    for share, threshold in ((0, RULE.threshold), (None, 0.55), (1, RULE.certain)):
+    for share, threshold in ((0, RULE.threshold), (None, 0.525), (1, RULE.certain)):
         assert RULE.expected(share) == pytest.approx(threshold)
     fixed = mask_rule(0.25)
     assert {fixed.expected(share) for share in shares} == {0.25}

@@ -44,7 +44,7 @@ class MaskRule:
     """
 
     threshold: float = 0.7
-    certain: float = 0.4
+    certain: float = 0.35
     least: float = 0.3
     peak: float = 0.01
     reach: float = 0.125
