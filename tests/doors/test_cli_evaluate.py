@@ -8,12 +8,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from agcam.cli import app
-from agcam.records import Store
+from agcam.records import Store, read_results
 from pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "rooms"))
@@ -62,6 +63,19 @@ def test_evaluate_prints_the_cost_and_a_table(evaluated):
     assert "4 samples judged, 1 failures" in printed
     for name in ("agcam", "rollout", "random", "gaussian", "abpc", "pointing_game"):
         assert name in printed
+
+
+def test_metrics_of_fewer_samples_say_so_and_why(laid_out, tmp_path):
+    """A table of boxes is of the pictures that are predicted correctly, however few they are."""
+    store, metrics = tmp_path / "runs.sqlite", "iou,dice,abpc"
+    printed = run(*command(laid_out, store, "--metrics", metrics)).output
+    with Store(store) as opened:
+        found = read_results(opened)
+    judged = int((~np.isnan(found.values["iou"]).all(1)).sum())
+    assert judged < 4
+    note = f"note: iou, dice judge {judged or 'none'} of 4 samples, those predicted correctly"
+    assert note in " ".join(printed.split())
+    assert "abpc judge" not in printed
 
 
 def test_a_second_time_it_goes_on_and_finds_nothing_to_do(evaluated, laid_out):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +73,22 @@ def print_summary(path: Path, results: Results, columns: list[Column]) -> None:
     for table in text_tables(columns, results):
         say(table.title)
         print_table(table.header, table.rows)
+    for note in _fewer(results, columns):
+        say(f"note: {note}")
     say(
         f"{len(results.samples)} samples judged, {len(results.failures)} failures; means with 95 % "
         f"bootstrap intervals, * the best; run {results.run.key[:12]} in {path}"
     )
+
+
+def _fewer(results: Results, columns: list[Column]) -> Iterator[str]:
+    """Which metrics judged fewer samples than there are, and why."""
+    every, named = len(results.samples), defaultdict[str, list[str]](list)
+    for column in columns:
+        most = max((found.number for found in column.means.values()), default=0)
+        right = results.metrics[column.metric].get("right_only")
+        why = "predicted correctly" if right else "with what they need"
+        if most < every:
+            named[f"{most or 'none'} of {every} samples, those {why}"].append(column.metric)
+    for text, names in named.items():
+        yield f"{', '.join(names)} judge{'s' * (len(names) == 1)} {text}"
