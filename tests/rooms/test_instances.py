@@ -70,6 +70,21 @@ def test_an_object_ends_where_few_pixels_lie():
     assert union(instances(values, RULE, 1.0), values.shape).sum() == 400
 
 
+@given(
+    arrays.arrays(np.float64, (9, 14), elements=st.floats(0, 1, width=16)),
+    st.tuples(st.integers(0, 40), st.integers(0, 200)),
+    st.none() | st.floats(0, 1),
+)
+def test_a_shifted_or_brighter_map_has_the_same_masks_there(drawing, place, probability):
+    """The threshold and the edges depend on values alone, wherever they lie, whatever their unit."""
+    first, second = (np.zeros((80, 260)) for _ in range(2))
+    (down, across), large = place, drawing.repeat(3, 0).repeat(3, 1)
+    first[5:32, 5:47] = large
+    second[5 + down : 32 + down, 5 + across : 47 + across] = 8 * large
+    mask, shifted = (union(instances(one, RULE, probability), one.shape) for one in (first, second))
+    assert np.roll(mask, (down, across), (0, 1)).tolist() == shifted.tolist()
+
+
 def test_edges_are_smoothed_over_a_hundredth_of_the_longer_side():
     """Hairs and specks go, a corner is rounded, a straight edge stays; a hair alone is kept."""
     values = drawn(((100, 200), (100, 300), 1.0), shape=(300, 640))
