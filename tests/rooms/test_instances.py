@@ -76,7 +76,7 @@ def test_an_object_ends_where_few_pixels_lie():
     st.none() | st.floats(0, 1),
 )
 def test_a_shifted_or_brighter_map_has_the_same_masks_there(drawing, place, probability):
-    """The threshold and the edges depend on values alone, wherever they lie, whatever their unit."""
+    """Threshold and edges depend on values alone, wherever they lie, whatever their unit."""
     first, second = (np.zeros((80, 260)) for _ in range(2))
     (down, across), large = place, drawing.repeat(3, 0).repeat(3, 1)
     first[5:32, 5:47] = large

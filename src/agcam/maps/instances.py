@@ -84,7 +84,7 @@ class MaskRule:
         """Its numbers and what they mean, ready for JSON."""
         fixed = self.threshold == self.certain
         sure = "" if fixed else f" for an improbable class to {self.certain:g} for a certain one"
-        near = f", or near it ({self.reach:g}) where fewest pixels lie" if self.reach else ""
+        near = f", moved by about {self.reach:g} to where few pixels lie" if self.reach else ""
         text = (
             f"relevance above {self.threshold:g} of the map's range{sure}{near} (what is below "
             f"zero is zero; the highest {self.peak:.0%} of the pixels, down to half of the range, "
