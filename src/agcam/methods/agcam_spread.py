@@ -37,12 +37,13 @@ def agcam_spread(
     e: evidence, attention a after softmax times AGCAM's gradient alpha, with its sign, at the read
     row, summed over heads and the last sixth of the blocks; e+ is what speaks for the class more
     than the picture at large does (the mean over the patches).
-    c: the same, were attention alike to all patches, over the last third of the blocks. Each head
-    has the attention that what speaks for the class gets in it: `c = sum of k * alpha`,
-    `k = sum of a * max(0, alpha) / sum of max(0, alpha)`. It does not depend on what the class
-    token happens to attend to, nor on patches that take most attention and hold nothing, as
-    registers do.
-    s: support. Evidence counts as far as the patches that a patch attends to are of the class.
+    c: what patches would add if each head attended to all of them alike, over the last third of the
+    blocks: `c = sum of k * alpha`, `k = sum of a * max(0, alpha) / sum of max(0, alpha)` over the
+    patches, one number for each head: the attention that what speaks for the class gets there, on
+    average. Heads that attend to something else count little, and patches that take most of the
+    attention and hold nothing, as registers do, hide nothing.
+    s: support, the mean of c+ over the patches that a patch attends to. Evidence counts as far as
+    it is supported.
     A, V: each patch gets the mean of the evidence of the patches that it is linked to, a patch that
     all are linked to counting less: weights `w_ij / sum_i w_ij`, divided by their sum over j. In A
     w is the attention from patch i to patch j, mean over heads and the sixth of the blocks behind
