@@ -102,17 +102,10 @@ class Loading:
 
     def load(self, model: str) -> Classifier:
         """The classifier of that name, on its device, prepared as stated."""
-        from ..families import load
+        from ..families import load, on_device
 
         trust = self.trust_remote_code
-        classifier = load(model, **self.arguments, trust_remote_code=trust)
-        if self.device is not None:
-            try:
-                classifier.module.to(self.device)
-            except (RuntimeError, AssertionError) as error:
-                reason = str(error).splitlines()[0]
-                raise LoadError(f"cannot use device {self.device!r}: {reason}") from error
-        return classifier
+        return on_device(load(model, **self.arguments, trust_remote_code=trust), self.device)
 
 
 def read_names(classes: Path | None) -> list[str] | None:

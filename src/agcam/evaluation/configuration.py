@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import torch
 
-from ..errors import LoadError, RunError
+from ..errors import RunError
 from ..explainer import check_views
-from ..families import load
+from ..families import load, on_device
 from ..values import Changes, Classifier
 
 PRECISIONS: Final[dict[str, torch.dtype | None]] = {
@@ -101,12 +101,7 @@ def load_model(configuration: Configuration) -> Classifier:
         preparation=stated if stated.stated else None,
         scores=configuration.scores or None,
     )
-    try:
-        classifier.module.to(configuration.device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise LoadError(f"cannot use device {configuration.device!r}: {reason}") from error
-    return classifier
+    return on_device(classifier, configuration.device)
 
 
 @contextmanager

@@ -117,10 +117,11 @@ def plan_setup(setup: Setup) -> Plan:
         setup = replace(setup, methods=kept, configuration=named)
         forward_seconds, layout = _time_forward(setup)
     blocks = len(dict.fromkeys(layout.blocks))
-    stages, views = stage_count(blocks) * bool(setup.metrics_on(RandomizedCase)), len(setup.views)
-    each = (1 + stages) * views + passes_of_cost(views) * len(kept) * bool(
-        setup.metrics_on(CostCase)
-    )
+    stages = stage_count(blocks) if setup.metrics_on(RandomizedCase) else 0
+    views = len(setup.views)
+    each = (1 + stages) * views
+    if setup.metrics_on(CostCase):
+        each += passes_of_cost(views) * len(kept)
     each += passes(setup.metrics, len(kept), layout.grid.patches, setup.precision is not None)
     if setup.metrics_on(PartCase):
         each += part_passes(setup.dataset)
@@ -149,9 +150,7 @@ def _try_methods(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
     seconds: dict[str, float] = {}
     refused: dict[str, str] = {}
     noise = noise_items(setup, 1)
-    _refusal(
-        setup, setup.methods[0], noise
-    )  # the survey of the model is not part of any method's time
+    _refusal(setup, setup.methods[0], noise)  # the survey is not part of any method's time
     for method in setup.methods:
         start = time.perf_counter()
         reason = _refusal(setup, method, noise)

@@ -186,9 +186,8 @@ def load_setup(
     samples = dataset or DATASETS[configuration.dataset].read(configuration.root)
     if metrics and not samples.classes:
         raise RunError(f"the data set {samples.name} has no classes, which metrics are of")
-    check_truths(
-        metrics, _limited(samples, configuration.limit)
-    )  # before the model, and its library, is loaded
+    # before the model, and its library, is loaded
+    check_truths(metrics, _limited(samples, configuration.limit))
     found = classifier or load_model(configuration)
     if not metrics:
         refuse_moving(

@@ -10,7 +10,8 @@ what the user has    sources      a name, a folder, a file of weights, a module,
 -> a Classifier      classifier   module, preparation, class names, scores, put together
                      calls        runs the module as it is, on a picture and further `inputs`
                      outputs      the logits in whatever it returns
--> as stated         stated       preparation, logits, scores and class names of the user's own
+-> as stated         stated       preparation, logits, scores, class names and device of the
+                                  user's own
 -> as its output     inspection   one pass, remembered: where the logits are, how they become
    shows it                       probabilities, whether the class names are theirs
 """
@@ -27,7 +28,14 @@ from .inputs import Inputs
 from .inspection import inspect_output
 from .outputs import NoClassifier, NoLogitsError
 from .sources import classifier_from
-from .stated import class_names, with_logits, with_names, with_preparation, with_scores
+from .stated import (
+    class_names,
+    on_device,
+    with_logits,
+    with_names,
+    with_preparation,
+    with_scores,
+)
 from .table import FAMILIES, list_models, way_of
 
 __all__ = [
@@ -39,6 +47,7 @@ __all__ = [
     "inspect_output",
     "list_models",
     "load",
+    "on_device",
     "way_of",
     "weights_hash",
     "with_output",

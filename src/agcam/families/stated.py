@@ -1,4 +1,4 @@
-"""A classifier changed by what its user states: preparation, logits, scores, class names."""
+"""A classifier as its user states it: preparation, logits, scores, class names, device."""
 
 from __future__ import annotations
 
@@ -127,6 +127,22 @@ def class_names(classes: Any) -> tuple[str, ...]:
     if odd:
         raise LoadError(f"a class name is a string, not {odd[0]!r:.80}; {NAME_FORMS}.")
     return tuple(names)
+
+
+def on_device(classifier: Classifier, device: str | None) -> Classifier:
+    """The classifier with its module moved to a device by torch's name; None: where it is.
+
+    Raises:
+        LoadError: There is no such device here.
+
+    """
+    if device is not None:
+        try:
+            classifier.module.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise LoadError(f"cannot use device {device!r}: {reason}") from error
+    return classifier
 
 
 def _numbered(classes: Mapping[Any, Any]) -> tuple[str, ...]:
