@@ -23,6 +23,8 @@ LOWEST: Final = 0.56  # but at least this
 WIDTH: Final = 0.04
 EXCLUSIVE: Final = 0.05  # so far above other classes is what a class alone shows, and
 FINER: Final = 0.8  # its differences count as those of strengths, divided by this
+SHARED: Final = 10.0  # times what it has less of it than other classes lowers the strength:
+# parts that recur, and are not missing elsewhere, are strokes of digits that look the same
 SMALL: Final = 0.08  # part of a picture: what a class alone shows on more of it is no mark,
 LARGE: Final = 2.0  # and lowers the strength by so much, times what is above
 TONE: Final = (0.38, 0.05)  # middle and width, of how many more pictures have it than of others
@@ -82,9 +84,11 @@ def _weighed(
         return Suspicion(0.0, "There is no other class to compare it with.", parts)
     above = parts["strength"] - max(float(np.median(rest)) + ABOVE, LOWEST)
     others = [one.value for other, one in exclusive.items() if other != target]
-    if "exclusive" in parts and others:
-        usual = float(np.median(others))
-        above = max(above, (parts["exclusive"] - usual - EXCLUSIVE) / FINER)
+    if target in exclusive and others:
+        more = exclusive[target].value - float(np.median(others))
+        above -= SHARED * max(0.0, -more)
+        if "exclusive" in parts:
+            above = max(above, (more - EXCLUSIVE) / FINER)
     if target in exclusive:
         above -= LARGE * max(0.0, exclusive[target].spread - SMALL)
     return Suspicion(_logistic(above, 0.0, WIDTH), _sentence(parts), parts)
