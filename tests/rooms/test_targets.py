@@ -123,7 +123,8 @@ def test_a_name_of_several_classes_lists_their_numbers():
         resolve("crane", LOGITS[:, :3], names)
     twice = ("maillot", "cup", "Maillot")
     with pytest.raises(TargetError, match=r"0 \(maillot\), 2 \(Maillot\); give the number"):
-        resolve("maillot", LOGITS[:, :3], twice)
+        resolve("MAILLOT", LOGITS[:, :3], twice)
+    assert resolve("Maillot", LOGITS[:1, :3], twice).tolist() == [[2]]
 
 
 def test_a_name_where_none_are_known():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import TargetError
@@ -29,10 +29,15 @@ def index_of(item: int | str, classes: int, names: Sequence[str]) -> int:
 
 
 def _by_name(name: str, names: Sequence[str]) -> int | None:
-    """A class by its whole name or one of its synonyms ("tabby" of "tabby, tabby cat")."""
+    """A class by its name as it is, in another case, or by a synonym ("tabby" of "tabby, cat")."""
     wanted = name.strip().casefold()
-    exact = [index for index, known in enumerate(names) if known.casefold() == wanted]
-    found = exact or [index for index, known in enumerate(names) if wanted in _synonyms(known)]
+    ways: tuple[Callable[[str], bool], ...] = (
+        lambda known: known == name.strip(),
+        lambda known: known.casefold() == wanted,
+        lambda known: wanted in _synonyms(known),
+    )
+    fits = ([index for index, known in enumerate(names) if way(known)] for way in ways)
+    found = next(filter(None, fits), [])
     if len(found) > 1:
         options = ", ".join(f"{index} ({names[index]})" for index in found)
         raise TargetError(f"{name!r} names several classes: {options}; give the number.")
