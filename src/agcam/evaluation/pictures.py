@@ -24,12 +24,8 @@ from .stamps import changed
 
 SIDE: Final = 480  # pixels of a picture's longer side on the page
 SHEET: Final = 1440  # of a clip's contact sheet
-BY: Final = (
-    "iou",
-    "paper_iou",
-    "abpc",
-    "energy_pointing_game",
-)  # ordered by the first of them that was measured
+BY: Final = ("iou", "paper_iou", "abpc", "energy_pointing_game")
+"""Pictures are ordered by the first of these that was measured."""
 
 
 def shown_pictures(

@@ -15,8 +15,6 @@ NOISE: Final = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, t
 """How much a value may change by rounding, relative to the size of values."""
 
 LITTLE: Final = 0.1  # of a row's scores may change little, by chance, where its query changes
-
-
 FEW: Final = 0.1  # of changes, that rounding may hide in some heads
 
 

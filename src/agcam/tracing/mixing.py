@@ -131,9 +131,8 @@ def _meets_values(attention: Attention, source: Softmax, product: Product, score
     if scores.numel() > source.scores.numel():
         return False
     shape = source.scores.shape
-    keys = torch.arange(source.keys).view(
-        [-1 if d == source.axis else 1 for d in range(len(shape))]
-    )
+    along_axis = [-1 if axis == source.axis else 1 for axis in range(len(shape))]
+    keys = torch.arange(source.keys).view(along_axis)
     found = moved(attention, source, keys.expand(shape))
     if found is None:
         return False

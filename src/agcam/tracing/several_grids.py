@@ -120,12 +120,8 @@ def _measured(
     except PositionsError:
         if pixels.dtype == torch.float64:
             raise
-        own = (
-            LayoutMismatchError,
-            ModelError,
-            RuntimeError,
-            TypeError,
-        )  # of a model of one precision
+        # what a model that runs in one precision alone raises
+        own = (LayoutMismatchError, ModelError, RuntimeError, TypeError)
         with suppress(*own), in_double(classifier.module):
             return measure(pixels.double())
         raise
