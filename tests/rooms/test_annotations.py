@@ -538,6 +538,17 @@ def test_a_request_that_was_refused_binds_nobody(model, folder, tmp_path):
     assert agcam.annotate(model, folder, out=tmp_path / "out", labels=["dog"]).pictures == 5
 
 
+@pytest.mark.parametrize("damage", [b"junk", b"[1]", b"", None])
+def test_records_without_their_manifest_are_not_taken_for_any(damage, model, folder, tmp_path):
+    agcam.annotate(model, folder, out=tmp_path)
+    (tmp_path / "records" / "formats").write_bytes(b"coco \xff nonsense")
+    assert agcam.annotate(model, folder, "csv", out=tmp_path).known == 5
+    manifest = tmp_path / "agcam.json"
+    manifest.unlink() if damage is None else manifest.write_bytes(damage)
+    with pytest.raises(SaveError, match=r"agcam\.json is gone or damaged"):
+        agcam.annotate(model, folder, out=tmp_path)
+
+
 def test_all_that_was_skipped_is_listed_while_it_is(model, folder, tmp_path):
     made = agcam.annotate(model, folder, out=tmp_path / "out")
     with (tmp_path / "out" / "failures.csv").open(encoding="utf-8", newline="") as file:

@@ -65,21 +65,21 @@ class Stored:
             raise SaveError(f"cannot make the folder {folder}: {error.strerror}.") from error
         with locked(f"{folder}/", "annotate", "give another folder (--out)"):
             kept = sorted(folder.glob("*.json"))
-            if kept and path.exists():  # one that was refused at its first picture binds nobody
-                self._continue(path.read_bytes(), kept)
+            if kept:  # a request that was refused at its first picture binds nobody
+                self._continue(_read_manifest(path), kept)
             for part in self.out.rglob(PART):
                 part.unlink(missing_ok=True)
             write_atomically(path, text)
             yield
 
-    def _continue(self, before: bytes, kept: Sequence[Path]) -> None:
+    def _continue(self, was: Mapping[str, Any], kept: Sequence[Path]) -> None:
         """Go on with the records of an earlier call; those of pictures that are gone stay.
 
         Raises SaveError if it was another request.
         """
-        if before == _text(self.manifest):
+        now = json.loads(_text(self.manifest))
+        if was == now:
             return
-        was, now = _read_manifest(before), json.loads(_text(self.manifest))
         other = [name for name in {**now, **was} if was.get(name) != now.get(name)]
         names = {file.name for file in self.pictures.values()}
         if any(_source(path) in names for path in kept):
@@ -200,7 +200,8 @@ class Stored:
     def _formats(self) -> set[str]:
         """The formats that were written before, if not wholly."""
         path = self.out / FOLDER / WRITTEN
-        return set(path.read_text(encoding="ascii").split()) if path.exists() else set()
+        text = path.read_text(encoding="ascii", errors="replace") if path.exists() else ""
+        return {name for name in text.split() if name in FORMATS}
 
 
 @dataclass
@@ -224,11 +225,15 @@ def _source(path: Path) -> str | None:
         return None
 
 
-def _read_manifest(data: bytes) -> dict[str, Any]:
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of records that are there. Raises SaveError: without it they could be any."""
     try:
-        return dict(json.loads(data))
-    except (ValueError, TypeError):
-        return {"manifest": "damaged"}
+        return dict(json.loads(path.read_bytes()))
+    except DAMAGED as error:
+        raise SaveError(
+            f"{path} is gone or damaged, so that it is not known what the records beside it are "
+            "of; give another folder (--out)."
+        ) from error
 
 
 def _text(manifest: Mapping[str, Any]) -> bytes:
