@@ -32,6 +32,7 @@ from agcam.auditing.mark import Mark
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
 from agcam.auditing.result import Audit
 from agcam.auditing.summary import intervention_text, summary
+from agcam.auditing.suspicion import _weighed
 from agcam.auditing.trial import Trial
 from agcam.auditing.truth import groups
 from agcam.auditing.values import TOGETHER, Patches, Pictures, Reason, Suspicion
@@ -228,6 +229,22 @@ def test_the_edge_of_a_mark_is_erased_and_nothing_beside_it(found):
     assert len(lacking) == 3  # the other pictures of the class that were compared
     assert all((there == mark.patches(0)).all() for _, there in lacking)
     assert Mark(made, replace(reason, exclusive=0.0)).lacking(2) == []
+
+
+@given(st.floats(0.0, 0.2))
+def test_what_recurs_is_less_suspicious_where_a_class_alone_shows_less(usual):
+    """Copies of one scan are alike; what other classes have as well is no mark."""
+    nothing = np.arange(0)
+    names = ("alike", "elsewhere", "share", "occurrence", "one place")
+    parts = {**dict.fromkeys(names, 0.5), "strength": 0.99}
+    scores = []
+    for own in (usual, usual - 0.01, usual - 0.05):
+        values = {0: own, 1: usual, 2: usual}
+        shown = {n: Exclusive(one, nothing, nothing, nothing) for n, one in values.items()}
+        scores.append(_weighed(parts, 0, {0: 0.99, 1: 0.8, 2: 0.8}, shown).score)
+    assert scores[0] > 0.7
+    assert scores == sorted(scores, reverse=True)
+    assert scores[2] < 0.1
 
 
 @given(
