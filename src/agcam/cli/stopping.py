@@ -24,7 +24,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class _State:
-    advice: str = "every file that was written is complete; the same command starts over"
+    advice: str = "every file that was written is complete; run the same command again"
     reported: bool = False
     caught: list[int] = field(default_factory=list)  # the signals that came, in order
 
