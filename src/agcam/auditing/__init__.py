@@ -6,12 +6,11 @@ plan -> scan (shard -> columns) -> reasons -> suspicion
 
 from .findings import Findings
 from .price import Plan
-from .result import LIMITS, Audit
+from .result import Audit, check_limits
 from .run import audit
 from .values import Intervention, Outcome, Patches, Pictures, Reason, Suspicion
 
 __all__ = [
-    "LIMITS",
     "Audit",
     "Findings",
     "Intervention",
@@ -22,4 +21,5 @@ __all__ = [
     "Reason",
     "Suspicion",
     "audit",
+    "check_limits",
 ]
