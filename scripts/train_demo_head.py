@@ -477,13 +477,13 @@ choice was made.
 Top-1, and top-5, among the set's own classes; then among all {classes} classes: the very name, and
 a name that is true of the picture (a tabby called "cat", a dog called by a breed).
 
-| set | pictures | top-1 | top-5 | all: the name | all: a true name | mean probability | said above 80 % | right of these |
+| set | pictures | top-1 | top-5 | all: the name | all: a true name | mean probability | above 80 % | right of these |
 |---|---|---|---|---|---|---|---|---|
 {rows}
 
 `one_per_class` are full-size photographs of the 200 Tiny ImageNet classes, `caltech_test` five of
 each of 101 classes, `tiny_val` 64 x 64 pictures. For COCO there are no other pictures than those
-of the first table.
+of the tables.
 
 ## Weak points
 

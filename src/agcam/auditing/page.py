@@ -107,8 +107,14 @@ class _Page:
         facts = [
             ["pictures", link(str(len(labelled)), f"{name}: its pictures", labelled)],
             ["predicted correctly", link(accuracy, f"{name}: predicted correctly", correct)],
-            ["predicted as another", link(str(len(lost)), f"{name}: called another", lost)],
-            ["others predicted as it", link(str(len(gained)), f"Others called {name}", gained)],
+            [
+                "predicted as another",
+                link(str(len(lost)), f"{name}: predicted as another class", lost),
+            ],
+            [
+                "others predicted as it",
+                link(str(len(gained)), f"Others predicted as {name}", gained),
+            ],
         ]
         if not found.pictures.labelled.any():
             facts = [["predicted", link(str(len(called)), f"Predicted as {name}", called)]]

@@ -57,20 +57,23 @@ def pairs_table(found: Findings, shown: Shown) -> Table | None:
     if not found.pairs:
         return None
     rows = [
-        [f"{found.name(pair.label)} called {found.name(pair.predicted)}", *cells]
+        [_pair_text(found, pair), *cells]
         for pair in found.pairs
         for cells in [_pair_cells(found, shown, pair)]
     ]
     note = (
-        "Grouped by where the map of the called class is above that of the label (class A minus "
-        "class B)."
+        "Grouped by where the map of the predicted class is above that of the label (class A "
+        "minus class B)."
     )
-    return table_block("Mistakes", ["pair", "pictures", "the wrong class speaks at"], rows, note)
+    return table_block("Mistakes", ["pair", "pictures", "evidence for the wrong class"], rows, note)
+
+
+def _pair_text(found: Findings, pair: Pair) -> str:
+    return f"{found.name(pair.label)} predicted as {found.name(pair.predicted)}"
 
 
 def _pair_cells(found: Findings, shown: Shown, pair: Pair) -> list[Any]:
-    title = f"{found.name(pair.label)} called {found.name(pair.predicted)}"
-    count = len(pair.rows)
+    title, count = _pair_text(found, pair), len(pair.rows)
     notes = []
     for number, difference in enumerate(pair.difference):
         rows = pair.rows[pair.group == number]
@@ -105,7 +108,9 @@ def suspects_table(found: Findings, shown: Shown) -> Table | None:
         "The model is at least as sure of another class as it is on average in that class's own "
         "pictures; the difference is of the two probabilities."
     )
-    return table_block("Labels that may be wrong", ["picture", "label", "called", "by"], rows, note)
+    return table_block(
+        "Labels that may be wrong", ["picture", "label", "predicted", "surer by"], rows, note
+    )
 
 
 def outliers_table(found: Findings, shown: Shown) -> Table | None:

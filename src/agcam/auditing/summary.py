@@ -156,13 +156,13 @@ def intervention_text(name: str, one: Intervention) -> str:
     before, random = percent_text(one.before.share.mean), percent_text(one.random.share.mean)
     after, count = interval_text(one.after.share), one.after.share.number
     beside = "another cast" if one.fill == CAST else "as many random patches"
-    called = f"{after} are called {name}, before {before}; {beside}: {random}."
+    shares = f"{after} are predicted as {name}; before {before}, with {beside} {random}."
     if one.kind == TOGETHER:
-        return f"Erased with its other suspicious reasons from {count} pictures, {called}"
+        return f"Erased with its other suspicious reasons from {count} pictures: {shares}"
     if one.kind == "erase":
         nothing = " By itself it changes nothing." if effect(one) < EFFECT else ""
-        return f"Erased from {count} pictures, {called}{nothing}"
-    return f"Pasted into {count} other pictures, {called}"
+        return f"Erased from {count} pictures: {shares}{nothing}"
+    return f"Pasted into {count} other pictures: {shares}"
 
 
 def estimate(found: Estimate) -> dict[str, Any]:
