@@ -57,7 +57,7 @@ def annotate(
     distributing: Distributing,
     loading: Loading,
 ) -> None:
-    """Write masks, boxes and scores of objects, from class labels alone; it can be continued."""
+    """Write masks and boxes of objects, from class labels alone; a stopped run continues."""
     from ..annotations import annotate as run
 
     chosen = _checked(to, method, options, threshold)

@@ -84,7 +84,7 @@ def audit(
     distributing: Distributing,
     loading: Loading,
 ) -> None:
-    """Find what each class is recognized by, and what of it is suspicious; it can be continued."""
+    """Find what each class is recognized by, and what is suspicious; a stopped run continues."""
     from ..auditing import audit as run
 
     limits = _limits(fail_on or ())

@@ -90,7 +90,7 @@ def evaluate(
     distributing: Distributing,
     loading: Loading,
 ) -> None:
-    """Evaluate methods on a data set; a run that was stopped continues."""
+    """Evaluate methods on a data set; a stopped run continues."""
     from ..evaluation import evaluate as evaluate_
 
     advise("nothing was stored yet; run the same command to start over")
