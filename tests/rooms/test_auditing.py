@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 import agcam
 from agcam.auditing.columns import masses
 from agcam.auditing.interventions import Trial
+from agcam.auditing.page import audit_page
 from agcam.auditing.reasons import METHOD
 from agcam.auditing.truth import coverage
 from agcam.cli import app
@@ -137,6 +138,18 @@ def test_the_page_shows_every_class_and_its_pictures(done):
     for address in read.addresses:
         with Image.open(done.out / address) as picture:
             picture.verify()
+
+
+def test_a_reason_stands_beside_a_picture_of_each_other_class(done, tmp_path, monkeypatch):
+    monkeypatch.setattr("agcam.auditing.findings.SUSPICIOUS", 0.0)
+    read = Page(audit_page(done.found, tmp_path, "key"))
+    reasons = read.document["blocks"][0]["reasons"].values()
+    assert reasons
+    for one in reasons:
+        names = [other["name"] for other in one["others"]]
+        assert sorted(names) == sorted({*NAMES} - {one["name"]})
+        shown = [read.cards[other["card"]]["title"] for other in one["others"]]
+        assert [title.split("/")[0] for title in shown] == names
 
 
 def test_a_second_call_scans_nothing(done, folder, model, monkeypatch):

@@ -20,9 +20,16 @@ def reason(number, score):
         "name": NAME, "number": number + 1, "score": score, "sentence": "It is always there.",
         "tests": ["Erased from 2 pictures, 0 % are."], "list": "#list-0", "verdict": {},
         "crops": [{"card": n, "cut": [0.1, 0.5, 0.2, 0.2]} for n in range(2)],
+        "others": [{"card": 1, "name": "brig"}],
         "places": [[0, 0], [1, 0.5]], "examples": ["0.png", "1.png"],
         "facts": [[name, {"text": text, "href": "#list-0"}] for name, text in FACTS],
     }  # fmt: skip
+
+
+def cast(number):
+    """A reason that is all of its pictures, as a colour cast is."""
+    crops = [{"card": 0, "cut": [0, 0, 1, 1]}, {"card": 1, "cut": [0, 0, 1, 1]}]
+    return {**reason(number, 0.2), "crops": crops, "others": []}
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ def text():
         )
         for n in range(2)
     ]  # fmt: skip
-    reasons = [reason(0, 0.93), reason(1, 0.1)]
+    reasons = [reason(0, 0.93), reason(1, 0.1), cast(2)]
     audit = {
         "kind": "audit", "key": "abc", "doubts": ["It is often wrong."], "first": ["reason-0-0"],
         "reasons": {one["id"]: one for one in reasons},
@@ -74,6 +81,29 @@ def test_a_whole_picture_shows_where_its_reason_lies(visit, text):
     ]
     assert at == pytest.approx([0.1, 0.5], abs=0.02)
     assert box["width"] / around["width"] == pytest.approx(0.2, abs=0.02)
+
+
+def test_pictures_of_other_classes_stand_beside_a_reason(visit, text):
+    """What sets a class apart is seen beside what it is set apart from."""
+    view = visit(text)
+    button = view.locator(".agcam-others button").first
+    assert button.get_attribute("aria-label") == "brig, to compare with"
+    assert button.locator(".agcam-outline").count() == 0
+    button.click()
+    view.wait_for_selector(".agcam-detail h2:text-is('1.png')")
+
+
+def test_a_reason_that_is_everywhere_is_shown_once_and_at_no_place(visit, text):
+    view = visit(text)
+    view.evaluate("window.location.hash = '#reason-0-2'")
+    view.wait_for_selector("text=Back to the overview")
+    assert view.locator(".agcam-evidence .agcam-crop").count() == 2
+    assert view.locator(".agcam-placemap").count() == 0
+
+
+def test_a_number_keeps_its_unit_on_the_line(visit, text):
+    shown = visit(text).locator(".agcam-reason p").first.evaluate("node => node.textContent")
+    assert "0\u00a0%" in shown
 
 
 def test_every_number_leads_to_its_pictures_and_back(visit, text):

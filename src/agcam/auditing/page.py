@@ -27,6 +27,7 @@ from .verdicts import Verdict
 
 FIRST: Final = 12  # reasons shown first, at most
 CROPS: Final = 8
+OTHERS: Final = 3  # pictures of other classes beside a reason that is shown first
 REASONS: Final = 4  # of a class, in the table of classes
 ELSEWHERE: Final = 3
 SEEN: Final = 0.005  # of another class's pictures: less is shown as 0 %
@@ -151,6 +152,7 @@ class _Page:
             "score": _number(suspicion.score),
             "sentence": suspicion.sentence,
             "crops": self._crops(reason, rows),
+            "others": self._others(reason) if found.is_suspicious(reason) else [],
             "list": count.get("href", ""),
             "places": np.round(reason.places / max(reason.places.max(), 1e-9), 3).tolist(),
             "facts": facts,
@@ -166,6 +168,19 @@ class _Page:
             if place is not None and self.shown.cards[place].picture is not None:
                 crops.append({"card": place, "cut": list(self.shown.cut(reason, row))})
         return crops
+
+    def _others(self, reason: Reason) -> list[dict[str, Any]]:
+        """Pictures of other classes, one of each, the least suspicious classes first."""
+        pictures, items = self.found.pictures, list[dict[str, Any]]()
+        of_class = self.found.labelled if pictures.labelled.any() else self.found.called
+        for target in reversed(self.ranked):
+            rows = of_class(target)
+            if target == reason.target or not len(rows) or len(items) == OTHERS:
+                continue
+            place = self.shown.place(int(rows[np.argmax(pictures.right[rows])]))
+            if place is not None and self.shown.cards[place].picture is not None:
+                items.append({"card": place, "name": self.found.name(target)})
+        return items
 
     def tables(self, against: Comparison | None) -> list[Mapping[str, Any]]:
         """What stands below the classes."""

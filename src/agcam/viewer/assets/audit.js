@@ -4,9 +4,10 @@ import { terms } from "./about.js";
 import { html } from "./dom.js";
 import { render } from "./lit.js";
 import { line, Overview } from "./overview.js";
-import { crops, placeMap, score } from "./reason.js";
+import { crops, others, placeMap, score } from "./reason.js";
 import { Verdicts } from "./verdicts.js";
 import { OVERVIEWS } from "./viewer.js";
+import { unbroken } from "./words.js";
 
 /** The address behind # chooses what is shown, so that every number can be a link. */
 class Audit extends Overview {
@@ -14,6 +15,7 @@ class Audit extends Overview {
 		super(store, colours, cards, []);
 		Object.assign(this, { given: blocks[0], blocks: blocks.slice(1) });
 		this.verdicts = new Verdicts(this.given);
+		this.opened = (card) => this.open(card, this.cards[card].first());
 		this.node.classList.add("agcam-audit");
 		window.addEventListener("hashchange", () => this.go());
 		this.show();
@@ -47,7 +49,7 @@ class Audit extends Overview {
 		const panels = first.map((id) => this.panel(reasons[id]));
 		const none = html`<p>No reason is suspicious enough to be shown first.</p>`;
 		return [
-			...doubts.map((doubt) => html`<p class="agcam-problem">${doubt}</p>`),
+			...doubts.map((doubt) => html`<p class="agcam-problem">${unbroken(doubt)}</p>`),
 			this.section("Needs attention", panels.length ? panels : none),
 			this.section("Classes", classes.map((one) => this.classLine(one))),
 			...this.blocks.map((block) => this.block(block)),
@@ -60,9 +62,8 @@ class Audit extends Overview {
 	}
 
 	/** `whole` pictures first, then at most so many crops. */
-	crops(reason, whole = 2, most = 6) {
-		const open = (card) => this.open(card, this.cards[card].first());
-		return crops(reason, this.cards, open, whole, most);
+	crops(reason, whole = 2, most = 4) {
+		return crops(reason, this.cards, this.opened, whole, most);
 	}
 
 	head({ id, score: value }, title) {
@@ -73,9 +74,11 @@ class Audit extends Overview {
 	panel(reason) {
 		return html`<article class="agcam-reason">
 			${this.head(reason, reason.title)}
-			<div class="agcam-evidence">${this.crops(reason)}${placeMap(reason)}</div>
-			${reason.tests.map((test) => html`<p>${test}</p>`)}
-			<p>${reason.sentence}</p>
+			<div class="agcam-evidence">
+				${this.crops(reason)}${others(reason, this.cards, this.opened)}${placeMap(reason)}
+			</div>
+			${reason.tests.map((test) => html`<p>${unbroken(test)}</p>`)}
+			<p>${unbroken(reason.sentence)}</p>
 			${terms(reason.facts, "agcam-facts")}
 			${this.verdicts.control(reason)}
 		</article>`;

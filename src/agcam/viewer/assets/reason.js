@@ -10,8 +10,12 @@ export function score(value) {
 	return html`<span class=${kind}>suspicious ${value.toFixed(2)}</span>`;
 }
 
+/** Whether a reason is all of its pictures, as a colour cast is. */
+const isEverywhere = ({ crops: every }) => every.every(({ cut: [, , wide, high] }) => wide >= 1 && high >= 1);
+
 /** A reason in its best pictures: whole with its place outlined, then cut out; pressed, they open. */
 export function crops(reason, cards, open, whole, most) {
+	const [first, cuts] = whole && isEverywhere(reason) ? [whole + most, 0] : [whole, most];
 	const item = ({ card: place, cut }, shape) => {
 		const { name, data } = cards[place];
 		const label = `${reason.title} in ${name}`;
@@ -20,9 +24,22 @@ export function crops(reason, cards, open, whole, most) {
 		</button></li>`;
 	};
 	return html`<ul class="agcam-crops">
-		${reason.crops.slice(0, whole).map((one) => item(one, outlined))}
-		${reason.crops.slice(0, most).map((one) => item(one, partOf))}
+		${reason.crops.slice(0, first).map((one) => item(one, outlined))}
+		${reason.crops.slice(0, cuts).map((one) => item(one, partOf))}
 	</ul>`;
+}
+
+/** Whole pictures of other classes, to compare with. */
+export function others(reason, cards, open) {
+	const item = ({ card: place, name }) => html`<li>
+		<button type="button" aria-label=${`${name}, to compare with`} title=${name} @click=${() => open(place)}>
+			${outlined(cards[place].data.picture, [0, 0, 1, 1])}
+		</button>
+	</li>`;
+	return reason.others?.length > 0 && html`<figure class="agcam-others">
+		<ul class="agcam-crops">${reason.others.map(item)}</ul>
+		<figcaption>other classes</figcaption>
+	</figure>`;
 }
 
 /** A part of a picture (shares of its sides), filling a square. */
@@ -44,7 +61,9 @@ function outlined({ src, width, height }, [x, y, wide, high]) {
 }
 
 /** Where in the pictures a reason lies: a patch is the darker the more of it lies there. */
-export function placeMap({ places, title }) {
+export function placeMap(reason) {
+	if (isEverywhere(reason)) return null;
+	const { places, title } = reason;
 	const square = (value, x, y) =>
 		value > 0 && svg`<rect x=${x} y=${y} width="1" height="1" fill-opacity=${value.toFixed(2)}/>`;
 	const squares = places.map((row, y) => row.map((value, x) => square(value, x, y)));

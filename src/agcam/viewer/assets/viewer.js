@@ -7,7 +7,7 @@ import { html } from "./dom.js";
 import { render } from "./lit.js";
 import { everyPicture, Overview } from "./overview.js";
 import { Store } from "./state.js";
-import { nameCards } from "./words.js";
+import { nameCards, unbroken } from "./words.js";
 
 /** Overviews of layouts that have one of their own; a page that has more of them adds them. */
 export const OVERVIEWS = {};
@@ -83,7 +83,7 @@ class Viewer {
 
 	view(opened) {
 		const { title, lead, footer } = this.given;
-		const head = html`<header>${title && html`<h1>${title}</h1>`}${lead && html`<p>${lead}</p>`}</header>`;
+		const head = html`<header>${title && html`<h1>${title}</h1>`}${lead && html`<p>${unbroken(lead)}</p>`}</header>`;
 		return html`${(title || lead) && head}
 			<div class="agcam-body">${opened ?? this.overview?.node}</div>
 			${footer && html`<footer>${footer}</footer>`}`;

@@ -38,6 +38,9 @@ export function describe(card, map, grid) {
 	return `Heat map by ${map.method}, ${captionOf(card, map)}: ${placeOfHighest(grid, card.frame)}`;
 }
 
+/** A text whose numbers keep their unit on the line. */
+export const unbroken = (text) => text.replaceAll(" %", "\u00a0%");
+
 /** The numbers at the ends of the colours. */
 export const ends = (range) => range.map(short);
 
