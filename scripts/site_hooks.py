@@ -13,7 +13,7 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parent.parent
-OUTSIDE = ["benchmarks", "benchmarks/first-table", "src/agcam/families", "."]
+OUTSIDE = ["benchmarks", "src/agcam/families", "."]
 LINK = re.compile(r"(\]\()(?!https?:|#|mailto:)([^)\s#]+)")
 
 
