@@ -1,0 +1,55 @@
+"""How much of a plant can a map have that has one number for each patch?
+
+    python benchmarks/planted_ceiling.py ROWS.jsonl
+
+For the planted pictures of ROWS.jsonl (benchmarks/second_table.py), drawn and judged as there. No
+model is run: where a plant lies follows from the picture's name. *exact*: each patch has the share
+of its pixels that are the plant's, which is all that there is to know on the grid; then the same
+to powers; *one patch*: only the patch whose drawing lies on the plant most.
+"""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from planted import SIDE, place, plant
+
+from agcam.maps.pixels import resize_map
+
+PATCH = {"demo": 16, "dinov2": 14}  # pixels of a patch's side
+POWERS = (1, 2, 3)
+
+
+def ceilings(item, patch):
+    """What maps that know the plant's place have of it: exact, to powers, and one patch."""
+    _, mask = plant(Image.new("RGB", (SIDE, SIDE)), item.split()[0].split("-")[1], place(item))
+    cells = SIDE // patch
+    own = mask.reshape(cells, patch, cells, patch).mean((1, 3))
+    single = np.eye(cells**2).reshape(-1, cells, cells)
+    maps = resize_map(np.concatenate([[own**power for power in POWERS], single]), SIDE)
+    shares = (maps * mask).sum((1, 2)) / maps.sum((1, 2))
+    return [*shares[: len(POWERS)], shares[len(POWERS) :].max()]
+
+
+def table(path):
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    found = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        if row["set"] == "planted" and "skipped" not in row:
+            found[row["model"]][row["item"]][row["method"]] = row["share"]
+    for model, items in found.items():
+        best = np.mean([ceilings(item, PATCH[model]) for item in items], axis=0)
+        print(f"{model}, {len(items)} pictures")
+        names = ["exact", *(f"exact^{power}" for power in POWERS[1:]), "one patch"]
+        print(", ".join(f"{name} {value:.3f}" for name, value in zip(names, best, strict=True)))
+        methods = {name for shares in items.values() for name in shares}
+        means = {name: np.mean([shares[name] for shares in items.values()]) for name in methods}
+        for name in sorted(means, key=means.get, reverse=True)[:5]:
+            print(f"  {name} {means[name]:.3f}")
+
+
+if __name__ == "__main__":
+    table(Path(sys.argv[1]))
