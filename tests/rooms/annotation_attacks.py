@@ -288,6 +288,12 @@ attacks(
         ),
         "two files of names": put("other.yaml", "names: [dog, cat]\n"),
         "two files of the same names": (put("other.yaml", "names: [cat, dog]\n"), []),
+        "class numbers of an array": (put(LINES, "1.0 0.25 0.2 0.75 0.2 0.75 0.6 0.25 0.6\n"), []),
+        "a class between two": (
+            put(LINES, "0.5 0.5 0.4 0.5 0.4\n"),
+            {"train/b.jpg#(no label)": r"'0\.5' is not a class number"},
+        ),
+        "key points": put("data.yaml", "names: [cat, dog]\nkpt_shape: [4, 2]\n"),
         "two documents": put("data.yaml", "names: [a]\n---\nnames: [b]\n"),
         "YAML with a tab": put("data.yaml", "names:\n\t- cat\n"),
         "a class far beyond the names": (

@@ -1,4 +1,4 @@
-"""COCO, labelme and Label Studio: objects as polygons in JSON."""
+"""COCO, labelme and Label Studio: objects as polygons in JSON, exact where only programs read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from .outline import outline
+from .outline import outline, simple_outline
 from .record import PICTURES, Annotated, Annotations, Record
 
 LABELME: Final = "5.5.0"
@@ -74,7 +74,7 @@ def labelme(given: Annotations) -> Iterator[tuple[str, Iterable[bytes]]]:
 def _shape(record: Record, one: Annotated, classes: tuple[str, ...]) -> dict[str, Any]:
     return {
         "label": classes[one.label],
-        "points": [list(corner) for corner in outline(one.mask(record.size))],
+        "points": simple_outline(one.mask(record.size)),
         "group_id": None,
         "description": f"score {one.score:.4f}",
         "shape_type": "polygon",
@@ -117,7 +117,8 @@ def _task(record: Record, given: Annotations) -> dict[str, Any]:
             "score": one.score,
             "value": {
                 "points": [
-                    [100 * x / width, 100 * y / height] for x, y in outline(one.mask(record.size))
+                    [100 * x / width, 100 * y / height]
+                    for x, y in simple_outline(one.mask(record.size))
                 ],
                 "polygonlabels": [given.classes[one.label]],
                 "closed": True,

@@ -27,6 +27,7 @@ _LAYOUT = (
 )
 _OF_POLYGONS = ("polygon_", "semantic_")
 _NUMBERS = "semantic_classes.yaml"
+_POINTS = "kpt_shape"  # in the data sets of poses, whose points would be taken for a polygon's
 _BOX = 5  # numbers in the line of a box
 _CORNERS = 7  # and in that of the smallest polygon
 MOST_TEXT: Final = 16 * 2**20  # bytes of one picture's lines
@@ -99,6 +100,8 @@ def _numbered(place: Place, name: str, key: str) -> dict[int, str]:
     with reading(place.at(name)):
         table = plain_yaml(place.text(name, MOST_YAML))
         names = table.get(key) if isinstance(table, dict) else None
+        if names and _POINTS in table:
+            raise ValueError(f"{_POINTS}: labels with key points, which are not read")
         if isinstance(names, dict):
             pairs = [(integer(number), known) for number, known in names.items()]
         else:
@@ -141,10 +144,10 @@ def _line(words: list[str]) -> tuple[int, list[float]]:
         )
     if len(words) != _BOX and (len(words) < _CORNERS or len(words) % 2 == 0):
         raise ValueError(f"{shown(' '.join(words))} is neither a box nor a polygon")
-    label = integer(words[0])
-    if label < 0:
-        raise ValueError(f"{label} is not a class number")
-    return label, [number(word) for word in words[1:]]
+    label, *sides = map(number, words)
+    if label < 0 or label % 1:
+        raise ValueError(f"{shown(words[0])} is not a class number")
+    return int(label), sides  # arrays that are saved as text write classes as `0.0`
 
 
 def _annotate(
