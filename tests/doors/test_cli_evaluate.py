@@ -162,6 +162,7 @@ def test_mistakes_are_reported_in_one_line_before_anything_is_stored(
         (["evaluate", "imagnet", "."], "did you mean imagenet"),
         (["runs", "nowhere.sqlite"], "does not exist"),
         (["report", "nowhere.sqlite"], "does not exist"),
+        (["report", "."], "is a folder; name the store in it"),
     ],
 )
 def test_other_mistakes(arguments, printed):

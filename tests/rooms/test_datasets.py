@@ -137,6 +137,9 @@ def test_another_layout_is_refused_with_the_layouts_words(name, tmp_path):
             DATASETS[name].read(root)
         assert DATASETS[name].layout in str(caught.value)
         assert root in str(caught.value)
+    picture(tmp_path / "one.png")
+    with pytest.raises(agcam.DataSetError, match=r"one\.png is (a file, not a folder|not a CSV)"):
+        DATASETS[name].read(str(tmp_path / "one.png"))
 
 
 def test_newcomers_roots(tmp_path):

@@ -409,6 +409,25 @@ def test_a_model_that_gives_nan_is_refused(tiny, pixels, method, value):
     assert tiny.training
 
 
+def test_what_is_not_finite_is_named(tiny, pixels):
+    """The weights where they are, and only then."""
+    with torch.no_grad():
+        tiny.blocks[1].mlp.fc1.weight.fill_(3e38)
+    with pytest.raises(ModelError, match="though its weights are finite"):
+        agcam.explain(tiny, pixels, 1)
+    with torch.no_grad():
+        tiny.blocks[1].mlp.fc1.weight[0, 0] = float("nan")
+    with pytest.raises(ModelError, match=r"its weights blocks\.1\.mlp\.fc1\.weight are not finite"):
+        agcam.explain(tiny, pixels, 1)
+
+
+def test_a_model_that_sees_no_picture_is_refused(tiny, pixels):
+    """Weights that were never loaded; the class token is the same for every picture."""
+    torch.nn.init.zeros_(tiny.patch_embed.proj.weight)
+    with pytest.raises(ModelError, match="the same tokens of two different pictures"):
+        agcam.explain(tiny, pixels, 1)
+
+
 def test_a_method_that_gives_nan_is_refused(tiny, pixels, monkeypatch):
     row = METHODS["random"]
     bad = dataclasses.replace(row, function=lambda trace: row.function(trace) * float("nan"))

@@ -15,6 +15,8 @@ import timm
 from safetensors.torch import save_file
 from web_pictures import png
 
+from agcam.errors import LoadError
+from agcam.web import listen
 from processes import SOON, running
 
 PROGRAM = Path(__file__).with_name("web_attacked.py")
@@ -355,6 +357,11 @@ def test_more_than_one_request_may_cost_is_refused_before_it_is_done(attacked):
 
 
 # The end
+
+
+def test_a_host_that_is_none_is_named():
+    with pytest.raises(LoadError, match=r"knows no address 'nowhere\.invalid'; try --host"):
+        listen("nowhere.invalid", 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -147,6 +147,9 @@ def require(place: Place, *names: str) -> None:
 
 def missing(place: Place, what: str) -> LayoutError:
     """The error for a folder that lacks something: what that is, and what was found."""
+    is_file = not is_address(place.root) and Path(place.root).is_file()
+    if is_file and not place.root.lower().endswith(".zip"):
+        return LayoutError(f"{place.root} is a file, not a folder")
     return LayoutError(f"{place.root}: {what} is missing", _found(place))
 
 

@@ -48,9 +48,11 @@ def open_to_read(path: Path, stack: ExitStack) -> sqlite3.Connection:
     full disk), a store whose log is empty is read as it stands, and one with a log from a copy.
     """
     try:
-        exists = path.is_file()
+        exists, is_folder = path.is_file(), path.is_dir()
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be opened as a store: {error}") from error
+    if is_folder:
+        raise RunError(f"{path} is a folder; name the store in it, the file of --store")
     if not exists:
         raise RunError(f"{path} does not exist; `agcam evaluate --store FILE` makes a store")
     reasons: list[Exception] = []

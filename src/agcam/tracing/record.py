@@ -27,11 +27,19 @@ def logits_of(classifier: Classifier, pixels: Tensor) -> Tensor:
             "without a classifier; give it a head, or load a variant that has one."
         )
     if not bool(torch.isfinite(logits).all()):
-        raise ModelError(
-            f"{classifier.name} gave NaN or infinite logits for this input; check its weights, "
-            "its precision (fp16 overflows: try bfloat16) and the normalization of the picture."
-        )
+        raise ModelError(_why_not_finite(classifier))
     return logits
+
+
+def _why_not_finite(classifier: Classifier) -> str:
+    said = f"{classifier.name} gave NaN or infinite logits for this input"
+    for name, weight in classifier.module.named_parameters():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            return f"{said}, because its weights {name} are not finite: take an earlier checkpoint."
+    return (
+        f"{said}, though its weights are finite; check its precision (fp16 overflows: try "
+        "bfloat16) and the normalization of the picture."
+    )
 
 
 def try_out(classifier: Classifier, pixels: Tensor) -> Tensor:

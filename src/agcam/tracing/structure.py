@@ -14,7 +14,7 @@ from ..undo import hook, undoing
 from ..values import Classifier, Grid, Medium
 from .grid import Entry, measured_grid
 from .hooks import first_tensor
-from .untraceable import SCATTERED, UNMEASURED, NotOneGridError, UntraceableError
+from .untraceable import SCATTERED, UNMEASURED, UNSEEN, NotOneGridError, UntraceableError
 
 
 def find_blocks(tower: nn.Module, paths: list[str], takers: set[str]) -> tuple[str, ...]:
@@ -108,6 +108,8 @@ def find_grid(entry: Entry, medium: Medium, maps: Sequence[tuple[int, ...]], nam
         UntraceableError: The patch tokens form no grid.
 
     """
+    if not bool(entry.changed.any()):
+        raise UntraceableError(UNSEEN.format(name=name))
     found = measured_grid(entry, medium, name)
     if found is not None:
         return found

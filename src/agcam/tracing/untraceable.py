@@ -81,6 +81,10 @@ SCATTERED = (
     "{name}: its patch tokens do not lie on the input as rows and columns do, so agcam cannot tell "
     "where its attention lies. " + INSTEAD
 )
+UNSEEN = (
+    "{name} makes the same tokens of two different pictures, so no token shows any part of one: "
+    "the weights that make its tokens are zero, or were never loaded."
+)
 UNMEASURED = (
     "{name}: which part of the {medium} each token is made of cannot be measured (its stem mixes "
     "all of it, or torch does not differentiate through it), so no map is drawn."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from socket import AddressFamily, create_server, socket
+from socket import AddressFamily, create_server, gaierror, getaddrinfo, socket
 from typing import Any, Final
 
 from ..errors import LoadError
@@ -50,7 +50,13 @@ def listen(host: str, port: int) -> socket:
     """A listening socket; raises LoadError where that address cannot be had."""
     try:
         family = AddressFamily.AF_INET6 if ":" in host else AddressFamily.AF_INET
+        getaddrinfo(host, port)  # a name that is none has an error of its own only here
         return create_server((host, port), family=family, backlog=128)
+    except gaierror as error:
+        raise LoadError(
+            f"this machine knows no address {host!r}; try --host 127.0.0.1, or 0.0.0.0, which lets "
+            "other machines in."
+        ) from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise LoadError(f"cannot listen on {host}:{port}: {reason}; try another --port.") from error
