@@ -239,8 +239,7 @@ def test_what_recurs_is_less_suspicious_where_a_class_alone_shows_less(usual):
     parts = {**dict.fromkeys(names, 0.5), "strength": 0.99}
     scores = []
     for own in (usual, usual - 0.01, usual - 0.05):
-        values = {0: own, 1: usual, 2: usual}
-        shown = {n: Exclusive(one, nothing, nothing, nothing) for n, one in values.items()}
+        shown = {0: Exclusive(own, nothing, nothing, nothing, usual=usual)}
         scores.append(_weighed(parts, 0, {0: 0.99, 1: 0.8, 2: 0.8}, shown).score)
     assert scores[0] > 0.7
     assert scores == sorted(scores, reverse=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agcam.auditing.exclusive import exclusives
+from agcam.auditing.exclusive import _spread, exclusives
 from agcam.auditing.reasons import reasons_of
 from agcam.auditing.recurrence import recurrence
 from agcam.auditing.seen import Seen
@@ -100,12 +100,12 @@ def test_a_patch_copied_into_a_class_is_found_first(seed, target, share):
     assert "alike" in found[target, reason.number].sentence
 
 
-def beside_the_maps(seed, targets, share):
+def beside_the_maps(seed, targets, share, each=12):
     """Four patches that pictures of some classes share, where their maps have least relevance.
 
     Gives the columns, and the rows of the four patches in each picture of the first class.
     """
-    pictures, patches = made_up(seed, alike=0.2, top=GRID.patches)
+    pictures, patches = made_up(seed, each=each, alike=0.2, top=GRID.patches)
     draw = np.random.default_rng(seed + 1)
     mark, features, planted_rows = draw.normal(size=(4, DIM)), patches.features.copy(), []
     for target in targets:
@@ -142,6 +142,54 @@ def test_a_mark_that_two_classes_have_is_found_in_both(seed, share):
     assert min(special[1].value, special[3].value) > 0.8 * single
 
 
+@given(SEEDS, st.integers(0, 4), st.integers(4, 9))
+@settings(max_examples=6, deadline=None)
+def test_a_mark_on_half_of_few_pictures_is_found(seed, target, each):
+    pictures, patches, rows = beside_the_maps(seed, (target,), 0.5, each)
+    reasons, _, worst = scores(pictures, patches)
+    assert max(worst, key=worst.get) == target
+    assert worst[target] > 0.5
+    (reason,) = (one for one in reasons[target] if one.exclusive)
+    assert set(rows) <= set(reason.patches)
+
+
+def some_of(pictures, patches, rows, renamed=None):
+    """The columns of some pictures, in this order; `renamed` are the numbers of the classes."""
+    top = len(patches) // len(pictures)
+    order = (rows[:, None] * top + np.arange(top)).ravel()
+    named = np.arange(int(pictures.label.max()) + 1) if renamed is None else renamed
+    columns = {name: getattr(pictures, name)[rows] for name in pictures.__dataclass_fields__}
+    columns |= {name: named[columns[name]].astype(np.int32) for name in ("label", "predicted")}
+    kept = {name: getattr(patches, name)[order] for name in patches.__dataclass_fields__}
+    kept["picture"] = np.repeat(np.arange(len(rows)), top).astype(np.int32)
+    kept["target"] = named[kept["target"]].astype(np.int32)
+    return Pictures(**columns), Patches(**kept)
+
+
+@given(SEEDS, st.integers(4, 11))
+@settings(max_examples=6, deadline=None)
+def test_a_class_of_few_pictures_is_compared_with_others_as_if_they_had_few(seed, count):
+    """The most similar picture is nearer than the mean of three: that is no sign of a mark."""
+    pictures, patches = made_up(seed, alike=0.3, top=GRID.patches)
+    fewer = some_of(pictures, patches, np.delete(np.arange(len(pictures)), np.arange(count, 12)))
+    one = exclusives(Seen(*fewer))[0]
+    assert one.value - one.usual < 0.05
+    assert scores(*fewer)[2][0] < 0.5
+
+
+@given(st.integers(1, 12), st.integers(0, 12), st.integers(2, 9))
+def test_a_part_costs_more_the_less_its_places_overlap(size, shift, count):
+    marked = np.zeros((2, count, 40), bool)
+    for number in range(count):
+        for one, by in zip(marked, (shift, shift + 1), strict=True):
+            one[number, (number % 2) * by : (number % 2) * by + size] = True
+    nearer, farther = (_spread(one) for one in marked)
+    assert nearer <= farther + 1e-9
+    assert farther <= size / 40 + 1e-9
+    if shift == 0:
+        assert nearer == pytest.approx(0)
+
+
 @given(SEEDS, st.randoms(use_true_random=False))
 @settings(max_examples=4, deadline=None)
 def test_the_order_of_pictures_and_classes_changes_nothing(seed, random):
@@ -149,23 +197,7 @@ def test_the_order_of_pictures_and_classes_changes_nothing(seed, random):
     _, _, before = scores(pictures, patches)
     rows = np.array(random.sample(range(len(pictures)), len(pictures)))
     renamed = np.array(random.sample(range(5), 5), dtype=np.int32)
-    order = (rows[:, None] * TOP + np.arange(TOP)).ravel()
-    moved = replace(
-        pictures,
-        label=renamed[pictures.label[rows]],
-        predicted=renamed[pictures.predicted[rows]],
-        tone=pictures.tone[rows],
-        predicted_map=pictures.predicted_map[rows],
-    )
-    shuffled = Patches(
-        np.repeat(np.arange(len(rows)), TOP).astype(np.int32),
-        renamed[patches.target[order]],
-        patches.place[order],
-        patches.relevance[order],
-        patches.features[order],
-        patches.colours[order],
-    )
-    _, _, after = scores(moved, shuffled)
+    _, _, after = scores(*some_of(pictures, patches, rows, renamed))
     for label, score in before.items():
         assert after[renamed[label]] == pytest.approx(score, abs=1e-4)
 
@@ -228,6 +260,19 @@ def test_a_cast_is_a_reason_of_the_whole_picture(seed, gains, share):
     np.testing.assert_allclose(reason.gains, expected, rtol=0.2)
     assert "than in other classes" in found[3, reason.number].sentence
     assert reason.number == len(reasons[3]) - 1
+
+
+@given(SEEDS, st.sampled_from([2, 5]), st.floats(0.7, 1.5), st.sampled_from([-1, 1]))
+@settings(max_examples=6, deadline=None)
+def test_colour_that_is_not_a_factor_of_everything_is_no_cast(seed, colour, more, sign):
+    """Blue water: the mean of blue changes otherwise than its deviation, to the same side."""
+    pictures, patches = made_up(seed, each=20)
+    tone = photographs(seed, len(pictures))
+    own = np.flatnonzero(pictures.label == 3)[:12]
+    tone[own, colour - 3] *= np.exp(sign * (0.3 + more))
+    tone[own, colour] *= np.exp(sign * 0.3)
+    reasons = scores(replace(pictures, tone=tone.astype(np.float32)), patches)[0]
+    assert all(one.gains is None for one in reasons[3])
 
 
 def test_pictures_without_colour_have_no_tone():

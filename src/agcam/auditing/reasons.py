@@ -74,11 +74,11 @@ def _of_clusters(target: int, seen: Seen, grid: Grid, rows: Rows) -> list[Reason
 
 
 def _of_exclusive(target: int, found: Exclusive, seen: Seen, grid: Grid) -> Reason | None:
-    """What the class alone shows as a reason; None where it shows nothing in LEAST pictures."""
+    """What the class alone shows as a reason; None where it shows nothing in several pictures."""
     patches, rows = seen.patches, found.patches
     picture, count = patches.picture[rows], len(seen.whole[target])
     occurrence = len(np.unique(picture)) / count
-    if len(np.unique(picture)) < min(LEAST, count):
+    if len(np.unique(picture)) < min(LEAST, found.nearest + 1, count):
         return None
     weight = np.maximum(patches.relevance[rows].astype(np.float64), 1e-9)
     examples = _best_first(np.arange(len(rows)), picture, weight)

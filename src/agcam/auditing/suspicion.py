@@ -83,13 +83,11 @@ def _weighed(
     if not rest:
         return Suspicion(0.0, "There is no other class to compare it with.", parts)
     above = parts["strength"] - max(float(np.median(rest)) + ABOVE, LOWEST)
-    others = [one.value for other, one in exclusive.items() if other != target]
-    if target in exclusive and others:
-        more = exclusive[target].value - float(np.median(others))
+    if target in exclusive:
+        more = exclusive[target].value - exclusive[target].usual
         above -= SHARED * max(0.0, -more)
         if "exclusive" in parts:
             above = max(above, (more - EXCLUSIVE) / FINER)
-    if target in exclusive:
         above -= LARGE * max(0.0, exclusive[target].spread - SMALL)
     return Suspicion(_logistic(above, 0.0, WIDTH), _sentence(parts), parts)
 

@@ -14,6 +14,8 @@ LEAST: Final = 0.2  # share of the class's pictures more than of others'
 FEW: Final = 3  # pictures: fewer may have one by accident
 FLOOR: Final = 0.02  # of the range from black to white: below it a ratio means nothing
 _DEVIATION: Final = 1.4826  # of a normal distribution, over its median absolute deviation
+DIFFERS: Final = 2.0  # times as much as in other classes mean and deviation may differ in a cast
+NATURAL: Final = 0.1  # what they differ by in photographs, at least
 SLIGHT: Final = 0.05  # a gain nearer to 1 is not a cast: a small coloured mark makes that much
 GREEN: Final = 1  # what red and blue are compared with
 
@@ -37,7 +39,8 @@ def tone_of(own: NDArray[np.bool_], tone: NDArray[np.float32]) -> Tone | None:
     A cast multiplies a colour everywhere: mean and deviation over the picture by the same factor.
     A coloured object changes the two differently. So a picture has a cast where the ratios to
     green of both are FAR from the median of other classes, to the same side. None where less than
-    LEAST more of the class's pictures have one than of others, only a FEW do, or it is SLIGHT.
+    LEAST more of the class's pictures have one than of others, only a FEW do, or it is SLIGHT, or
+    the two DIFFER more than in other pictures: blue water around an object.
 
     Args:
         own: (picture,).
@@ -47,10 +50,8 @@ def tone_of(own: NDArray[np.bool_], tone: NDArray[np.float32]) -> Tone | None:
         return None
     ratios = _ratios(tone)
     usual = np.median(ratios[~own], axis=0)
-    spread = np.median(np.abs(ratios[~own] - usual), axis=0) * _DEVIATION
-    far = (ratios - usual) / np.maximum(spread, 1e-6)
-    there = max(_sides(far), key=lambda side: excess(side, own))
-    if excess(there, own) < LEAST or (there & own).sum() < FEW:
+    there = max(_sides(ratios - usual, own), key=lambda side: excess(side, own), default=~own)
+    if excess(there, own) < LEAST:
         return None
     red, blue = np.exp(np.median(ratios[there & own], axis=0) - usual).mean(axis=0)
     if max(abs(red - 1), abs(blue - 1)) < SLIGHT:
@@ -69,8 +70,14 @@ def _ratios(tone: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.delete(values - values[..., [GREEN]], GREEN, axis=-1))
 
 
-def _sides(far: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
-    """Which pictures have more red, less red, more blue, less blue."""
+def _sides(shift: NDArray[np.float64], own: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Which pictures have more red, less red, more blue, less blue: where it can be a cast."""
+    spread = np.median(np.abs(shift[~own]), axis=0) * _DEVIATION
+    far = shift / np.maximum(spread, 1e-6)
+    differ = np.abs(shift[:, 0] - shift[:, 1])
+    most = DIFFERS * np.maximum(differ[~own].mean(0), NATURAL)
     for colour in range(far.shape[-1]):
         for sign in (1, -1):
-            yield (sign * far[..., colour]).min(axis=1) > FAR
+            there = (sign * far[..., colour]).min(axis=1) > FAR
+            if (there & own).sum() >= FEW and differ[there & own, colour].mean() <= most[colour]:
+                yield there
