@@ -231,6 +231,26 @@ def test_the_edge_of_a_mark_is_erased_and_nothing_beside_it(found):
     assert Mark(made, replace(reason, exclusive=0.0)).lacking(2) == []
 
 
+@given(st.lists(st.integers(1, 14), min_size=2, max_size=6))
+def test_classes_of_few_pictures_are_a_doubt(counts):
+    """Each class is in one sentence at most, by how few pictures it has."""
+    label = np.repeat(np.arange(len(counts)), counts).tolist()
+    names = [f"class{number}" for number in range(len(counts))]
+    module = nn.Linear(1, 1)
+    setup = SimpleNamespace(
+        classifier=Classifier(module, module, "made", "made", None, tuple(names)),
+        dataset=SimpleNamespace(samples=[SimpleNamespace(each=(one,)) for one in label]),
+        class_of=lambda one: one,
+    )
+    found = Findings(setup, pictures_of(label, label), patches_of([], [], []), {}, {}, ())
+    for least, most, start in ((1, 2, "too few to see"), (3, 9, "a mark on a few of them may not")):
+        some = [name for name, count in zip(names, counts, strict=True) if least <= count <= most]
+        stated = [one for one in found.doubts if start in one]
+        assert len(stated) == bool(some)
+        assert all(one.startswith(f"{len(some)} class") for one in stated)
+        assert all(name in one for one in stated for name in some[:3])
+
+
 @given(st.floats(0.0, 0.2))
 def test_what_recurs_is_less_suspicious_where_a_class_alone_shows_less(usual):
     """Copies of one scan are alike; what other classes have as well is no mark."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FAILED: Final = 0.1  # of the pictures, from which their share is a doubt
 NAMED: Final = 3  # classes that are named
+SCARCE: Final = 10  # pictures of a class: of fewer some marks are not found
+FOUND: Final = "of marks planted in half to all of five pictures, about three in four were found"
 
 
 def doubts(found: Findings) -> tuple[str, ...]:
@@ -71,17 +73,22 @@ def _of_pictures(found: Findings) -> Iterator[str]:
     targets, counts = np.unique(found.pictures.predicted, return_counts=True)
     few = [found.name(int(one)) for one in targets[counts < LEAST] if one >= 0]
     if few:
-        names = ", ".join(few[:NAMED]) + (", ..." if len(few) > NAMED else "")
         yield (
-            f"{len(few)} class{'es are' if len(few) > 1 else ' is'} predicted in fewer than "
-            f"{LEAST} pictures ({names}): too few to see what speaks for "
-            f"{'them' if len(few) > 1 else 'it'}."
+            f"{_are(few)} predicted in fewer than {LEAST} pictures ({_names(few)}): too few to see "
+            f"what speaks for {'them' if len(few) > 1 else 'it'}."
+        )
+    scarce = targets[(counts >= LEAST) & (counts < SCARCE)]
+    some = [found.name(int(one)) for one in scarce if one >= 0]
+    if some:
+        yield (
+            f"{_are(some)} predicted in fewer than {SCARCE} pictures ({_names(some)}): a mark on a "
+            f"few of them may not be found ({FOUND})."
         )
     absent = _absent(found)
     if absent and found.pictures.labelled.any():
-        names = ", ".join(absent[:NAMED]) + (", ..." if len(absent) > NAMED else "")
         count = len(found.setup.classifier.class_names)
         have = "have" if len(absent) > 1 else "has"
+        names = _names(absent)
         yield f"{len(absent)} of the model's {count} classes {have} no pictures here ({names})."
     missing = {failure.sample for failure in found.failures} - set(found.pictures.number.tolist())
     share = len(missing) / (len(missing) + len(found.pictures))
@@ -94,6 +101,15 @@ def _absent(found: Findings) -> list[str]:
     labels = _labels(found)
     names = range(len(found.setup.classifier.class_names))
     return [found.name(number) for number in names if number not in labels]
+
+
+def _are(classes: list[str]) -> str:
+    return f"{len(classes)} class{'es are' if len(classes) > 1 else ' is'}"
+
+
+def _names(classes: list[str]) -> str:
+    """The first few, as they stand in brackets."""
+    return ", ".join(classes[:NAMED]) + (", ..." if len(classes) > NAMED else "")
 
 
 def _percent(share: float) -> str:
