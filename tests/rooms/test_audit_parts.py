@@ -20,7 +20,6 @@ from agcam.auditing.editing import (
     on_pixels,
     pasted,
     patch_set,
-    recoloured,
     same_everywhere,
     touching,
 )
@@ -35,7 +34,7 @@ from agcam.auditing.summary import intervention_text, summary
 from agcam.auditing.suspicion import _weighed
 from agcam.auditing.trial import Trial
 from agcam.auditing.truth import groups
-from agcam.auditing.values import TOGETHER, Patches, Pictures, Reason, Suspicion
+from agcam.auditing.values import CAST, TOGETHER, Patches, Pictures, Reason, Suspicion
 from agcam.auditing.verdicts import Verdict, matched, read_verdicts
 from agcam.errors import RunError
 from agcam.evaluation import Configuration
@@ -181,6 +180,33 @@ def test_two_marks_that_stand_for_each_other_are_erased_together(found, tmp_path
         "erase",
         "paste",
     ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_cast_is_taken_off_the_whole_picture(found, tmp_path, known):
+    """Where colours are known; without a preparation its strongest patches are erased."""
+
+    def opened(sample):
+        pixels = torch.linspace(0, 1, SIDE).repeat(3, SIDE, 1)
+        if sample.label == 0:
+            pixels[2] *= 0.7
+        return pixels, Frame.whole(SIDE, SIDE)
+
+    def predict(pixels):
+        tint = (pixels[:, 0] - pixels[:, 2]).mean((1, 2)) * 100
+        return torch.stack([tint, 5 - tint], 1)
+
+    reason = replace(found.reasons[0][0], gains=(1.0, 1.0, 0.8))
+    classifier = replace(found.setup.classifier, predict=predict)
+    if not known:
+        classifier = replace(classifier, preparation=None)
+    setup = SimpleNamespace(**{**vars(found.setup), "open": opened, "classifier": classifier})
+    tinted = replace(found, setup=setup, reasons={0: (reason,), 1: ()})
+    erase, paste = prove(tinted, 1, tmp_path, lambda done, total: None)[0, 0]
+    assert (erase.fill, paste.fill) == ((CAST, CAST) if known else ("surroundings", ""))
+    if known:
+        assert (erase.before.share.mean, erase.after.share.mean) == (1, 0)
+        assert (paste.before.share.mean, paste.after.share.mean) == (0, 1)
 
 
 @pytest.mark.parametrize(("score", "tests"), [(0.3, 1), (0.05, 0)])
@@ -346,18 +372,6 @@ def test_what_was_below_a_mark_comes_from_a_picture_that_lacks_it_there(seed):
     has_it = np.zeros_like(patches)
     has_it[3, 5] = True
     assert not torch.equal(erased(marked, patches, [(pixels, has_it)]), pixels)
-
-
-def test_a_cast_is_taken_off_and_laid_on():
-    mean, std, gains = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), (1.5, 1.0, 0.8)
-    shown = torch.rand(3, 8, 8) * 0.5
-    centre, scale = (torch.tensor(one).reshape(-1, 1, 1) for one in (mean, std))
-    pixels = (shown - centre) / scale
-    there = recoloured(pixels, gains, mean, std)
-    expected = shown * torch.tensor(gains).reshape(-1, 1, 1)
-    assert torch.allclose(there * scale + centre, expected, atol=1e-6)
-    back = recoloured(there, [1 / gain for gain in gains], mean, std)
-    assert torch.allclose(back, pixels, atol=1e-5)
 
 
 def test_confused_pairs_are_grouped_by_where_the_wrong_class_speaks():

@@ -160,18 +160,6 @@ def _fill(
     pixels[:, y, x] = source[:, y + down, x + across]
 
 
-def recoloured(
-    pixels: Tensor, gains: Sequence[float], mean: Sequence[float], std: Sequence[float]
-) -> Tensor:
-    """A picture (3, height, width) whose red, green and blue are so many times as strong.
-
-    `mean` and `std` are those of the preparation; colours stay between black and white.
-    """
-    centre, scale, gain = (torch.tensor(one).reshape(-1, 1, 1) for one in (mean, std, gains))
-    shown = ((pixels.cpu().float() * scale + centre) * gain).clamp(0, 1)
-    return ((shown - centre) / scale).to(pixels)
-
-
 def pasted(pixels: Tensor, source: Tensor, patches: NDArray[np.bool_]) -> Tensor:
     """A picture (channel, height, width) with the patches of another in their places."""
     there = on_pixels(patches, (pixels.shape[-2], pixels.shape[-1]))

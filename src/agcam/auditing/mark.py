@@ -59,6 +59,10 @@ class Mark:
         except AgcamError:
             return None
 
+    def opened(self, rows: NDArray[np.intp]) -> list[Tensor]:
+        """Those of some pictures that can be read."""
+        return [pixels for row in rows if (pixels := self.open(int(row))) is not None]
+
     def _places(self, reason: Reason, row: int) -> NDArray[np.bool_]:
         """A reason's patches in a picture, and those around them that are the edge of its mark.
 
@@ -88,7 +92,7 @@ class Mark:
         if self.reason.exclusive:
             return nowhere
         own, others = (
-            [pixels for row in rows[:EXAMPLES] if (pixels := self.open(int(row))) is not None]
+            self.opened(rows[:EXAMPLES])
             for rows in (self.found.rows_of(self.reason), self.others())
         )
         if min(len(own), len(others)) < LEAST or self.reason.gains is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,8 @@ from ..binding import to_model
 from ..errors import ModelError
 from ..evaluation.probing import Prober
 from ..values import predicted, probabilities_of
-from .editing import elsewhere, erased, pasted, recoloured
+from .casts import Cast
+from .editing import elsewhere, erased, pasted
 from .findings import Findings
 from .mark import Mark, erased_rows
 from .values import CAST, TOGETHER, Intervention, Outcome, Reason, mean_of
@@ -82,20 +84,28 @@ class Trial:
         return self._intervention("paste", self._fill(""), sets, before, after, random)
 
     def _fill(self, patches: str) -> str:
-        return patches if self.reason.gains is None else CAST
+        return patches if self._cast is None else CAST
 
     def _casts(self, invert: bool = False) -> tuple[Change, ...]:
         """Where the reason is a colour cast: it, or what takes it off; and one of other colours."""
+        cast = self._cast
+        if cast is None:
+            return ()
+        if invert:
+            return (lambda pixels, n: cast.off(pixels), lambda pixels, n: cast.other_off(pixels))
+        return (lambda pixels, n: cast.on(pixels), lambda pixels, n: cast.on(pixels, 1))
+
+    @cached_property
+    def _cast(self) -> Cast | None:
+        """The reason's cast, as pictures with and without it show it; None: a reason of patches."""
         gains, preparation = self.reason.gains, self.classifier.preparation
         if gains is None or preparation is None:
-            return ()
-        mean, std = preparation.mean, preparation.std
-        chosen = tuple(1 / gain for gain in gains) if invert else gains
-        others = (*chosen[1:], chosen[0])
-        return (
-            lambda pixels, n: recoloured(pixels, chosen, mean, std),
-            lambda pixels, n: recoloured(pixels, others, mean, std),
-        )
+            return None
+        own = self.mark.opened(erased_rows(self.found, self.reason))
+        others = self.mark.opened(self.mark.others())
+        if not own or not others:
+            return None
+        return Cast(own, others, gains, preparation.mean, preparation.std)
 
     def _given(self, rows: NDArray[np.intp], variants: Sequence[Change]) -> list[Given]:
         """For each variant, what the model gives for the changed pictures."""
