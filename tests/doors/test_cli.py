@@ -192,6 +192,20 @@ def test_only_bad_pictures(place):
     assert "empty.png is empty" in Page("explained/index.html").text
 
 
+def test_notes_on_single_pictures_go_before_those_on_all(place):
+    """One of each picture's maps may follow; the last picture's own is still on the terminal."""
+    picture(0).save("z.gif", save_all=True, append_images=[picture(1)])
+    for number in range(10):
+        picture(number).save(f"album/{number}.png")
+    _, out, _ = explain("album", "z.gif")
+    notes = [line for line in out.splitlines() if line.startswith("note: ")]
+    assert "z.gif is an animation; its first frame is explained" in "".join(notes)
+    doubts = [
+        "agree little" in note for note in notes[: -1 if "more, which" in notes[-1] else None]
+    ]
+    assert doubts == sorted(doubts)
+
+
 def test_more_pictures_than_one_pass(place):
     status, out, _ = explain("cat.png", "dog 2.jpg", "album", "--batch-size", "2", "--target", "1")
     assert status == 0
@@ -385,7 +399,7 @@ def test_names_are_escaped_on_the_page(place):
         (("--method", "lrp", "--option", "rules=x"), "rules are functions, which only Python"),
         (("--colormap", "turbos"), "did you mean turbo"),
         (("--classes", "no.txt"), "cannot read class names from no.txt"),
-        (("--classes", "cat.png"), "cannot read class names from cat.png"),
+        (("--classes", "cat.png"), "from cat.png: it is not text in UTF-8"),
         (("--out", "cat.png"), "cannot make the folder cat.png"),
         (("--out", "cat.png/x"), "cannot make the folder"),
         (("--device", "abacus"), "cannot use device 'abacus'"),

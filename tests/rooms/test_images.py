@@ -16,6 +16,8 @@ from timm.data import create_transform
 from agcam.errors import PictureError
 from agcam.images import find_pictures, open_picture, prepare
 from agcam.images import open as open_module
+from agcam.images.decode import Wanted
+from agcam.images.open import open_any
 from agcam.values import Preparation
 
 HALF, PLAIN = (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)
@@ -178,6 +180,10 @@ def test_first_frame_of_an_animation(tmp_path, form):
     path = tmp_path / "moving"
     path.write_bytes(saved(frames[0], form, save_all=True, append_images=frames[1:]))
     assert np.abs(pixels(open_picture(path))[0, 0] - [255, 0, 0]).max() < 6
+    for name, count in (("moving", 1), ("still", 0)):
+        (tmp_path / "still").write_bytes(saved(frames[0], form))
+        notes = open_any(tmp_path / name, Wanted()).notes
+        assert len([note for note in notes if "first" in note]) == count
 
 
 def test_one_pixel(tmp_path):

@@ -238,6 +238,14 @@ def test_what_is_no_file_is_no_store(create, tmp_path):
             Store(path, create=create)
 
 
+def test_why_a_store_cannot_be_made_is_stated(tmp_path):
+    with pytest.raises(RunError, match=r"cannot be opened as a store: .*File name too long"):
+        Store(tmp_path / ("s" * 300), create=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"cannot be opened as a store: .*(File exists|Not a dir)"):
+        Store(tmp_path / "file" / "store", create=True)
+
+
 # Damage
 
 

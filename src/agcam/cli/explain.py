@@ -159,12 +159,14 @@ class _Summary:
 
     def end(self, page: Path) -> None:
         """Print the table, the notes and where the files are; exit with 1 if a picture failed."""
+        from ..explainer.doubts import AGREE_LITTLE
         from .table import print_table
 
         if self.rows:
             print_table(("picture", "predicted", "explained"), self.rows)
         typer.echo(self.preparation)
         notes = list(dict.fromkeys((*self.classifier.notes, *self.notes)))
+        notes.sort(key=lambda note: AGREE_LITTLE in note)  # there may be one for every picture
         for note in notes[:NOTES]:
             say(f"note: {note}")
         if len(notes) > NOTES:

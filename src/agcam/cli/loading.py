@@ -120,6 +120,10 @@ def read_names(classes: Path | None) -> list[str] | None:
             text = file.read().decode("utf-8-sig")
         if classes.suffix == ".json":
             return list(class_names(json.loads(text)))
+    except UnicodeDecodeError as error:
+        raise LoadError(
+            f"cannot read class names from {classes}: it is not text in UTF-8; save it as that."
+        ) from error
     except (OSError, ValueError) as error:
         raise LoadError(f"cannot read class names from {classes}: {error}.") from error
     return [line.strip() for line in text.split("\n") if line.strip()]

@@ -20,6 +20,7 @@ from ..explanation import Explanation
 
 SIGNED: Final = "agcam_spread"
 WITHOUT_SIGN: Final = "agcam"
+AGREE_LITTLE: Final = "agree little"
 UNSURE: Final = 0.5  # below it one is wrong in 8 of 15 tuning pictures, above it in 4 of 24
 
 
@@ -31,7 +32,7 @@ def with_doubts(made: Sequence[Explanation]) -> list[Explanation]:
     signed = by_name[SIGNED]
     sure = agreement(signed.grid_map, by_name[WITHOUT_SIGN].grid_map)
     notes = [
-        f"the {SIGNED} and {WITHOUT_SIGN} maps of {answer.name} in {source} agree little "
+        f"the {SIGNED} and {WITHOUT_SIGN} maps of {answer.name} in {source} {AGREE_LITTLE} "
         f"(correlation {value:.2f}): one of them may show the wrong half of the picture; "
         "look at agcam_evidence"
         for source, answers, row in zip(signed.sources, signed.answers, sure.tolist(), strict=True)

@@ -18,6 +18,7 @@ DESCRIPTION, SAMPLES, PHOTOMETRIC, EXTRA, BITS, FORMAT = 270, 277, 262, 338, 258
 UNSIGNED: Final = 1  # of the tag FORMAT: whole numbers from zero
 BYTES: Final = 8  # of an array, for each pixel that a picture may have
 THIN: Final = 16  # pages of fewer pixels are rows of an array, not pictures
+ANIMATED: Final = ("GIF", "WEBP", "PNG", "AVIF")
 GREYS: Final = (0, 1)  # of the tag PHOTOMETRIC: white is zero, black is zero
 
 
@@ -104,11 +105,13 @@ def _bands_last(array: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def pages_note(image: Any, name: str) -> tuple[str, ...]:
-    """A note on a file of several pages, of which the first is taken.
+    """A note on a file of several pages or frames, of which the first is taken.
 
     PictureError for many pages that are thinner than any picture.
     """
     try:
+        if image.format in ANIMATED and getattr(image, "is_animated", False):
+            return (f"{name} is an animation; its first frame is explained",)
         pages = int(getattr(image, "n_frames", 1))
     except Exception:  # a chain of pages that is cut: the first is whole
         return ()

@@ -24,10 +24,11 @@ Result = TypeVar("Result")
 
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The store at a path, made where there is none. Raises RunError."""
-    if path.exists() and not path.is_file():
-        raise RunError(f"{path} is not a file, so it cannot be a store")
     try:
+        if path.exists() and not path.is_file():
+            raise RunError(f"{path} is not a file, so it cannot be a store")
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()  # it states why it cannot, as SQLite does not
         connection = _connect(str(path), uri=False)
     except (OSError, sqlite3.Error) as error:
         raise RunError(f"{path} cannot be opened as a store: {error}") from error
