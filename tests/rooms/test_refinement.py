@@ -77,6 +77,37 @@ def test_it_is_linear_in_the_map():
     assert np.abs(3 * one - 5 - other).max() < 1e-5
 
 
+def by_least_squares(values, colours, radius):
+    """A guided filter as it is defined: a ridge regression on each pixel's window, then means."""
+    height, width = values.shape
+    value = np.pad(values, radius, mode="symmetric")
+    colour = np.pad(colours, ((radius, radius), (radius, radius), (0, 0)), mode="symmetric")
+    side, fits = 2 * radius + 1, np.zeros((height, width, 4))
+    ridge = np.sqrt(1e-4 * side**2) * np.eye(3)
+    for row, column in np.ndindex(height, width):
+        window = slice(row, row + side), slice(column, column + side)
+        near, target = colour[window].reshape(-1, 3), value[window].ravel()
+        rows = np.concatenate([near - near.mean(0), ridge])
+        right = np.concatenate([target - target.mean(), np.zeros(3)])
+        slope = np.linalg.lstsq(rows, right, rcond=None)[0]
+        fits[row, column] = *slope, target.mean() - slope @ near.mean(0)
+    wide = np.pad(fits, ((radius, radius), (radius, radius), (0, 0)), mode="symmetric")
+    means = np.lib.stride_tricks.sliding_window_view(wide, (side, side), (0, 1)).mean((-2, -1))
+    return (means[..., :3] * colours).sum(-1) + means[..., 3]
+
+
+@pytest.mark.parametrize("noise", [1, 12])
+def test_it_is_the_mean_of_guided_filters_of_three_radii(noise):
+    random = np.random.default_rng(noise)
+    colours = np.full((16, 20, 3), 90) + random.integers(0, 1 + noise, (16, 20, 3))
+    colours[:, 9:] += 60
+    picture = Image.fromarray(colours.astype(np.uint8))
+    pixels = to_pixels(random.random((1, 4, 5)), Frame.whole(20, 16))
+    filtered = [by_least_squares(pixels[0], colours / 255, radius) for radius in (2, 4, 8)]
+    expected = np.mean(filtered, 0).clip(pixels.min(), pixels.max())
+    assert np.abs(refine(pixels, picture, (4, 4))[0] - expected).max() < 1e-6
+
+
 def test_an_explanation_refines_all_that_is_on_pixels(tiny, pixels, tmp_path):
     raw = agcam.explain(tiny, pixels, [[1, 2]] * 3)
     made = agcam.explain(tiny, pixels, [[1, 2]] * 3, refine=True)
@@ -97,5 +128,5 @@ def test_an_explanation_refines_all_that_is_on_pixels(tiny, pixels, tmp_path):
 def test_the_page_shows_the_refined_map_and_says_so(tiny, pixels):
     card = agcam.explanation.card_of(agcam.explain(tiny, pixels, 1, refine=True))
     assert card.maps[0].values.shape == pixels.shape[-2:]
-    assert card.maps[0].caption.endswith("(guided filter, radius 1 patch, eps 0.001)")
+    assert card.maps[0].caption.endswith("(guided filter, radii 0.5, 1, 2 patches, eps 0.0001)")
     assert "Refined" in dict(card.facts)

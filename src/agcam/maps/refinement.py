@@ -10,14 +10,15 @@ from PIL import Image
 
 from .pixels import PixelMap
 
-RADIUS: Final = 1.0  # of the filter's window, in sides of a patch
-EPS: Final = 1e-3  # variance of colours, which run from 0 to 1: below it there is no edge
+RADII: Final = (0.5, 1.0, 2.0)  # of the filter's windows, in sides of a patch
+EPS: Final = 1e-4  # variance of colours, which run from 0 to 1: below it there is no edge
 FINEST: Final = 16  # pixels of a patch's side: the filter's coefficients are found in no more
 REFINEMENT: Final = {
     "filter": "guided filter",
-    "radius_patches": RADIUS,
+    "radii_patches": list(RADII),
     "eps_colour_variance": EPS,
-    "text": f"by the picture's edges (guided filter, radius {RADIUS:g} patch, eps {EPS:g})",
+    "text": "by the picture's edges (guided filter, radii "
+    f"{', '.join(f'{radius:g}' for radius in RADII)} patches, eps {EPS:g})",
 }
 """The rule, as manifests state it."""
 Values = NDArray[np.float64]
@@ -28,8 +29,10 @@ def refine(pixel_map: PixelMap, picture: Image.Image, patch: tuple[float, float]
 
     The map is locally a linear function of the colours: q = mean(a) . I + mean(b), where in each
     window a = (cov(I) + EPS)^-1 cov(I, p) and b = mean(p) - a . mean(I), for the map p and the
-    picture I. a and b are found where a patch has at most FINEST pixels a side, and used at the
-    picture's own size. Values stay within the range of each map; what was not seen stays NaN.
+    picture I. The mean of q is taken over windows of all RADII: small ones follow fine edges, large
+    ones reach edges that a map is far from. a and b are found where a patch has at most FINEST
+    pixels a side, and used at the picture's own size. Values stay within the range of each map;
+    what was not seen stays NaN.
 
     Args:
         pixel_map: (target, height, width), as of `to_pixels`.
@@ -44,11 +47,12 @@ def refine(pixel_map: PixelMap, picture: Image.Image, patch: tuple[float, float]
     low, high = (f(values, axis=(-2, -1), keepdims=True) for f in (np.min, np.max))
     cut = (columns.start, rows.start, columns.stop, rows.stop)
     guide = picture.convert("RGB").crop(cut)
-    window = [_window(side, of) for side, of in zip(values.shape[-2:], patch, strict=True)]
-    size, radius = zip(*window, strict=True)
+    sides = tuple(zip(values.shape[-2:], patch, strict=True))
+    size = tuple(min(side, max(1, round(side / of * FINEST))) for side, of in sides)
     colours = np.asarray(guide.resize((size[1], size[0]), Image.Resampling.BILINEAR)) / 255
     relevance = _resized(values - low, size).astype(np.float64)
-    slopes, offset = _coefficients(np.moveaxis(colours, -1, 0), relevance, radius)
+    scale = [of * small / side for small, (side, of) in zip(size, sides, strict=True)]
+    slopes, offset = _of_all_radii(np.moveaxis(colours, -1, 0), relevance, scale)
     refined = _resized(offset, values.shape[-2:])
     for number, band in enumerate(guide.split()):  # one at a time: a photograph's are large
         refined += _resized(slopes[:, number] / 255, values.shape[-2:]) * np.asarray(band)
@@ -67,10 +71,16 @@ def _seen_box(seen: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _window(side: int, patch: float) -> tuple[int, int]:
-    """The pixels of a side and the radius with which the coefficients are found."""
-    size = min(side, max(1, round(side / patch * FINEST)))
-    return size, max(1, round(RADIUS * patch * size / side))
+def _of_all_radii(guide: Values, values: Values, patch: list[float]) -> tuple[Values, Values]:
+    """The mean over RADII of what `_coefficients` finds; a patch has so many pixels a side."""
+    slopes = np.zeros((len(values), *guide.shape))
+    offset = np.zeros_like(values)
+    for radius in RADII:
+        pixels = tuple(max(1, round(radius * side)) for side in patch)
+        slope, constant = _coefficients(guide, values, pixels)
+        slopes += slope / len(RADII)
+        offset += constant / len(RADII)
+    return slopes, offset
 
 
 def _coefficients(guide: Values, values: Values, radius: tuple[int, ...]) -> tuple[Values, Values]:
