@@ -93,11 +93,12 @@ def run(given):
         for address, truths in by_picture.items():
             classes = [[number for number, *_ in truths]]
             made = agcam.explain(classifier, address, classes, method, **sharper)
+            edges = made.edges()
             rows = zip(made.pixel_map[0], made.answers[0], truths, strict=True)
             for relevance, answer, (_, truth, boxes) in rows:
                 precision.append(average_precision(np.asarray(relevance), truth))
                 for rule in rules:
-                    found = instances(np.asarray(relevance), rule, answer.probability)
+                    found = instances(np.asarray(relevance), rule, answer.probability, edges)
                     scores[rule].append(iou(union(found, truth.shape), truth))
                     counts[rule] += paired(found, boxes)
         for rule, values in scores.items():

@@ -14,7 +14,7 @@ import agcam
 from agcam.errors import ModelError, PictureError
 from agcam.explainer import Views
 from agcam.images.videos import open_clip, sampled
-from agcam.maps import PatchMaps
+from agcam.maps import PatchMaps, PixelMap
 from agcam.maps.clips import contact_sheet, step_of, tiles, video
 from agcam.values import Grid
 from reference.definition import attentions, of_keys, of_tokens
@@ -427,11 +427,17 @@ def test_each_frame_is_refined_by_its_own_edges():
     assert torch.equal(plain.grid_map, refined.grid_map)
     frames = refined.on_frames()
     assert not np.allclose(frames, plain.on_frames(), equal_nan=True)
+    mask = np.where(np.isnan(frames), np.nan, frames > np.nanmedian(frames)).astype(np.float32)
+    on_edges = refined.edges()(mask)
     for number, picture in enumerate(refined.clips[0].pictures):
         step = step_of(number, len(refined.clips[0]), refined.grid)
         still = PatchMaps(refined.grid_map[0, :1, step][:, None].numpy(), refined=True)
         expected = still.on_pixels(refined.frames[0], picture.convert("RGB"))[0]
         np.testing.assert_allclose(frames[number], expected, rtol=1e-5, atol=1e-7)
+        only = mask[number][None].view(PixelMap)
+        expected = still.on_edges(only, refined.frames[0], picture.convert("RGB"))[0]
+        np.testing.assert_array_equal(on_edges[number], expected)
+    assert refined.masks().shape == frames.shape
 
 
 @pytest.mark.parametrize("count", [2, 5])

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 import agcam
 from agcam.errors import RenderError, TargetError
-from agcam.maps import MaskRule, instances, mask_rule, union
+from agcam.maps import MaskRule, PatchMaps, PixelMap, instances, mask_rule, refine, union
+from agcam.values import Frame
 
 RULE = MaskRule()
 
@@ -141,6 +143,58 @@ def test_an_explanation_takes_the_probability_of_each_target(tiny, photograph):
         expected = instances(made.pixel_map[0][target], RULE, answer.probability)
         found = made.boxes(target=target)
         assert [(one.box, one.score) for one in found] == [(one.box, one.score) for one in expected]
+
+
+def test_a_mask_is_laid_on_the_edges_of_its_picture():
+    """A contour that runs beside an edge of the picture moves to it; elsewhere it stays."""
+    colours = np.full((112, 112, 3), 40, np.uint8)
+    colours[:, 56:] = 200
+    values = drawn(((30, 90), (50, 112), 1.0), shape=(112, 112))  # 6 pixels too far
+    maps, frame = PatchMaps(np.zeros((1, 1, 7, 7)), refined=True), Frame.whole(112, 112)
+
+    def edges(mask):
+        picture = Image.fromarray(colours)
+        return maps.on_edges(mask[None].view(PixelMap), frame, picture)[0]
+
+    before = union(instances(values, RULE), values.shape)
+    after = union(instances(values, RULE, None, edges), values.shape)
+    assert before[40:80, 50:56].all()
+    assert not after[40:80, :55].any()
+    assert after[40:80, 57:].all()
+    assert set(np.flatnonzero(after[:, 90])) ^ set(range(30, 90)) <= {29, 90}
+
+
+@given(arrays.arrays(np.float64, (9, 14), elements=st.floats(0, 1, width=16)))
+def test_edges_are_given_what_was_seen_and_half_of_it_decides(values):
+    values[:2] = np.nan
+    given = []
+
+    def edges(mask):
+        given.append(mask)
+        return mask * 0.51
+
+    plain = union(instances(values, RULE), values.shape)
+    assert union(instances(values, RULE, None, edges), values.shape).tolist() == plain.tolist()
+    faint = union(instances(values, RULE, None, lambda mask: mask * 0.5), values.shape)
+    assert faint.tolist() == plain.tolist()  # nothing would be left of it
+    for mask in given:
+        assert np.isnan(mask[:2]).all()
+        assert set(np.unique(mask[2:])) <= {0, 1}
+
+
+def test_an_explanation_lays_masks_on_edges_where_maps_are(tiny, photograph):
+    form = {"mean": 0.5, "std": 0.5}
+    made = agcam.explain(tiny, photograph, 1, preparation=form, refine=True, views=2)
+    left, top, right, bottom = made.frames[0].window
+    patch = (bottom - top) / 4, (right - left) / 4
+
+    def edges(mask):
+        return refine(mask[None].view(PixelMap), made.pictures[0], patch)[0]
+
+    answer = made.answers[0][0].probability
+    expected = instances(made.pixel_map[0][0], RULE, answer, edges)
+    assert made.masks().tolist() == union(expected, made.masks().shape).tolist()
+    assert agcam.explain(tiny, photograph, 1, preparation=form).edges() is None
 
 
 @pytest.mark.parametrize("target", [2, -3, True])

@@ -7,11 +7,13 @@ from operator import index
 from typing import SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, TargetError
 from ..maps import (
+    Edges,
     Instance,
     Mask,
     PatchMaps,
@@ -153,15 +155,34 @@ class ShownMaps:
         """The targets whose maps differ: only the first if the method is class-agnostic."""
         return range(self.grid_map.shape[1] if self.class_specific else 1)
 
+    def edges(self, picture: int = 0) -> Edges | None:
+        """What lays a mask of one picture on its edges; None if maps are not refined."""
+        if not self.refine:
+            return None
+        maps, frame = self.at_patches(picture), self.frames[picture]
+        shown = self.clips[picture].pictures if self.clips else [self.pictures[picture]]
+
+        def on_edges(mask: NDArray[np.float32]) -> PixelMap:
+            every = mask.reshape(-1, 1, *mask.shape[-2:]).view(PixelMap)
+            size = frame.width, frame.height
+            parts = [
+                maps.on_edges(one, frame, by.convert("RGB").resize(size))
+                for one, by in zip(every, shown, strict=True)
+            ]
+            return np.concatenate(parts).reshape(mask.shape).view(PixelMap)
+
+        return on_edges
+
     def boxes(
         self, picture: int = 0, target: int = 0, *, threshold: float | None = None
     ) -> list[Instance]:
         """The objects that a map shows, each with box, mask and score; the highest score first.
 
         One rule for all methods, found on tuning pictures (decision 87); instances that touch in
-        the map are one object. A constant map shows none. In a clip an object goes on from frame to
-        frame, and `by_frame` has its boxes; of a sound pixels are those of its spectrogram's
-        picture, and `Sound.region` gives seconds and Hz.
+        the map are one object. Of refined maps, masks are laid on the picture's edges, too. A
+        constant map shows none. In a clip an object goes on from frame to frame, and `by_frame`
+        has its boxes; of a sound pixels are those of its spectrogram's picture, and `Sound.region`
+        gives seconds and Hz.
 
         Args:
             picture: Which picture, counted from 0.
@@ -178,7 +199,8 @@ class ShownMaps:
             relevance = self.on_frames(picture, target)
         else:
             relevance = self.on_pixels(picture, self.only(picture, target))[0]
-        return instances(relevance, rule, self.answers[picture][target].probability)
+        answer = self.answers[picture][target]
+        return instances(relevance, rule, answer.probability, self.edges(picture))
 
     def masks(self, picture: int = 0, target: int = 0, *, threshold: float | None = None) -> Mask:
         """True on the objects of `boxes`: (height, width) of the original picture.

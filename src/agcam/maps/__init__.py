@@ -2,7 +2,7 @@
 
 from .clips import VIDEOS, contact_sheet, step_of, video
 from .files import npy_bytes, png_bytes, write_as_it_comes, write_atomically
-from .instances import Instance, Mask, MaskRule, instances, mask_rule, union
+from .instances import Edges, Instance, Mask, MaskRule, instances, mask_rule, union
 from .pixels import PixelMap, resize_map, to_pixels
 from .refinement import REFINEMENT, refine
 from .render import colour_table, heat_map, overlay
@@ -16,6 +16,7 @@ __all__ = [
     "REFINEMENT",
     "VIDEOS",
     "VIEWS",
+    "Edges",
     "Instance",
     "Mask",
     "MaskRule",

@@ -6,6 +6,7 @@ the next frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from ..errors import RenderError
 
 Mask = NDArray[np.bool_]
+Edges = Callable[[NDArray[np.float32]], NDArray[Any]]
+"""Lays a mask on its picture's edges: 1 on it, 0 beside it, NaN where nothing was seen."""
 Box = tuple[int, int, int, int]
 
 FLAT: Final = 1e-5  # of a map's highest value: a smaller range is rounding
@@ -125,11 +128,15 @@ def mask_rule(threshold: float | None = None) -> MaskRule:
 
 
 def instances(
-    relevance: NDArray[Any], rule: MaskRule, probability: float | None = None
+    relevance: NDArray[Any],
+    rule: MaskRule,
+    probability: float | None = None,
+    edges: Edges | None = None,
 ) -> list[Instance]:
     """The objects in one map (*frame, height, width), the highest score first; NaN is not seen.
 
-    `probability` is that of the class in the picture, None if it has none.
+    `probability` is that of the class in the picture, None if it has none. With `edges` a pixel is
+    above the threshold where more than half of the mask is, once it is laid on them.
     """
     from scipy import ndimage  # a map alone needs none of it
 
@@ -138,6 +145,9 @@ def instances(
         return []
     seen = ~np.isnan(relevance)
     above = values > rule.threshold_of(values[seen], probability)
+    if edges is not None:
+        inside = edges(np.where(seen, above, np.float32(np.nan))) > 0.5
+        above = inside if inside.any() else above
     touching = np.ones((3,) * values.ndim)  # pixels that touch at a corner belong together
     labels, _ = ndimage.label(_smoothed(above, seen, rule.smooth), touching)
     areas = np.bincount(labels.ravel())[1:]

@@ -17,6 +17,7 @@ REFINEMENT: Final = {
     "filter": "guided filter",
     "radii_patches": list(RADII),
     "eps_colour_variance": EPS,
+    "masks": "above half of the mask, laid on the edges in the same way",
     "text": "by the picture's edges (guided filter, radii "
     f"{', '.join(f'{radius:g}' for radius in RADII)} patches, eps {EPS:g})",
 }

@@ -101,7 +101,11 @@ class PatchMaps:
         if self.frames and picture is not None:
             return self._on_sheet(frame, picture)
         pixels = mean_of_views(self.values, frame, self.windows, self.extent)
-        if not self.refined or picture is None:
+        return pixels if picture is None else self.on_edges(pixels, frame, picture)
+
+    def on_edges(self, pixels: PixelMap, frame: Frame, picture: Image.Image) -> PixelMap:
+        """Maps or masks (target, height, width) on the picture's edges, if maps are refined."""
+        if not self.refined:
             return pixels
         left, top, right, bottom = frame.window
         rows, columns = self.values.shape[-2:]
