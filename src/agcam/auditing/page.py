@@ -59,9 +59,11 @@ class _Page:
         found = self.found
         first = [one for one in found.ranked if found.is_suspicious(one)]
         names = list(dict.fromkeys(found.name(one.target) for one in first))
+        which = f"class{'es' if len(names) > 1 else ''} {', '.join(names[:3])}"
+        more = " ..." if len(names) > 3 else ""
         what = (
-            f"Look at {', '.join(names[:3])}{' ...' if len(names) > 3 else ''} first: the model "
-            "may go by what the pictures below have in common, not by the object."
+            f"Look first at the {which}{more}: the model may go by what the pictures below have "
+            "in common, not by the object."
             if names
             else "No reason is suspicious."
         )
@@ -69,7 +71,7 @@ class _Page:
         if accuracy.number:
             right = (
                 f"; {100 * accuracy.mean:.1f} % are predicted correctly "
-                f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})."
+                f"(95 % interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})."
             )
         return f"{what} {len(found.pictures)} pictures of {len(found.classes)} classes{right}"
 
@@ -141,8 +143,11 @@ class _Page:
             ["of the class's relevance", {**count, "text": percent_text(reason.share)}],
             ["of its pictures", {**count, "text": percent_text(reason.occurrence)}],
             ["pictures", count],
-            *([f"in pictures of {found.name(n)}", percent_text(share)] for n, share in elsewhere),
-        ]
+            *(
+                [f"of the pictures of {found.name(n)}", percent_text(share)]
+                for n, share in elsewhere
+            ),
+        ][reason.gains is not None :]  # a tint has no share of the relevance
         return {
             "id": _id(reason),
             "title": title,

@@ -155,13 +155,14 @@ def intervention_text(name: str, one: Intervention) -> str:
     """
     before, random = percent_text(one.before.share.mean), percent_text(one.random.share.mean)
     after, count = interval_text(one.after.share), one.after.share.number
-    beside = "another cast" if one.fill == CAST else "as many random patches"
-    shares = f"{after} are predicted as {name}; before {before}, with {beside} {random}."
+    done = "pasted" if one.kind == "paste" else "erased"
+    instead = f"another tint {done}" if one.fill == CAST else f"as many random patches {done}"
+    shares = f"{after} are predicted as {name} (before: {before}; with {instead}: {random})."
     if one.kind == TOGETHER:
         return f"Erased with its other suspicious reasons from {count} pictures: {shares}"
     if one.kind == "erase":
         nothing = " By itself it changes nothing." if effect(one) < EFFECT else ""
-        return f"Erased from {count} pictures: {shares}{nothing}"
+        return f"Erased from {count} of its pictures: {shares}{nothing}"
     return f"Pasted into {count} other pictures: {shares}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ SHARED: Final = 10.0  # times what it has less of it than other classes lowers t
 SMALL: Final = 0.08  # part of a picture: what a class alone shows on more of it is no mark,
 LARGE: Final = 2.0  # and lowers the strength by so much, times what is above
 TONE: Final = (0.38, 0.05)  # middle and width, of how many more pictures have it than of others
+TINTS: Final = ("red", "yellow", "green", "cyan", "blue", "magenta")  # by hue
 
 EXAMPLES: Final = 64  # pictures of a reason that are compared
 OTHERS: Final = 32  # pictures of each other class
@@ -146,20 +148,26 @@ def effect(test: Intervention) -> float:
 
 def _of_tone(reason: Reason) -> Suspicion:
     """How suspicious a tone is."""
-    usual, gains = float(np.mean(list(reason.elsewhere.values()))), reason.gains or ()
+    usual, gains = float(np.mean(list(reason.elsewhere.values()))), reason.gains or (1, 1, 1)
     changed = [
-        f"{colour} is {_share(abs(gain - 1))} {'stronger' if gain > 1 else 'weaker'}"
+        f"{colour} {_share(abs(gain - 1))} {'stronger' if gain > 1 else 'weaker'}"
         for colour, gain in zip(("red", "green", "blue"), gains, strict=True)
         if abs(gain - 1) >= SLIGHT
     ]
     sentence = (
-        f"In {_share(reason.occurrence)} of its pictures {' and '.join(changed)} than in other "
-        f"classes, relative to green and in bright and dark parts alike; {_share(usual)} of the "
-        "pictures of other classes are like that."
+        f"{_share(reason.occurrence)} of its pictures have a {_tint(gains)} tint, in bright and "
+        f"dark parts alike ({', '.join(changed)} than in other classes, relative to green); so "
+        f"have {_share(usual)} of the pictures of other classes."
     )
     more = reason.occurrence - usual
     parts = {"occurrence": reason.occurrence, "elsewhere": usual, "strength": more}
     return Suspicion(_logistic(more, *TONE), sentence, parts)
+
+
+def _tint(gains: tuple[float, float, float]) -> str:
+    """The nearest of six colours."""
+    hue, _, _ = colorsys.rgb_to_hsv(*(gain / max(gains) for gain in gains))
+    return TINTS[round(len(TINTS) * hue) % len(TINTS)]
 
 
 def _logistic(value: float, middle: float, width: float) -> float:
@@ -187,15 +195,15 @@ def _sentence(parts: Mapping[str, float]) -> str:
     where = ", nearly always at the same place" if parts["one place"] > 0.5 else ""
     if parts.get("exclusive"):
         return (
-            f"{_share(parts['occurrence'])} of its pictures show the same part{where}, and most "
-            f"other classes lack it: {_share(parts['alike'])} alike from picture to picture, "
-            f"{_share(max(parts['elsewhere'], 0))} in other classes. It has "
-            f"{_share(parts['share'])} of the class's relevance."
+            f"{_share(parts['occurrence'])} of its pictures share a part{where}, which most other "
+            f"classes lack (similarity from picture to picture {_share(parts['alike'])}, to other "
+            f"classes {_share(max(parts['elsewhere'], 0))}). It has {_share(parts['share'])} of "
+            "the class's relevance."
         )
     return (
         f"{_share(parts['share'])} of the class's relevance, in {_share(parts['occurrence'])} of "
-        f"its pictures{where}, is on patches that are {_share(parts['alike'])} alike; the most "
-        f"similar patches of other classes are {_share(max(parts['elsewhere'], 0))} alike."
+        f"its pictures{where}, is on patches that look alike (similarity {_share(parts['alike'])}; "
+        f"to the nearest patches of other classes {_share(max(parts['elsewhere'], 0))})."
     )
 
 

@@ -35,7 +35,9 @@ def _why_not_finite(classifier: Classifier) -> str:
     fault = f"{classifier.name} gave NaN or infinite logits for this input"
     for name, weight in classifier.module.named_parameters():
         if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
-            return f"{fault}, because its weights {name} are not finite: take an earlier checkpoint."
+            return (
+                f"{fault}, because its weights {name} are not finite: take an earlier checkpoint."
+            )
     return (
         f"{fault}, though its weights are finite; check its precision (fp16 overflows: try "
         "bfloat16) and the normalization of the picture."
