@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -275,6 +275,31 @@ def test_classes_of_few_pictures_are_a_doubt(counts):
         assert len(stated) == bool(some)
         assert all(one.startswith(f"{len(some)} class") for one in stated)
         assert all(name in one for one in stated for name in some[:3])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.integers(0, CELLS - 1), st.booleans())
+def test_nothing_is_left_of_a_mark_at_one_place(found, data, line, moving):
+    """What each picture lacks of a band, most others have; a mark that moves has no such place."""
+    starts = data.draw(st.lists(st.integers(0, 3), min_size=6, max_size=6))
+    bands = [[*range(start, CELLS)] for start in starts]
+    lines = [(line + n * moving) % CELLS for n in range(6)]
+    picture = [n for n, band in enumerate(bands) for _ in band]
+    place = [lines[n] * CELLS + column for n, band in enumerate(bands) for column in band]
+    reason = replace(found.ranked[0], exclusive=0.2, patches=np.arange(len(place)))
+    compared = Exclusive(0.2, np.arange(6, dtype=np.int32), reason.patches, reason.patches[:0])
+    made = replace(
+        found,
+        patches=patches_of(picture, [0] * len(place), place),
+        reasons={0: (reason,), 1: ()},
+        exclusive={0: compared},
+    )
+    usual = {n for n in range(CELLS) if np.mean([n in band for band in bands]) >= 0.5}
+    for row, band in enumerate(bands):
+        erased_there = set(np.flatnonzero(Mark(made, reason).patches(row)))
+        expected = set(band) if moving else usual | set(band)
+        assert erased_there == {lines[row] * CELLS + n for n in expected}
+    assert not Mark(made, reason).patches(7).any()
 
 
 @given(st.floats(0.0, 0.2))

@@ -19,6 +19,7 @@ from .values import Reason
 
 MOST: Final = 32  # pictures that are changed in a test
 EXAMPLES: Final = 16  # pictures with the reason and without that are compared pixel by pixel
+USUAL: Final = 0.5  # of the pictures with a mark: what is of it in so many is in all of them
 
 
 class Mark:
@@ -33,10 +34,15 @@ class Mark:
 
         A mark can be several reasons, and reach beyond the patches that were kept.
         """
+        own, every = self._parts(row)
+        every |= self._fixed
+        return every if together else own | touching(every, own)
+
+    def _parts(self, row: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where the reason lies in a picture, and where it or another suspicious one does."""
         own = self._places(self.reason, row)
         others = [self._places(one, row) for one in self.same if one is not self.reason]
-        every = np.logical_or.reduce([own, *others, self._fixed])
-        return every if together else own | touching(every, own)
+        return own, np.logical_or.reduce([own, *others])
 
     def lacking(self, row: int) -> list[Other]:
         """The other pictures of the class, each with the patches where it has the reason.
@@ -82,15 +88,20 @@ class Mark:
 
     @cached_property
     def _fixed(self) -> NDArray[np.bool_]:
-        """Patches that look the same in all pictures with the reason, and differ in others.
+        """Patches that belong to a mark at one place, in every picture where it touches them.
 
-        Not of what a class alone shows: all patches were compared for it, and an even background
-        is the same in all pictures, as are strokes of digits.
+        Of what a class alone shows, those that are of it in half of the pictures: of a band from
+        edge to edge each picture leaves out others. Else, those that look the same in all pictures
+        with the reason and differ in others; for the first, all patches were compared, and an even
+        background is the same in all pictures, as are strokes of digits.
         """
         grid = self.found.grid
         nowhere = np.zeros((grid.rows, grid.columns), dtype=np.bool_)
         if self.reason.exclusive:
-            return nowhere
+            compared = self.found.exclusive[self.reason.target].pictures
+            rows = np.intersect1d(self.found.rows_of(self.reason), compared)
+            there = [own | touching(every, own) for own, every in map(self._parts, rows.tolist())]
+            return np.asarray(np.mean(there, axis=0) >= USUAL) if there else nowhere
         own, others = (
             self.opened(rows[:EXAMPLES])
             for rows in (self.found.rows_of(self.reason), self.others())
