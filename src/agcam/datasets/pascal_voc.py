@@ -77,10 +77,24 @@ def read(root: str) -> Listing:
         raise LayoutError(f"{place.at(_LIST)}: none of its pictures has objects of one class alone")
     if not masks:  # whose numbers are those of a list of classes
         classes.known = len(classes.names)
+    samples = [_with_a_number(sample, classes) for sample in samples]
     return Listing(
         classes,
         samples,
         partial(_annotate, place=place, masks=masks, numbers=tuple(own)),
+    )
+
+
+def _with_a_number(sample: Sample, classes: Classes) -> Sample:
+    """The sample; a bad one where it is not known which number in the masks its class has."""
+    if sample.problem or sample.label < classes.known:
+        return sample
+    where = f"which number {classes.names[sample.label][0]!r} has in the masks is not known"
+    return bad(
+        sample.name,
+        f"{sample.name}: {where}: it is no class of VOC's or of {_OWN}; write it there as NUMBER "
+        "NAME, one class per line, or take SegmentationClass away",
+        sample.address,
     )
 
 
