@@ -19,6 +19,13 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {' or '.join(close)}?" if close else otherwise
 
 
+def names_of(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Names as a list has them, or as a text has them between commas."""
+    if isinstance(given, str):
+        return tuple(name.strip() for name in given.split(",") if name.strip())
+    return tuple(given)
+
+
 def _near_misses(name: str, known: list[str], limit: int = 3) -> list[str]:
     """Known names that look like `name`, or start with it; case does not matter."""
     by_lower = {candidate.lower(): candidate for candidate in reversed(known)}

@@ -65,6 +65,11 @@ def done(folder, model, tmp_path_factory):
     return agcam.audit(folder, model, out=tmp_path_factory.mktemp("out"), batch_size=4)
 
 
+def test_a_model_in_the_place_of_the_data_is_refused(model, folder, tmp_path):
+    with pytest.raises(RunError, match=r"the model comes behind it: agcam\.audit"):
+        agcam.audit(model, folder, out=tmp_path / "out")
+
+
 def test_the_summary_counts_what_there_is(done):
     made = json.loads((done.out / "summary.json").read_text())
     assert made == done.summary

@@ -69,6 +69,12 @@ def test_one_recording_serves_all(tiny, pixels):
     assert len(passes) - before < single_replay + single_graph - 2
 
 
+def test_names_between_commas_are_a_list(photograph):
+    model = timm.create_model("test_vit", num_classes=3).eval()
+    done = compare(model, photograph, 0, "agcam, raw_attention")
+    assert [column.method.name for column in done.columns] == ["agcam", "raw_attention"]
+
+
 def test_refused_methods_keep_their_reason(photograph):
     model = timm.create_model("test_resnet", num_classes=7)
     done = compare(model, photograph, 3, ["agcam", "rollout", "saliency", "gaussian"])

@@ -376,7 +376,7 @@ def test_voc_sets_with_names_of_their_own(tmp_path):
     read = DATASETS["pascal_voc"].read
     data = read(written.root)
     glass = next(sample for sample in data.samples if sample.name == "a")
-    with pytest.raises(agcam.DataSetError, match="'wine glass' is not a class"):
+    with pytest.raises(agcam.DataSetError, match="which number 'wine glass' has in the masks"):
         data.truth(glass)
     shutil.rmtree(tmp_path / "SegmentationClass")
     data = read(written.root)
@@ -451,6 +451,15 @@ def test_a_file_called_like_an_address_is_a_file(tmp_path, monkeypatch):
     Path("ab::c.txt").write_text("here")
     with open_file("ab::c.txt") as file:
         assert file.read() == b"here"
+
+
+def test_a_host_that_cannot_be_reached_is_not_a_file_that_is_not_there(monkeypatch):
+    def unreachable(system, path, mode):
+        raise FileNotFoundError(path) from ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "open", unreachable)
+    with pytest.raises(agcam.PictureError, match=r"could not be opened: .*Connection refused"):
+        open_picture("memory://a.jpg")
 
 
 @pytest.mark.parametrize("address", ["memory://none.jpg", "nosuch://a", "zip://a::none.zip"])

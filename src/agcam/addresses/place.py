@@ -188,7 +188,10 @@ def _call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Call a file system, which may raise anything; what it raises becomes an OSError."""
     try:
         return function(*arguments, **options)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        cause = error.__cause__  # fsspec states so too where a host cannot be reached
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            raise OSError(f"{cause}") from error
         raise
     except KeyError as error:  # what zip files raise for a name that they do not hold
         raise FileNotFoundError(str(error)) from error

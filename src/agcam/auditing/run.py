@@ -94,6 +94,11 @@ def audit(
         AgcamError: One that names the fix; what was scanned is kept.
     """
     _ = ENGINES[engine]  # refused before the model is loaded
+    if not isinstance(data, str | Path | DataSet):
+        raise RunError(
+            f"data is a folder of pictures or a data set, not a {type(data).__name__}; the model "
+            "comes behind it: agcam.audit('pictures', model)."
+        )
     if tests < 0:
         raise RunError(f"tests is a number of reasons, 0 for none, not {tests}")
     _refuse_inside(data, Path(out))

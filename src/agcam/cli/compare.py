@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import PictureError
+from ..registry import names_of
 from .loading import Loading
 from .options import (
     BatchSize,
@@ -17,7 +18,6 @@ from .options import (
     Sharpening,
     Targeting,
     make_folder,
-    names_in,
     options_by_method,
     takes_groups,
 )
@@ -57,7 +57,7 @@ def compare(
     from ..images import find_inputs
     from ..methods import choose
 
-    names, chosen = names_in(methods), options_by_method(options or ())
+    names, chosen = names_of(methods), options_by_method(options or ())
     choose(names, chosen)  # what is wrong is reported before a model is loaded
     drawing.check()
     check_existing([picture])

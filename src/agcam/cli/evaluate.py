@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from ..errors import AgcamError, LoadError, RunError
+from ..registry import names_of
 from .loading import Loading
 from .options import (
     MethodsOptions,
     Model,
     Sharpening,
-    names_in,
     options_by_method,
     takes_groups,
 )
@@ -56,7 +56,7 @@ class Judging:
     @property
     def arguments(self) -> dict[str, Any]:
         """As `agcam.evaluate` takes them."""
-        names = {"methods": names_in(self.methods), "metrics": names_in(self.metrics)}
+        names = {"methods": names_of(self.methods), "metrics": names_of(self.metrics)}
         return {**asdict(self), **names, "options": options_by_method(self.options or ())}
 
 

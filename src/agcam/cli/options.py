@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 import typer
 
 from ..errors import MethodError, SaveError, TargetError
+from ..registry import names_of
 
 if TYPE_CHECKING:
     from ..explanation import FileStyle
@@ -226,7 +227,7 @@ def methods_in(
     """
     from ..methods import METHODS, USUAL, named
 
-    names = tuple(row.name for row in USUAL) if text is None else names_in(text)
+    names = tuple(row.name for row in USUAL) if text is None else names_of(text)
     if len(names) == 1:
         return names[0], options_in(METHODS[names[0]], options)
     if text is None and not all("." in option.partition("=")[0] for option in options):
@@ -234,11 +235,6 @@ def methods_in(
     chosen = options_by_method(options)
     named(names, chosen)
     return None if text is None else names, chosen
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """The names in an option that takes several between commas."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def make_folder(out: Path) -> None:

@@ -20,6 +20,7 @@ from ..families import load
 from ..images import Prepared, prepare_inputs
 from ..maps import PatchMaps, contact_sheet
 from ..methods import choose
+from ..registry import names_of
 from ..tracing import Session, evaluation_mode, trace
 from ..values import Classifier, Method, answers_of, kind_of, split
 from .meter import Cost, Meter
@@ -34,7 +35,7 @@ def compare(
     model: object,
     picture: Any,
     target: Any = None,
-    methods: Sequence[str] = ("agcam", "rollout"),
+    methods: str | Sequence[str] = ("agcam", "rollout"),
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     batch_size: int = BATCH_SIZE,
@@ -65,7 +66,7 @@ def compare(
         AgcamError: Nothing can be explained; the message names the fix.
     """
     check_views(views, inputs)
-    rows = choose(methods, options)
+    rows = choose(names_of(methods), options)
     loaded = load(model, preparation=preparation)
     prepared = prepare_inputs(loaded, picture)
     loaded = replace(loaded, medium=prepared.medium)

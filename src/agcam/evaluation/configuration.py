@@ -71,7 +71,7 @@ class Configuration:
         check_views(self.views, None)
         if self.precision not in PRECISIONS:
             raise RunError(f"the precision is one of {', '.join(PRECISIONS)}")
-        if self.limit < 0:
+        if not isinstance(self.limit, int) or self.limit < 0:
             raise RunError(f"a limit is a number of pictures, 0 for all, not {self.limit}")
 
     @classmethod

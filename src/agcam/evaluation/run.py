@@ -17,6 +17,7 @@ from ..errors import LoadError, RunError
 from ..families import class_names, load
 from ..metrics import choose
 from ..records import Run, ShardRows, Store
+from ..registry import names_of
 from ..values import Changes, Classifier, DataSet
 from .configuration import AS_THE_MODEL_HAS_IT, Configuration, torch_threads
 from .evaluator import Evaluator, start_evaluator
@@ -33,8 +34,8 @@ def evaluate(
     root: str | Path = "",
     *,
     model: object = "demo",
-    methods: Sequence[str] = ("agcam", "rollout"),
-    metrics: Sequence[str] = ("paper",),
+    methods: str | Sequence[str] = ("agcam", "rollout"),
+    metrics: str | Sequence[str] = ("paper",),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     store: str | Path = "agcam.sqlite",
     limit: int = 0,
@@ -63,8 +64,9 @@ def evaluate(
         root: Its folder, file or fsspec address.
         model: A name, or a module or classifier as `agcam.load` takes and gives them. A run of a
             model or data set without a name stays in this process.
-        methods: Names of `agcam.METHODS`, or "all"; the random baselines come by themselves.
-        metrics: Names of `agcam.METRICS`, or of bundles of them.
+        methods: Names of `agcam.METHODS` (a list, or between commas), or "all"; the random
+            baselines come by themselves.
+        metrics: Names of `agcam.METRICS`, or of bundles of them, likewise.
         options: For each method the options that differ from their defaults, as in `explain`:
             {"rise": {"masks": 4000}}.
         store: The SQLite file that keeps every number.
@@ -88,6 +90,7 @@ def evaluate(
     Raises:
         AgcamError: One that names the fix; nothing that was stored is lost.
     """
+    methods, metrics = names_of(methods), names_of(metrics)
     _ = ENGINES[engine], choose(metrics)  # refused before the model is loaded
     if Path(store).exists():
         Store(store).close()
@@ -95,8 +98,8 @@ def evaluate(
     configuration = Configuration(
         dataset=dataset if isinstance(dataset, str) else dataset.name,
         root=str(root),
-        methods=tuple(methods),
-        metrics=tuple(metrics),
+        methods=methods,
+        metrics=metrics,
         options={name: dict(one) for name, one in (options or {}).items()},
         **stated,
         limit=limit,
