@@ -71,7 +71,7 @@ class Configuration:
         check_views(self.views, None)
         if self.precision not in PRECISIONS:
             raise RunError(f"the precision is one of {', '.join(PRECISIONS)}")
-        if not isinstance(self.limit, int) or self.limit < 0:
+        if not hasattr(self.limit, "__index__") or self.limit < 0:  # numpy has whole numbers too
             raise RunError(f"a limit is a number of pictures, 0 for all, not {self.limit}")
 
     @classmethod
