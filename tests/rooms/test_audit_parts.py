@@ -27,7 +27,7 @@ from agcam.auditing.exclusive import Exclusive
 from agcam.auditing.exports import TABLES, coco
 from agcam.auditing.findings import Findings
 from agcam.auditing.interventions import passes, prove
-from agcam.auditing.mark import Mark
+from agcam.auditing.mark import Mark, spread
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
 from agcam.auditing.result import Audit
 from agcam.auditing.summary import intervention_text, summary
@@ -255,6 +255,14 @@ def test_the_edge_of_a_mark_is_erased_and_nothing_beside_it(found):
     assert len(lacking) == 3  # the other pictures of the class that were compared
     assert all((there == mark.patches(0)).all() for _, there in lacking)
     assert Mark(made, replace(reason, exclusive=0.0)).lacking(2) == []
+
+
+@given(st.integers(1, 16), st.integers(1, 40))
+def test_pictures_that_are_compared_are_of_all_classes(classes, each):
+    rows = np.arange(classes * each)
+    some = spread(rows, 16)
+    assert len(some) == min(16, len(rows))
+    assert set(some // each) == set(range(classes))
 
 
 @given(st.lists(st.integers(1, 14), min_size=2, max_size=6))

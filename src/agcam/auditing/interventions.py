@@ -21,7 +21,7 @@ from .trial import SOURCES, Trial
 from .values import Intervention, Outcome, Reason
 
 EACH: Final = 7  # passes per picture: 2 where the reason is erased, twice, 3 where it is pasted
-VERSION: Final = 8
+VERSION: Final = 9
 WORTH: Final = 0.1  # a score from which a reason is tested
 
 

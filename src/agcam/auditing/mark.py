@@ -56,7 +56,7 @@ class Mark:
         pictures, target = self.found.pictures, self.reason.target
         free = (pictures.label != target) & (pictures.predicted != target)
         free[self.found.rows_of(self.reason)] = False
-        return _spread(np.flatnonzero(free))
+        return spread(np.flatnonzero(free))
 
     def open(self, row: int) -> Tensor | None:
         """A picture prepared for the model; None where it can no longer be read."""
@@ -102,10 +102,8 @@ class Mark:
             rows = np.intersect1d(self.found.rows_of(self.reason), compared)
             there = [own | touching(every, own) for own, every in map(self._parts, rows.tolist())]
             return np.asarray(np.mean(there, axis=0) >= USUAL) if there else nowhere
-        own, others = (
-            self.opened(rows[:EXAMPLES])
-            for rows in (self.found.rows_of(self.reason), self.others())
-        )
+        own = self.opened(self.found.rows_of(self.reason)[:EXAMPLES])
+        others = self.opened(spread(self.others(), EXAMPLES))
         if min(len(own), len(others)) < LEAST or self.reason.gains is not None:
             return nowhere
         fixed = same_everywhere(torch.stack(own), torch.stack(others), grid)
@@ -136,11 +134,11 @@ def erased_rows(found: Findings, reason: Reason) -> NDArray[np.intp]:
     """The pictures that a reason is erased from: by label, wrong ones too; else by prediction."""
     rows = found.rows_of(reason)
     of_class = rows[found.pictures.label[rows] == reason.target]
-    return _spread(of_class if len(of_class) else rows)
+    return spread(of_class if len(of_class) else rows)
 
 
-def _spread(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """At most MOST of them, evenly spread."""
-    if len(rows) <= MOST:
+def spread(rows: NDArray[np.intp], most: int = MOST) -> NDArray[np.intp]:
+    """At most so many of them, evenly spread: of all classes where they come class by class."""
+    if len(rows) <= most:
         return rows
-    return rows[np.arange(MOST) * len(rows) // MOST]
+    return rows[np.arange(most) * len(rows) // most]
