@@ -130,7 +130,7 @@ class _Summary:
         """What was done, in a line."""
         names = (self.methods,) if isinstance(self.methods, str) else self.methods
         shown = "The usual maps" if names is None else ", ".join(names)
-        return f"{shown} of {self.classifier.name}. {self.preparation}."
+        return f"{shown} of {self.classifier.name}; {self.preparation}."
 
     def cards(self, batches: Iterable[Batch], progress: Bar) -> Iterator[dict[str, Any]]:
         """The page's card of each picture; its files are written before it is given."""
