@@ -43,7 +43,7 @@ def text():
         )
         for n in range(2)
     ]  # fmt: skip
-    reasons = [reason(0, 0.93), reason(1, 0.1), cast(2)]
+    reasons = [reason(0, 0.93), reason(1, 0.1), cast(2), {**reason(3, 0.1), "crops": []}]
     audit = {
         "kind": "audit", "key": "abc", "doubts": ["It is often wrong."], "first": ["reason-0-0"],
         "reasons": {one["id"]: one for one in reasons},
@@ -99,6 +99,14 @@ def test_a_reason_that_is_everywhere_is_shown_once_and_at_no_place(visit, text):
     view.wait_for_selector("text=Back to the overview")
     assert view.locator(".agcam-evidence .agcam-crop").count() == 2
     assert view.locator(".agcam-placemap").count() == 0
+
+
+def test_a_reason_whose_pictures_cannot_be_shown_has_its_place(visit, text):
+    view = visit(text)
+    view.evaluate("window.location.hash = '#reason-0-3'")
+    view.wait_for_selector("text=Back to the overview")
+    assert view.locator(".agcam-evidence .agcam-crops .agcam-crop").count() == 1  # other classes
+    assert view.locator(".agcam-placemap").count() == 1
 
 
 def test_a_number_keeps_its_unit_on_the_line(visit, text):

@@ -10,8 +10,9 @@ export function score(value) {
 	return html`<span class=${kind}>suspicious ${value.toFixed(2)}</span>`;
 }
 
-/** Whether a reason is all of its pictures, as a colour cast is. */
-const isEverywhere = ({ crops: every }) => every.every(({ cut: [, , wide, high] }) => wide >= 1 && high >= 1);
+/** Whether a reason is all of its pictures, as a colour cast is; not if none of them can be shown. */
+const isEverywhere = ({ crops: every }) =>
+	every.length > 0 && every.every(({ cut: [, , wide, high] }) => wide >= 1 && high >= 1);
 
 /** A reason in its best pictures: whole with its place outlined, then cut out; pressed, they open. */
 export function crops(reason, cards, open, whole, most) {
