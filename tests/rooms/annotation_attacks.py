@@ -254,7 +254,7 @@ attacks(
             ["x" * 300 + ".jpg#person"],
         ),
         "a picture that is none": put("val2017/002.jpg", "no picture"),
-        "outlines without corners": coco_object(segmentation=[[]]),
+        "an outline without corners": coco_object(segmentation=[[], [3, 2, 9, 2, 9, 6, 3, 6]]),
         "a corner list that is flat": coco_object(segmentation=[3, 2, 9, 2, 9, 6, 3, 6]),
         "a NUL in a name": (
             coco_list("images", lambda p: p[0].update(file_name="a\0b.jpg")),

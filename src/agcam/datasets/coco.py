@@ -9,20 +9,20 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
 from .annotation import Annotation, picture_size, reading
 from .checked import from_json, json_integer, json_list, json_numbers, json_text, repeated, shown
 from .classes import Classes
+from .coco_files import addresses, find_file
 from .outlines import filled
-from .reader import Listing, bad, folder_with, missing, parent, reader
+from .reader import Listing, bad, reader
 
 _LAYOUT = (
-    "annotations/instances_NAME.json (of several, name the file itself as the root; else the one "
-    "whose name begins with val) and its pictures in NAME/, images/NAME/ or images/"
+    "annotations/instances_NAME.json and its pictures in NAME/, images/NAME/ or images/; or one "
+    ".json beside the pictures or beside their folder images/ or data/ (of several, name the file "
+    "itself as the root; else the one whose name or folder begins with val)"
 )
-_PREFIX = "instances_"
 MOST_JSON: Final = 2 * 2**30  # bytes: LVIS has 1.1 GB
 
 _Id = int | str
@@ -57,21 +57,22 @@ def read(root: str) -> Listing:
 
     Boxes are those of all objects of the class, x, y, width, height with right = x + width; the
     mask is the union of the objects, -1 in crowds outside of them; a class that is there as a crowd
-    only is not a sample. Masks of polygons need pycocotools (`agcam[datasets]`).
+    only is not a sample. Where all are crowds, as CVAT writes masks, they are objects. Masks of
+    polygons need pycocotools (`agcam[datasets]`).
     """
-    place, name = _file(root)
+    place, name = find_file(root)
     with reading(place.at(name)):
         content = from_json(place.text(name, MOST_JSON))
         if not isinstance(content, dict):
             raise DataSetError(
                 f"{place.at(name)} does not hold an object with images and annotations"
             )
-        categories = _categories(content)
         pictures, problems = _pictures(content, name)
         objects, lost = _objects(content, name)
+        categories = _categories(content, {category for _, category in objects})
     classes = Classes((kind,) for kind in categories.values())
     kinds = dict(zip(categories, (names[0] for names in classes.names), strict=True))
-    folder = _folder(place, name, [picture.file for picture in pictures.values()])
+    where = addresses(place, name, [picture.file for picture in pictures.values()])
     drawn: dict[tuple[str, str], _Drawn] = {}
     for (image, category), some in objects.items():
         file = f"(no picture {shown(image)})"
@@ -82,38 +83,32 @@ def read(root: str) -> Listing:
         if not all(one.crowd for one in some):
             drawn[picture.file, kind] = _Drawn(picture, some)
     samples = [
-        Sample(f"{file}#{kind}", folder.at(file), classes.label(kind))
+        Sample(f"{file}#{kind}", where.get(file, place.at(file)), classes.label(kind))
         for file, kind in sorted(drawn, key=lambda pair: (pair[0], classes.label(pair[1])))
     ]
     annotate = partial(_annotate, drawn={"#".join(pair): found for pair, found in drawn.items()})
     return Listing(classes, [*samples, *problems, *lost], annotate)
 
 
-def _file(root: str) -> tuple[Place, str]:
-    """The folder that holds annotations/, and the JSON file's name in it."""
-    if root.split("::")[0].lower().endswith(".json"):
-        return parent(root)
-    place = Place(root)
-    names = [n for n in place.files("annotations", (".json",)) if n.startswith(_PREFIX)]
-    wanted = [n for n in names if n.startswith(f"{_PREFIX}val")] if len(names) > 1 else names
-    if len(wanted) != 1:
-        which = (
-            f"one of {', '.join(names)} as the root" if names else "annotations/instances_*.json"
-        )
-        raise missing(place, which)
-    return place, f"annotations/{wanted[0]}"
+def _categories(content: dict[str, Any], used: set[_Id]) -> dict[_Id, str]:
+    """Id -> name, in the order of the ids. Raises ValueError: without classes there is no set.
 
-
-def _categories(content: dict[str, Any]) -> dict[_Id, str]:
-    """Id -> name, in the order of the ids. Raises ValueError: without classes there is no set."""
+    A category without objects that only others state as their `supercategory` is no class: Roboflow
+    puts one before all, which may have the name of another.
+    """
+    listed = json_list(content.get("categories"), "categories")
     pairs: list[tuple[_Id, str]] = [
-        (json_integer(kind["id"]), json_text(kind["name"]))
-        for kind in json_list(content.get("categories"), "categories")
+        (json_integer(kind["id"]), json_text(kind["name"])) for kind in listed
     ]
     twice = repeated(number for number, _ in pairs)
     if twice:
         raise ValueError(f"several categories have the id {min(twice)}")
-    return dict(sorted(pairs))
+    over = {kind["id"]: kind.get("supercategory") for kind in listed}
+    return {
+        number: name
+        for number, name in sorted(pairs)
+        if number in used or over[number] == name or name not in over.values()
+    }
 
 
 def _pictures(content: dict[str, Any], name: str) -> tuple[dict[_Id, _Picture], list[Sample]]:
@@ -152,7 +147,10 @@ def _id(entry: Any, key: str) -> _Id:
 def _objects(
     content: dict[str, Any], name: str
 ) -> tuple[dict[tuple[_Id, _Id], list[_Object]], list[Sample]]:
-    """Ids of picture and category -> its objects; and a bad sample for each that has none."""
+    """Ids of picture and category -> its objects; and a bad sample for each that has none.
+
+    A file of crowds alone has nothing to judge: it is by a tool that writes every mask so.
+    """
     found: dict[tuple[_Id, _Id], list[_Object]] = {}
     lost: list[Sample] = []
     for at, entry in enumerate(json_list(content.get("annotations"), "annotations")):
@@ -163,13 +161,17 @@ def _objects(
             lost.append(bad(where, f"{where}: {error}"))
             continue
         found.setdefault(key, []).append(_object(entry, where))
+    if all(one.crowd or one.problem for some in found.values() for one in some):
+        found = {key: [one._replace(crowd=False) for one in some] for key, some in found.items()}
     return found, lost
 
 
 def _object(entry: dict[str, Any], where: str) -> _Object:
+    outline = entry.get("segmentation")
     try:
         crowd = _is_crowd(entry.get("iscrowd", 0))
-        return _Object(json_numbers(entry.get("bbox"), 4), entry.get("segmentation"), crowd)
+        outline = None if outline == [[]] else outline  # so some tools write that there is none
+        return _Object(json_numbers(entry.get("bbox"), 4), outline, crowd)
     except ValueError as error:
         return _Object((), None, False, f"{where}: {error}")
 
@@ -178,21 +180,6 @@ def _is_crowd(value: Any) -> bool:
     if isinstance(value, str) or value not in (0, 1):
         raise ValueError(f"iscrowd is {shown(value)}, not 0 or 1")
     return bool(value)
-
-
-def _folder(place: Place, name: str, files: Sequence[str]) -> Place:
-    """The folder of the pictures."""
-    part = name.rsplit("/", 1)[-1].removeprefix(_PREFIX).removesuffix(".json")
-    up = "" if "/" in name else "../"
-    if not files:
-        raise DataSetError(f"{place.at(name)} lists no picture under `images`")
-    if up and "://" in place.root:  # an address has no `..`
-        place, up = parent(place.root.rstrip("/"))[0], ""
-    tried = [up + folder for folder in (part, f"images/{part}", "images")] + [""]
-    found = folder_with(map(place.folder, tried), files)
-    if found is None:
-        raise missing(place, f"a picture of {name} ({files[0]})")
-    return found
 
 
 def _annotate(sample: Sample, *, drawn: Mapping[str, _Drawn]) -> Annotation:
