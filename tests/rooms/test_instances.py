@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 import agcam
-from agcam.errors import RenderError, TargetError
+from agcam.errors import PictureError, RenderError, TargetError
 from agcam.maps import MaskRule, PatchMaps, PixelMap, instances, mask_rule, refine, union
 from agcam.values import Frame
 
@@ -207,6 +207,16 @@ def test_a_target_that_was_not_explained_is_refused(target, door, tiny, photogra
     for name in ("class 0", None, 1.0):  # a class's name is what `explain` takes
         with pytest.raises(TargetError, match=r"0 to 1"):
             made.only(0, name)
+    with pytest.raises(PictureError, match=r"0 to 0 \(.*\), not"):
+        getattr(made, door)(target if target != 2 else 1)
+
+
+@pytest.mark.parametrize("threshold", [1, -0.1, np.nan, True])
+@pytest.mark.parametrize("door", ["boxes", "masks"])
+def test_another_threshold_is_refused(threshold, door, tiny, photograph):
+    made = agcam.explain(tiny, photograph, 1)
+    with pytest.raises(RenderError, match="a threshold is at least 0 and below 1, not "):
+        getattr(made, door)(threshold=threshold)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 0.1 + 1e-9, np.nan])

@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -18,7 +19,7 @@ from PIL import Image
 from small_runs import configuration, lay_out, names, rows_of
 
 import agcam
-from agcam import RunError, UnknownNameError
+from agcam import PictureError, RunError, UnknownNameError
 from agcam.datasets import DATASETS
 from agcam.engines import Resources
 from agcam.evaluation import Configuration, Evaluation, evaluate, load_setup, plan, run_plan
@@ -180,6 +181,25 @@ def test_a_model_without_a_name_stays_in_this_process(short, tmp_path):
     nameless = replace(short, setup=replace(short.setup, portable=False))
     with pytest.raises(RunError, match="use one worker"):
         run_plan(nameless, tmp_path / "store", "local", Resources(workers=2))
+
+
+COUNTS = {"batch_size": 3, "limit": 2, "threads": 1, "views": 4}
+
+
+def test_numpys_numbers_are_the_same_configuration(tmp_path):
+    kinds = (np.int64, np.uint8)
+    plain = configuration(tmp_path, **COUNTS, refine=True)
+    for kind in kinds:
+        given = {name: kind(value) for name, value in COUNTS.items()}
+        made = configuration(tmp_path, **given, refine=np.bool_(True))
+        assert json.dumps(asdict(made)) == json.dumps(asdict(plain))
+
+
+@pytest.mark.parametrize("value", [-1, True, "2", 1.5, None])
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_is_no_number_is_no_configuration(tmp_path, name, value):
+    with pytest.raises((RunError, PictureError), match=f"{name} is .*, not {value!r}"):
+        configuration(tmp_path, **{name: value})
 
 
 def test_a_configuration_is_rebuilt_from_its_names(tmp_path):

@@ -1,5 +1,7 @@
 """Several views of a picture: each is explained as any, and the mean is of what each shows."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -85,10 +87,26 @@ def test_refined_views_and_their_page(tiny, pixels):
     assert small.pixel_map[0].shape == (1, 20, 20)
 
 
-@pytest.mark.parametrize("views", [0, 3, True, "4", 2.5, None])
-def test_other_numbers_are_refused(tiny, pixels, views):
-    with pytest.raises(PictureError, match=r"views is 1, 2, 4, 5, 8 or 9, not"):
-        agcam.explain(tiny, pixels, 1, views=views)
+@pytest.mark.parametrize("call", [agcam.explain, agcam.explain_each])
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        *[({"views": one}, "views is 1, 2, 4, 5, 8 or 9") for one in (0, 3, True, "4", 2.5, None)],
+        *[({"refine": one}, "refine is True or False") for one in ("no", 1, None, np.int64(1))],
+        *[({"batch_size": one}, "batch_size is the number") for one in (0, True, "4", 2.5)],
+    ],
+)
+def test_what_is_no_switch_or_number_is_refused(tiny, pixels, call, given, sentence):
+    with pytest.raises(PictureError, match=rf"{sentence}.*, not "):
+        list(call(tiny, pixels[:1], 1, **given))
+
+
+def test_numpys_switches_and_numbers_are_taken(tiny, pixels):
+    sizes = {"views": np.int64(2), "batch_size": np.uint8(2), "refine": np.bool_(True)}
+    made = agcam.explain(tiny, pixels, 1, **sizes)
+    plain = agcam.explain(tiny, pixels, 1, views=2, batch_size=2, refine=True)
+    assert json.dumps(made.manifest()) == json.dumps(plain.manifest())
+    assert np.array_equal(made.pixel_map[0], plain.pixel_map[0])
 
 
 def test_inputs_of_the_model_are_refused(tiny, pixels):

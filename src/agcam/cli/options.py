@@ -147,9 +147,9 @@ class Sharpening:
     ] = 1
 
     def __post_init__(self) -> None:
-        from ..explainer import check_views
+        from ..explainer import checked
 
-        check_views(self.views, None)
+        checked(self.refine, self.views)
 
 
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,7 +15,15 @@ from torch import Tensor
 
 from ..binding import BATCH_SIZE, bind, to_model
 from ..errors import AgcamError, PictureError, TargetError
-from ..explainer import PassCounter, Progress, check_medium, check_views, maps_of, views_of
+from ..explainer import (
+    PassCounter,
+    Progress,
+    check_medium,
+    checked,
+    checked_batch,
+    maps_of,
+    views_of,
+)
 from ..families import load
 from ..images import Prepared, prepare_inputs
 from ..maps import PatchMaps, contact_sheet
@@ -65,7 +73,8 @@ def compare(
     Raises:
         AgcamError: Nothing can be explained; the message names the fix.
     """
-    check_views(views, inputs)
+    refine, views = checked(refine, views, inputs)
+    batch_size = checked_batch(batch_size)
     rows = choose(names_of(methods), options)
     loaded = load(model, preparation=preparation)
     prepared = prepare_inputs(loaded, picture)

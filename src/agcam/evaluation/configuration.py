@@ -10,9 +10,9 @@ from typing import Any, Final
 import torch
 
 from ..errors import RunError
-from ..explainer import check_views
+from ..explainer import checked
 from ..families import load, on_device
-from ..values import Changes, Classifier
+from ..values import Changes, Classifier, whole
 
 PRECISIONS: Final[dict[str, torch.dtype | None]] = {
     "as-is": None,
@@ -20,6 +20,12 @@ PRECISIONS: Final[dict[str, torch.dtype | None]] = {
     "float16": torch.float16,
 }
 AS_THE_MODEL_HAS_IT: Final = Changes()
+COUNTS: Final = {
+    "batch_size": (1, "the number of pictures in one pass"),
+    "limit": (0, "a number of pictures, 0 for all"),
+    "threads": (0, "a number of threads, 0 for as many as torch takes"),
+}
+"""Fields that are whole numbers: the least, and what they are."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +72,17 @@ class Configuration:
 
     def __post_init__(self) -> None:
         """Refuse what no run can have. Raises RunError."""
-        if self.batch_size < 1:
-            raise RunError(f"a batch has at least one picture, not {self.batch_size}")
-        check_views(self.views, None)
+        refine, views = checked(self.refine, self.views)
+        taken = {"refine": refine, "views": views}
+        for name, (least, means) in COUNTS.items():
+            count = whole(getattr(self, name))
+            if count is None or count < least:
+                raise RunError(f"{name} is {means}, not {getattr(self, name)!r}")
+            taken[name] = count
+        for name, value in taken.items():  # numpy's numbers are no JSON
+            object.__setattr__(self, name, value)
         if self.precision not in PRECISIONS:
             raise RunError(f"the precision is one of {', '.join(PRECISIONS)}")
-        if not hasattr(self.limit, "__index__") or self.limit < 0:  # numpy has whole numbers too
-            raise RunError(f"a limit is a number of pictures, 0 for all, not {self.limit}")
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Configuration:

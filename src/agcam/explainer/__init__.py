@@ -5,7 +5,7 @@ from .batches import Batch, Listed, explain_each
 from .blocks import block_maps_of
 from .explain import explain, explain_in_slices, explain_recording
 from .passes import PassCounter, Progress, maps_of
-from .views import ONE, Views, check_medium, check_views, views_of
+from .views import ONE, Views, check_medium, checked, checked_batch, views_of
 
 __all__ = [
     "ONE",
@@ -16,7 +16,8 @@ __all__ = [
     "Views",
     "block_maps_of",
     "check_medium",
-    "check_views",
+    "checked",
+    "checked_batch",
     "explain",
     "explain_each",
     "explain_in_slices",

@@ -114,7 +114,7 @@ def _at_patches(maps: Maps) -> Tensor:
     if len(maps.views) == 1:
         return maps.grid_map
     every = [
-        PatchMaps(one, maps.views.windows, frames=maps.grid.frames).grid
+        PatchMaps(one, maps.views.windows, False, maps.grid.extent, maps.grid.frames).grid
         for one in maps.grid_map.numpy()
     ]
     return torch.from_numpy(np.stack(every))

@@ -18,7 +18,7 @@ from ..values import Classifier, Method
 from .blocks import check_blocks
 from .explain import explain_prepared
 from .passes import Progress
-from .views import check_views
+from .views import checked, checked_batch
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def explain_each(
         AgcamError: The model, the method or the target is wrong, not a picture.
     """
     rows = named(method, options)
-    check_views(views, None)
+    refine, views = checked(refine, views)
+    batch_size = checked_batch(batch_size)
     check_blocks(blocks, rows, views)
     classifier = load(model, preparation=preparation)
     listed = list_inputs(classifier, pictures)

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from ..binding import BATCH_SIZE, BoundTarget, bind, class_names, to_model
-from ..errors import PictureError
 from ..explanation import Explanation
 from ..families import load
 from ..images import Prepared, prepare_inputs
@@ -20,7 +19,7 @@ from ..values import Classifier, Method, split
 from .assembly import assemble
 from .blocks import check_blocks
 from .passes import Maps, PassCounter, Progress, Run, found_by, join, maps_of
-from .views import ONE, Views, check_medium, check_views, views_of
+from .views import ONE, Views, check_medium, checked, checked_batch, views_of
 
 
 @restoring
@@ -82,7 +81,7 @@ def explain(
         AgcamError: Nothing can be explained, or proved; the message names the fix.
     """
     rows = named(method, options)
-    check_views(views, inputs)
+    refine, views = checked(refine, views, inputs)
     check_blocks(blocks, rows, views)
     loaded = load(model, preparation=preparation)
     prepared = prepare_inputs(loaded, pictures)
@@ -117,8 +116,7 @@ def explain_prepared(
     blocks: bool = False,
 ) -> Explanation:
     """What `explain` does once everything is loaded and the pictures are prepared."""
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise PictureError(f"batch_size is the number of pictures in one pass, not {batch_size!r}.")
+    batch_size = checked_batch(batch_size)
     classifier = replace(classifier, medium=prepared.medium)
     check_medium(prepared.medium, refine, views)
     bound = bind(classifier, prepared.pixels, target, inputs, batch_size)

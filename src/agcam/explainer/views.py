@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import PictureError
 from ..maps import CROP, ONE_VIEW, VIEWS, Windows
 from ..tracing import trace
-from ..values import SOUND, Classifier, Grid, Medium
+from ..values import SOUND, Classifier, Grid, Medium, switch, whole
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,12 @@ class Views:
         """So many views of an input of `size` (height, width), rounded to its pixels."""
         height, width = size
         shifts, crops = VIEWS[count]
+        down, across = grid.extent[-2:] or ((0.0, 1.0), (0.0, 1.0))
+        patch_width = (across[1] - across[0]) * width / grid.columns
+        patch_height = (down[1] - down[0]) * height / grid.rows
         wide, high = round(width * CROP), round(height * CROP)
         every = [
-            (round(x * width / grid.columns), round(y * height / grid.rows), width, height)
-            for x, y in shifts
+            (round(x * patch_width), round(y * patch_height), width, height) for x, y in shifts
         ]
         every += [
             (round(x * (width - wide)), round(y * (height - high)), wide, high) for x, y in crops
@@ -78,16 +80,31 @@ def views_of(count: int, classifier: Classifier, pixels: Tensor) -> Views:
     return Views.of(count, (pixels.shape[-2], pixels.shape[-1]), grid)
 
 
-def check_views(count: object, inputs: object) -> None:
-    """PictureError where a number of views is not offered, or has no meaning."""
-    if type(count) is not int or count not in VIEWS:
+def checked(refine: object, views: object, inputs: object = None) -> tuple[bool, int]:
+    """`refine` and `views` as they were given, numpy's too.
+
+    Raises PictureError where a number of views is not offered, or has no meaning.
+    """
+    count, refined = whole(views), switch(refine)
+    if refined is None:
+        raise PictureError(f"refine is True or False, not {refine!r}.")
+    if count not in VIEWS:
         *some, last = VIEWS
-        raise PictureError(f"views is {', '.join(map(str, some))} or {last}, not {count!r}.")
+        raise PictureError(f"views is {', '.join(map(str, some))} or {last}, not {views!r}.")
     if count != 1 and inputs is not None:
         raise PictureError(
             "views shifts and crops pictures, and whether `inputs` hold for them is unknown: "
             "leave views at 1."
         )
+    return refined, count
+
+
+def checked_batch(size: object) -> int:
+    """Pictures in one pass, as they were given. Raises PictureError."""
+    count = whole(size)
+    if count is None or count < 1:
+        raise PictureError(f"batch_size is the number of pictures in one pass, not {size!r}.")
+    return count
 
 
 def check_medium(medium: Medium, refine: bool, views: int) -> None:

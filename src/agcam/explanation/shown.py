@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from operator import index
-from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from ..maps import (
     union,
     with_axes,
 )
-from ..values import Answer, Clip, Frame, Grid, Sound
+from ..values import Answer, Clip, Frame, Grid, Sound, whole
 from .pixels import PixelMaps
 from .renamed import renamed
 
@@ -68,24 +67,18 @@ class ShownMaps:
             frames=len(self.clips[picture]) if self.clips else 0,
         )
 
-    def only(self, picture: int, target: object) -> slice:
+    def only(self, picture: object, target: object) -> slice:
         """One of the targets of a picture, counted from 0, or from the end where it is below.
 
         Raises:
             TargetError: There is none; a name of a class is what `explain` takes.
+            PictureError: There is no such picture.
         """
-        there = [answer.name for answer in self.answers[picture]]
-        if (
-            isinstance(target, bool)
-            or not isinstance(target, SupportsIndex)
-            or not -len(there) <= (at := index(target)) < len(there)
-        ):
-            raise TargetError(
-                f"target is the place of one of the targets that were explained, 0 to "
-                f"{len(there) - 1} ({', '.join(there[:3])}{', ...' * (len(there) > 3)}), not "
-                f"{target!r}."
-            )
-        at %= len(there)
+        if (of := _place(picture, len(self.pictures))) is None:
+            raise PictureError(_no_place("picture", picture, self.sources))
+        there = [answer.name for answer in self.answers[of]]
+        if (at := _place(target, len(there))) is None:
+            raise TargetError(_no_place("target", target, there))
         return slice(at, at + 1)
 
     def on_frames(self, picture: int = 0, target: int = 0, side: int = 0) -> PixelMap:
@@ -193,6 +186,7 @@ class ShownMaps:
         Raises:
             RenderError: `threshold` is out of range.
             TargetError: There is no such target.
+            PictureError: There is no such picture.
         """
         rule = mask_rule(threshold)
         if self.clips:
@@ -215,8 +209,8 @@ class ShownMaps:
         Raises:
             RenderError: `threshold` is out of range.
         """
-        frame = self.frames[picture]
         found = self.boxes(picture, target, threshold=threshold)
+        frame = self.frames[picture]
         frames = (len(self.clips[picture]),) if self.clips else ()
         return union(found, (*frames, frame.height, frame.width))
 
@@ -226,3 +220,17 @@ class ShownMaps:
                 f"{self.sources[picture]} is not a clip, which frames, videos and moments are of."
             )
         return self.clips[picture]
+
+
+def _place(given: object, count: int) -> int | None:
+    """A place among so many, counted from 0, or from the end where it is below; None for none."""
+    at = whole(given)
+    return at % count if at is not None and -count <= at < count else None
+
+
+def _no_place(kind: str, given: object, there: Sequence[str]) -> str:
+    some = f"{', '.join(there[:3])}{', ...' * (len(there) > 3)}"
+    return (
+        f"{kind} is the place of one of the {kind}s that were explained, 0 to {len(there) - 1} "
+        f"({some}), not {given!r}."
+    )

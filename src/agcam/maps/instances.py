@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +54,10 @@ class MaskRule:
     smooth: float = 0.01
 
     def __post_init__(self) -> None:
-        for value in (self.threshold, self.certain):
-            if not 0 <= value < 1:
-                raise RenderError(f"a threshold is at least 0 and below 1, not {value}.")
+        given: tuple[object, ...] = self.threshold, self.certain
+        for value in given:
+            if not isinstance(value, SupportsFloat) or not 0 <= float(value) < 1:
+                raise RenderError(f"a threshold is at least 0 and below 1, not {value!r}.")
 
     def expected(self, probability: float | None) -> float:
         """The threshold for a class of this probability; half way where it has none."""

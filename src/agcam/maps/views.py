@@ -80,7 +80,21 @@ class PatchMaps:
             steps = range(self.values.shape[2])
             return np.stack([self._at(step).grid for step in steps], 1)
         whole = Frame.whole(self.values.shape[-1], self.values.shape[-2])
-        return np.asarray(mean_of_views(self.values, whole, self.windows))
+        return np.asarray(mean_of_views(self.values, whole, self._on_patches))
+
+    @property
+    def _on_patches(self) -> Windows:
+        """Where the patches of each view lie, in shares of what the picture's patches cover."""
+        (top, bottom), (left, right) = self.extent or ((0.0, 1.0), (0.0, 1.0))
+        return tuple(
+            (
+                (x - left * (1 - wide)) / (right - left),
+                (y - top * (1 - high)) / (bottom - top),
+                wide,
+                high,
+            )
+            for x, y, wide, high in self.windows
+        )
 
     def of_frame(self, number: int) -> PatchMaps:
         """The maps of one frame of a clip, counted from 0: those of its time step."""

@@ -33,6 +33,7 @@ from .evidence import (
     TokenTrace,
     Trace,
 )
+from .given import switch, whole
 from .method import Method
 from .metric import Axes, Metric
 from .model import Classifier, Family, Layout, Scalar, Scores
@@ -147,5 +148,7 @@ __all__ = [
     "probabilities_of",
     "scaled_resize",
     "split",
+    "switch",
     "weights_of",
+    "whole",
 ]
