@@ -114,6 +114,16 @@ def read_colours(address: str) -> NDArray[np.uint8]:
         return np.array(image)[..., :3]
 
 
+def read_painted(address: str) -> NDArray[np.uint8]:
+    """A mask's colours, (height, width, 3), a palette's too; of one in grey its values.
+
+    Raises DataSetError.
+    """
+    with _opened(address) as image:
+        painted = image if image.mode in {"L", "1"} else image.convert("RGB")
+        return np.array(painted)
+
+
 @contextmanager
 def _opened(address: str) -> Iterator[Image.Image]:
     with reading(address), open_file(address) as file, Image.open(file, formats=FORMATS) as image:

@@ -1,14 +1,14 @@
 """Pascal VOC 2012 validation, pictures with exactly one class (several objects allowed).
 
-Where classes are not VOC's they are those of SegmentationClass.txt, which `annotate` writes;
-without masks they are those that objects have, behind VOC's.
+Where classes are not VOC's they are those of SegmentationClass.txt, which `annotate` writes, or of
+labelmap.txt, CVAT's; without masks they are those that objects have, behind VOC's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,19 @@ from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
 from ..wording import printable
-from .annotation import Annotation, numbered_lines, read_mask
+from .annotation import Annotation, numbered_lines, read_mask, read_painted
 from .classes import Classes
-from .reader import LayoutError, Listing, bad, missing, reader
+from .label_map import LabelMap, read_label_map
+from .reader import PICTURES, LayoutError, Listing, bad, missing, reader
+from .voc_lists import listed, picture_names
 from .xml_boxes import read_annotation
 
 _LAYOUT = (
-    "JPEGImages/*.jpg, Annotations/*.xml, ImageSets/Main/val.txt, and SegmentationClass/*.png if "
-    "masks are wanted (in the root, VOC2012/ or VOCdevkit/VOC2012/); SegmentationClass.txt (number "
-    "and name, one class per line) where classes are not VOC's"
+    "JPEGImages/, Annotations/*.xml, ImageSets/Main/val.txt, and SegmentationClass/*.png if "
+    "masks are wanted (in the root, VOC2012/ or VOCdevkit/VOC2012/); where classes are not VOC's, "
+    "SegmentationClass.txt (number and name, one class per line) or CVAT's labelmap.txt, with "
+    "which the list may have another name and be in ImageSets/Segmentation/, without Annotations/"
 )
-_LIST = "ImageSets/Main/val.txt"
 _OWN = "SegmentationClass.txt"
 CLASSES: Final = (
     ("aeroplane", "airplane"),
@@ -54,34 +56,70 @@ CLASSES: Final = (
 _IGNORED = 255
 
 
+class _Set(NamedTuple):
+    """A folder; its pictures by name; names of XML files, of masks; CVAT's label map or None."""
+
+    place: Place
+    pictures: Mapping[str, str]
+    noted: frozenset[str]
+    masks: frozenset[str]
+    label_map: LabelMap | None
+
+    def numbers(self, folder: str, name: str) -> NDArray[np.int32]:
+        """The numbers of a mask, (height, width); -1 is not judged."""
+        address = self.place.at(f"{folder}/{name}.png")
+        if self.label_map:
+            return self.label_map.numbers(address)
+        values = read_mask(address)
+        return np.where(values == _IGNORED, -1, values)
+
+
 def read(root: str) -> Listing:
-    """The pictures of val.txt that show one class, in its order, as the paper takes them.
+    """The pictures of a list that show one class, in its order, as the paper takes them.
 
     VOC counts pixels from 1 and includes the last one: a box is xmin - 1, ymin - 1, xmax, ymax.
-    A mask is 1 where SegmentationClass has the class, -1 on its borders (255). A picture whose
-    annotation cannot be read is kept, and its truth fails.
+    CVAT counts from 0: with labelmap.txt a box is as it stands; without XML files there are those
+    of SegmentationObject. A mask is 1 where SegmentationClass has the class, -1 on its borders. A
+    picture whose annotation cannot be read is kept, and its truth fails.
     """
-    folders = [Place(root).folder(base) for base in ("", "VOC2012", "VOCdevkit/VOC2012")]
-    place = next((folder for folder in folders if folder.has(_LIST)), None)
-    if place is None:
-        raise missing(Place(root), _LIST)
-    if not place.has("Annotations") or not place.has("JPEGImages"):
-        raise missing(place, "Annotations or JPEGImages")
-    own = _own_classes(place)
-    classes = Classes([(name,) for name in own.values()] if own else CLASSES)
-    names = dict.fromkeys(line.split()[0] for _, line in numbered_lines(place, _LIST))
-    masks = frozenset(place.files("SegmentationClass", (".png",)))
-    found = [_sample(place, name, classes) for name in names]
-    samples = [sample for sample in found if sample is not None]
+    folder, lines = listed(root)
+    label_map = read_label_map(folder)
+    found = _found(folder, label_map)
+    own = label_map.names if label_map else _own_classes(folder)
+    classes = Classes([_synonyms(name) for name in own.values()] if own else CLASSES)
+    names = picture_names(lines, found.pictures)
+    numbers = list(own) or list(range(1, len(CLASSES) + 1))
+    made = [_sample(found, name, classes, numbers) for name in names]
+    samples = [sample for sample in made if sample is not None]
     if not samples:
-        raise LayoutError(f"{place.at(_LIST)}: none of its pictures has objects of one class alone")
-    if not masks:  # whose numbers are those of a list of classes
+        raise LayoutError(f"{folder.root}: none of its pictures has objects of one class alone")
+    if not found.masks:  # whose numbers are those of a list of classes
         classes.known = len(classes.names)
     samples = [_with_a_number(sample, classes) for sample in samples]
-    return Listing(
-        classes,
-        samples,
-        partial(_annotate, place=place, masks=masks, numbers=tuple(own)),
+    return Listing(classes, samples, partial(_annotate, found=found, numbers=tuple(numbers)))
+
+
+def _found(place: Place, label_map: LabelMap | None) -> _Set:
+    """What a folder holds. Raises LayoutError where it has no pictures, or nothing of them."""
+    pictures = {_stem(file): f"JPEGImages/{file}" for file in place.files("JPEGImages", PICTURES)}
+    noted, masks = (
+        frozenset(map(_stem, place.files(name, (suffix,))))
+        for name, suffix in (("Annotations", ".xml"), ("SegmentationClass", ".png"))
+    )
+    if not pictures or not (noted or (masks and label_map)):
+        raise missing(place, "Annotations or JPEGImages")
+    return _Set(place, pictures, noted, masks, label_map)
+
+
+def _stem(file: str) -> str:
+    return file.rsplit(".", 1)[0]
+
+
+def _synonyms(name: str) -> tuple[str, ...]:
+    """A name as it is written, with VOC's other name for it."""
+    return (
+        name,
+        *(other for names in CLASSES if name in names for other in names if other != name),
     )
 
 
@@ -112,32 +150,52 @@ def _own_classes(place: Place) -> dict[int, str]:
     return {} if known.issuperset(own.values()) else own
 
 
-def _sample(place: Place, name: str, classes: Classes) -> Sample | None:
+def _sample(found: _Set, name: str, classes: Classes, numbers: Sequence[int]) -> Sample | None:
     """A picture with objects of one class; None for several or none."""
-    address = place.at(f"JPEGImages/{name}.jpg")
+    address = found.place.at(found.pictures.get(name, f"JPEGImages/{name}.jpg"))
     try:
-        found = {label for label, _ in read_annotation(place, f"Annotations/{name}.xml").objects}
+        kinds = _kinds(found, name, classes, numbers)
     except DataSetError as error:
         return bad(name, error, address)
-    return Sample(name, address, classes.label(found.pop())) if len(found) == 1 else None
+    return Sample(name, address, classes.label(kinds.pop())) if len(kinds) == 1 else None
 
 
-def _annotate(
-    sample: Sample, *, place: Place, masks: frozenset[str], numbers: Sequence[int]
-) -> Annotation:
-    note = read_annotation(place, f"Annotations/{sample.name}.xml")
-    boxes = np.array([box for _, box in note.objects]) - [1, 1, 0, 0]
+def _kinds(found: _Set, name: str, classes: Classes, numbers: Sequence[int]) -> set[str]:
+    """The classes of a picture, by its XML file; of a set without any, by its mask."""
+    if found.noted:
+        note = read_annotation(found.place, f"Annotations/{name}.xml")
+        return {label for label, _ in note.objects}
+    there = set(np.unique(found.numbers("SegmentationClass", name)).tolist())
+    return {classes.names[label][0] for label, one in enumerate(numbers) if one in there}
+
+
+def _annotate(sample: Sample, *, found: _Set, numbers: Sequence[int]) -> Annotation:
     mask = None
-    if f"{sample.name}.png" in masks:
-        number = numbers[sample.label] if numbers else sample.label + 1
-        mask = _mask(place.at(f"SegmentationClass/{sample.name}.png"), number)
-    return Annotation(boxes, mask, note.size)
+    if sample.name in found.masks:
+        values = found.numbers("SegmentationClass", sample.name)
+        mask = np.where(values < 0, -1, values == numbers[sample.label]).astype(np.int8)
+    if mask is not None and not found.noted:
+        return Annotation(_boxes(found.place, sample.name, mask == 1), mask)
+    note = read_annotation(found.place, f"Annotations/{sample.name}.xml")
+    boxes = np.array([box for _, box in note.objects])
+    return Annotation(boxes if found.label_map else boxes - [1, 1, 0, 0], mask, note.size)
 
 
-def _mask(address: str, number: int) -> NDArray[np.int8]:
-    """1 where the palette has the class, -1 on what VOC excludes, 0 elsewhere."""
-    values = read_mask(address)
-    return np.where(values == _IGNORED, -1, values == number).astype(np.int8)
+def _boxes(place: Place, name: str, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Those of the objects in SegmentationObject that lie in a mask; none where it has no file."""
+    file = f"SegmentationObject/{name}.png"
+    if not place.has(file):
+        return np.zeros((0, 4), dtype=np.int64)
+    painted = read_painted(place.at(file))
+    if painted.shape[:2] != inside.shape:
+        raise DataSetError(f"{place.at(file)} has another size than the mask of {name}")
+    colours, of = np.unique(painted[inside], axis=0, return_inverse=True)
+    rows, columns = np.nonzero(inside)
+    boxes = []
+    for one in range(len(colours)):
+        x, y = columns[of.ravel() == one], rows[of.ravel() == one]
+        boxes.append([x.min(), y.min(), x.max() + 1, y.max() + 1])
+    return np.array(boxes)
 
 
 READER = reader("pascal_voc", read, _LAYOUT, "Everingham et al., Pascal VOC, IJCV 2010")
