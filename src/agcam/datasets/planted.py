@@ -61,4 +61,4 @@ def _annotate(sample: Sample, *, place: Place, plants: Mapping[str, _Plant]) -> 
     return Annotation(mask=mask.astype(np.int8), parts=[part])
 
 
-READER = reader("planted", read, _LAYOUT, "agcam: python benchmarks/planted_evidence.py")
+READER = reader("planted", read, _LAYOUT, "agcam: docs/planted-evidence.md")
