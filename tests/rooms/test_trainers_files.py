@@ -194,6 +194,46 @@ def test_a_file_without_a_head_is_a_backbone(tmp_path, extra):
         agcam.explain(classifier, torch.randn(1, 3, 160, 160))
 
 
+def refusal(classifier):
+    with pytest.raises(ModelError, match="backbone without a classifier") as caught:
+        agcam.explain(classifier, torch.randn(1, 3, 160, 160))
+    return str(caught.value)
+
+
+@few
+@given(
+    prefix=prefixes,
+    nest=st.sampled_from(["", "state_dict", "outer"]),
+    head=st.sampled_from(["classifier", "cls_layer", "fc", "top.linear", "my_head.out"]),
+    extra=st.sets(foreign.filter(lambda name: "head" not in name), max_size=2),
+)
+def test_the_line_that_renames_a_head_mends_the_file(
+    tmp_path, monkeypatch, prefix, nest, head, extra
+):
+    """A head under another name is not used; what was not, and the line that helps, are named."""
+    monkeypatch.chdir(tmp_path)
+    own = {
+        k.replace("head.", f"{head}."): v for k, v in prefixed(model().state_dict(), prefix).items()
+    }
+    state = {**own, **{key: torch.ones(5) for key in extra}}
+    file = saved(tmp_path / "w.pt", {nest: state, "epoch": 3} if nest else state)
+    why = refusal(agcam.load(file, arch=ARCH))
+    assert "its file has no head.weight, head.bias" in why
+    assert f"{prefix}{head}.weight {tuple(model().head.weight.shape)}" in why
+    exec(why.split("rename them: ")[1].removesuffix("."), {})  # as its reader does
+    assert same_logits(agcam.load(tmp_path / "renamed.pth", arch=ARCH), model())
+
+
+def test_a_head_of_several_layers_or_of_another_width_is_named(tmp_path):
+    """No renaming would help: the module is to be built with it."""
+    bare = model(num_classes=0).state_dict()
+    for layers in ({"my.0.weight": (9, 64), "my.2.weight": (3, 9)}, {"fc.weight": (3, 9)}):
+        state = {**bare, **{name: torch.zeros(shape) for name, shape in layers.items()}}
+        why = refusal(agcam.load(saved(tmp_path / "w.pt", state), arch=ARCH))
+        assert all(f"{name} {shape}" in why for name, shape in layers.items())
+        assert "if these are its head, build the module with that head" in why
+
+
 @pytest.mark.parametrize(
     ("extra", "hint"),
     [

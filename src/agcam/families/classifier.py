@@ -11,7 +11,7 @@ from torch import nn
 from ..values import Classifier, Preparation, Scores, Transform
 from .calls import Call
 from .heads import class_count, missing_classifier
-from .outputs import NoClassifier, Predict
+from .outputs import INSTEAD, NoClassifier, Predict
 from .wrappers import unwrapped
 
 ONE_LOGIT: Final = "one logit: its probability is taken as a sigmoid"
@@ -69,9 +69,9 @@ def classifier_of(
     return headless(made, why) if why else made
 
 
-def headless(classifier: Classifier, why: str) -> Classifier:
+def headless(classifier: Classifier, why: str, instead: str = INSTEAD) -> Classifier:
     """The same model as a backbone: `output` stays, `predict` raises ModelError and says `why`."""
-    refusal = NoClassifier(classifier.name, why)
+    refusal = NoClassifier(classifier.name, why, instead)
     return replace(classifier, predict=refusal, class_names=(), scores="none")
 
 

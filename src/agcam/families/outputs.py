@@ -64,10 +64,13 @@ class NoClassifier:
 
     name: str
     why: str
+    instead: str = INSTEAD
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Raise."""
-        raise ModelError(f"{self.name} is a backbone without a classifier ({self.why}); {INSTEAD}.")
+        raise ModelError(
+            f"{self.name} is a backbone without a classifier ({self.why}); {self.instead}."
+        )
 
 
 @dataclass(frozen=True)
