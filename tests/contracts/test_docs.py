@@ -27,8 +27,8 @@ from places import ROOT
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "how-to").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-RUN = ["../index", "compare", "lightning", "many-pictures", "masks", "notebook", "targets", "timm"]
-RUN += ["training", "transform"]  # the others need a network or another library
+RUN = ["../index", "compare", "lightning", "many-pictures", "masks", "notebook", "sharper"]
+RUN += ["targets", "timm", "training", "transform"]  # the others need a network or another library
 
 
 class Links(HTMLParser):

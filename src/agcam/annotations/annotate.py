@@ -153,7 +153,7 @@ def _run(job: Job, stored: Stored, left: Sequence[int], engine: Engine, progress
         for shard, found in finished:
             if found.refused is not None and not explained:
                 raise found.refused  # it is the model, not these pictures
-            explained = explained or found.refused is None
+            explained = explained or found.explained
             for path, record in zip(job.paths(shard), found.records, strict=True):
                 stored.write(path, record)
             done += len(found.records)

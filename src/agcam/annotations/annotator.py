@@ -20,10 +20,18 @@ from .request import Job, Request, load_job
 
 @dataclass(frozen=True)
 class Found:
-    """The records of a shard; `refused` is why the model explained none of its pictures."""
+    """The records of a shard; `refused` is why the model explained none of its pictures.
+
+    It is None as well where none of them could be opened.
+    """
 
     records: tuple[Record, ...]
     refused: ModelError | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Whether the model explained a picture."""
+        return any(not record.error for record in self.records)
 
 
 def start_annotator(request: Request, key: str) -> Annotator:

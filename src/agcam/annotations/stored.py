@@ -43,7 +43,7 @@ class Stored:
     manifest: Mapping[str, Any]
     pictures: Mapping[Path, File]
     classes: Sequence[str]
-    _done: set[Path] = field(default_factory=set)
+    _done: dict[Path, bool] = field(default_factory=dict)  # and whether they were skipped
 
     @cached_property
     def _numbers(self) -> Mapping[str, int]:
@@ -113,20 +113,21 @@ class Stored:
     def are_done(self, paths: Iterable[Path]) -> bool:
         """Whether all these pictures were annotated before and are unchanged."""
         some = set(paths)
-        done = {path for path in some if self._is_done(path)}
+        done = {path: bool(found.error) for path in some if (found := self._of_now(path))}
         self._done |= done
-        return done == some
+        return len(done) == len(some)
 
-    def _is_done(self, path: Path) -> bool:
+    def _of_now(self, path: Path) -> Record | None:
+        """The record of a picture as it is, None if there is none."""
         record, labels = self._read(path), self.pictures[path].labels
         if record is None or not (record.error or labels in {None, record.labels}):
-            return False
-        return record.picture_sha256 == hash_of(path) != ""
+            return None
+        return record if record.picture_sha256 == hash_of(path) != "" else None
 
     @property
     def known(self) -> int:
-        """How many pictures were annotated before."""
-        return len(self._done)
+        """How many pictures were annotated before; those that were skipped are none."""
+        return len(self._done) - sum(self._done.values())
 
     def write(self, path: Path, record: Record) -> None:
         """Keep the record of a picture, if it was not annotated before."""
