@@ -31,11 +31,18 @@ def _shown(character: str) -> str:
 
 
 def cell(text: object) -> str:
-    """Printable text for a cell of a CSV file; `'` in front of what a spreadsheet would compute."""
-    plain = str(text)
-    return ("'" if plain.startswith(FORMULA) else "") + printable(plain)
+    """Printable text for a cell of a CSV file; `'` in front of what a spreadsheet would compute.
+
+    Also in front of such text that has one of its own, so that `uncell` gives it back.
+    """
+    shown = printable(text)
+    return f"'{shown}" if _is_formula(shown) else shown
 
 
 def uncell(text: str) -> str:
     """The text of a cell without the `'` of `cell`."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+    return text[1:] if text.startswith("'") and _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip("'").startswith(FORMULA)

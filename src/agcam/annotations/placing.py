@@ -33,7 +33,7 @@ def place(source: Path, target: Path, link: bool) -> None:
     if link:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link(source, target)
+            os.link(source.resolve(), target)  # not a link to a relative link, which leads nowhere
         except OSError:  # another disk, or one without links
             pass
         else:
