@@ -7,6 +7,7 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from small_runs import lay_out
 
 import agcam
 from agcam.comparison import Cost, compare
@@ -201,3 +202,19 @@ def test_the_meter_sees_memory_and_forgets_it():
 def test_costs_add_up():
     assert Cost(1, 5) + Cost(2, 3) == Cost(3, 5)
     assert Cost(1, None) + Cost(2, 3) == Cost(3, None)
+
+
+@pytest.mark.parametrize("methods", [[], (), "", ",", " "])
+def test_no_method_is_refused_where_methods_are_named(tiny, pixels, tmp_path, methods):
+    """Not an empty table, nor one of the random baselines, which come by themselves."""
+    folder = lay_out(tmp_path, pictures=2)
+    for judged in (
+        lambda: compare(tiny, pixels[:1], methods=methods),
+        lambda: agcam.evaluate(
+            "csv", folder / "boxes.csv", model=tiny, methods=methods, store=tmp_path / "s.sqlite"
+        ),
+    ):
+        with pytest.raises(agcam.MethodError, match=r"^name at least one method"):
+            judged()
+    with pytest.raises(agcam.MethodError, match=r"^name at least one method"):
+        agcam.explain(tiny, pixels[:1], method=[])

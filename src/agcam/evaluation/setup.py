@@ -182,7 +182,8 @@ def load_setup(
         AgcamError: One that names the fix.
     """
     metrics = choose(configuration.metrics) if configuration.metrics else ()
-    methods = choose_methods([*configuration.methods, *RANDOM_BASELINES], configuration.options)
+    named = [method.name for method in choose_methods(configuration.methods)]
+    methods = choose_methods([*named, *RANDOM_BASELINES], configuration.options)
     samples = dataset or DATASETS[configuration.dataset].read(configuration.root)
     if metrics and not samples.classes:
         raise RunError(f"the data set {samples.name} has no classes, which metrics are of")

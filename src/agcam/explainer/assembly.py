@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -69,10 +70,10 @@ def _assembled(
     kind = kind_of(classifier, classes)
     of_scores = ONE_OUTPUT if kind == "sigmoid" and classifier.scores == "softmax" else ()
     grid_map = _at_patches(maps)
-    of_maps = (
-        *_completeness(method, maps),
-        *_flat(method, classifier, replace(maps, grid_map=grid_map)),
-    )
+    flat = _flat(method, classifier, replace(maps, grid_map=grid_map))
+    of_pictures = prepared.own_notes or ((),) * len(flat)
+    of_maps = (*_completeness(method, maps), *dict.fromkeys(chain.from_iterable(flat)))
+    own_notes = tuple((*some, *more) for some, more in zip(of_pictures, flat, strict=True))
     return Explanation(
         logits=logits,
         probabilities=probabilities_of(classifier, logits),
@@ -97,6 +98,7 @@ def _assembled(
         grid=maps.grid,
         versions=versions(),
         notes=(*classifier.notes, *prepared.notes, *of_scores, *of_maps),
+        own_notes=own_notes,
         frames=prepared.frames,
         pictures=tuple(contact_sheet(clip.pictures) for clip in prepared.clips)
         or prepared.pictures,
@@ -120,13 +122,14 @@ def _at_patches(maps: Maps) -> Tensor:
     return torch.from_numpy(np.stack(every))
 
 
-def _flat(method: Method, classifier: Classifier, found: Maps) -> tuple[str, ...]:
-    """A note for each target whose map is empty or meaningless, which colours would hide."""
+def _flat(method: Method, classifier: Classifier, found: Maps) -> list[tuple[str, ...]]:
+    """For each picture, a note for each map that is empty or meaningless: colours would hide it."""
     classes = found.columns.shape[1] - len(classifier.scalars)
-    notes = []
+    every = []
     for row, columns, maps in zip(
         found.columns, found.target.tolist(), found.grid_map, strict=True
     ):
+        notes = []
         answers = answers_of(classifier, row, columns)
         for answer, column, grid_map in zip(answers, columns, maps, strict=True):
             limit = None if column < classes else classifier.scalars[column - classes].limit
@@ -136,7 +139,8 @@ def _flat(method: Method, classifier: Classifier, found: Maps) -> tuple[str, ...
             elif limit is not None and answer.value > limit - AT_LIMIT:
                 why = "a map of what would change it is a map of rounding"
                 notes.append(f"{answer.name} is at its highest, {limit:g}: {why}")
-    return tuple(dict.fromkeys(notes))
+        every.append(tuple(dict.fromkeys(notes)))
+    return every
 
 
 def _completeness(method: Method, maps: Maps) -> tuple[str, ...]:

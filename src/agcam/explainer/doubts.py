@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from einops import rearrange
@@ -32,17 +33,22 @@ def with_doubts(made: Sequence[Explanation]) -> list[Explanation]:
     signed = by_name[SIGNED]
     sure = agreement(signed.grid_map, by_name[WITHOUT_SIGN].grid_map)
     notes = [
-        f"the {SIGNED} and {WITHOUT_SIGN} maps of {answer.name} in {source} {AGREE_LITTLE} "
-        f"(correlation {value:.2f}): one of them may show the wrong half of the picture; "
-        "look at agcam_evidence"
+        tuple(
+            f"the {SIGNED} and {WITHOUT_SIGN} maps of {answer.name} in {source} {AGREE_LITTLE} "
+            f"(correlation {value:.2f}): one of them may show the wrong half of the picture; "
+            "look at agcam_evidence"
+            for answer, value in zip(answers, row, strict=True)
+            if value < UNSURE
+        )
         for source, answers, row in zip(signed.sources, signed.answers, sure.tolist(), strict=True)
-        for answer, value in zip(answers, row, strict=True)
-        if value < UNSURE
     ]
-    return [
-        replace(one, notes=(*one.notes, *notes)) if one in (made[0], signed) else one
-        for one in made
-    ]
+    return [_noted(one, notes) if one in (made[0], signed) else one for one in made]
+
+
+def _noted(made: Explanation, notes: Sequence[tuple[str, ...]]) -> Explanation:
+    """The same with further notes of each picture."""
+    own = tuple((*some, *more) for some, more in zip(made.own_notes, notes, strict=True))
+    return replace(made, notes=(*made.notes, *chain.from_iterable(notes)), own_notes=own)
 
 
 def agreement(

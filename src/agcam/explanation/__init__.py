@@ -68,7 +68,7 @@ class Explanation(Predictions, MovingMaps):
         tracer: What `explain(tracer=)` takes to come the same way, None if it chooses nothing.
         grid: The patches of the input.
         versions: Of all libraries that have a part in a map.
-        notes: What a reader must know of the model, the preparation or the maps.
+        notes: What a reader must know of the model, the preparation or the maps of all pictures.
         frames: How the pixels of each original picture map to the model's input.
         pictures: The original pictures.
         sources: Their paths, or "picture-1" and so on.
@@ -85,6 +85,7 @@ class Explanation(Predictions, MovingMaps):
         clips: The frames that the model saw of each clip, none of still pictures; `pictures` are
             then contact sheets of them, and `frames` are of one frame.
         sounds: What the axes of each sound's spectrogram are; `pictures` show those.
+        own_notes: Those of `notes` that are of one picture, for each; `notes_of` has them.
     """
 
     logits: Float[Tensor, "batch class"]
@@ -117,6 +118,7 @@ class Explanation(Predictions, MovingMaps):
     block_maps: Float[Tensor, "batch target block head *time rows columns"] | None = None
     clips: tuple[Clip, ...] = ()
     sounds: tuple[Sound, ...] = ()
+    own_notes: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -145,6 +147,12 @@ class Explanation(Predictions, MovingMaps):
             method, found, f"it has {', '.join(found)}."
         )
         raise UnknownNameError(f"this explanation has no maps by {method!r}: {hint}")
+
+    def notes_of(self, picture: int) -> tuple[str, ...]:
+        """The notes of one picture: all but those that only others have."""
+        own = set(self.own_notes[picture]) if self.own_notes else set()
+        of_others = {note for some in self.own_notes for note in some} - own
+        return tuple(note for note in self.notes if note not in of_others)
 
     def shrunk(self, side: int) -> Explanation:
         """The same maps on smaller pictures, for drawing: no side is above `side` pixels."""

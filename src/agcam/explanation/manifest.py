@@ -43,7 +43,7 @@ def describe(explanation: Explanation, picture: int) -> dict[str, Any]:
         "grid": list(explanation.grid.shape),
         **_clip(explanation, picture),
         "versions": dict(explanation.versions),
-        "notes": list(explanation.notes),
+        "notes": list(explanation.notes_of(picture)),
         "prediction": predicted,
         "top": [_entry(answer) for answer in explanation.top(picture)],
         "targets": [

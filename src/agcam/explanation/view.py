@@ -49,7 +49,7 @@ def card_of(
         parts=tuple(one for each in every for one in _parts(each, picture, places)),
         note=MEANING[explanation.scores],
         frames=len(explanation.clips[picture]) if explanation.clips else None,
-        notes=explanation.notes,
+        notes=explanation.notes_of(picture),
         facts=(
             ("Model", explanation.model),
             ("Method", ", ".join(one.method for one in every)),

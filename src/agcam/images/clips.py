@@ -77,6 +77,7 @@ def prepare_clips(classifier: Classifier, given: Any, first: int = 1) -> Prepare
         sources=tuple(_source(item, number) for number, item in enumerate(items, first)),
         preparation=preparation,
         notes=(*preparation_notes(preparation), *(note for clip in clips for note in _notes(clip))),
+        own_notes=tuple(_notes(clip) for clip in clips),
         clips=tuple(clips),
         medium=medium,
     )

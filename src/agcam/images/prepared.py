@@ -46,7 +46,8 @@ class Prepared:
     and `sources` (what messages call them) have one entry for each. `preparation` is None where
     the pixels were given prepared. Of clips, pixels are (batch, frame, channel, height, width), the
     `frames` and `pictures` those of a single frame, and `clips` have them all. Of sounds they are
-    spectrograms (batch, time, frequency), and `pictures` show those.
+    spectrograms (batch, time, frequency), and `pictures` show those. `notes` are of all pictures,
+    `own_notes` those of them that are of one, for each.
     """
 
     pixels: Tensor
@@ -55,6 +56,7 @@ class Prepared:
     sources: tuple[str, ...]
     preparation: Preparation | Transform | SoundPreparation | None = None
     notes: tuple[str, ...] = ()
+    own_notes: tuple[tuple[str, ...], ...] = ()
     clips: tuple[Clip, ...] = ()
     sounds: tuple[Sound, ...] = ()
     medium: Medium = PICTURE
@@ -105,6 +107,7 @@ def prepare_pictures(classifier: Classifier, pictures: Any, first: int = 1) -> P
         sources=tuple(one.sources[0] for one in every),
         preparation=preparation,
         notes=tuple(dict.fromkeys(note for one in every for note in one.notes)),
+        own_notes=tuple(one.notes for one in every),
     )
 
 

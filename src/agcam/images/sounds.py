@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,7 +59,7 @@ def prepare_sounds(classifier: Classifier, given: Any, first: int = 1) -> Prepar
 
     """
     preparation = classifier.sound
-    pixels, notes = None if pair_of(given) else prepared_tensor(given), list[str]()
+    pixels, notes = None if pair_of(given) else prepared_tensor(given), list[tuple[str, ...]]()
     if pixels is not None:
         sounds = _checked(pixels)
         return _prepared(pixels.detach(), sounds, [f"sound-{n}" for n in _numbers(first, pixels)])
@@ -72,7 +74,7 @@ def prepare_sounds(classifier: Classifier, given: Any, first: int = 1) -> Prepar
         spectrograms.append(_spectrogram(preparation, samples))
         columns = len(spectrograms[-1])
         sounds.append(Sound(columns, preparation.step, preparation.frequencies, seconds))
-        notes += [*more, *_length_note(seconds, preparation)]
+        notes.append((*more, *_length_note(seconds, preparation)))
     names = [
         source_of(item, number) if isinstance(item, str | os.PathLike) else f"sound-{number}"
         for number, item in enumerate(items, first)
@@ -109,7 +111,7 @@ def _prepared(
     sounds: list[Sound],
     names: list[str],
     preparation: SoundPreparation | None = None,
-    notes: list[str] | None = None,
+    own_notes: Sequence[tuple[str, ...]] = (),
 ) -> Prepared:
     pictures = tuple(_picture(one) for one in pixels)
     guess = preparation is not None and preparation.guess
@@ -120,7 +122,8 @@ def _prepared(
         pictures=pictures,
         sources=tuple(names),
         preparation=preparation,
-        notes=tuple(dict.fromkeys([*guesses, *(notes or ())])),
+        notes=tuple(dict.fromkeys((*guesses, *chain.from_iterable(own_notes)))),
+        own_notes=tuple(own_notes),
         sounds=tuple(sounds),
         medium=SOUND,
     )

@@ -94,9 +94,12 @@ def choose(
 
     Raises:
         UnknownNameError: For a method or an option that does not exist.
-        MethodError: For a value out of range, and for options of a method that was not chosen.
+        MethodError: For no name at all, for a value out of range, and for options of a method that
+            was not chosen.
     """
     wanted, given = list(names), options or {}
+    if not wanted:
+        raise MethodError('name at least one method, such as "agcam", or "all".')
     chosen = dict.fromkeys(METHODS if "all" in wanted else wanted)
     for name in given:
         if METHODS[name].name not in chosen:
@@ -134,7 +137,4 @@ def named(
         )
     if isinstance(method, str):
         return (METHODS[method].with_options({} if options is None else options),)
-    rows = choose(method, options)
-    if not rows:
-        raise MethodError("name at least one method.")
-    return rows
+    return choose(method, options)
