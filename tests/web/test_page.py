@@ -142,6 +142,8 @@ def test_a_bad_picture_does_not_lose_the_one_before_that_is_under_way(visit):
     shown(page)
     assert page.inner_text("#viewer h2") == "good.png"
     assert "not a picture" in problem(page)
+    assert problem(page).startswith("bad.png: ")
+    assert problem(page).endswith("Below is still the picture before it, good.png.")
 
 
 def test_maps_that_come_late_are_not_shown_over_newer_ones(visit):
@@ -302,11 +304,19 @@ def test_downloads(visit):
 )
 def test_bad_pictures_are_refused_in_a_sentence_and_lose_nothing(visit, data, words):
     page = visit()
+    give(page, data, "<b>bad</b>.png")
+    assert problem(page).startswith("<b>bad</b>.png: ")  # and nothing is shown below
+    assert "Below" not in problem(page)
     give(page, png(0))
+    page.wait_for_selector(PROBLEM, state="detached")
     before = shown(page)
-    give(page, data)
+    give(page, data, "<b>bad</b>.png")
     assert words in problem(page)
+    assert problem(page).startswith("<b>bad</b>.png: ")
+    assert problem(page).endswith("Below is still the picture before it, cat.png.")
     assert shown(page) == before
+    press(page, 1)  # what is below can be worked with; it is not the answer
+    assert problem(page).endswith("cat.png.")
     give(page, png(1))
     page.wait_for_selector(PROBLEM, state="detached")
 
@@ -314,10 +324,10 @@ def test_bad_pictures_are_refused_in_a_sentence_and_lose_nothing(visit, data, wo
 def test_a_file_that_is_no_picture_and_an_address_are_refused(visit):
     page = visit()
     give(page, b"text", "a.txt", "text/plain")
-    assert problem(page) == "This is not a picture file."
+    assert problem(page) == "a.txt: This is not a picture file."
     drop(page, "drop", "dataTransfer", None)
     page.wait_for_function(
-        "() => document.querySelector('#problem').innerText.includes('not addresses')"
+        "() => document.querySelector('#problem').innerText.startsWith('What you dropped: Only')"
     )
 
 

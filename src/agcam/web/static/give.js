@@ -5,9 +5,9 @@ const NO_ADDRESS = "Only picture files are taken, not addresses: save the pictur
 
 const at = (id) => document.getElementById(id);
 
-/** Call give(file) with each picture, and refuse(text) for what is none. */
+/** Call give(file) with each picture, and refuse(text, name) for what is none. */
 export function listenForPictures(give, refuse) {
-  const accept = (file) => (file.type && !file.type.startsWith("image/") ? refuse(NO_PICTURE) : give(file));
+  const accept = (file) => (file.type && !file.type.startsWith("image/") ? refuse(NO_PICTURE, file.name) : give(file));
   for (const [button, name] of [["choose", "file"], ["photograph", "camera"]]) {
     const input = at(name);
     const take = () => {
@@ -33,6 +33,6 @@ export function listenForPictures(give, refuse) {
   document.addEventListener("drop", ({ dataTransfer }) => {
     const [file] = dataTransfer?.files ?? [];
     if (file) accept(file);
-    else refuse(NO_ADDRESS);
+    else refuse(NO_ADDRESS, "What you dropped");
   });
 }

@@ -69,24 +69,24 @@ class Page {
   }
 
   giveExample(name) {
-    return this.give(async () => server.upload(await server.example(name), name), name);
+    return this.give(name, async () => server.upload(await server.example(name), name), name);
   }
 
-  /** Take a new picture; until it is shown, everything stays as it was. */
-  async give(upload, example = null) {
+  /** Take a new picture, called `name`; until it is shown, everything stays as it was. */
+  async give(name, upload, example = null) {
     const target = this.key === null ? this.selected.target : null; // a link's is for the first one
     const mine = ++this.given;
     at("status").textContent = "Sending the picture ...";
     try {
       const key = await upload();
-      if (mine === this.given) await this.show({ target }, { key, example });
+      if (mine === this.given) await this.show({ target }, { key, example, name });
     } catch (error) {
-      if (mine === this.given) report(error.message);
+      if (mine === this.given) this.refuse(error.message, name);
     }
   }
 
   /** Show what the server answers about the picture; an answer that was overtaken is dropped. */
-  async show(change, { key, example } = this) {
+  async show(change, { key, example, name } = this) {
     const lines = this.usesWords ? at("prompts").value.split("\n") : [];
     const prompts = lines.map((text) => text.trim()).filter(Boolean);
     const selected = { ...this.selected, ...change, model: this.model.name, prompts };
@@ -97,6 +97,7 @@ class Page {
     this.pending?.abort();
     this.pending = new AbortController();
     const { signal } = this.pending;
+    this.refused = null;
     report("", "The model looks at the picture ...");
     try {
       const card = await server.view(key, "card", selected, signal);
@@ -104,8 +105,23 @@ class Page {
       this.names[model] ??= await server.classNames(model);
       if (!signal.aborted) this.open(card, selected, key, example);
     } catch (error) {
-      if (!signal.aborted) report(error.message);
+      if (!signal.aborted) this.refuse(error.message, name);
     }
+  }
+
+  /** State what went wrong with the picture called `name` or with the one that is shown. */
+  refuse(message, name) {
+    this.refused = { message, name };
+    this.stateRefusal();
+  }
+
+  /** Name the refused picture, and the one that is still shown: it is not the answer. */
+  stateRefusal() {
+    if (!this.refused) return;
+    const { message, name } = this.refused;
+    const before = name ? `the picture before it, ${this.card?.title}` : "what was shown before";
+    report(html`${name ? html`<strong>${name}</strong>: ` : ""}${message}${
+      this.card ? html`<br>Below is still ${before}.` : ""}`);
   }
 
   /** Show a card in place of the one before; how maps are drawn stays. */
@@ -121,6 +137,7 @@ class Page {
     if (target !== null) selected.target = card.targets[target].index;
     const view = { ...this.drawing(), method: selected.method, target: target ?? 0 };
     Object.assign(this, { selected, key, example });
+    this.stateRefusal();
     const shown = { colormaps: this.settings.colormaps, view, cards: [this.card] };
     if (this.viewer) this.viewer.show(shown);
     else this.viewer = mount(at("viewer"), shown, this.hooks());
@@ -184,14 +201,16 @@ class Page {
   }
 }
 
-/** Show a problem as a sentence, or none and what happens meanwhile. */
+/** Show a problem, or none and what happens meanwhile. */
 function report(problem, status = "") {
   at("status").textContent = status;
-  at("problem").textContent = problem;
+  render(problem, at("problem"));
   at("problem").hidden = !problem;
 }
 
 const started = server.settings().then((settings) => new Page(settings));
 started.catch((error) => report(error.message));
-const upload = (file) => started.then((page) => page.give(() => server.upload(file)));
-listenForPictures(upload, report);
+const upload = (file) =>
+  started.then((page) => page.give(file.name || "the picture", () => server.upload(file)));
+const refuse = (text, name) => started.then((page) => page.refuse(text, name));
+listenForPictures(upload, refuse);
