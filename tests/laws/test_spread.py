@@ -114,7 +114,9 @@ def by_groups(scores, gradients):
     """The map where patches 0 to 2 attend to each other, and so do 3 to 5; a class token reads."""
     token = torch.eye(2, dtype=torch.float64)[[0, 0, 0, 0, 1, 1, 1]]
     call = AttentionCall(30 * token[None, None], token[None, None], token[None, None], None, 1.0)
-    rows = [torch.tensor(row, dtype=torch.float64)[None, None, None] for row in (scores, gradients)]
+    rows = [
+        torch.tensor(row, dtype=torch.float64).reshape(1, -1, 1, 7) for row in (scores, gradients)
+    ]
     return METHOD.function(ReadTrace([ReadBlock(*rows)], Grid(2, 3, 1), (call,)))[0]
 
 
@@ -128,6 +130,16 @@ def test_evidence_counts_as_far_as_its_neighbours_support_it():
     """Patches 0 and 3 are read, alike; 4 and 5 would speak for the class as well, were they."""
     relevance = by_groups([0, 0, -40, -40, 0, -40, -40], [0, 1, 0, 0, 1, 1, 1])
     assert relevance[3:].min() > 1.5 * relevance[:3].max()
+
+
+def test_where_attention_is_not_trusted_heads_that_read_something_else_support_too():
+    """The second head reads the class token alone, and has its gradients on patches 4 and 5."""
+    read, elsewhere = [0, 0, -40, -40, 0, -40, -40], [0, *[-40] * 6]
+    gradients = [[0, 1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 9, 9]]
+    relevance = by_groups([read, elsewhere], gradients)
+    assert relevance[3:].min() > 1.5 * relevance[:3].max()
+    trusted = by_groups([read, read], gradients[:1] * 2)
+    torch.testing.assert_close(trusted[3:], trusted[:3])
 
 
 def test_evidence_stands_for_itself_where_nothing_speaks_for_the_class():

@@ -158,21 +158,34 @@ def summed(found, detached, blocks, terms):
 
 
 def by_all_alike(found, detached):
-    """Evidence of the last third, each row's keys having the attention of its favourable ones."""
+    """Evidence of the last third, each row's keys having the attention of its favourable ones.
 
-    def each(number, scores, alpha):
+    And as if it were 1; and the trust in attention.
+    """
+    last = range(len(found))[-max(1, round(len(found) / 3)) :]
+
+    def total(terms):
+        each = (
+            summed(found, detached, [n], lambda s, a, n=n: terms(n, s.softmax(-1), hidden(s, a)))
+            for n in last
+        )
+        return sum(each)
+
+    def hidden(scores, alpha):
+        return torch.where(scores.softmax(-1) <= 1e-20, 0.0, alpha)
+
+    def by_head(number, attention, alpha):
         lie = found[number].shares.any(-1)[:, None, None]  # window 1 1 key
-        hidden = scores.softmax(-1) <= 1e-20
-        alpha = torch.where(hidden, 0.0, alpha)
         favourable = torch.where(lie, alpha.clamp(min=0), 0.0)
         part = favourable / favourable.sum(-1, keepdim=True)
-        kept = (scores.softmax(-1) * part).sum(-1, keepdim=True).nan_to_num(0)
-        return kept * alpha
+        return (attention * part).sum(-1, keepdim=True).nan_to_num(0) * alpha
 
-    return sum(
-        summed(found, detached, [number], lambda s, a, n=number: each(n, s, a))
-        for number in range(len(found))[-max(1, round(len(found) / 3)) :]
-    )
+    def everywhere(number, attention, alpha):
+        return alpha.abs() / (attention > 1e-20).sum(-1, keepdim=True)
+
+    read = total(lambda number, attention, alpha: attention * alpha.abs()).sum()
+    trust = (read / total(everywhere).sum()).clamp(max=1) ** 2
+    return total(by_head), total(lambda number, attention, alpha: alpha), trust
 
 
 def spread_by(matrix, relevance):
@@ -187,13 +200,18 @@ def over_attention(found, relevance):
 
 
 def reached(found, finest, detached, temperature):
-    depth = len(found)
-    own, alike = evidence(found, finest, detached), by_all_alike(found, detached)
-    support = over_attention(found, (alike - alike.mean()).clamp(min=0))
-    start = (own - own.mean()).clamp(min=0) * (support / support.mean()) ** 2
-    start = over_attention(found, start)
+    own = evidence(found, finest, detached)
+    by_head, alike, trust = by_all_alike(found, detached)
+    support = over_attention(found, (by_head - by_head.mean()).clamp(min=0))
+    likes = over_likeness(found, (alike - alike.mean()).clamp(min=0), temperature)
+    support, likes = support / support.mean(), likes / likes.mean()
+    start = (own - own.mean()).clamp(min=0) * support * (trust * support + (1 - trust) * likes)
+    return over_likeness(found, over_attention(found, start), temperature)
+
+
+def over_likeness(found, relevance, temperature):
     alike = 0
-    for one in found[-max(1, round(depth / 3)) :]:
+    for one in found[-max(1, round(len(found) / 3)) :]:
         lie = one.shares.any(-1)
         values = one.value.transpose(1, 2).flatten(2)[lie]  # key (head dim)
         values = F.normalize(values - values.mean(0), dim=-1)
@@ -202,7 +220,7 @@ def reached(found, finest, detached, temperature):
         own = one.shares[lie][None]
         keys = Seen(None, None, None, own, own)
         alike = alike + dense(keys, (cosine / temperature).softmax(-1)[None])
-    return spread_by(alike, start)
+    return spread_by(alike, relevance)
 
 
 def agcam_spread(found, finest, detached, temperature=0.2, background=0.9):

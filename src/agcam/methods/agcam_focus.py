@@ -13,7 +13,7 @@ from .agcam_spread import CITE, OPTION_TEMPERATURE, TEMPERATURE, above_mean, rea
 def agcam_focus(
     trace: ReadTrace, *, temperature: float = TEMPERATURE
 ) -> Float[Tensor, "batch_target patch"]:
-    """`L = ((V A (s^2 e+))+)^2`, `x+ = relu(x - mean x)`: what `agcam_spread` finds, steeper.
+    """`L = ((V A (q e+))+)^2`, `x+ = relu(x - mean x)`: what `agcam_spread` finds, steeper.
 
     Where `agcam_spread` keeps a little of the background and takes a root, to show all of an
     object, this takes off all of it and squares, to have its mass inside the object and on the

@@ -32,7 +32,7 @@ Rows = Callable[[], Iterator[tuple[slice, Tensor]]]
 def agcam_spread(
     trace: ReadTrace, *, temperature: float = TEMPERATURE, background: float = BACKGROUND
 ) -> Float[Tensor, "batch_target patch"]:
-    """`L = sqrt((V A (s^2 e+) - 0.9 mean)+)`, `s = A c+`, `x+` what is above the mean of x.
+    """`L = sqrt((V A (q e+) - 0.9 mean)+)`, `q = s (t s + (1 - t) r)`, `x+` what is above the mean.
 
     e: evidence, attention a after softmax times AGCAM's gradient alpha, with its sign, at the read
     row, summed over heads and the last sixth of the blocks; e+ is what speaks for the class more
@@ -42,8 +42,12 @@ def agcam_spread(
     patches, one number for each head: the attention that what speaks for the class gets there, on
     average. Heads that attend to something else count little, and patches that take most of the
     attention and hold nothing, as registers do, hide nothing.
-    s: support, the mean of c+ over the patches that a patch attends to. Evidence counts as far as
-    it is supported.
+    s: support, `A c+`, the mean of c+ over the patches that a patch attends to. r: the same of
+    patches whose values are like its own, and of all heads alike, `V u+`, u being c with k = 1.
+    Both are in units of their mean. Evidence counts as far as it is supported.
+    t: how far attention is trusted, `min(1, sum of a |alpha| / sum of |alpha| / n)^2` over the last
+    third of the blocks, n being the number of keys: 1 where gradients are as large where attention
+    goes as elsewhere. Where they are smaller, attention does not choose between heads either.
     A, V: each patch gets the mean of the evidence of the patches that it is linked to, a patch that
     all are linked to counting less: weights `w_ij / sum_i w_ij`, divided by their sum over j. In A
     w is the attention from patch i to patch j, mean over heads and the sixth of the blocks behind
@@ -59,13 +63,18 @@ def agcam_spread(
 
 
 def reached(trace: ReadTrace, temperature: float) -> Float[Tensor, "batch_target patch"]:
-    """`V A (s^2 e+)`, as above; s in units of its mean, and 1 where no patch supports another."""
-    both = trace.of_targets(lambda blocks: _both(blocks, trace.grid))
-    evidence, alike = rearrange(both, "batch (target two) patch -> two batch target patch", two=2)
-    support = over_attention(above_mean(alike), trace)
-    mean = support.mean(-1, keepdim=True)
-    support = torch.where(mean > 0, support / mean, 1.0)
-    return spread(above_mean(evidence) * support.square(), trace, temperature)
+    """`V A (q e+)`, as above; s and r are 1 where no patch supports another."""
+    found = trace.of_targets(lambda blocks: _sums(blocks, trace.grid))
+    evidence, by_head, alike, read, mean_read = rearrange(
+        found, "batch (target five) patch -> five batch target patch", five=5
+    )
+    together = over_likeness(trace, temperature)
+    support = _of_mean(over_attention(above_mean(by_head), trace))
+    likes = _of_mean(together(above_mean(alike)))
+    read, mean_read = (part.sum(-1, keepdim=True) for part in (read, mean_read))
+    trust = torch.where(mean_read > 0, read / mean_read, 1.0).clamp(max=1).square()
+    counts = support * (trust * support + (1 - trust) * likes)
+    return _by_target(together(over_attention(above_mean(evidence) * counts, trace)))
 
 
 def spread(
@@ -73,39 +82,61 @@ def spread(
     trace: ReadTrace,
     temperature: float = TEMPERATURE,
 ) -> Float[Tensor, "batch_target patch"]:
-    """`V A relevance`, as above: spread over what belongs together.
+    """`V A relevance`, as above: spread over what belongs together."""
+    return _by_target(over_likeness(trace, temperature)(over_attention(relevance, trace)))
 
-    What belongs together does not depend on the class: links are made once for all targets.
+
+def over_likeness(trace: ReadTrace, temperature: float) -> Callable[[Tensor], Tensor]:
+    """`V`, as above, of relevance (batch, target, patch).
+
+    What is alike does not depend on the class: links are made once for all that is spread.
     """
     third = max(1, round(len(trace.calls) / 3))
     last, places = trace.calls[-third:], trace.places[-third:]
-    relevance = over_attention(relevance, trace)
     if places:
         pairs = zip(last, places, strict=True)
-        found = links.spread(relevance, [links.likeness(*pair, temperature) for pair in pairs])
-    else:
-        likeness = [partial(_likeness, call, trace.grid, temperature) for call in last]
-        found = _spread(relevance, partial(_mean, likeness))
-    return rearrange(found, "batch target patch -> (batch target) patch")
+        made = [links.likeness(*pair, temperature) for pair in pairs]
+        return lambda relevance: links.spread(relevance, made)
+    likeness = [partial(_likeness, call, trace.grid, temperature) for call in last]
+    rows = _kept(partial(_mean, likeness), trace.grid)
+    return lambda relevance: _spread(relevance, rows)
 
 
-def _both(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch_target two patch"]:
-    """`e` and `c`, of one pass back."""
+def _by_target(relevance: Tensor) -> Float[Tensor, "batch_target patch"]:
+    return rearrange(relevance, "batch target patch -> (batch target) patch")
+
+
+def _of_mean(relevance: Tensor) -> Tensor:
+    """In units of the mean over the patches; 1 where that is 0."""
+    mean = relevance.mean(-1, keepdim=True)
+    return torch.where(mean > 0, relevance / mean, 1.0)
+
+
+def _sums(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch_target five patch"]:
+    """`e`, `c`, `u`, and what t is made of, of one pass back."""
     sixth, third = (max(1, round(len(blocks) / part)) for part in (6, 3))
-    maps = [(signed([block], grid), _by_all_alike(block, grid)) for block in blocks[-third:]]
-    evidence = over_blocks([own for own, _ in maps[-sixth:]])
-    return torch.stack([evidence, over_blocks([alike for _, alike in maps])], dim=1)
+    maps = [_of_block(block, grid) for block in blocks[-third:]]
+    evidence = over_blocks([signed([block], grid) for block in blocks[-sixth:]])
+    return torch.stack([evidence, *over_blocks(maps).unbind(1)], dim=1)
 
 
-def _by_all_alike(block: ReadBlock, grid: Grid) -> Float[Tensor, "batch patch"]:
-    """`k alpha` of one block, summed over heads; keys that a mask hides take no part."""
+def _of_block(block: ReadBlock, grid: Grid) -> Float[Tensor, "batch four patch"]:
+    """`k alpha`, `alpha`, `a |alpha|` and `|alpha| / n`, summed over heads.
+
+    Keys that a mask hides take no part.
+    """
     attention = block.scores.softmax(-1)
-    gradients = block.gradients * (attention > MASKED)
+    hidden = attention <= MASKED
+    gradients = block.gradients * ~hidden
     favourable = gradients.relu() * _on_the_grid(block, grid)
     whole = favourable.sum(-1, keepdim=True)
     each = (attention * favourable).sum(-1, keepdim=True)
     each = torch.where(whole > 0, each / whole, 0.0)
-    rows = reduce(each * gradients, "batch head read token -> batch read token", "sum")
+    count = (~hidden).sum(-1, keepdim=True).clamp(min=1)
+    terms = (each * gradients, gradients, attention * gradients.abs(), gradients.abs() / count)
+    rows = reduce(
+        torch.stack(terms, 1), "batch term head read token -> batch term read token", "sum"
+    )
     return block.on_grid(block.mean_of_rows(rows), grid)
 
 
@@ -136,7 +167,7 @@ def over_attention(
         pairs = zip(trace.calls[behind_middle], trace.places[behind_middle], strict=True)
         return links.spread(relevance, [links.attention(*pair) for pair in pairs])
     attention = [partial(_attention, call, trace.grid) for call in trace.calls[behind_middle]]
-    return _spread(relevance, partial(_mean, attention))
+    return _spread(relevance, _kept(partial(_mean, attention), trace.grid))
 
 
 def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
@@ -146,9 +177,6 @@ def above_mean(relevance: Tensor, share: float = 1) -> Tensor:
 
 def _spread(relevance: Tensor, rows: Rows) -> Float[Tensor, "batch target patch"]:
     """Means over linked patches; a patch's weight is shared out among all that are linked to it."""
-    if len(chunks(relevance.shape[-1])) == 1:  # a single chunk may be kept
-        made = list(rows())
-        rows = partial(iter, made)
     linked = torch.zeros_like(relevance[:, 0])
     for _, part in rows():
         linked += reduce(part, "batch some patch -> batch patch", "sum")
@@ -160,6 +188,14 @@ def _spread(relevance: Tensor, rows: Rows) -> Float[Tensor, "batch target patch"
         found = relevance @ weights.mT
         result[..., some] = found / weights.sum(-1)[:, None].clamp(min=tiny)
     return result
+
+
+def _kept(rows: Rows, grid: Grid) -> Rows:
+    """Rows of a single chunk are made once; of more they are made each time."""
+    if len(chunks(grid.patches)) > 1:
+        return rows
+    made = list(rows())
+    return lambda: iter(made)
 
 
 def _mean(several: Sequence[Rows]) -> Iterator[tuple[slice, Tensor]]:

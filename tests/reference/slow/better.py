@@ -63,13 +63,23 @@ def carried_down(vit, picture, target, passed=5):
 def reached(vit, picture, target, temperature):
     """Evidence as far as it is supported, spread by attention, then by likeness of values."""
     evidence, attention, _ = parts(vit, picture, target)
-    support = spread(attention, above_mean(by_all_alike(vit, picture, target)))
-    relevance = above_mean(evidence) * (support / support.mean()) ** 2
+    by_head, alike, trust = by_all_alike(vit, picture, target)
+    support = spread(attention, above_mean(by_head))
+    likes = spread(likeness_of(vit, picture, target, temperature), above_mean(alike))
+    support, likes = support / support.mean(), likes / likes.mean()
+    relevance = above_mean(evidence) * support * (trust * support + (1 - trust) * likes)
     return together(vit, picture, target, relevance, temperature)
 
 
 def together(vit, picture, target, relevance, temperature):
-    _, attention, values = parts(vit, picture, target)
+    _, attention, _ = parts(vit, picture, target)
+    likeness = likeness_of(vit, picture, target, temperature)
+    return spread(likeness, spread(attention, relevance))
+
+
+def likeness_of(vit, picture, target, temperature):
+    """How alike the values of two patches are, heads side by side, in the last third."""
+    _, _, values = parts(vit, picture, target)
     likeness = 0.0
     for value in values:
         tokens = np.concatenate([head[1:] for head in value], axis=1)
@@ -80,20 +90,26 @@ def together(vit, picture, target, relevance, temperature):
                 cosine[i, j] = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
         np.fill_diagonal(cosine, -1)
         likeness = likeness + softmax(cosine / temperature)
-    return spread(likeness, spread(attention, relevance))
+    return likeness
 
 
 def by_all_alike(vit, picture, target):
-    """What patches would add, had all of a head the attention that its favourable ones get."""
+    """What patches would add, had all of a head the attention that its favourable ones get, or 1.
+
+    And the trust in attention: how large gradients are where it goes, beside those of all patches.
+    """
     attentions, depth = [softmax(s) for s in vit.run(picture)[0]], vit.depth
-    total = 0.0
+    by_head = alike = read = everywhere = 0.0
     for block in range(depth - max(1, round(depth / 3)), depth):
         alphas = alpha_of(vit, picture, target, block)
         for row, alpha in zip(attentions[block][:, 0], alphas, strict=True):
             favourable = [j for j in range(1, len(row)) if alpha[j] > 0]
             if favourable:
-                total = total + np.average(row[favourable], weights=alpha[favourable]) * alpha
-    return total[1:]
+                by_head = by_head + np.average(row[favourable], weights=alpha[favourable]) * alpha
+            alike = alike + alpha
+            read += sum(row[j] * abs(alpha[j]) for j in range(1, len(row)))
+            everywhere += sum(abs(alpha[j]) for j in range(1, len(row))) / len(row)
+    return by_head[1:], alike[1:], min(1, read / everywhere) ** 2
 
 
 def parts(vit, picture, target, step=1e-5):
