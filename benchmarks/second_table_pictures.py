@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 from planted import SIDE, Pictures, squashed, trials
+from second_table_tuning import confusable
 
 LEAST_AREA = 0.02  # of a class's mask, as a share of a coco picture
 ROUND = {  # pictures of each set in a round; mosaics are explained for four classes each
@@ -145,6 +146,10 @@ def one_per_class(given, model):
 
 def whole(given, model):
     """Photographs of one object, of a set that the head mostly predicts correctly."""
+    if model.name == "dinov2" and given.part == "tune":
+        found = confusable(given, model, [path for path, _ in fifth_of_each(given, model)])
+        yield from (Item(*one) for one in shuffled(found, lambda one: one[0]))
+        return
     some = {"demo": one_per_class, "dinov2": fifth_of_each}[model.name](given, model)
     for path, target in some:
         yield Item(f"{path.parent.name}/{path.name}", squashed(path), [target], [None])

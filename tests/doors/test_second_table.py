@@ -1,8 +1,14 @@
 """The page of the second table states what its rows hold: who is first, by how much, how surely."""
 
+import importlib
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
 
 from places import ROOT
 
@@ -66,3 +72,39 @@ def test_plants_count_apart_where_the_classifier_uses_them(tmp_path):
     page = page_of([*rows(), *planted()], tmp_path / "rows.jsonl")
     assert "| demo | planted evidence | 20 | 0.40 |" in page
     assert "| demo | planted evidence that is used | 10 | 0.80 |" in page
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Five of Caltech-101, and a folder to be confused with it that has its fifth one, too."""
+    drawn = iter(range(100))
+    for folder, name, count in (("caltech101", "cup", 5), ("audit", "cup", 6), ("audit", "owl", 5)):
+        own = tmp_path / folder / name
+        own.mkdir(parents=True)
+        for number in range(count):
+            shade = Image.new("RGB", (16, 16), (10 * next(drawn), 0, 0))
+            shade.save(own / f"{number}.jpg")
+    reported = (tmp_path / "caltech101/cup/4.jpg").read_bytes()
+    (tmp_path / "audit/cup/2.jpg").write_bytes(reported)
+    np.save(tmp_path / "planted-dinov2.npy", np.zeros((11, 4)))
+    return tmp_path
+
+
+def test_no_choice_is_made_on_a_reported_picture(photographs, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    pictures = importlib.import_module("second_table_pictures")
+    model = SimpleNamespace(name="dinov2", classes={"cup": 0, "owl": 1}, classifier=None)
+
+    def of(part):
+        given = SimpleNamespace(data=photographs, rows=photographs / "rows.jsonl", part=part)
+        return {item.name: item.targets for item in pictures.whole(given, model)}
+
+    assert of("report") == {"cup/4.jpg": [0]}
+    half = {
+        "cup/0.jpg": [0],
+        "cup/4.jpg": [0],
+        "owl/0.jpg": [1],
+        "owl/2.jpg": [1],
+        "owl/4.jpg": [1],
+    }
+    assert of("tune") == half  # of the other half the head is made; cup/2.jpg is reported
