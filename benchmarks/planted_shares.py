@@ -45,8 +45,9 @@ def _lines(key, rows, known):
     for name in ("own", "others") if heads else ():
         some = [np.mean([row[f"{name} {when}"] for row in heads]) for when in ("with", "without")]
         yield f"{name} predicted as the class: {some[0]:.2f} with the plant, {some[1]:.2f} without"
-    yield "\n| method | share | over pictures | over trials | least trial | least subtracted |"
-    yield "|---|---|---|---|---|---|"
+    titles = ("method", "pictures", "share", "over pictures", "over trials", "least trial")
+    yield f"\n| {' | '.join(titles)} | least value taken off |"
+    yield "|---|---|---|---|---|---|---|"
     by_method = defaultdict(list)
     for row in kept:
         by_method[row["method"]].append(row)
@@ -64,7 +65,7 @@ def _line(name, rows):
     least = min(sums[:, 0] / sums[:, 1])
     cells = (f"{_mean(rows, 'share'):.3f}", _interval(ones), _interval(sums), f"{least:.2f}")
     subtracted = f"{_mean(rows, 'least'):.3f}" if "least" in rows[0] else "-"
-    return f"| {name} | {' | '.join(cells)} | {subtracted} |"
+    return f"| {name} | {len(rows)} | {' | '.join(cells)} | {subtracted} |"
 
 
 def _mean(rows, key):
