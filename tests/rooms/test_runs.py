@@ -25,6 +25,7 @@ from agcam.engines import Resources
 from agcam.evaluation import Configuration, Evaluation, evaluate, load_setup, plan, run_plan
 from agcam.evaluation.evaluator import start_evaluator
 from agcam.evaluation.pictures import shown_pictures
+from agcam.evaluation.run import resources_for
 from agcam.evaluation.stamps import _on_disk, changed, stamp
 from agcam.metrics import METRICS
 from agcam.records import Store
@@ -200,6 +201,17 @@ def test_numpys_numbers_are_the_same_configuration(tmp_path):
 def test_what_is_no_number_is_no_configuration(tmp_path, name, value):
     with pytest.raises((RunError, PictureError), match=f"{name} is .*, not {value!r}"):
         configuration(tmp_path, **{name: value})
+
+
+def test_workers_and_threads_are_whole_numbers(short):
+    for given in ((-1, 1), ("2", 1), (True, 1), (1.5, 1), (0, -1), (0, "1"), (0, None)):
+        with pytest.raises(
+            RunError, match=r"(workers|threads) is a whole number, 0 for the usual, not "
+        ):
+            resources_for(short.setup, *given, "")
+    cores = os.cpu_count() or 1
+    for workers, threads, expected in ((0, 0, 1), (0, 1, cores), (np.int64(3), 0, 3)):
+        assert resources_for(short.setup, workers, threads, "") == Resources(expected, threads)
 
 
 def test_a_configuration_is_rebuilt_from_its_names(tmp_path):

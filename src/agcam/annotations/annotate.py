@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,8 @@ def annotate(
     with stored.opened():
         done = [shard for shard in range(job.shards) if stored.are_done(job.paths(shard))]
         left = sorted(set(range(job.shards)) - set(done))
-        resources = resources_for(job, min(workers, len(left)), threads, address)
+        resources = resources_for(job, workers, threads, address)
+        resources = replace(resources, workers=min(resources.workers, max(1, len(left))))
         _run(job, stored, left, ENGINES[engine](resources), progress or (lambda done, total: None))
         stored.export(row, some.classes, some.labels is None, link)
         return _counted(stored, job)

@@ -18,7 +18,7 @@ from ..families import class_names, load
 from ..metrics import choose
 from ..records import Run, ShardRows, Store
 from ..registry import names_of
-from ..values import Changes, Classifier, DataSet
+from ..values import Changes, Classifier, DataSet, whole
 from .configuration import AS_THE_MODEL_HAS_IT, Configuration, torch_threads
 from .evaluator import Evaluator, start_evaluator
 from .outcome import Evaluation
@@ -154,12 +154,20 @@ class Placed(Protocol):
         """Whether another process can make all of it."""
 
 
-def resources_for(setup: Placed, workers: int, threads: int, address: str) -> Resources:
-    """The workers; one where there is a GPU, which several would only share."""
-    device = setup.classifier.device
-    several = device == "cpu" and setup.portable
-    usual = max(1, (os.cpu_count() or 1) // threads) if several else 1
-    return Resources(workers or usual, threads, gpus=float(device == "cuda"), address=address)
+def resources_for(setup: Placed, workers: object, threads: object, address: str) -> Resources:
+    """The workers; one where there is a GPU, which several would only share.
+
+    No workers are as many as there are cores, no threads as many as torch takes. Raises RunError.
+    """
+    given = {"workers": whole(workers), "threads": whole(threads)}
+    for (name, count), value in zip(given.items(), (workers, threads), strict=True):
+        if count is None or count < 0:
+            raise RunError(f"{name} is a whole number, 0 for the usual, not {value!r}")
+    device, cores = setup.classifier.device, os.cpu_count() or 1
+    several, each = device == "cpu" and setup.portable, given["threads"] or 0
+    usual = max(1, cores // (each or cores)) if several else 1
+    gpus = float(device == "cuda")
+    return Resources(given["workers"] or usual, each, gpus=gpus, address=address)
 
 
 def _remove_changed(made: Plan, path: str | Path) -> int:
