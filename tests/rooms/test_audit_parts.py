@@ -1,6 +1,8 @@
 """Parts of an audit on values made by hand: interventions, mistakes, verdicts, exports."""
 
+import errno
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from agcam import SaveError
 from agcam.auditing import mistakes
 from agcam.auditing.editing import (
     elsewhere,
@@ -30,6 +33,7 @@ from agcam.auditing.interventions import passes, prove
 from agcam.auditing.mark import Mark, spread
 from agcam.auditing.mistakes import label_suspects, outliers, pairs
 from agcam.auditing.result import Audit
+from agcam.auditing.shards import _room
 from agcam.auditing.summary import intervention_text, summary
 from agcam.auditing.suspicion import _weighed
 from agcam.auditing.trial import Trial
@@ -525,3 +529,19 @@ def test_coco_has_a_box_where_each_reason_lies(found):
     assert len(made["annotations"]) == len(made["images"]) == 8
     assert made["annotations"][0]["bbox"] == [0, SIDE - 4, 4, 4]
     assert made["categories"][0]["name"] == "ketch: reason 1"
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="files of holes are not filled here")
+def test_a_columns_file_has_its_room_before_it_is_written_to(tmp_path, monkeypatch):
+    """On a disk that becomes full, writing to the map of a file of holes would kill the process."""
+    made = _room(tmp_path / "column.npy", np.zeros((1, 300), np.float32), 2000)
+    status = (tmp_path / "column.npy").stat()
+    assert made.shape == (2000, 300)
+    assert status.st_blocks * 512 >= status.st_size > made.nbytes
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(SaveError, match=r"column\.npy could not be written: the disk is full"):
+        _room(tmp_path / "column.npy", np.zeros((1, 300), np.float32), 2000)

@@ -335,6 +335,25 @@ def test_a_folder_that_is_no_model(tmp_path):
         agcam.load(tmp_path)
 
 
+def test_an_adapter_of_peft_is_named_and_its_lines_help(tmp_path):
+    """As its folder, by its library's name, as the file in it; and folded in it is read."""
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(
+        target_modules=["qkv"], modules_to_save=["head"], r=2, init_lora_weights=False
+    )
+    model = peft.get_peft_model(bare.__wrapped__(5), config).eval()
+    folder = tmp_path / "my adapter"
+    model.save_pretrained(folder)
+    for place in (folder, f"hf:{folder}", str(folder / "adapter_model.safetensors")):
+        with pytest.raises(LoadError, match="is an adapter of PEFT: load the model") as caught:
+            agcam.load(place)
+        assert f"peft.PeftModel.from_pretrained(model, {str(folder)!r})" in str(caught.value)
+    onto = peft.PeftModel.from_pretrained(bare.__wrapped__(5), folder).eval()
+    torch.save(onto.merge_and_unload().state_dict(), tmp_path / "folded.pth")
+    folded = agcam.load(tmp_path / "folded.pth", arch="timm:test_vit")
+    torch.testing.assert_close(folded.predict(pixels()), model(pixels()), atol=1e-5, rtol=1e-4)
+
+
 @pytest.fixture
 def code_folder(tmp_path, monkeypatch):
     """A model whose code comes with it, and the file that exists once that code has run.

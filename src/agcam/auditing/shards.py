@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import RunError
 from ..evaluation.stamps import hash_of
-from ..maps import write_atomically
+from ..maps import saving, write_atomically
 from ..records import Failure
 from .scan import Scanned
 from .values import Patches, Pictures
@@ -88,6 +89,7 @@ class Shards:
 
         Raises:
             RunError: No picture was scanned.
+            SaveError: There is no room for the columns.
         """
         target = self.folder / "columns"
         failures = self._failures(target)
@@ -117,7 +119,8 @@ class Shards:
         if first is None:
             why = f", for example {failures[0].name}: {failures[0].message}" if failures else ""
             raise RunError(f"no picture could be scanned{why}")
-        target.mkdir(parents=True, exist_ok=True)
+        with saving(target):
+            target.mkdir(parents=True, exist_ok=True)
         made = {
             name: _room(
                 target / f"{name}.npy", column, pictures if name in OF_PICTURES else patches
@@ -154,7 +157,17 @@ class Shards:
 
 
 def _room(path: Path, column: NDArray[Any], rows: int) -> Any:
-    return open_memmap(path, mode="w+", dtype=column.dtype, shape=(rows, *column.shape[1:]))
+    """A column's file, mapped. SaveError where the disk has no room for all of it.
+
+    A file of holes has none yet: writing to its map on a full disk would kill the process.
+    """
+    with saving(path):
+        shape = (rows, *column.shape[1:])
+        made = open_memmap(path, mode="w+", dtype=column.dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return made
 
 
 def _as_bytes(value: Any) -> NDArray[np.uint8]:

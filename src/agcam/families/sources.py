@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 from torch import nn
 
@@ -13,6 +14,8 @@ from . import hf_vit
 from .checkpoints import load_checkpoint
 from .modules import as_guess, wrap
 from .table import FAMILIES, FORMS
+
+ADAPTER: Final = "adapter_config.json"
 
 
 def classifier_from(model: object, arch: str | None, trust_remote_code: bool) -> Classifier:
@@ -55,6 +58,7 @@ def _from_file(path: Path, arch: str) -> Classifier:
 
 def _from_path(path: Path, trust_remote_code: bool) -> Classifier:
     """A folder as Hugging Face or timm writes it states what it is; a file does not."""
+    _refuse_adapter(path)
     if not path.is_dir():
         if path.exists() and (path.parent / "config.json").is_file():
             raise LoadError(
@@ -66,11 +70,6 @@ def _from_path(path: Path, trust_remote_code: bool) -> Classifier:
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if (path / "adapter_config.json").exists():
-            raise LoadError(
-                f"{path} is an adapter of PEFT: load the model that it is for, put it on, "
-                "peft.PeftModel.from_pretrained(MODEL, FOLDER), and give agcam the module."
-            ) from None
         raise LoadError(
             f"{path} is a folder without a config.json; give a folder written by save_pretrained, "
             "or a file of weights in it with --arch timm:NAME."
@@ -82,8 +81,31 @@ def _from_path(path: Path, trust_remote_code: bool) -> Classifier:
     return _from_name(name, trust_remote_code)
 
 
+def _refuse_adapter(path: Path) -> None:
+    """LoadError for a folder or file of PEFT's, with the lines that put it on its model."""
+    is_file = path.name.startswith("adapter_") and path.is_file()
+    folder = path.parent if is_file else path
+    if not (folder / ADAPTER).is_file() or (not is_file and (folder / "config.json").is_file()):
+        return
+    try:
+        config = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+        base = (
+            f" ({config['base_model_name_or_path']})" if config["base_model_name_or_path"] else ""
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        base = ""
+    raise LoadError(
+        f"{path} is an adapter of PEFT: load the model that it is for{base}, put it on, model = "
+        f"peft.PeftModel.from_pretrained(model, {str(folder)!r}), and give agcam the module; or "
+        "keep it folded in, torch.save(model.merge_and_unload().state_dict(), FILE), and give FILE "
+        "with --arch."
+    )
+
+
 def _from_name(name: str, trust_remote_code: bool) -> Classifier:
     family, colon, rest = name.partition(":")
+    if family == "hf":
+        _refuse_adapter(Path(rest))
     if not colon and family not in FAMILIES:
         raise UnknownNameError(f"no model is called {name!r}; a model is {FORMS}.")
     if trust_remote_code and family == "hf":

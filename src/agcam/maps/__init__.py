@@ -1,7 +1,7 @@
 """Room `maps`: relevance per patch onto the picture's pixels, into objects, colours and files."""
 
 from .clips import VIDEOS, contact_sheet, step_of, video
-from .files import npy_bytes, png_bytes, write_as_it_comes, write_atomically
+from .files import npy_bytes, png_bytes, saving, write_as_it_comes, write_atomically
 from .instances import Edges, Instance, Mask, MaskRule, instances, mask_rule, union
 from .pixels import PixelMap, resize_map, to_pixels
 from .refinement import REFINEMENT, refine
@@ -35,6 +35,7 @@ __all__ = [
     "png_bytes",
     "refine",
     "resize_map",
+    "saving",
     "sheet_png",
     "step_of",
     "to_pixels",

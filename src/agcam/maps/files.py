@@ -53,18 +53,19 @@ def write_as_it_comes(path: str | Path, pieces: Iterable[str]) -> None:
     written as its escape. Raises SaveError, and whatever making a piece raises.
     """
     path = Path(path)
-    with _saving(path):
+    with saving(path):
         file = path.open("w", 1, encoding="utf-8", errors="backslashreplace", newline="\n")
     with file:
         for piece in pieces:
-            with _saving(path):
+            with saving(path):
                 file.write(piece)
-        with _saving(path):
+        with saving(path):
             file.flush()
 
 
 @contextlib.contextmanager
-def _saving(path: Path) -> Iterator[None]:
+def saving(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is written into a SaveError that names it and the cause."""
     try:
         yield
     except (OSError, ValueError) as error:

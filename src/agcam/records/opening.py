@@ -31,7 +31,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         path.open("ab").close()  # it states why it cannot, as SQLite does not
         connection = _connect(str(path), uri=False)
     except (OSError, sqlite3.Error) as error:
-        raise RunError(f"{path} cannot be opened as a store: {error}") from error
+        cause = getattr(error, "strerror", None) or error  # without the path, which is named
+        raise RunError(f"{path} cannot be opened as a store: {cause}") from error
     try:
         _until_unlocked(path, lambda: _prepare(path, connection))
     except BaseException as error:
