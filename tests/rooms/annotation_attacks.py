@@ -3,6 +3,7 @@
 Run as a program with a folder it prints, as JSON, what came of each attack of the tables below.
 """
 
+import base64
 import json
 import os
 import resource
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,13 @@ CUB = "CUB_200_2011"
 VOC = "Annotations/a.xml"
 NOTE = "Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml"
 LINES = "labels/train/b.txt"
+COPY = json.dumps(
+    {
+        "shapes": [{"label": "dog", "points": [[1, 1], [5, 1], [5, 5]]}],
+        "imagePath": "../images/b.jpg",
+    }
+)
+BOMB = base64.b64encode(zlib.compress(bytes(2**29), 9)).decode()  # half a gigabyte of nothing
 
 
 def swap(file, old, new, count=1):
@@ -327,6 +336,132 @@ attacks(
         "a class below 0": put(LINES, "-1 0.5 0.4 0.5 0.4\n"),
         "a pipe": pipe(LINES),
         "a bomb in a zip file": packed(LINES, 64),
+    },
+)
+
+B = "labelme/b.json"
+C = "labelme/c.json"
+
+attacks(
+    "labelme",
+    ["images/b.jpg#dog"],
+    {
+        "a line": (
+            swap(B, '"polygon"', '"line"'),
+            {"images/b.jpg#dog": "a shape of the type 'line' has no area"},
+        ),
+        "a point is missing": swap(B, "[3, 2], [9, 2], [9, 6], [3, 6]", "[3, 2], [9, 2]"),
+        "a corner at 1e9": swap(B, "[9, 2]", "[1e9, 2]"),
+        "a corner is a text": swap(B, "[9, 2]", '["9", 2]'),
+        "a corner is NaN": swap(B, "[9, 2]", "[NaN, 2]"),
+        "three points of a rectangle": (
+            swap(B, "[[9, 6], [3, 2]]", "[[9, 6], [3, 2], [1, 1]]"),
+            {"images/b.jpg#cat": "a rectangle has 3 points"},
+        ),
+        "a mask that is no PNG": (
+            swap(B, '"rectangle"', '"mask"'),
+            ["images/b.jpg#cat"],
+        ),
+        "another size": (
+            swap(B, '"imageHeight": 10', '"imageHeight": 12'),
+            ["images/b.jpg#cat", "images/b.jpg#dog"],
+        ),
+        "no label": (swap(C, '"label": "dog"', '"label": ""'), ["c.json"]),
+        "no path": (swap(C, '"imagePath"', '"path"'), ["c.json"]),
+        "not JSON": (put(C, "{"), ["c.json"]),
+        "of another tool": (put(C, "[]"), {"c.json": "it has no `shapes`"}),
+        "a pipe": (pipe(C), ["c.json"]),
+        "two files of one picture": (
+            put("labelme/d.json", lambda: COPY),
+            ["images/b.jpg#dog"],
+        ),
+    },
+)
+
+TASKS = "export.json"
+
+attacks(
+    "label_studio",
+    ["some/where/a #.jpg#dog"],
+    {
+        "a brush": (
+            swap(TASKS, "polygonlabels", "brushlabels", 2),
+            {"some/where/a #.jpg#dog": "brushlabels are not read"},
+        ),
+        "points in pixels": swap(TASKS, "[25.0, 20.0]", "[2500.0, 20.0]"),
+        "points are a number": swap(TASKS, "[25.0, 20.0]", "7"),
+        "two people": (
+            swap(TASKS, ', "was_cancelled": true', ""),
+            {"task 1 of export.json": "2 annotations: mark one of them as ground truth"},
+        ),
+        "two people, one of them right": (
+            lambda root: (
+                swap(TASKS, ', "was_cancelled": true', "")(root),
+                swap(TASKS, '"annotations": [{', '"annotations": [{"ground_truth": true, ')(root),
+            ),
+            [],
+        ),
+        "no picture": (
+            swap(TASKS, '"image": "/data/local', '"image": 3, "a": "/x'),
+            ["task 1 of export.json"],
+        ),
+        "turned in no picture": (
+            swap(TASKS, '"original_width": 12', '"original_width": 0'),
+            ["upload/1/b%20.jpg#dog"],
+        ),
+        "a task is a number": (put(TASKS, "[7]"), "set"),
+        "an object": (put(TASKS, "{}"), "set"),
+        "not JSON": (put(TASKS, "["), "set"),
+        "a pipe": (pipe(TASKS), "set"),
+    },
+)
+
+attacks(
+    "fiftyone",
+    ["data/a.jpg#dog"],
+    {
+        "a mask that is not packed": swap("samples.json", '"base64": "', '"base64": "AAAA'),
+        "a mask of bombs": swap("samples.json", '"base64": "', f'"base64": "{BOMB}", "former": "'),
+        "a box of three": (
+            swap("samples.json", "[0.25, 0.2, 0.5, 0.4]", "[0.25, 0.2, 0.5]"),
+            ["data/b.jpg#dog"],
+        ),
+        "a box beyond": (
+            swap("samples.json", "[0.25, 0.2, 0.5, 0.4]", "[0.25, 0.2, 5, 0.4]", 2),
+            ["data/a.jpg#dog", "data/b.jpg#dog"],
+        ),
+        "no label": (swap("samples.json", '"label": "dog"', '"label": 3'), ["samples[0]"]),
+        "two fields": (swap("samples.json", "ground_truth", "seen", 3), "set"),
+        "no field": (swap("samples.json", "Detections", "Keypoints", 6), "set"),
+        "not JSON": (put("samples.json", "{"), "set"),
+        "a list": (put("samples.json", "[]"), "set"),
+        "a pipe": (pipe("samples.json"), "set"),
+    },
+)
+
+attacks(
+    "masks",
+    ["b.jpg#(no label)"],
+    {
+        "a number that no class has": (
+            lambda root: grey(root / "masks/b.png", MASK * 9),
+            {"b.jpg#(no label)": r"has pixels of 9, which classes\.txt does not have"},
+        ),
+        "a mask in colours": lambda root: colours(root / "masks/b.png", np.stack([MASK] * 3, -1)),
+        "a mask that is no picture": put("masks/b.png", "no picture"),
+        "a mask without a picture": (
+            lambda root: grey(root / "masks/z.png", MASK),
+            {"z.png": "has no picture of its name"},
+        ),
+        "a mask of another size": (
+            lambda root: grey(root / "masks/b.png", MASK[:5] * 3),
+            {"b.jpg#cat": "its mask has 12 x 5 pixels"},
+        ),
+        "a pipe": pipe("masks/b.png"),
+        "one number twice": (put("classes.txt", "7 dog\n7 cat\n"), "set"),
+        "no number": (put("classes.txt", "dog\ncat\n"), "set"),
+        "no name": (put("classes.txt", "7 \n"), "set"),
+        "no class": (put("classes.txt", "\n"), "set"),
     },
 )
 

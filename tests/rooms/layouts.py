@@ -4,7 +4,10 @@ Each function writes into a folder and returns the root that its reader takes, w
 must be called, and the truth of the first: boxes, and the mask's values where it has one.
 """
 
+import base64
+import io
 import json
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,6 +143,104 @@ def yolo(root: Path):
     text(root / "data.yaml", "names:\n  0: cat\n  1: dog\n")
     names = ["train/a.jpg#cat", "train/a.jpg#dog", "train/b.jpg#dog"]
     return Written(str(root), names, [BOX], None, "cat")
+
+
+SQUARE = [[3, 2], [9, 2], [9, 6], [3, 6]]  # the corners of MASK
+
+
+def labelme(root: Path):
+    """A polygon in two parts of a group, a rectangle, a circle; a picture without shapes."""
+    shapes = {
+        "b": [("dog", "polygon", SQUARE, None), ("cat", "rectangle", [[9, 6], [3, 2]], None)],
+        "a": [
+            ("dog", "polygon", SQUARE[:3], 1),
+            ("dog", "polygon", [SQUARE[2], SQUARE[3], SQUARE[0]], 1),
+            ("cat", "circle", [[6, 5], [6, 8]], None),
+        ],
+        "c": [("dog", "polygon", SQUARE, None)],
+        "none": [],
+    }
+    for name, some in shapes.items():
+        picture(root / f"images/{name}.jpg", seed=len(name))
+        keys = ("label", "shape_type", "points", "group_id")
+        content = {
+            "shapes": [dict(zip(keys, shape, strict=True)) for shape in some],
+            "imagePath": f"..\\images\\{name}.jpg",
+            "imageHeight": 10,
+            "imageWidth": 12,
+        }
+        text(root / f"labelme/{name}.json", json.dumps(content))
+    names = [f"images/{name}.jpg#{kind}" for name in "ab" for kind in ("cat", "dog")]
+    names.append("images/c.jpg#dog")
+    return Written(str(root), names, [[3, 2, 9, 8]], None, "cat")
+
+
+def label_studio(root: Path):
+    """A polygon that a person drew, a predicted turned rectangle; a task without labels."""
+
+    def result(kind, label, **value):
+        sides = {"original_width": 12, "original_height": 10}
+        return {"type": kind, "value": {kind: [label], **value}, **sides}
+
+    points = [[x / 0.12, y / 0.1] for x, y in SQUARE]
+    wrong = result("rectanglelabels", "cat", x=0, y=0, width=9, height=9)
+    turned = {"x": 75, "y": 20, "width": 100 / 3, "height": 60, "rotation": 90}
+    tasks = [
+        {
+            "data": {"image": "/data/upload/1/b%20.jpg"},
+            "predictions": [{"result": [result("rectanglelabels", "dog", **turned)]}],
+        },
+        {
+            "data": {"image": "/data/local-files/?d=some/where/a%20%23.jpg"},
+            "annotations": [
+                {"result": [result("polygonlabels", "dog", points=points)]},
+                {"result": [wrong], "was_cancelled": True},
+            ],
+            "predictions": [{"result": [wrong]}],
+        },
+        {"data": {"image": "none.jpg"}, "annotations": [{"result": []}]},
+    ]
+    for seed, name in enumerate(("b%20.jpg", "a #.jpg", "none.jpg")):
+        picture(root / "images" / name, seed=seed)
+    text(root / "export.json", json.dumps(tasks))
+    names = ["some/where/a #.jpg#dog", "upload/1/b%20.jpg#dog"]
+    return Written(str(root / "export.json"), names, [BOX], MASK, "dog")
+
+
+def fiftyone(root: Path):
+    """A mask in a box, and a box without one, of two fields."""
+    buffer = io.BytesIO()
+    np.save(buffer, MASK[2:6, 3:9] == 1)
+    packed = base64.b64encode(zlib.compress(buffer.getvalue())).decode()
+    box = [3 / 12, 2 / 10, 6 / 12, 4 / 10]
+    plain = {"label": "dog", "bounding_box": box}
+    masked = {**plain, "mask": {"$binary": {"base64": packed, "subType": "00"}}}
+    samples = [
+        {
+            "filepath": f"data/{name}.jpg",
+            "ground_truth": {"_cls": "Detections", "detections": objects},
+            "found": {"_cls": "Detections", "detections": []},
+        }
+        for name, objects in (("b", [plain]), ("a", [masked]), ("none", []))
+    ]
+    for seed, name in enumerate(("b", "a", "none")):
+        picture(root / f"data/{name}.jpg", seed=seed)
+    text(root / "samples.json", json.dumps({"samples": samples}))
+    return Written(str(root), ["data/a.jpg#dog", "data/b.jpg#dog"], [BOX], MASK, "dog")
+
+
+def masks(root: Path):
+    """Two classes in one mask, of which a row is not judged; a picture without a mask."""
+    values = np.where(MASK == 1, 7, 0)
+    values[0, :], values[9, :] = 255, 3
+    for seed, name in enumerate(("b", "a", "none")):
+        picture(root / f"images/{name}.jpg", seed=seed)
+    grey(root / "masks/b.png", MASK * 3)
+    grey(root / "masks/a.png", values)
+    text(root / "classes.txt", "7 a dog\n3 cat\n")
+    mask = MASK.astype(int)
+    mask[0, :] = -1
+    return Written(str(root), ["a.jpg#a dog", "a.jpg#cat", "b.jpg#cat"], [], mask, "a dog")
 
 
 def tiny_imagenet(root: Path):
@@ -297,6 +398,10 @@ WRITERS = {
         cub,
         coco,
         yolo,
+        labelme,
+        label_studio,
+        fiftyone,
+        masks,
         tiny_imagenet,
         imagenet_segmentation,
         imagenet_s,

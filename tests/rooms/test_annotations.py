@@ -269,6 +269,49 @@ def test_fiftyone_has_masks_and_maps(tmp_path_factory, made):
             assert np.allclose((x, y, x + width, y + height), one.box)
 
 
+@pytest.mark.parametrize(
+    ("name", "reader", "file"),
+    [("labelme", "labelme", "."), ("label-studio", "label_studio", "label_studio.json")],
+)
+@settings(max_examples=10)
+@given(made=records(most_labels=3))
+def test_simple_outlines_are_read_back(name, reader, file, tmp_path_factory, made):
+    wanted = expected(made)
+    if not wanted:
+        return
+    root = export(tmp_path_factory.getbasetemp() / f"back-{name}", name, made)
+    found = read_back(reader, root / file)
+    assert found.keys() == wanted.keys()
+    for key, (boxes, mask) in wanted.items():
+        own, drawn = found[key]
+        assert len(own) == len(boxes)
+        for box in boxes:  # corners lie beside those of the exact outline
+            assert min(np.abs(np.subtract(box, other)).max() for other in own) <= 1
+        assert np.logical_xor(drawn, mask).sum() <= 0.02 * mask.sum() + 2 * len(boxes)
+
+
+@settings(max_examples=10)
+@given(made=records(most_labels=3))
+def test_fiftyone_is_read_back(tmp_path_factory, made):
+    if any(record.objects for record in made):
+        root = export(tmp_path_factory.getbasetemp() / "back-fiftyone", "fiftyone", made)
+        assert_equal(read_back("fiftyone", root), expected(made))
+
+
+@settings(max_examples=10)
+@given(made=records())
+def test_index_masks_are_read_back(tmp_path_factory, made):
+    wanted = expected(made)
+    if not wanted:
+        return
+    root = export(tmp_path_factory.getbasetemp() / "back-png", "png", made)
+    found = read_back("masks", root)
+    assert found.keys() == wanted.keys()
+    for key, (_, mask) in wanted.items():
+        assert found[key][0] == []  # index masks know no objects
+        assert np.array_equal(found[key][1], mask)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_format_holds_the_records_of_all_pictures(name):
     """Three times as many pictures take no more memory."""
