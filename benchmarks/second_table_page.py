@@ -63,8 +63,9 @@ How to read it:
   passes, the softmax; near ABPC, which removes pixels. Maps are made in float32, perturbed pictures
   are run in bfloat16.
 - **Planted evidence**: the share of the positive map on a plant of 3 % of the picture that the
-  classifier learned as a shortcut ([recipe](planted-evidence.md)); ten reporting trials, pictures
-  that are called the class. *That is used*: those whose logit of the class falls when the plant is
+  classifier learned as a shortcut ([recipe](planted-evidence.md)); ten reporting trials of discs,
+  chequers and crosses (discs alone, with more pictures, are on that page), pictures that are
+  predicted as the class. *That is used*: those whose logit of the class falls when the plant is
   taken away. Elsewhere the classifier does not use the plant, and a map that shows it is wrong.
 - **COCO**: polygons, on the squashed picture. *AP*: of the class's pixels. *Energy*: the share of
   the positive map inside the mask or the boxes. *Best IoU*: at the best threshold of the whole set.
