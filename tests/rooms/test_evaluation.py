@@ -287,7 +287,8 @@ def test_sharper_maps_are_another_run_and_their_price_is_in_the_plan(classifier,
     metrics = ["abpc", "class_sensitivity", "time_ratio"]
     plain = setup_of(classifier, pictures, metrics)
     others = [
-        sharper(classifier, pictures, metrics, refine=r, views=v) for r, v in ((1, 1), (0, 2))
+        sharper(classifier, pictures, metrics, refine=r, views=v)
+        for r, v in ((True, 1), (False, 2))
     ]
     described = [key_of(one.description()) for one in (plain, *others)]
     assert len(set(described)) == 3
