@@ -8,6 +8,7 @@ from torch.utils.flop_counter import flop_registry
 
 import agcam
 from agcam import METHODS
+from agcam.tracing.replay import Leaves
 from agcam.values import Grid
 
 
@@ -52,3 +53,21 @@ def test_the_declared_cost_bounds_what_is_computed(name, pooled):
     for targets in (few, many):
         done = operations(lambda given=targets: agcam.explain(module, pixels, [given], name))
         assert 0 < done / one <= own * (cost.picture + len(targets) * cost.target)
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["class token", "every token is read"])
+@pytest.mark.parametrize("name", [name for name in METHODS if not METHODS[name].needs.black_box])
+def test_blocks_are_read_in_one_pass_back(name, pooled, monkeypatch):
+    """Reading them twice makes the pass back twice, which no map shows."""
+    made, flows = [], Leaves._flows
+
+    def counted(leaves, *arguments):
+        made.append(leaves)
+        return flows(leaves, *arguments)
+
+    module, pixels = vit(pooled), torch.randn(1, 3, 64, 64)
+    agcam.explain(module, pixels, [[3]], name)  # surveyed once
+    monkeypatch.setattr(Leaves, "_flows", counted)
+    agcam.explain(module, pixels, [[3, 4]], name)
+    assert len(made) <= 1
+    assert made or name not in ("agcam", "agcam_spread")  # else nothing is counted

@@ -115,9 +115,9 @@ def _of_mean(relevance: Tensor) -> Tensor:
 def _sums(blocks: Blocks, grid: Grid) -> Float[Tensor, "batch_target five patch"]:
     """`e`, `c`, `u`, and what t is made of, of one pass back."""
     sixth, third = (max(1, round(len(blocks) / part)) for part in (6, 3))
-    maps = [_of_block(block, grid) for block in blocks[-third:]]
-    evidence = over_blocks([signed([block], grid) for block in blocks[-sixth:]])
-    return torch.stack([evidence, *over_blocks(maps).unbind(1)], dim=1)
+    maps = [(signed([block], grid), _of_block(block, grid)) for block in blocks[-third:]]
+    evidence = over_blocks([own for own, _ in maps[-sixth:]])
+    return torch.stack([evidence, *over_blocks([sums for _, sums in maps]).unbind(1)], dim=1)
 
 
 def _of_block(block: ReadBlock, grid: Grid) -> Float[Tensor, "batch four patch"]:
