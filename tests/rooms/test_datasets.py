@@ -15,6 +15,7 @@ from layouts import BOX, MASK, WRITERS, colours, picture, text, xml
 import agcam
 from agcam.addresses import Place, open_file
 from agcam.datasets import DATASETS
+from agcam.datasets.reader import above
 from agcam.images import open_picture
 from agcam.values import UNLABELLED
 
@@ -513,3 +514,21 @@ def test_turned_pictures_are_measured_upright(tmp_path):
     data = DATASETS["csv"].read(str(tmp_path / "mine.csv"))
     assert open_picture(data.samples[0].address).size == (10, 12)
     assert data.truth(data.samples[0]).boxes.tolist() == [[0, 0, 10, 12]]
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "wanted"),
+    [
+        ("/a/b", "../images/x.jpg", ("/a", "images/x.jpg")),
+        ("/a/b/", "../../x.jpg", ("/", "x.jpg")),
+        ("/a", "..", ("/", "")),
+        ("/", "../x.jpg", ("/", "../x.jpg")),
+        ("zip::/s/a.zip", "../x.jpg", ("zip::/s/a.zip", "../x.jpg")),
+        ("zip://in/labelme::/s/a.zip", "../x.jpg", ("zip://in::/s/a.zip", "x.jpg")),
+        ("/a", "x/..y.jpg", ("/a", "x/..y.jpg")),
+    ],
+)
+def test_what_lies_above_a_folder(root, path, wanted):
+    """Never the working folder, where an archive or a disk ends."""
+    place, inside = above(Place(root), path)
+    assert (place.root, inside) == wanted

@@ -8,9 +8,9 @@ from typing import Final
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from ..datasets.label_map import voc_colour
 from ..datasets.pascal_voc import CLASSES
 from ..errors import SaveError
 from ..maps import png_bytes
@@ -92,18 +92,8 @@ def _mask(record: Record, numbers: list[int]) -> bytes:
     for at in order:
         pixels[record.objects[at].mask(record.size)] = numbers[at]
     image = Image.fromarray(pixels)
-    image.putpalette(_palette().ravel().tolist())
+    image.putpalette([part for number in range(256) for part in voc_colour(number)])
     return png_bytes(image)
-
-
-def _palette() -> NDArray[np.uint8]:
-    """VOC's colours (256, 3): the bits of a number, three at a time, from each colour's highest."""
-    numbers, colours = np.arange(256), np.zeros((256, 3), dtype=np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            on = numbers >> (3 * bit + channel) & 1
-            colours[:, channel] |= (on << (7 - bit)).astype(np.uint8)
-    return colours
 
 
 def _listed(numbers: Iterable[int], classes: Iterable[str]) -> bytes:

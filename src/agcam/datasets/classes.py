@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..addresses import Place
+from ..errors import DataSetError
+from ..wording import printable
+from .annotation import numbered_lines
 from .checked import repeated
 
 SYNSET: Final = re.compile(r"n\d{8}(?!\d)")
@@ -45,3 +49,14 @@ class Classes:
 def split_names(text: str) -> tuple[str, ...]:
     """Synonyms between commas."""
     return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+def numbered_classes(place: Place, file: str) -> dict[int, str]:
+    """The classes of a list, NUMBER NAME on each line, in its order. Raises DataSetError."""
+    found: dict[int, str] = {}
+    for _, line in numbered_lines(place, file):
+        number, _, name = line.strip().partition(" ")
+        if not number.isdecimal() or not name or int(number) in found:
+            raise DataSetError(f"{place.at(file)}: expected NUMBER NAME, not {printable(line)}.")
+        found[int(number)] = name
+    return found

@@ -68,7 +68,7 @@ def read_label_map(place: Place) -> LabelMap | None:
         if not found:
             raise DataSetError(f"{where}: {shown(line)} is not NAME:RED,GREEN,BLUE:PARTS:ACTIONS")
         name, stated = found[1], found.group(2, 3, 4)
-        colour = _colour(number) if stated[0] is None else _stated(stated)
+        colour = voc_colour(number) if stated[0] is None else _stated(stated)
         if name in names.values():
             raise DataSetError(f"{where}: {shown(name)} is there twice")
         if name not in _NO_CLASSES:
@@ -84,7 +84,7 @@ def _stated(colour: Any) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _colour(number: int) -> tuple[int, int, int]:
+def voc_colour(number: int) -> tuple[int, int, int]:
     """VOC's colour of a number: its bits, three at a time, from each colour's highest."""
     red, green, blue = (
         sum((number >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))

@@ -29,7 +29,7 @@ from .checked import (
     shown,
 )
 from .drawn import Drawn, DrawnOn, listing
-from .reader import LayoutError, Listing, bad, missing, parent, reader, unread
+from .reader import LayoutError, Listing, above, bad, missing, reader, unread
 
 _LAYOUT = (
     "labelme's .json files, one for each picture, with `shapes` and `imagePath`: in labelme/, in "
@@ -78,9 +78,7 @@ def _address(place: Place, file: str, path: str) -> tuple[str, str]:
     """A picture's name for samples, and its address."""
     path = path.replace("\\", "/")
     folder = posixpath.dirname(file)
-    joined, base = posixpath.normpath(posixpath.join(folder, path)), place
-    while joined.startswith("../") and "/" in base.root.split("::")[0]:
-        base, joined = parent(base.root.rstrip("/"))[0], joined[3:]
+    base, joined = above(place, posixpath.normpath(posixpath.join(folder, path)))
     if base.has(joined):
         return joined.lstrip("/"), base.at(joined)
     beside = posixpath.join(folder, posixpath.basename(path))

@@ -11,10 +11,9 @@ import numpy as np
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from .annotation import Annotation, numbered_lines, read_mask
-from .checked import integer, repeated
-from .classes import NO_LABEL, Classes
-from .reader import PICTURES, LayoutError, Listing, bad, missing, reader, require, unread
+from .annotation import Annotation, read_mask
+from .classes import NO_LABEL, Classes, numbered_classes
+from .reader import PICTURES, Listing, bad, missing, reader, require, unread
 
 _LAYOUT = (
     "masks/*.png of class numbers (0 is background, 255 is not judged), pictures of the same names "
@@ -32,7 +31,9 @@ def read(root: str) -> Listing:
     """
     place = Place(root)
     require(place, _LIST, "masks", "images")
-    numbers = _numbers(place)
+    numbers = numbered_classes(place, _LIST)
+    if not numbers:
+        raise missing(place, f"a class in {_LIST}")
     classes = Classes((name,) for name in numbers.values())
     pictures = {_stem(file): file for file in place.files("images", PICTURES)}
     files, skipped = place.walk("masks", (".png",))
@@ -50,22 +51,6 @@ def read(root: str) -> Listing:
     }
     annotate = partial(_annotate, masks=masks, numbers=tuple(numbers))
     return Listing(classes, samples + unread(place, "masks", skipped), annotate)
-
-
-def _numbers(place: Place) -> dict[int, str]:
-    """Number -> name, in the order of the file."""
-    pairs = []
-    for at, line in numbered_lines(place, _LIST):
-        number, _, name = line.strip().partition(" ")
-        try:
-            pairs.append((integer(number), name.strip()))
-        except ValueError as error:
-            raise LayoutError(f"line {at} of {place.at(_LIST)}: {error}") from error
-    twice = repeated(number for number, _ in pairs)
-    if twice or not all(name for _, name in pairs) or not pairs:
-        what = f"has the number {min(twice)} twice" if twice else "lacks a name"
-        raise LayoutError(f"{place.at(_LIST)} {what}")
-    return dict(pairs)
 
 
 def _stem(file: str) -> str:

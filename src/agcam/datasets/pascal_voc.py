@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from ..addresses import Place
 from ..errors import DataSetError
 from ..values import Sample
-from ..wording import printable
-from .annotation import Annotation, numbered_lines, read_mask, read_painted
-from .classes import Classes
+from .annotation import Annotation, read_mask, read_painted
+from .classes import Classes, numbered_classes
 from .label_map import LabelMap, read_label_map
 from .reader import PICTURES, LayoutError, Listing, bad, missing, reader
 from .voc_lists import listed, picture_names
@@ -140,12 +139,7 @@ def _own_classes(place: Place) -> dict[int, str]:
     """The numbers and names of classes that are not VOC's; none where they are."""
     if not place.has(_OWN):
         return {}
-    own = {}
-    for _, line in numbered_lines(place, _OWN):
-        number, _, name = line.strip().partition(" ")
-        if not number.isdecimal() or not name or int(number) in own:
-            raise DataSetError(f"{place.at(_OWN)}: expected NUMBER NAME, not {printable(line)}.")
-        own[int(number)] = name
+    own = numbered_classes(place, _OWN)
     known = {names[0] for names in CLASSES}
     return {} if known.issuperset(own.values()) else own
 

@@ -180,3 +180,13 @@ def parent(root: str) -> tuple[Place, str]:
     if before.endswith("/"):  # `zip://boxes.csv`: the file lies at the top
         before = f"{before}/"
     return Place((before or "/") + chained + rest), name
+
+
+def above(place: Place, path: str) -> tuple[Place, str]:
+    """A folder and a path in it, for a path that leads above a folder: an address knows no `..`.
+
+    Nothing lies above the top of an archive or a disk: there the path keeps its `..`.
+    """
+    while path.split("/")[0] == ".." and "/" in place.root.split("::")[0].rstrip("/"):
+        place, path = parent(place.root.rstrip("/"))[0], path[3:]
+    return place, path

@@ -10,7 +10,7 @@ from ..errors import DataSetError
 from .annotation import reading
 from .checked import json_text
 from .plain_yaml import plain_yaml
-from .reader import parent
+from .reader import above, parent
 from .yolo_names import MOST_BYTES, YAML, in_order, numbered
 
 _PARTS: Final = ("train", "val", "test")
@@ -42,18 +42,11 @@ def data_file(root: str) -> DataFile | None:
     with reading(root):
         table = plain_yaml(place.text(file, MOST_BYTES))
         stated = _inside(json_text(table.get("path") or "."))
-        where = _above_or_below(place, stated) or place
+        base, inside = above(place, stated)
+        where = base.folder(inside) if base.folder(inside).has("") else place
         folders = [_folder(where, entry, root) for entry in _entries(table)]
     parts = () if "" in folders else tuple(dict.fromkeys(folders))
     return DataFile(in_order(names), where.root, parts)
-
-
-def _above_or_below(place: Place, path: str) -> Place | None:
-    """A folder by its path from another, if it is there; an address knows no `..`."""
-    while path == ".." or path.startswith("../"):
-        place, path = parent(place.root)[0], path[3:]
-    found = place.folder(path)
-    return found if found.has("") else None
 
 
 def _entries(table: dict[str, Any]) -> list[str]:
