@@ -14,7 +14,8 @@ from ..values import Sample
 from .annotation import Annotation, picture_size, reading
 from .checked import from_json, json_integer, json_list, json_numbers, json_text, repeated, shown
 from .classes import Classes
-from .coco_files import addresses, find_file
+from .coco_files import find_file
+from .named_pictures import addresses
 from .outlines import filled
 from .reader import Listing, bad, reader
 

@@ -16,8 +16,8 @@ from ..addresses import Place
 from ..errors import DataSetError
 from .annotation import reading
 from .checked import BadValueError, from_json, json_list, json_numbers, json_text
-from .coco_files import addresses
 from .drawn import Drawn, DrawnOn, listing
+from .named_pictures import addresses
 from .reader import Listing, bad, missing, reader
 
 _LAYOUT = (

@@ -19,8 +19,8 @@ from .checked import (
     json_numbers,
     json_text,
 )
-from .coco_files import addresses
 from .drawn import Drawn, DrawnOn, listing
+from .named_pictures import addresses
 from .reader import LayoutError, Listing, bad, missing, parent, reader
 
 _LAYOUT = (
