@@ -147,9 +147,9 @@ class Sharpening:
     ] = 1
 
     def __post_init__(self) -> None:
-        from ..explainer import checked
+        from ..explainer import checked_switches
 
-        checked(self.refine, self.views)
+        checked_switches(self.refine, self.views)
 
 
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:

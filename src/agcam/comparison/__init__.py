@@ -19,8 +19,8 @@ from ..explainer import (
     PassCounter,
     Progress,
     check_medium,
-    checked,
     checked_batch,
+    checked_switches,
     maps_of,
     views_of,
 )
@@ -73,7 +73,7 @@ def compare(
     Raises:
         AgcamError: Nothing can be explained; the message names the fix.
     """
-    refine, views = checked(refine, views, inputs)
+    refine, views = checked_switches(refine, views, inputs)
     batch_size = checked_batch(batch_size)
     rows = choose(names_of(methods), options)
     loaded = load(model, preparation=preparation)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 
 from ..errors import RunError
-from ..explainer import checked
+from ..explainer import checked_switches
 from ..families import load, on_device
 from ..values import Changes, Classifier, whole
 
@@ -72,7 +72,7 @@ class Configuration:
 
     def __post_init__(self) -> None:
         """Refuse what no run can have. Raises RunError."""
-        refine, views = checked(self.refine, self.views)
+        refine, views = checked_switches(self.refine, self.views)
         taken = {"refine": refine, "views": views}
         for name, (least, means) in COUNTS.items():
             count = whole(getattr(self, name))

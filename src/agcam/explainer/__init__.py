@@ -5,7 +5,7 @@ from .batches import Batch, Listed, explain_each
 from .blocks import block_maps_of
 from .explain import explain, explain_in_slices, explain_recording
 from .passes import PassCounter, Progress, maps_of
-from .views import ONE, Views, check_medium, checked, checked_batch, views_of
+from .views import ONE, Views, check_medium, checked_batch, checked_switches, views_of
 
 __all__ = [
     "ONE",
@@ -16,8 +16,8 @@ __all__ = [
     "Views",
     "block_maps_of",
     "check_medium",
-    "checked",
     "checked_batch",
+    "checked_switches",
     "explain",
     "explain_each",
     "explain_in_slices",

@@ -18,7 +18,7 @@ from ..values import Classifier, Method
 from .blocks import check_blocks
 from .explain import explain_prepared
 from .passes import Progress
-from .views import checked, checked_batch
+from .views import checked_batch, checked_switches
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def explain_each(
         AgcamError: The model, the method or the target is wrong, not a picture.
     """
     rows = named(method, options)
-    refine, views = checked(refine, views)
+    refine, views = checked_switches(refine, views)
     batch_size = checked_batch(batch_size)
     check_blocks(blocks, rows, views)
     classifier = load(model, preparation=preparation)

@@ -19,7 +19,7 @@ from ..values import Classifier, Method, split
 from .assembly import assemble
 from .blocks import check_blocks
 from .passes import Maps, PassCounter, Progress, Run, found_by, join, maps_of
-from .views import ONE, Views, check_medium, checked, checked_batch, views_of
+from .views import ONE, Views, check_medium, checked_batch, checked_switches, views_of
 
 
 @restoring
@@ -81,7 +81,7 @@ def explain(
         AgcamError: Nothing can be explained, or proved; the message names the fix.
     """
     rows = named(method, options)
-    refine, views = checked(refine, views, inputs)
+    refine, views = checked_switches(refine, views, inputs)
     check_blocks(blocks, rows, views)
     loaded = load(model, preparation=preparation)
     prepared = prepare_inputs(loaded, pictures)

@@ -80,7 +80,7 @@ def views_of(count: int, classifier: Classifier, pixels: Tensor) -> Views:
     return Views.of(count, (pixels.shape[-2], pixels.shape[-1]), grid)
 
 
-def checked(refine: object, views: object, inputs: object = None) -> tuple[bool, int]:
+def checked_switches(refine: object, views: object, inputs: object = None) -> tuple[bool, int]:
     """`refine` and `views` as they were given, numpy's too.
 
     Raises PictureError where a number of views is not offered, or has no meaning.

@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..binding import bind
 from ..errors import PictureError, TargetError, UnknownNameError
-from ..explainer import block_maps_of, checked, explain_in_slices, explain_recording
+from ..explainer import block_maps_of, checked_switches, explain_in_slices, explain_recording
 from ..explanation import Explanation
 from ..images import Prepared, open_picture, prepare_picture
 from ..methods import USUAL
@@ -122,7 +122,7 @@ class Uploads:
 
         Raises UnknownNameError for their method, PictureError for their views.
         """
-        checked(wanted.refine, wanted.views)
+        checked_switches(wanted.refine, wanted.views)
         cost = OFFERED[wanted.method].needs.cost()
         each = cost.picture + classes * cost.target + (wanted.views > 1)
         return each * wanted.views + len(wanted.prompts) * PROMPT
